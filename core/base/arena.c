@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/base/arena.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 16 * 1024, ALIGN = 16 };
+
+struct block {
+	struct block *next;
+	size_t used;
+	size_t size;
+	_Alignas(ALIGN) char data[];
+};
+
+struct arena {
+	struct block *first; /* the block that is being filled; the others are full */
+};
+
+static struct block *block_new(size_t size)
+{
+	struct block *block = calloc(1, sizeof *block + size);
+	if (!block)
+		abort();
+	block->size = size;
+	return block;
+}
+
+struct arena *arena_new(void)
+{
+	struct arena *arena = calloc(1, sizeof *arena);
+	if (!arena)
+		abort();
+	return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+	if (!arena)
+		return;
+	struct block *block = arena->first;
+	while (block) {
+		struct block *next = block->next;
+		free(block);
+		block = next;
+	}
+	free(arena);
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	if (size > SIZE_MAX / 2)
+		abort();
+	size = (size + ALIGN - 1) / ALIGN * ALIGN;
+	struct block *block = arena->first;
+	if (block && block->size - block->used >= size) {
+		void *memory = block->data + block->used;
+		block->used += size;
+		return memory;
+	}
+	if (size > BLOCK_SIZE / 4 && block) {
+		/* A large piece gets a block of its own behind the one being filled. */
+		struct block *own = block_new(size);
+		own->used = size;
+		own->next = block->next;
+		block->next = own;
+		return own->data;
+	}
+	block = block_new(size > BLOCK_SIZE ? size : BLOCK_SIZE);
+	block->next = arena->first;
+	block->used = size;
+	arena->first = block;
+	return block->data;
+}
+
+char *arena_memdup(struct arena *arena, const char *bytes, size_t n)
+{
+	char *copy = arena_alloc(arena, n + 1);
+	if (n)
+		memcpy(copy, bytes, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t n)
+{
+	return arena_memdup(arena, text, strnlen(text, n));
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return text ? arena_memdup(arena, text, strlen(text)) : NULL;
+}
+
+char *arena_vprintf(struct arena *arena, const char *format, va_list args)
+{
+	va_list again;
+	va_copy(again, args);
+	int length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length < 0)
+		return arena_strdup(arena, format);
+	char *text = arena_alloc(arena, (size_t)length + 1);
+	(void)vsnprintf(text, (size_t)length + 1, format, args);
+	return text;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *text = arena_vprintf(arena, format, args);
+	va_end(args);
+	return text;
+}
+
+void list_add(struct arena *arena, struct list *list, void *item)
+{
+	if (list->n == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 8;
+		void **grown = arena_alloc(arena, capacity * sizeof *grown);
+		if (list->n)
+			memcpy(grown, list->item, list->n * sizeof *grown);
+		list->item = grown;
+		list->capacity = capacity;
+	}
+	list->item[list->n++] = item;
+}
+
+void strings_add(struct arena *arena, struct strings *list, const char *text)
+{
+	if (list->n == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 8;
+		char **grown = arena_alloc(arena, capacity * sizeof *grown);
+		if (list->n)
+			memcpy(grown, list->item, list->n * sizeof *grown);
+		list->item = grown;
+		list->capacity = capacity;
+	}
+	list->item[list->n++] = arena_strdup(arena, text);
+}
+
+int strings_has(const struct strings *list, const char *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->item[i], text) == 0)
+			return 1;
+	return 0;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strings_sort(struct strings *list)
+{
+	if (list->n > 1)
+		qsort(list->item, list->n, sizeof *list->item, compare_strings);
+}
+
+char *strings_join(struct arena *arena, const struct strings *list, const char *between)
+{
+	size_t size = 1;
+	for (size_t i = 0; i < list->n; i++)
+		size += strlen(list->item[i]) + (i ? strlen(between) : 0);
+	char *text = arena_alloc(arena, size);
+	char *end = text;
+	for (size_t i = 0; i < list->n; i++) {
+		if (i)
+			end = stpcpy(end, between);
+		end = stpcpy(end, list->item[i]);
+	}
+	return text;
+}

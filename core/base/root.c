@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/base/root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct root {
+	int fd;
+	enum root_kind kind;
+	char *dir;  /* as given, "" for the live host */
+	char *real; /* without links: what /proc/self/fd shows for files below it */
+};
+
+int root_open(const char *dir, struct root **ret_root, struct error *err)
+{
+	bool live = !dir || strcmp(dir, "/") == 0;
+	int fd = open(live ? "/" : dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(err, errno, "cannot open the root directory '%s'", dir);
+	char *real = realpath(live ? "/" : dir, NULL);
+	struct root *root = calloc(1, sizeof *root);
+	char *copy = strdup(live ? "" : dir);
+	if (!root || !copy || !real)
+		abort(); /* see arena.h */
+	size_t n = strlen(copy);
+	while (n && copy[n - 1] == '/')
+		copy[--n] = '\0';
+	*root = (struct root){.fd = fd, .kind = ROOT_LIVE, .dir = copy, .real = real};
+	if (!live && strcmp(real, "/") != 0) {
+		root->kind = ROOT_CAPTURED;
+		if (root_exists(root, "/.pvegpu-sample"))
+			root->kind = ROOT_SAMPLE;
+		int probe = root_openat(root, "/", O_PATH | O_DIRECTORY);
+		if (probe < 0) {
+			int number = errno;
+			root_close(root);
+			return error_set_errno(err, number,
+					"this kernel cannot resolve paths inside '%s' (openat2)", dir);
+		}
+		(void)close(probe);
+	}
+	*ret_root = root;
+	return 0;
+}
+
+void root_close(struct root *root)
+{
+	if (!root)
+		return;
+	(void)close(root->fd);
+	free(root->dir);
+	free(root->real);
+	free(root);
+}
+
+enum root_kind root_kind(const struct root *root)
+{
+	return root->kind;
+}
+
+const char *root_dir(const struct root *root)
+{
+	return root->dir;
+}
+
+const char *root_absolute(const struct root *root)
+{
+	return root->kind == ROOT_LIVE ? "" : root->real;
+}
+
+int root_openat(const struct root *root, const char *path, int flags)
+{
+	if (root->kind == ROOT_LIVE && root->dir[0] == '\0')
+		return open(path, flags | O_CLOEXEC);
+	struct open_how how = {
+			.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
+			.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	return (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+}
+
+int root_stat(const struct root *root, const char *path, struct stat *ret_stat)
+{
+	int fd = root_openat(root, path, O_PATH);
+	if (fd < 0)
+		return -1;
+	int status = fstat(fd, ret_stat);
+	int number = errno;
+	(void)close(fd);
+	errno = number;
+	return status;
+}
+
+bool root_exists(const struct root *root, const char *path)
+{
+	int fd = root_openat(root, path, O_PATH);
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
+int root_read(const struct root *root, const char *path, struct arena *arena, char **ret_text,
+		size_t *ret_size, struct error *err)
+{
+	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return error_set_errno(err, errno, "cannot read '%s%s'", root->dir, path);
+	struct stat status;
+	if (fstat(fd, &status) < 0 || S_ISDIR(status.st_mode)) {
+		(void)close(fd);
+		return error_set_errno(err, EISDIR, "cannot read '%s%s'", root->dir, path);
+	}
+	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
+	size_t capacity = status.st_size > 0 && status.st_size < ROOT_FILE_MAX
+			? (size_t)status.st_size + 1
+			: 4096;
+	char *buffer = malloc(capacity + 1);
+	if (!buffer)
+		abort();
+	size_t n = 0;
+	ssize_t got = 0;
+	while ((got = read(fd, buffer + n, capacity - n)) > 0) {
+		n += (size_t)got;
+		if (n > ROOT_FILE_MAX)
+			break;
+		if (n == capacity) {
+			capacity *= 2;
+			char *grown = realloc(buffer, capacity + 1);
+			if (!grown)
+				abort();
+			buffer = grown;
+		}
+	}
+	int number = errno;
+	(void)close(fd);
+	if (got < 0 || n > ROOT_FILE_MAX) {
+		free(buffer);
+		return error_set_errno(err, got < 0 ? number : EFBIG, "cannot read '%s%s'",
+				root->dir, path);
+	}
+	*ret_text = arena_memdup(arena, buffer, n);
+	if (ret_size)
+		*ret_size = n;
+	free(buffer);
+	return 0;
+}
+
+char *root_read_value(const struct root *root, const char *path, struct arena *arena)
+{
+	char *text = NULL;
+	size_t n = 0;
+	if (root_read(root, path, arena, &text, &n, NULL) < 0)
+		return NULL;
+	while (n && (text[n - 1] == '\n' || text[n - 1] == ' ' || text[n - 1] == '\r'))
+		text[--n] = '\0';
+	return text;
+}
+
+char *root_readlink(const struct root *root, const char *path, struct arena *arena)
+{
+	int fd = root_openat(root, path, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return NULL;
+	char target[4096];
+	ssize_t n = readlinkat(fd, "", target, sizeof target);
+	(void)close(fd);
+	if (n <= 0 || (size_t)n >= sizeof target)
+		return NULL;
+	return arena_memdup(arena, target, (size_t)n);
+}
+
+bool root_list(const struct root *root, const char *path, struct arena *arena,
+		struct strings *ret_names)
+{
+	int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return false;
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return false;
+	}
+	struct strings names = {0};
+	const struct dirent *entry = NULL;
+	/* One DIR is read by one thread here, which is what readdir() asks for. */
+	while ((entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			strings_add(arena, &names, entry->d_name);
+	(void)closedir(dir);
+	strings_sort(&names);
+	*ret_names = names;
+	return true;
+}
+
+char *root_real_path(const struct root *root, const char *path, struct arena *arena)
+{
+	int fd = root_openat(root, path, O_PATH);
+	if (fd < 0)
+		return NULL;
+	char link[64];
+	char target[4096];
+	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, target, sizeof target - 1);
+	(void)close(fd);
+	if (n <= 0)
+		return NULL;
+	target[n] = '\0';
+	size_t skip = strcmp(root->real, "/") == 0 ? 0 : strlen(root->real);
+	if (strncmp(target, root->real, skip) != 0)
+		return NULL;
+	return arena_strdup(arena, target[skip] ? target + skip : "/");
+}
+
+static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *status)
+{
+	int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (from < 0)
+		return -1;
+	int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			status->st_mode & 0777);
+	if (to < 0) {
+		(void)close(from);
+		return -1;
+	}
+	char buffer[16384];
+	ssize_t n = 0;
+	while ((n = read(from, buffer, sizeof buffer)) > 0)
+		if (write(to, buffer, (size_t)n) != n) {
+			n = -1;
+			break;
+		}
+	int number = errno;
+	(void)close(from);
+	if (close(to) < 0 && n >= 0)
+		return -1;
+	errno = number;
+	return n < 0 ? -1 : 0;
+}
+
+static int copy_link(int from_dir, int to_dir, const char *name)
+{
+	char target[4096];
+	ssize_t n = readlinkat(from_dir, name, target, sizeof target - 1);
+	if (n < 0)
+		return -1;
+	target[n] = '\0';
+	return symlinkat(target, to_dir, name);
+}
+
+/* Calls itself for each directory below; the depth is that of a tree we ship. */
+static int copy_dir(int from_dir, int to_dir)
+{
+	DIR *dir = fdopendir(from_dir);
+	if (!dir)
+		return -1;
+	int status = 0;
+	const struct dirent *entry = NULL;
+	while (status == 0 && (entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".keep") == 0)
+			continue;
+		struct stat info;
+		if (fstatat(from_dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
+			status = -1;
+		} else if (S_ISLNK(info.st_mode)) {
+			status = copy_link(from_dir, to_dir, name);
+		} else if (S_ISREG(info.st_mode)) {
+			status = copy_file(from_dir, to_dir, name, &info);
+		} else if (S_ISDIR(info.st_mode)) {
+			int below = -1;
+			int made = mkdirat(to_dir, name, 0755);
+			int source = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (made == 0 && source >= 0)
+				below = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (below >= 0) {
+				status = copy_dir(source, below); /* closes source */
+				(void)close(below);
+			} else {
+				status = -1;
+				if (source >= 0)
+					(void)close(source);
+			}
+		}
+	}
+	int number = errno;
+	(void)closedir(dir);
+	errno = number;
+	return status;
+}
+
+int root_copy_tree(const char *from, const char *to, struct error *err)
+{
+	int source = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (source < 0)
+		return error_set_errno(err, errno, "cannot open '%s'", from);
+	int target = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (target < 0) {
+		int number = errno;
+		(void)close(source);
+		return error_set_errno(err, number, "cannot open '%s'", to);
+	}
+	int status = copy_dir(source, target);
+	int number = errno;
+	(void)close(target);
+	if (status < 0)
+		return error_set_errno(err, number, "cannot copy '%s' to '%s'", from, to);
+	return 0;
+}
+
+static int remove_below(int fd)
+{
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return -1;
+	}
+	int status = 0;
+	const struct dirent *entry = NULL;
+	while ((entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (unlinkat(fd, name, 0) == 0)
+			continue;
+		int below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (below < 0 || remove_below(below) < 0 || unlinkat(fd, name, AT_REMOVEDIR) < 0)
+			status = -1;
+	}
+	int number = errno;
+	(void)closedir(dir);
+	errno = number;
+	return status;
+}
+
+int root_remove_tree(const char *dir, struct error *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || remove_below(fd) < 0 || rmdir(dir) < 0)
+		return error_set_errno(err, errno, "cannot remove '%s'", dir);
+	return 0;
+}

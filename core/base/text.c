@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void text_free(struct text *text)
+{
+	free(text->data);
+	*text = (struct text){0};
+}
+
+static void text_reserve(struct text *text, size_t more)
+{
+	if (text->capacity - text->n > more)
+		return;
+	size_t capacity = text->capacity ? text->capacity : 256;
+	while (capacity - text->n <= more)
+		capacity *= 2;
+	char *grown = realloc(text->data, capacity);
+	if (!grown)
+		abort(); /* see arena.h */
+	text->data = grown;
+	text->capacity = capacity;
+}
+
+void text_add_bytes(struct text *text, const char *bytes, size_t n)
+{
+	text_reserve(text, n);
+	if (n)
+		memcpy(text->data + text->n, bytes, n);
+	text->n += n;
+	text->data[text->n] = '\0';
+}
+
+void text_add(struct text *text, const char *string)
+{
+	text_add_bytes(text, string, strlen(string));
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+	va_list args;
+	va_list again;
+	va_start(args, format);
+	va_copy(again, args);
+	int length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length > 0) {
+		text_reserve(text, (size_t)length);
+		(void)vsnprintf(text->data + text->n, (size_t)length + 1, format, args);
+		text->n += (size_t)length;
+	}
+	va_end(args);
+}
+
+const char *text_string(const struct text *text)
+{
+	return text->data ? text->data : "";
+}
+
+char *text_take(struct text *text, struct arena *arena)
+{
+	char *copy = arena_memdup(arena, text_string(text), text->n);
+	text_free(text);
+	return copy;
+}
+
+bool line_next(const char **cursor, const char *end, struct line *ret_line)
+{
+	if (!*cursor || *cursor >= end)
+		return false;
+	const char *newline = memchr(*cursor, '\n', (size_t)(end - *cursor));
+	ret_line->start = *cursor;
+	ret_line->n = (size_t)((newline ? newline : end) - *cursor);
+	ret_line->full = ret_line->n + (newline ? 1 : 0);
+	*cursor = newline ? newline + 1 : NULL;
+	return true;
+}
+
+char *text_trim(struct arena *arena, const char *text, size_t n)
+{
+	while (n && strchr(" \t\r\n", text[0]) && text[0]) {
+		text++;
+		n--;
+	}
+	while (n && text[n - 1] && strchr(" \t\r\n", text[n - 1]))
+		n--;
+	return arena_memdup(arena, text, n);
+}
+
+bool text_starts(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+bool text_ends(const char *text, const char *end)
+{
+	size_t n = strlen(text);
+	size_t m = strlen(end);
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+const char *text_plural(size_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+bool text_to_ulong(const char *text, int base, unsigned long max, unsigned long *ret_value)
+{
+	if (!isxdigit((unsigned char)text[0]))
+		return false;
+	char *end = NULL;
+	errno = 0;
+	unsigned long value = strtoul(text, &end, base);
+	if (errno || *end || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+/* Length of the UTF-8 sequence at `s`, or 0 if it is not one. */
+static size_t utf8_length(const unsigned char *s, size_t n)
+{
+	if (s[0] < 0x80)
+		return 1;
+	size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+	if (length == 0 || length > n || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+			(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return length;
+}
+
+bool text_is_utf8(const char *bytes, size_t n)
+{
+	const unsigned char *s = (const unsigned char *)bytes;
+	for (size_t i = 0; i < n;) {
+		size_t length = utf8_length(s + i, n - i);
+		if (length == 0)
+			return false;
+		i += length;
+	}
+	return true;
+}
+
+char *text_printable(struct arena *arena, const char *text)
+{
+	size_t n = strlen(text);
+	char *copy = arena_memdup(arena, text, n);
+	unsigned char *s = (unsigned char *)copy;
+	for (size_t i = 0; i < n;) {
+		size_t length = utf8_length(s + i, n - i);
+		bool control = s[i] < 0x20 || s[i] == 0x7f ||
+				(length == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0); /* C1 */
+		/* Bidirectional overrides and separators can make text look like other text. */
+		bool format = length == 3 && s[i] == 0xe2 &&
+				((s[i + 1] == 0x80 && s[i + 2] >= 0x8b && s[i + 2] <= 0xae) ||
+						(s[i + 1] == 0x81 && s[i + 2] >= 0xa6 &&
+								s[i + 2] <= 0xa9));
+		if (length == 0 || control || format) {
+			memset(s + i, '?', length ? length : 1);
+		}
+		i += length ? length : 1;
+	}
+	return copy;
+}
+
+char *text_shell_quote(struct arena *arena, const char *word)
+{
+	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789_-+=./:,@%";
+	if (word[0] && strspn(word, safe) == strlen(word))
+		return arena_strdup(arena, word);
+	struct text text = {0};
+	text_add(&text, "'");
+	for (const char *c = word; *c; c++) {
+		if (*c == '\'')
+			text_add(&text, "'\\''");
+		else
+			text_add_bytes(&text, c, 1);
+	}
+	text_add(&text, "'");
+	return text_take(&text, arena);
+}

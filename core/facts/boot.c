@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/kernel_cmdline.h"
+
+/*
+ * Who boots this machine. The command line the kernel was given tells best: GRUB puts
+ * BOOT_IMAGE= first, systemd-boot puts initrd=\EFI\… there (pve-docs, system-booting.adoc).
+ * The presence of a file such as /etc/kernel/cmdline proves nothing.
+ */
+static void judge_loader(const struct root *root, struct facts *facts)
+{
+	char *uuids = root_read_value(root, "/etc/kernel/proxmox-boot-uuids", facts->arena);
+	facts->proxmox_boot_tool = uuids && *uuids ? KNOWN_YES
+			: root_exists(root, "/etc/kernel") ? KNOWN_NO
+							   : KNOWN_UNKNOWN;
+	const char *source = "/proc/cmdline";
+	const char *running = facts->cmdline_running ? facts->cmdline_running : "";
+	if (strstr(running, "initrd=\\EFI\\")) {
+		facts->boot_loader = BOOT_SYSTEMD;
+	} else if (cmdline_value(&facts->cmdline_words, "BOOT_IMAGE")) {
+		facts->boot_loader = BOOT_GRUB;
+	} else if (facts->proxmox_boot_tool != KNOWN_YES &&
+			root_exists(root, "/boot/grub/grub.cfg")) {
+		facts->boot_loader = BOOT_GRUB;
+		source = "/boot/grub/grub.cfg";
+	}
+	facts->boot_loader_source = arena_strdup(facts->arena, source);
+	if (facts->boot_loader == BOOT_GRUB)
+		facts->cmdline_file = arena_strdup(facts->arena, "/etc/default/grub");
+	else if (facts->boot_loader == BOOT_SYSTEMD)
+		facts->cmdline_file = arena_strdup(facts->arena, "/etc/kernel/cmdline");
+}
+
+static void read_grub_files(const struct root *root, struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	struct error error;
+	facts->grub.path = arena_strdup(arena, "/etc/default/grub");
+	size_t size = 0;
+	if (root_read(root, facts->grub.path, arena, &facts->grub.text, &size, &error) < 0) {
+		if (root_exists(root, facts->grub.path))
+			facts->grub.error = arena_strdup(arena, error.text);
+		return;
+	}
+	if (strlen(facts->grub.text) != size)
+		facts->grub_parse_error = arena_printf(arena,
+				"%s holds a NUL byte: it is not a text file", facts->grub.path);
+	else if (grub_default_parse(arena, facts->grub.path, facts->grub.text, &facts->grub_parsed,
+				 &error) < 0)
+		facts->grub_parse_error = arena_strdup(arena, error.text);
+	struct strings names = {0};
+	(void)root_list(root, "/etc/default/grub.d", arena, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!text_ends(names.item[i], ".cfg"))
+			continue;
+		char *path = arena_printf(arena, "/etc/default/grub.d/%s", names.item[i]);
+		char *text = NULL;
+		struct grub_default parsed;
+		if (root_read(root, path, arena, &text, NULL, NULL) < 0)
+			continue;
+		if (grub_default_parse(arena, path, text, &parsed, &error) < 0) {
+			facts->grub_parse_error = arena_strdup(arena, error.text);
+			continue;
+		}
+		if (grub_default_find(&parsed, "GRUB_CMDLINE_LINUX_DEFAULT", NULL))
+			strings_add(arena, &facts->grub_overrides, path);
+	}
+}
+
+/* What GRUB will hand over next: the first `linux` line, which is the default entry's. */
+static void read_grub_cfg(const struct root *root, struct facts *facts)
+{
+	char *text = NULL;
+	if (root_read(root, "/boot/grub/grub.cfg", facts->arena, &text, NULL, NULL) < 0)
+		return;
+	const char *cursor = text;
+	struct line line;
+	while (line_next(&cursor, text + strlen(text), &line)) {
+		char *entry = text_trim(facts->arena, line.start, line.n);
+		if (!text_starts(entry, "linux\t") && !text_starts(entry, "linux "))
+			continue;
+		const char *image = entry + 5 + strspn(entry + 5, " \t");
+		const char *rest = image + strcspn(image, " \t");
+		facts->grub_cfg_cmdline = text_trim(facts->arena, rest, strlen(rest));
+		return;
+	}
+}
+
+void facts_read_boot(const struct root *root, struct facts *facts)
+{
+	facts->cmdline_running = root_read_value(root, "/proc/cmdline", facts->arena);
+	if (facts->cmdline_running)
+		facts->cmdline_words = cmdline_words(facts->arena, facts->cmdline_running);
+	judge_loader(root, facts);
+	read_grub_files(root, facts);
+	if (facts->boot_loader == BOOT_GRUB)
+		read_grub_cfg(root, facts);
+}

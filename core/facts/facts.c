@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/facts/facts.h"
+
+#include <string.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct facts *facts = arena_alloc(arena, sizeof *facts);
+	facts->arena = arena;
+	facts->root_dir = arena_strdup(arena, root_dir(root));
+	facts->root_kind = root_kind(root);
+	int status = facts_read_pci(root, facts, err);
+	if (status < 0) {
+		arena_free(arena);
+		return status;
+	}
+	facts_read_system(root, facts);
+	facts_read_boot(root, facts);
+	facts_read_names(facts);
+	facts_read_modules(root, facts);
+	facts_read_uses(root, facts);
+	facts_read_vms(root, facts);
+	*ret_facts = facts;
+	return 0;
+}
+
+void facts_free(struct facts *facts)
+{
+	if (facts)
+		arena_free(facts->arena);
+}
+
+struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address)
+{
+	size_t low = 0;
+	size_t high = facts->devices.n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct pci_device *device = facts->devices.item[middle];
+		int order = pci_address_compare(address, &device->address);
+		if (order == 0)
+			return device;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+struct list facts_slot(const struct facts *facts, const struct pci_device *device,
+		struct arena *arena)
+{
+	struct list found = {0};
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *other = facts->devices.item[i];
+		if (pci_address_same_slot(&other->address, &device->address))
+			list_add(arena, &found, other);
+	}
+	return found;
+}
+
+struct list facts_group(const struct facts *facts, int group, struct arena *arena)
+{
+	struct list found = {0};
+	for (size_t i = 0; group >= 0 && i < facts->devices.n; i++) {
+		struct pci_device *other = facts->devices.item[i];
+		if (other->group == group)
+			list_add(arena, &found, other);
+	}
+	return found;
+}
+
+struct vm *facts_vm(const struct facts *facts, unsigned vmid)
+{
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		struct vm *vm = facts->vms.item[i];
+		if (vm->vmid == vmid)
+			return vm;
+	}
+	return NULL;
+}
+
+/* "01:00.0, 02:00.0": the GPUs there are, for an error's hint. */
+static const char *gpu_list(const struct facts *facts)
+{
+	struct strings names = {0};
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		const struct pci_device *device = facts->devices.item[i];
+		if (pci_is_display(device))
+			strings_add(facts->arena, &names, device->name);
+	}
+	return names.n ? strings_join(facts->arena, &names, ", ") : "none";
+}
+
+int facts_find_gpu(const struct facts *facts, const char *text, struct pci_device **ret_device,
+		struct error *err)
+{
+	struct pci_address address;
+	bool whole = false;
+	if (!pci_address_parse(text, &address, &whole)) {
+		(void)error_set(err, ERROR_USAGE, "'%s' is not a PCI address", text);
+		error_hint(err, "write it as lspci does: 01:00, 01:00.0 or 0000:01:00.0");
+		return ERROR_USAGE;
+	}
+	struct pci_device *found = whole ? NULL : facts_device(facts, &address);
+	for (size_t i = 0; whole && i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (!found && pci_is_display(device) &&
+				pci_address_same_slot(&device->address, &address))
+			found = device;
+	}
+	if (found && pci_is_display(found)) {
+		*ret_device = found;
+		return 0;
+	}
+	if (found)
+		(void)error_set(err, ERROR_USAGE, "%s is no GPU: %s, %s", found->name,
+				pci_class_text(found->class_code), found->label);
+	else
+		(void)error_set(err, ERROR_USAGE, "there is no GPU at '%s' on this host", text);
+	error_hint(err, "GPUs on this host: %s", gpu_list(facts));
+	return ERROR_USAGE;
+}
+
+enum known facts_kernel_at_least(const struct facts *facts, int major, int minor)
+{
+	if (facts->kernel_major < 0)
+		return KNOWN_UNKNOWN;
+	bool at_least = facts->kernel_major > major ||
+			(facts->kernel_major == major && facts->kernel_minor >= minor);
+	return at_least ? KNOWN_YES : KNOWN_NO;
+}
+
+/* pve-docs, qm-pci-passthrough.adoc: "on newer kernels (6.8 or newer) this is enabled by default". */
+enum known facts_intel_iommu_default_on(const struct facts *facts)
+{
+	return facts_kernel_at_least(facts, 6, 8);
+}
+
+struct pci_device *facts_device_in_path(const struct facts *facts, const char *path)
+{
+	struct pci_device *found = NULL;
+	while (*path) {
+		size_t n = strcspn(path, "/");
+		char part[PCI_ADDRESS_TEXT];
+		if (n && n < sizeof part) {
+			memcpy(part, path, n);
+			part[n] = '\0';
+			struct pci_address address;
+			struct pci_device *device = pci_address_parse_full(part, &address)
+					? facts_device(facts, &address)
+					: NULL;
+			if (device)
+				found = device;
+		}
+		path += n;
+		path += *path == '/';
+	}
+	return found;
+}
+
+void facts_add_use(struct facts *facts, struct pci_device *device, const char *source,
+		const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *what = arena_vprintf(facts->arena, format, args);
+	va_end(args);
+	for (size_t i = 0; i < device->uses.n; i++)
+		if (strcmp(((struct host_use *)device->uses.item[i])->what, what) == 0)
+			return;
+	struct host_use *use = arena_alloc(facts->arena, sizeof *use);
+	*use = (struct host_use){.what = what, .source = arena_strdup(facts->arena, source)};
+	list_add(facts->arena, &device->uses, use);
+}

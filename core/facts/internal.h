@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CORE_FACTS_INTERNAL_H
+#define PVEGPU_CORE_FACTS_INTERNAL_H
+
+#include "pvegpu/facts/facts.h"
+
+/* The parts of facts_read(), in the order they run. */
+void facts_read_system(const struct root *root, struct facts *facts); /* CPU, firmware, versions */
+void facts_read_boot(const struct root *root, struct facts *facts);
+int facts_read_pci(const struct root *root, struct facts *facts, struct error *err);
+void facts_read_names(struct facts *facts); /* libpci and pci.ids */
+void facts_read_modules(const struct root *root, struct facts *facts);
+void facts_read_uses(const struct root *root, struct facts *facts); /* storage and network */
+void facts_read_vms(const struct root *root, struct facts *facts);
+
+/* Every address that stands as a part of a sysfs path, the last one: the PCI function a block
+ * device or network interface hangs on. */
+struct pci_device *facts_device_in_path(const struct facts *facts, const char *path);
+void facts_add_use(struct facts *facts, struct pci_device *device, const char *source,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * One pass over /sys/bus/pci/devices. A device's `uevent` holds class, ids and driver in one file
+ * (drivers/pci/pci-driver.c, pci_uevent), and the `iommu_group` link the group: two reads a device
+ * where lspci needs dozens. What `uevent` does not have is read from the single attributes.
+ */
+
+/* A small attribute below the device's directory, cut at its first line end; "" if not there. */
+static void read_attribute(int dir, const char *name, char *buffer, size_t size)
+{
+	buffer[0] = '\0';
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	ssize_t n = read(fd, buffer, size - 1);
+	(void)close(fd);
+	buffer[n > 0 ? n : 0] = '\0';
+}
+
+static bool read_hex_attribute(int dir, const char *name, unsigned long max, unsigned long *value)
+{
+	char buffer[32];
+	read_attribute(dir, name, buffer, sizeof buffer);
+	buffer[strcspn(buffer, "\r\n")] = '\0';
+	const char *digits = text_starts(buffer, "0x") ? buffer + 2 : buffer;
+	return text_to_ulong(digits, 16, max, value);
+}
+
+/* The value after KEY= in a uevent text, cut into `buffer`; false when it is not there. */
+static bool uevent_value(const char *uevent, const char *key, char *buffer, size_t size)
+{
+	size_t n = strlen(key);
+	for (const char *at = uevent; at && *at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, key, n) != 0 || at[n] != '=')
+			continue;
+		size_t length = strcspn(at + n + 1, "\r\n");
+		if (length >= size)
+			return false;
+		memcpy(buffer, at + n + 1, length);
+		buffer[length] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* "10DE:2206" into two numbers. */
+static bool split_ids(const char *text, uint16_t *ret_first, uint16_t *ret_second)
+{
+	char first[8] = "";
+	unsigned long a = 0;
+	unsigned long b = 0;
+	size_t n = strcspn(text, ":");
+	if (text[n] != ':' || n >= sizeof first)
+		return false;
+	memcpy(first, text, n);
+	if (!text_to_ulong(first, 16, 0xffff, &a) || !text_to_ulong(text + n + 1, 16, 0xffff, &b))
+		return false;
+	*ret_first = (uint16_t)a;
+	*ret_second = (uint16_t)b;
+	return true;
+}
+
+static char *link_base(struct arena *arena, int dir, const char *name)
+{
+	char target[512];
+	ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
+	if (n <= 0)
+		return NULL;
+	target[n] = '\0';
+	const char *slash = strrchr(target, '/');
+	return arena_strdup(arena, slash ? slash + 1 : target);
+}
+
+static void read_ids(int dir, const char *uevent, struct pci_device *device)
+{
+	char buffer[32];
+	unsigned long value = 0;
+	device->vendor = 0xffff;
+	device->device = 0xffff;
+	if (uevent_value(uevent, "PCI_CLASS", buffer, sizeof buffer) &&
+			text_to_ulong(buffer, 16, 0xffffff, &value))
+		device->class_code = (uint32_t)value;
+	else if (read_hex_attribute(dir, "class", 0xffffff, &value))
+		device->class_code = (uint32_t)value;
+	if (!uevent_value(uevent, "PCI_ID", buffer, sizeof buffer) ||
+			!split_ids(buffer, &device->vendor, &device->device)) {
+		if (read_hex_attribute(dir, "vendor", 0xffff, &value))
+			device->vendor = (uint16_t)value;
+		if (read_hex_attribute(dir, "device", 0xffff, &value))
+			device->device = (uint16_t)value;
+	}
+	if (uevent_value(uevent, "PCI_SUBSYS_ID", buffer, sizeof buffer)) {
+		device->subsystem_known = split_ids(buffer, &device->subsystem_vendor,
+				&device->subsystem_device);
+	} else if (read_hex_attribute(dir, "subsystem_vendor", 0xffff, &value)) {
+		device->subsystem_vendor = (uint16_t)value;
+		device->subsystem_known =
+				read_hex_attribute(dir, "subsystem_device", 0xffff, &value);
+		device->subsystem_device = (uint16_t)value;
+	}
+}
+
+static struct pci_device *read_device(struct arena *arena, int devices, const char *name)
+{
+	struct pci_address address;
+	if (!pci_address_parse_full(name, &address))
+		return NULL;
+	int dir = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return NULL;
+	struct pci_device *device = arena_alloc(arena, sizeof *device);
+	device->address = address;
+	pci_address_format(&address, device->name);
+	char uevent[1024];
+	read_attribute(dir, "uevent", uevent, sizeof uevent);
+	read_ids(dir, uevent, device);
+	device->driver = link_base(arena, dir, "driver");
+	char driver[64];
+	if (!device->driver && uevent_value(uevent, "DRIVER", driver, sizeof driver))
+		device->driver = arena_strdup(arena, driver);
+	const char *group = link_base(arena, dir, "iommu_group");
+	unsigned long number = 0;
+	device->group = group && text_to_ulong(group, 10, 1000000, &number) ? (int)number : -1;
+	device->boot_vga = KNOWN_UNKNOWN;
+	if (pci_is_display(device)) {
+		char value[8];
+		read_attribute(dir, "boot_vga", value, sizeof value);
+		if (value[0] == '0' || value[0] == '1')
+			device->boot_vga = value[0] == '1' ? KNOWN_YES : KNOWN_NO;
+	}
+	(void)close(dir);
+	return device;
+}
+
+static int compare_devices(const void *a, const void *b)
+{
+	const struct pci_device *const *first = a;
+	const struct pci_device *const *second = b;
+	return pci_address_compare(&(*first)->address, &(*second)->address);
+}
+
+static void judge_iommu(const struct root *root, struct facts *facts)
+{
+	/* PVE's own test is a non-empty /sys/class/iommu (PVE/SysFSTools.pm, check_iommu_support);
+	 * a captured tree may lack that directory while its groups are recorded. */
+	struct strings units = {0};
+	struct strings groups = {0};
+	bool class_known = root_list(root, "/sys/class/iommu", facts->arena, &units);
+	bool groups_known = root_list(root, "/sys/kernel/iommu_groups", facts->arena, &groups);
+	facts->iommu_groups = groups.n;
+	facts->iommu_source = arena_strdup(facts->arena, "/sys/kernel/iommu_groups");
+	if (groups.n)
+		facts->iommu_active = KNOWN_YES;
+	else if (!groups_known || !class_known)
+		facts->iommu_active = KNOWN_UNKNOWN;
+	else
+		facts->iommu_active = KNOWN_NO;
+}
+
+int facts_read_pci(const struct root *root, struct facts *facts, struct error *err)
+{
+	static const char path[] = "/sys/bus/pci/devices";
+	struct strings names = {0};
+	if (!root_list(root, path, facts->arena, &names) || names.n == 0) {
+		(void)error_set(err, ERROR_NOT_HOST, "'%s%s' has no PCI devices", root_dir(root),
+				path);
+		error_hint(err, "give a host's root directory with --root DIR, or run on the host");
+		return ERROR_NOT_HOST;
+	}
+	int dir = root_openat(root, path, O_PATH | O_DIRECTORY);
+	facts->drivers_known = KNOWN_NO;
+	for (size_t i = 0; i < names.n; i++) {
+		struct pci_device *device = read_device(facts->arena, dir, names.item[i]);
+		if (!device)
+			continue;
+		list_add(facts->arena, &facts->devices, device);
+		if (device->driver)
+			facts->drivers_known = KNOWN_YES;
+	}
+	(void)close(dir);
+	if (facts->devices.n == 0) {
+		(void)error_set(err, ERROR_NOT_HOST, "no entry of '%s%s' can be read as a device",
+				root_dir(root), path);
+		return ERROR_NOT_HOST;
+	}
+	qsort(facts->devices.item, facts->devices.n, sizeof *facts->devices.item, compare_devices);
+	judge_iommu(root, facts);
+	return 0;
+}
+
+bool pci_is_display(const struct pci_device *device)
+{
+	uint32_t class_word = device->class_code >> 8;
+	return class_word == 0x0300 || class_word == 0x0302 || class_word == 0x0380;
+}
+
+bool pci_is_bridge(const struct pci_device *device)
+{
+	return device->class_code >> 16 == 0x06;
+}
+
+bool pci_is_storage(const struct pci_device *device)
+{
+	return device->class_code >> 16 == 0x01;
+}
+
+bool pci_is_network(const struct pci_device *device)
+{
+	return device->class_code >> 16 == 0x02;
+}
+
+const char *pci_class_text(uint32_t class_code)
+{
+	static const struct {
+		uint32_t class_word;
+		const char *text;
+	} names[] = {
+			{0x0101, "IDE controller"},
+			{0x0104, "RAID controller"},
+			{0x0106, "SATA controller"},
+			{0x0107, "SAS controller"},
+			{0x0108, "NVMe controller"},
+			{0x0200, "Ethernet controller"},
+			{0x0280, "Network controller"},
+			{0x0300, "VGA controller"},
+			{0x0302, "3D controller"},
+			{0x0380, "Display controller"},
+			{0x0401, "Audio device"},
+			{0x0403, "Audio device"},
+			{0x0500, "RAM memory"},
+			{0x0600, "Host bridge"},
+			{0x0601, "ISA bridge"},
+			{0x0604, "PCI bridge"},
+			{0x0780, "Communication controller"},
+			{0x0806, "IOMMU"},
+			{0x0c03, "USB controller"},
+			{0x0c05, "SMBus"},
+			{0x0c80, "Serial bus controller"},
+			{0x1080, "Encryption controller"},
+	};
+	static const char *const base[] = {"Unclassified device", "Storage controller",
+			"Network controller", "Display controller", "Multimedia device",
+			"Memory controller", "Bridge", "Communication controller",
+			"System peripheral", "Input device", "Docking station", "Processor",
+			"Serial bus controller", "Wireless controller"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (names[i].class_word == class_code >> 8)
+			return names[i].text;
+	uint32_t index = class_code >> 16;
+	return index < sizeof base / sizeof *base ? base[index] : "Device";
+}

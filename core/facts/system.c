@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+static void read_cpu(const struct root *root, struct facts *facts)
+{
+	facts->cpu_virtualization = KNOWN_UNKNOWN;
+	char *text = root_read_value(root, "/proc/cpuinfo", facts->arena);
+	const char *cursor = text;
+	struct line line;
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		if (line.n == 0 && facts->cpu_vendor != CPU_UNKNOWN)
+			break; /* the first processor tells */
+		char *entry = text_trim(facts->arena, line.start, line.n);
+		const char *colon = strchr(entry, ':');
+		if (!colon)
+			continue;
+		const char *value = colon + 1 + strspn(colon + 1, " \t");
+		if (text_starts(entry, "vendor_id")) {
+			if (strcmp(value, "GenuineIntel") == 0)
+				facts->cpu_vendor = CPU_INTEL;
+			else if (strcmp(value, "AuthenticAMD") == 0)
+				facts->cpu_vendor = CPU_AMD;
+		} else if (text_starts(entry, "model name")) {
+			facts->cpu_model = arena_strdup(facts->arena, value);
+		} else if (text_starts(entry, "flags")) {
+			const char *padded = arena_printf(facts->arena, " %s ", value);
+			bool found = strstr(padded, " vmx ") || strstr(padded, " svm ");
+			facts->cpu_virtualization = found ? KNOWN_YES : KNOWN_NO;
+		}
+	}
+}
+
+/* The version of an installed package, from dpkg's status file: one stanza a package. */
+static char *package_version(const struct root *root, struct arena *arena, const char *package)
+{
+	char *text = NULL;
+	if (root_read(root, "/var/lib/dpkg/status", arena, &text, NULL, NULL) < 0)
+		return NULL;
+	const char *wanted = arena_printf(arena, "Package: %s\n", package);
+	const char *found = text_starts(text, wanted) ? text : NULL;
+	if (!found) {
+		found = strstr(text, arena_printf(arena, "\n%s", wanted));
+		found += found ? 1 : 0;
+	}
+	if (!found)
+		return NULL;
+	const char *end = strstr(found, "\n\n");
+	const char *version = strstr(found, "\nVersion: ");
+	const char *status = strstr(found, "\nStatus: ");
+	if (!version || !status || (end && version > end) || (end && status > end) ||
+			!text_starts(status, "\nStatus: install ok installed"))
+		return NULL;
+	version += strlen("\nVersion: ");
+	return arena_strndup(arena, version, strcspn(version, "\n"));
+}
+
+void facts_read_system(const struct root *root, struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	read_cpu(root, facts);
+	facts->node = root_read_value(root, "/etc/hostname", arena);
+	if (facts->node) /* PVE's node name is the host name up to the first dot */
+		facts->node[strcspn(facts->node, ". \n")] = '\0';
+	facts->pve_version = package_version(root, arena, "pve-manager");
+	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
+	facts->kernel_major = -1;
+	facts->kernel_minor = -1;
+	int major = 0;
+	int minor = 0;
+	/* Bounded digits by the widths; anything else leaves the version unknown. */
+	if (facts->kernel && sscanf(facts->kernel, "%4d.%4d", &major, &minor) == 2) { /* NOLINT(cert-err34-c) */
+		facts->kernel_major = major;
+		facts->kernel_minor = minor;
+	}
+	facts->board_vendor = root_read_value(root, "/sys/class/dmi/id/board_vendor", arena);
+	facts->board_name = root_read_value(root, "/sys/class/dmi/id/board_name", arena);
+	facts->efi = root_exists(root, "/sys/firmware/efi") ? KNOWN_YES
+			: root_exists(root, "/sys/firmware") ? KNOWN_NO
+							     : KNOWN_UNKNOWN;
+	bool dmar = root_exists(root, "/sys/firmware/acpi/tables/DMAR");
+	bool ivrs = root_exists(root, "/sys/firmware/acpi/tables/IVRS");
+	facts->iommu_table = dmar || ivrs ? KNOWN_YES
+			: root_exists(root, "/sys/firmware/acpi/tables") ? KNOWN_NO
+									 : KNOWN_UNKNOWN;
+}

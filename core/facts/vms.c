@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/hash.h"
+#include "pvegpu/base/text.h"
+
+/* qemu-server keeps a pid file for each VM it runs (PVE/QemuServer/Helpers.pm, pidfile_name); the
+ * process must still be that VM: its arguments hold `-id VMID`. */
+static enum known is_running(const struct root *root, struct facts *facts, unsigned vmid)
+{
+	struct arena *arena = facts->arena;
+	if (!root_exists(root, "/run/qemu-server"))
+		return root_kind(root) == ROOT_CAPTURED ? KNOWN_UNKNOWN : KNOWN_NO;
+	char *pid = root_read_value(root, arena_printf(arena, "/run/qemu-server/%u.pid", vmid),
+			arena);
+	unsigned long number = 0;
+	if (!pid || !text_to_ulong(pid, 10, 0x7fffffff, &number))
+		return KNOWN_NO;
+	char *arguments = NULL;
+	size_t size = 0;
+	if (root_read(root, arena_printf(arena, "/proc/%lu/cmdline", number), arena, &arguments,
+			    &size, NULL) < 0)
+		return KNOWN_NO;
+	const char *id = arena_printf(arena, "%u", vmid);
+	const char *end = arguments + size;
+	for (const char *at = arguments; at < end; at += strlen(at) + 1) {
+		const char *next = at + strlen(at) + 1;
+		if (strcmp(at, "-id") == 0 && next < end && strcmp(next, id) == 0)
+			return KNOWN_YES;
+	}
+	return KNOWN_NO;
+}
+
+/* PVE finds devices by the start of their name: ^(0000:)?ID (PVE/SysFSTools.pm, lspci), so 01:00
+ * is every function of the slot, SR-IOV functions included. */
+static void find_devices(struct facts *facts, struct vm_hostpci *entry)
+{
+	for (size_t h = 0; h < entry->parsed.hosts.n; h++) {
+		const char *host = entry->parsed.hosts.item[h];
+		for (size_t i = 0; i < facts->devices.n; i++) {
+			struct pci_device *device = facts->devices.item[i];
+			if (text_starts(device->name, host) ||
+					(text_starts(device->name, "0000:") &&
+							text_starts(device->name + 5, host)))
+				list_add(facts->arena, &entry->devices, device);
+		}
+	}
+}
+
+static void read_hostpci(struct facts *facts, struct vm *vm)
+{
+	const struct vm_conf_section *section = &vm->conf.current;
+	for (size_t i = 0; i < section->entries.n; i++) {
+		const struct vm_conf_entry *entry = section->entries.item[i];
+		int index = hostpci_index(entry->key);
+		if (index < 0)
+			continue;
+		struct vm_hostpci *found = arena_alloc(facts->arena, sizeof *found);
+		*found = (struct vm_hostpci){
+				.index = index, .key = entry->key, .value = entry->value};
+		struct error error;
+		if (hostpci_parse(facts->arena, entry->value, &found->parsed, &error) < 0)
+			found->error = arena_strdup(facts->arena, error.text);
+		found->valid = !found->error;
+		find_devices(facts, found);
+		list_add(facts->arena, &vm->hostpci, found);
+	}
+}
+
+static void read_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path)
+{
+	char *text = NULL;
+	size_t size = 0;
+	if (root_read(root, path, facts->arena, &text, &size, NULL) < 0)
+		return;
+	struct vm *vm = arena_alloc(facts->arena, sizeof *vm);
+	vm->vmid = vmid;
+	vm->path = arena_strdup(facts->arena, path);
+	hash_sha1(text, size, vm->digest);
+	vm_conf_parse(facts->arena, text, &vm->conf);
+	const char *name = vm_conf_get(&vm->conf.current, "name");
+	vm->name = arena_strdup(facts->arena, name ? name : "");
+	vm->running = is_running(root, facts, vmid);
+	read_hostpci(facts, vm);
+	list_add(facts->arena, &facts->vms, vm);
+}
+
+static int compare_vms(const void *a, const void *b)
+{
+	const struct vm *const *first = a;
+	const struct vm *const *second = b;
+	return (*first)->vmid < (*second)->vmid ? -1 : (*first)->vmid > (*second)->vmid;
+}
+
+void facts_read_vms(const struct root *root, struct facts *facts)
+{
+	static const char dir[] = "/etc/pve/qemu-server";
+	struct strings names = {0};
+	bool listed = root_list(root, dir, facts->arena, &names);
+	facts->vms_known = listed ? KNOWN_YES : KNOWN_UNKNOWN;
+	for (size_t i = 0; i < names.n; i++) {
+		/* PVE's rule: [1-9][0-9]{2,8}.conf (PVE/JSONSchema.pm, pve-vmid) */
+		const char *name = names.item[i];
+		unsigned long vmid = 0;
+		size_t digits = strspn(name, "0123456789");
+		if (digits < 3 || digits > 9 || name[0] == '0' || strcmp(name + digits, ".conf") != 0)
+			continue;
+		if (!text_to_ulong(arena_strndup(facts->arena, name, digits), 10, 999999999, &vmid))
+			continue;
+		read_vm(root, facts, (unsigned)vmid,
+				arena_printf(facts->arena, "%s/%s", dir, name));
+	}
+	if (facts->vms.n > 1)
+		qsort(facts->vms.item, facts->vms.n, sizeof *facts->vms.item, compare_vms);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/formats/kernel_cmdline.h"
+
+#include <string.h>
+
+#include "pvegpu/base/text.h"
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The end of the word that starts at `at`. */
+static const char *word_end(const char *at)
+{
+	bool quoted = false;
+	while (*at && (quoted || !is_blank(*at))) {
+		if (*at == '"')
+			quoted = !quoted;
+		at++;
+	}
+	return at;
+}
+
+struct strings cmdline_words(struct arena *arena, const char *text)
+{
+	struct strings words = {0};
+	for (const char *at = text; *at;) {
+		if (is_blank(*at)) {
+			at++;
+			continue;
+		}
+		const char *end = word_end(at);
+		char *word = arena_memdup(arena, at, (size_t)(end - at));
+		if (strcmp(word, "--") == 0)
+			break;
+		strings_add(arena, &words, word);
+		at = end;
+	}
+	return words;
+}
+
+static bool same_name(const char *word, const char *key, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char a = word[i] == '-' ? '_' : word[i];
+		char b = key[i] == '-' ? '_' : key[i];
+		if (a != b)
+			return false;
+	}
+	return true;
+}
+
+const char *cmdline_value(const struct strings *words, const char *key)
+{
+	const char *value = NULL;
+	size_t n = strlen(key);
+	for (size_t i = 0; i < words->n; i++) {
+		const char *word = words->item[i];
+		if (strlen(word) < n || !same_name(word, key, n))
+			continue;
+		if (word[n] == '=')
+			value = word + n + 1;
+		else if (word[n] == '\0')
+			value = "";
+	}
+	return value;
+}
+
+bool cmdline_has_word(const struct strings *words, const char *word)
+{
+	return strings_has(words, word);
+}
+
+bool cmdline_list_has(const char *value, const char *item)
+{
+	size_t n = strlen(item);
+	while (value && *value) {
+		size_t length = strcspn(value, ",");
+		if (length == n && strncmp(value, item, n) == 0)
+			return true;
+		value += length;
+		value += *value == ',';
+	}
+	return false;
+}
+
+char *cmdline_add(struct arena *arena, const char *text, const char *word)
+{
+	size_t n = strlen(text);
+	const char *between = n == 0 || is_blank(text[n - 1]) ? "" : " ";
+	return arena_printf(arena, "%s%s%s", text, between, word);
+}
+
+char *cmdline_remove(struct arena *arena, const char *text, const char *word)
+{
+	struct text kept = {0};
+	size_t n = strlen(word);
+	for (const char *at = text; *at;) {
+		const char *end = word_end(at);
+		if (end > at && (size_t)(end - at) == n && strncmp(at, word, n) == 0) {
+			/* Take the blank after it along, or the one before it at the end. */
+			if (is_blank(*end))
+				end++;
+			else if (kept.n && is_blank(kept.data[kept.n - 1]))
+				kept.data[--kept.n] = '\0';
+		} else {
+			if (end == at)
+				end++;
+			text_add_bytes(&kept, at, (size_t)(end - at));
+		}
+		at = end;
+	}
+	return text_take(&kept, arena);
+}

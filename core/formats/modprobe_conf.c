@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/formats/modprobe_conf.h"
+
+#include <string.h>
+
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/modules_list.h"
+
+static void parse_command(struct arena *arena, const char *file, size_t number, const char *text,
+		struct list *entries)
+{
+	struct strings words = {0};
+	const char *at = text;
+	while (*at) {
+		at += strspn(at, " \t\r");
+		size_t n = strcspn(at, " \t\r");
+		if (n)
+			strings_add(arena, &words, arena_strndup(arena, at, n));
+		at += n;
+	}
+	if (words.n < 2 || words.item[0][0] == '#')
+		return;
+	struct modprobe_entry *entry = arena_alloc(arena, sizeof *entry);
+	*entry = (struct modprobe_entry){
+			.command = words.item[0],
+			.module = words.item[1],
+			.words = {.item = words.item + 2, .n = words.n - 2, .capacity = words.n - 2},
+			.file = file,
+			.line = number,
+	};
+	list_add(arena, entries, entry);
+}
+
+void modprobe_conf_parse(struct arena *arena, const char *file, const char *text,
+		struct list *entries)
+{
+	const char *cursor = text;
+	const char *end = text + strlen(text);
+	struct line line;
+	struct text command = {0};
+	size_t number = 0;
+	size_t start = 0;
+	while (line_next(&cursor, end, &line)) {
+		number++;
+		if (command.n == 0)
+			start = number;
+		size_t n = line.n;
+		bool more = n && line.start[n - 1] == '\\';
+		text_add_bytes(&command, line.start, more ? n - 1 : n);
+		if (more && cursor) {
+			text_add(&command, " ");
+			continue;
+		}
+		parse_command(arena, file, start, text_string(&command), entries);
+		text_free(&command);
+	}
+	text_free(&command);
+}
+
+const char *modprobe_option(const struct list *entries, const char *module, const char *option,
+		const struct modprobe_entry **ret_entry)
+{
+	const char *value = NULL;
+	size_t n = strlen(option);
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct modprobe_entry *entry = entries->item[i];
+		if (strcmp(entry->command, "options") != 0 ||
+				!modules_same_name(entry->module, module))
+			continue;
+		for (size_t w = 0; w < entry->words.n; w++) {
+			const char *word = entry->words.item[w];
+			if (strncmp(word, option, n) != 0 || (word[n] != '=' && word[n] != '\0'))
+				continue;
+			value = word[n] == '=' ? word + n + 1 : "";
+			if (ret_entry)
+				*ret_entry = entry;
+		}
+	}
+	return value;
+}
+
+bool modprobe_blacklisted(const struct list *entries, const char *module)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct modprobe_entry *entry = entries->item[i];
+		if (strcmp(entry->command, "blacklist") == 0 &&
+				modules_same_name(entry->module, module))
+			return true;
+	}
+	return false;
+}
+
+bool modprobe_softdep_pre(const struct list *entries, const char *module, const char *before)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct modprobe_entry *entry = entries->item[i];
+		if (strcmp(entry->command, "softdep") != 0 ||
+				!modules_same_name(entry->module, module))
+			continue;
+		bool pre = false;
+		for (size_t w = 0; w < entry->words.n; w++) {
+			const char *word = entry->words.item[w];
+			if (strcmp(word, "pre:") == 0)
+				pre = true;
+			else if (strcmp(word, "post:") == 0)
+				pre = false;
+			else if (pre && modules_same_name(word, before))
+				return true;
+		}
+	}
+	return false;
+}

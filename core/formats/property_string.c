@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/formats/property_string.h"
+
+#include <string.h>
+#include <strings.h>
+
+int property_string_parse(struct arena *arena, const char *text, const char *default_key,
+		struct property_string *ret_parsed, struct error *err)
+{
+	struct property_string parsed = {0};
+	const char *at = text;
+	while (*at) {
+		size_t n = strcspn(at, ",");
+		char *part = arena_strndup(arena, at, n);
+		at += n;
+		at += *at == ',';
+		if (n == 0)
+			continue; /* PVE skips empty parts */
+		struct property *property = arena_alloc(arena, sizeof *property);
+		char *equals = strchr(part, '=');
+		if (equals) {
+			*equals = '\0';
+			property->key = part;
+			property->value = equals + 1;
+		} else if (default_key) {
+			property->key = arena_strdup(arena, default_key);
+			property->value = part;
+		}
+		if (!property->key || !*property->key || !*property->value)
+			return error_set(err, ERROR_PARSE, "'%s' has a part without a key or a value",
+					text);
+		if (property_get(&parsed, property->key))
+			return error_set(err, ERROR_PARSE, "'%s' gives '%s' twice", text,
+					property->key);
+		list_add(arena, &parsed.properties, property);
+	}
+	*ret_parsed = parsed;
+	return 0;
+}
+
+const char *property_get(const struct property_string *parsed, const char *key)
+{
+	for (size_t i = 0; i < parsed->properties.n; i++) {
+		const struct property *property = parsed->properties.item[i];
+		if (strcmp(property->key, key) == 0)
+			return property->value;
+	}
+	return NULL;
+}
+
+static int bool_value(const char *value)
+{
+	static const char *const yes[] = {"1", "on", "yes", "true"};
+	static const char *const no[] = {"0", "off", "no", "false"};
+	for (size_t i = 0; i < 4; i++) {
+		if (strcasecmp(value, yes[i]) == 0)
+			return 1;
+		if (strcasecmp(value, no[i]) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+bool property_is_bool(const char *value)
+{
+	return bool_value(value) >= 0;
+}
+
+bool property_bool(const struct property_string *parsed, const char *key, bool missing)
+{
+	const char *value = property_get(parsed, key);
+	int known = value ? bool_value(value) : -1;
+	return known < 0 ? missing : known == 1;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/formats/vm_conf.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "pvegpu/base/text.h"
+
+static void problem(struct arena *arena, struct vm_conf *conf, size_t line, const char *what)
+{
+	struct vm_conf_problem *found = arena_alloc(arena, sizeof *found);
+	*found = (struct vm_conf_problem){.line = line, .what = arena_strdup(arena, what)};
+	list_add(arena, &conf->problems, found);
+}
+
+/* The name between the brackets of a header line, or NULL. Blanks may follow it. */
+static char *header_name(struct arena *arena, const struct line *line)
+{
+	size_t n = line->n;
+	while (n && isspace((unsigned char)line->start[n - 1]))
+		n--;
+	if (n < 3 || line->start[0] != '[' || line->start[n - 1] != ']')
+		return NULL;
+	return arena_memdup(arena, line->start + 1, n - 2);
+}
+
+static bool snapshot_name_is_valid(const char *name)
+{
+	if (!isalpha((unsigned char)name[0]) || !name[1])
+		return false;
+	for (const char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '_' && *c != '-')
+			return false;
+	return true;
+}
+
+/* ^([a-z][a-z_\-]*\d*):\s*(.+?)\s*$ */
+static struct vm_conf_entry *read_entry(struct arena *arena, const struct line *line, size_t number)
+{
+	size_t n = 0;
+	const char *text = line->start;
+	if (!line->n || !islower((unsigned char)text[0]))
+		return NULL;
+	while (n < line->n && (islower((unsigned char)text[n]) || text[n] == '_' || text[n] == '-'))
+		n++;
+	while (n < line->n && isdigit((unsigned char)text[n]))
+		n++;
+	if (n >= line->n || text[n] != ':')
+		return NULL;
+	char *value = text_trim(arena, text + n + 1, line->n - n - 1);
+	if (!*value)
+		return NULL;
+	struct vm_conf_entry *entry = arena_alloc(arena, sizeof *entry);
+	*entry = (struct vm_conf_entry){
+			.key = arena_memdup(arena, text, n), .value = value, .line = number};
+	return entry;
+}
+
+/* The section a header starts; NULL when PVE skips it and all that follows. */
+static struct vm_conf_section *open_section(struct arena *arena, struct vm_conf *conf,
+		const char *name, size_t number)
+{
+	if (strcasecmp(name, "PENDING") == 0) {
+		conf->pending = (struct vm_conf_section){.name = arena_strdup(arena, "PENDING")};
+		return &conf->pending;
+	}
+	struct vm_conf_section *section = arena_alloc(arena, sizeof *section);
+	section->name = arena_strdup(arena, name);
+	if (strcasecmp(name, "special:cloudinit") == 0 || strcasecmp(name, "special:fleecing") == 0)
+		return section; /* known, and of no interest here */
+	if (!snapshot_name_is_valid(name)) {
+		problem(arena, conf, number, arena_printf(arena, "unknown section [%s]", name));
+		return NULL;
+	}
+	list_add(arena, &conf->snapshots, section);
+	return section;
+}
+
+void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_conf)
+{
+	*ret_conf = (struct vm_conf){.current.name = arena_strdup(arena, "")};
+	struct vm_conf_section *section = &ret_conf->current;
+	const char *cursor = text;
+	const char *end = text + strlen(text);
+	struct line line;
+	for (size_t number = 1; line_next(&cursor, end, &line); number++) {
+		char *name = header_name(arena, &line);
+		if (name) {
+			section = open_section(arena, ret_conf, name, number);
+			continue;
+		}
+		char *content = text_trim(arena, line.start, line.n);
+		if (!*content || !section)
+			continue;
+		if (line.start[0] == '#') {
+			strings_add(arena, &section->description, content + 1);
+			continue;
+		}
+		struct vm_conf_entry *entry = read_entry(arena, &line, number);
+		if (entry)
+			list_add(arena, &section->entries, entry);
+		else
+			problem(arena, ret_conf, number,
+					"not a 'key: value' line; PVE drops it when it next writes");
+	}
+}
+
+const char *vm_conf_get(const struct vm_conf_section *section, const char *key)
+{
+	for (size_t i = section->entries.n; i > 0; i--) {
+		const struct vm_conf_entry *entry = section->entries.item[i - 1];
+		if (strcmp(entry->key, key) == 0)
+			return entry->value;
+	}
+	return NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_BASE_PROCESS_H
+#define PVEGPU_BASE_PROCESS_H
+
+#include <stdbool.h>
+
+#include "pvegpu/base/error.h"
+#include "pvegpu/base/root.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * Commands of the host, by argument vector: no shell is ever involved.
+ *
+ * argv[0] is a bare name ("update-grub"). On the live host it is looked up in the system
+ * directories; in a sample tree only that tree's own script is run, by its path, with
+ * PVEGPU_ROOT=DIR in the environment; in a captured tree nothing is run at all.
+ */
+
+/* One line of output, without its end; `standard_error` tells which stream. */
+typedef void process_line(void *user, const char *line, bool standard_error);
+
+/* The file that would be run, owned by `arena`, or NULL. */
+char *process_find(const struct root *root, const char *name, struct arena *arena);
+
+struct process_result {
+	int exit_status; /* 0..255, or 128 + the signal that ended it */
+	char *out;       /* standard output, owned by the arena given */
+	char *error_out; /* standard error */
+};
+
+/*
+ * Run to the end. Lines are handed to `line` (may be NULL) as they come and kept in the result.
+ * The child gets no standard input, a C locale and its own process group; after `timeout_s`
+ * seconds the group is killed and ERROR_COMMAND is returned. A non-zero exit status is no error
+ * here: the caller judges it.
+ */
+int process_run(const struct root *root, const char *const *argv, int timeout_s,
+		process_line *line, void *user, struct arena *arena,
+		struct process_result *ret_result, struct error *err);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_BASE_ROOT_H
+#define PVEGPU_BASE_ROOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "pvegpu/base/arena.h"
+#include "pvegpu/base/error.h"
+
+/*
+ * The root directory everything is read below and written below.
+ *
+ * `/` is the live host. Any other directory is a captured or sample host: paths are resolved
+ * inside it by openat2(RESOLVE_IN_ROOT), so its absolute links cannot lead out, and no command is
+ * run, except in a tree marked by a file `.pvegpu-sample`, whose own scripts stand in for the
+ * host's commands (see process.h). Paths given to these functions begin with `/`.
+ */
+struct root;
+
+enum root_kind { ROOT_LIVE, ROOT_CAPTURED, ROOT_SAMPLE };
+
+/* Open DIR, or the live host where dir is NULL or "/". */
+int root_open(const char *dir, struct root **ret_root, struct error *err);
+void root_close(struct root *root); /* NULL is fine */
+
+enum root_kind root_kind(const struct root *root);
+/* The directory as the person gave it; "" for the live host, so it can stand before a path. */
+const char *root_dir(const struct root *root);
+/* The same as an absolute path without links, for child processes. */
+const char *root_absolute(const struct root *root);
+
+/* A file descriptor below the root, O_CLOEXEC added; -1 and errno on failure. */
+int root_openat(const struct root *root, const char *path, int flags);
+bool root_exists(const struct root *root, const char *path);
+int root_stat(const struct root *root, const char *path, struct stat *ret_stat); /* 0 or -1 + errno */
+
+/* A whole file. The text is NUL-terminated and owned by `arena`; `ret_size` may be NULL.
+ * Files over ROOT_FILE_MAX are refused. A missing file gives ERROR_IO with sys_errno ENOENT. */
+enum { ROOT_FILE_MAX = 16 * 1024 * 1024 };
+int root_read(const struct root *root, const char *path, struct arena *arena, char **ret_text,
+		size_t *ret_size, struct error *err);
+/* The same where a missing or unreadable file is simply unknown: NULL. Ending blanks are cut. */
+char *root_read_value(const struct root *root, const char *path, struct arena *arena);
+/* The text of a symbolic link, or NULL. */
+char *root_readlink(const struct root *root, const char *path, struct arena *arena);
+/* Names in a directory but for . and .., sorted; false when it cannot be read. */
+bool root_list(const struct root *root, const char *path, struct arena *arena,
+		struct strings *ret_names);
+/* Where a path leads when every link is followed, as a path below the root; NULL if nowhere. */
+char *root_real_path(const struct root *root, const char *path, struct arena *arena);
+
+/* Copy the tree `from` (not followed out of itself) to the empty directory `to`: directories,
+ * plain files, links. Files named `.keep`, which hold a directory in version control, are left
+ * out. For the sample host's private copy. */
+int root_copy_tree(const char *from, const char *to, struct error *err);
+/* Remove a tree made by root_copy_tree(). */
+int root_remove_tree(const char *dir, struct error *err);
+
+#endif

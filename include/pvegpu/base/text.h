@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_BASE_TEXT_H
+#define PVEGPU_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pvegpu/base/arena.h"
+
+/* A growing text. Start from {0}; text_free() gives the memory back. Always NUL-terminated. */
+struct text {
+	char *data; /* NULL while empty: read it through text_string() */
+	size_t n;
+	size_t capacity;
+};
+
+void text_free(struct text *text);
+void text_add(struct text *text, const char *string);
+void text_add_bytes(struct text *text, const char *bytes, size_t n);
+void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *text_string(const struct text *text); /* never NULL; lent until the next change */
+/* Copy into `arena` and free the text. */
+char *text_take(struct text *text, struct arena *arena);
+
+/* One line of a text that is not copied. `next` starts the following line or is NULL. */
+struct line {
+	const char *start;
+	size_t n;    /* without the line ending */
+	size_t full; /* with it */
+};
+
+/* Walk lines: `*cursor` starts at the text; false when there is no more. `end` is its end. */
+bool line_next(const char **cursor, const char *end, struct line *ret_line);
+
+/* The text without blanks, tabs, CR and LF at both ends, as a copy. */
+char *text_trim(struct arena *arena, const char *text, size_t n);
+bool text_starts(const char *text, const char *start);
+bool text_ends(const char *text, const char *end);
+/* "thing"/"things": the word for a count. */
+const char *text_plural(size_t n, const char *one, const char *many);
+/* Read an unsigned number; false unless the whole text is one in range. */
+bool text_to_ulong(const char *text, int base, unsigned long max, unsigned long *ret_value);
+
+/*
+ * Text from a host may carry anything. This gives a copy that is safe to show on a terminal:
+ * control characters and bytes that are not UTF-8 become '?'. Tabs and newlines are controls too.
+ */
+char *text_printable(struct arena *arena, const char *text);
+/* True when the bytes are valid UTF-8 (no overlong forms, no surrogates). */
+bool text_is_utf8(const char *bytes, size_t n);
+/* Quote one word for a POSIX shell where that is needed. */
+char *text_shell_quote(struct arena *arena, const char *word);
+
+#endif

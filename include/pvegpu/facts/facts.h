@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_FACTS_FACTS_H
+#define PVEGPU_FACTS_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pvegpu/base/arena.h"
+#include "pvegpu/base/error.h"
+#include "pvegpu/base/root.h"
+#include "pvegpu/formats/grub_default.h"
+#include "pvegpu/formats/hostpci.h"
+#include "pvegpu/formats/pci_address.h"
+#include "pvegpu/formats/vm_conf.h"
+
+/*
+ * What the host is. Plain data, gathered by reading only; nothing is mounted, started or written
+ * to learn a fact. All of it belongs to one arena and is freed by facts_free().
+ *
+ * A fact that could not be measured is unknown: KNOWN_UNKNOWN, NULL, or -1, never "no".
+ */
+enum known { KNOWN_UNKNOWN = -1, KNOWN_NO = 0, KNOWN_YES = 1 };
+
+enum cpu_vendor { CPU_UNKNOWN, CPU_INTEL, CPU_AMD };
+enum boot_loader { BOOT_UNKNOWN, BOOT_GRUB, BOOT_SYSTEMD };
+
+/* What the host itself uses a device for: losing it harms the host. */
+struct host_use {
+	char *what;   /* "root filesystem (/dev/mapper/pve-root)", "uplink of vmbr0" */
+	char *source; /* where that was read */
+};
+
+struct pci_device {
+	struct pci_address address;
+	char name[PCI_ADDRESS_TEXT]; /* 0000:01:00.0 */
+	uint32_t class_code;         /* 24 bits: base class, sub-class, interface */
+	uint16_t vendor, device;     /* 0xffff when the tree does not say */
+	uint16_t subsystem_vendor, subsystem_device;
+	bool subsystem_known;
+	char *label;         /* from pci.ids, or "Device 1234"; never NULL */
+	char *driver;        /* NULL: none bound (or, where nothing is known of drivers, unknown) */
+	int group;           /* IOMMU group, -1 none */
+	enum known boot_vga; /* display class only */
+	struct list uses;    /* of struct host_use */
+};
+
+/* Class helpers (pci.ids, section C). */
+bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */
+bool pci_is_bridge(const struct pci_device *device);  /* base class 06 */
+bool pci_is_storage(const struct pci_device *device); /* base class 01 */
+bool pci_is_network(const struct pci_device *device); /* base class 02 */
+const char *pci_class_text(uint32_t class_code);      /* "VGA controller", "Audio device" … */
+
+struct vm_hostpci {
+	int index;
+	char *key;
+	char *value;
+	bool valid;
+	char *error; /* why not valid, or NULL */
+	struct hostpci parsed;
+	struct list devices; /* of struct pci_device: what PVE would take (prefix match) */
+};
+
+struct vm {
+	unsigned vmid;
+	char *name; /* "" when the config has none */
+	char *path;
+	char digest[41]; /* SHA-1 of the file, as PVE's API has it */
+	struct vm_conf conf;
+	struct list hostpci; /* of struct vm_hostpci, from the current section */
+	enum known running;
+};
+
+struct text_file {
+	char *path;
+	char *text; /* NULL when it is not there */
+	char *error; /* why it could not be read though it is there, or NULL */
+};
+
+struct module_file {
+	char *path;
+	struct strings names;
+};
+
+struct facts {
+	struct arena *arena;
+	char *root_dir;
+	enum root_kind root_kind;
+
+	char *node;        /* host name, or NULL */
+	char *pve_version; /* of the package pve-manager: "8.0.3", or NULL */
+	char *kernel;      /* "6.2.16-3-pve", or NULL */
+	int kernel_major, kernel_minor; /* -1 unknown */
+
+	enum cpu_vendor cpu_vendor;
+	char *cpu_model;                   /* or NULL */
+	enum known cpu_virtualization;     /* vmx or svm among the flags */
+	char *board_vendor, *board_name;   /* DMI, or NULL */
+	enum known efi;
+	enum known iommu_table;            /* ACPI DMAR or IVRS */
+
+	enum boot_loader boot_loader;
+	char *boot_loader_source;
+	enum known proxmox_boot_tool;      /* /etc/kernel/proxmox-boot-uuids has entries */
+	char *cmdline_file;                /* the file that makes the next command line, or NULL */
+	char *cmdline_running;             /* /proc/cmdline, or NULL */
+	struct strings cmdline_words;
+	struct text_file grub;
+	struct grub_default grub_parsed;
+	char *grub_parse_error;            /* file, line, reason; NULL when it parsed */
+	struct strings grub_overrides;     /* later files that set GRUB_CMDLINE_LINUX_DEFAULT */
+	char *grub_cfg_cmdline;            /* of the first menu entry of /boot/grub/grub.cfg */
+
+	enum known iommu_active;
+	char *iommu_source;
+	size_t iommu_groups;
+
+	struct list devices; /* of struct pci_device, by address */
+	enum known drivers_known; /* false in a captured tree that records no driver at all */
+	enum known uses_known;    /* mounts and routes could be read and traced */
+	struct strings untraced;  /* storage in use that could not be traced to a device */
+
+	struct strings modules_loaded; /* /proc/modules and built in */
+	enum known modules_known;
+	struct list module_files; /* of struct module_file: /etc/modules, modules-load.d */
+	struct text_file etc_modules;
+	struct list modprobe; /* of struct modprobe_entry, in modprobe's order */
+	struct strings modprobe_files;
+	enum known virqfd_exists; /* vfio_virqfd is a module of the running kernel */
+
+	enum known vms_known;
+	struct list vms; /* of struct vm, by vmid */
+};
+
+/* Read everything. ERROR_NOT_HOST when there is no PCI bus to speak of: not a host. */
+int facts_read(const struct root *root, struct facts **ret_facts, struct error *err);
+void facts_free(struct facts *facts); /* NULL is fine */
+
+/* The device at an address, or NULL; and the functions of its slot. */
+struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
+struct list facts_slot(const struct facts *facts, const struct pci_device *device,
+		struct arena *arena);
+/* Members of an IOMMU group, bridges included. */
+struct list facts_group(const struct facts *facts, int group, struct arena *arena);
+struct vm *facts_vm(const struct facts *facts, unsigned vmid);
+/* Find what a person means by 01:00, 01:00.0 …: the display function of that slot, or the very
+ * function. ERROR_USAGE names what is wrong and what there is. */
+int facts_find_gpu(const struct facts *facts, const char *text, struct pci_device **ret_device,
+		struct error *err);
+/* Kernel at least major.minor; unknown stays unknown. */
+enum known facts_kernel_at_least(const struct facts *facts, int major, int minor);
+/* Does this kernel switch the Intel IOMMU on by itself? (Proxmox kernels from 6.8 on.) */
+enum known facts_intel_iommu_default_on(const struct facts *facts);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_FORMATS_GRUB_DEFAULT_H
+#define PVEGPU_FORMATS_GRUB_DEFAULT_H
+
+#include <stdbool.h>
+
+#include "pvegpu/base/arena.h"
+#include "pvegpu/base/error.h"
+
+/*
+ * /etc/default/grub and /etc/default/grub.d/NAME.cfg: shell text that grub-mkconfig sources, the
+ * grub.d files after the main one. This reads what a shell would read: quotes of both kinds,
+ * escapes, continued lines, comments, `export`, `+=`, several assignments. What only a running
+ * shell could know (a variable, a command, a condition) is marked, never guessed.
+ */
+struct grub_assignment {
+	char *name;
+	char *value;       /* as the shell would have it; for a dynamic one, the raw text */
+	size_t line;       /* from 1 */
+	size_t start, end; /* byte range of the value in the text, quotes included */
+	char quote;        /* '"' or '\'' when the whole value stands in one pair, else 0 */
+	bool dynamic;      /* contains $ or ` that a shell would replace */
+	bool append;       /* += */
+	bool conditional;  /* inside if, case, a loop, a function, or after && or || */
+};
+
+struct grub_default {
+	struct list assignments; /* of struct grub_assignment, in order */
+};
+
+/* ERROR_PARSE names `file` and the line: an open quote, an open $( or here-document. */
+int grub_default_parse(struct arena *arena, const char *file, const char *text,
+		struct grub_default *ret_parsed, struct error *err);
+
+/* The last assignment of `name`, or NULL; `ret_count` (may be NULL) is how many there are. */
+const struct grub_assignment *grub_default_find(const struct grub_default *parsed,
+		const char *name, size_t *ret_count);
+
+/* Why an edit of `name` in place would be a guess, in words for a person; NULL when it is safe:
+ * one plain assignment, or none at all. */
+const char *grub_default_why_not_editable(const struct grub_default *parsed, const char *name,
+		struct arena *arena);
+
+/* The text with the words of `name`'s value changed: those of `remove` taken out, those of `add`
+ * put at the end. Every byte outside the value stays, and the quoting is kept. Where there is no
+ * assignment yet a line is added at the end. */
+int grub_default_edit(struct arena *arena, const char *file, const char *text, const char *name,
+		const struct strings *add, const struct strings *remove, char **ret_text,
+		struct error *err);
+
+#endif

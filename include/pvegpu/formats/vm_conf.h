@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_FORMATS_VM_CONF_H
+#define PVEGPU_FORMATS_VM_CONF_H
+
+#include "pvegpu/base/arena.h"
+
+/*
+ * A VM's configuration file, /etc/pve/nodes/NODE/qemu-server/VMID.conf, as PVE/QemuServer.pm
+ * (parse_vm_config) reads it: `key: value` lines, then [PENDING], [special:…] and one section per
+ * snapshot. It is only read here: changes go through the API, which rewrites the file.
+ */
+struct vm_conf_entry {
+	char *key;
+	char *value;
+	size_t line;
+};
+
+struct vm_conf_section {
+	char *name; /* "" for the current configuration, "PENDING", a snapshot's name */
+	struct list entries; /* of struct vm_conf_entry; a key's last entry is the one that counts */
+	struct strings description; /* the # lines, still percent-encoded */
+};
+
+struct vm_conf_problem {
+	size_t line;
+	char *what; /* PVE warns about it and drops it at the next write */
+};
+
+struct vm_conf {
+	struct vm_conf_section current;
+	struct vm_conf_section pending;
+	struct list snapshots; /* of struct vm_conf_section */
+	struct list problems;  /* of struct vm_conf_problem */
+};
+
+/* Never fails: what PVE would not understand becomes a problem with its line. */
+void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_conf);
+const char *vm_conf_get(const struct vm_conf_section *section, const char *key); /* or NULL */
+
+#endif
