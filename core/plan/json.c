@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "core/plan/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/plan/diff.h"
+
+static const char *const kinds[] = {[CHANGE_FILE] = "file", [CHANGE_COMMAND] = "command",
+		[CHANGE_API] = "api", [CHANGE_REBOOT] = "reboot"};
+static const char *const operations[] = {
+		[FILE_CREATE] = "create", [FILE_EDIT] = "edit", [FILE_DELETE] = "delete"};
+static const char *const stages[] = {[STAGE_STOP] = "stop", [STAGE_SETTINGS] = "settings",
+		[STAGE_ATTACH] = "attach", [STAGE_START] = "start"};
+
+static json_t *string_or_null(const char *text)
+{
+	return text && *text ? json_string(text) : json_null();
+}
+
+static json_t *strings_json(const struct strings *list)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < list->n; i++)
+		(void)json_array_append_new(array, json_string(list->item[i]));
+	return array;
+}
+
+/* File text that is not UTF-8 cannot stand in JSON: those bytes go as base64. */
+static void set_content(json_t *object, struct arena *arena, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	size_t n = strlen(text);
+	if (text_is_utf8(text, n)) {
+		(void)json_object_set_new(object, name, json_stringn(text, n));
+		return;
+	}
+	union {
+		const char *in;
+		const unsigned char *out;
+	} bytes = {.in = text};
+	unsigned char *encoded = arena_alloc(arena, (n + 2) / 3 * 4 + 1);
+	int length = EVP_EncodeBlock(encoded, bytes.out, (int)n);
+	(void)json_object_set_new(object, arena_printf(arena, "%s_base64", name),
+			json_stringn((const char *)encoded, (size_t)length));
+}
+
+static char *get_content(const json_t *object, struct arena *arena, const char *name)
+{
+	const json_t *plain = json_object_get(object, name);
+	if (json_is_string(plain))
+		return arena_memdup(arena, json_string_value(plain), json_string_length(plain));
+	const json_t *coded = json_object_get(object, arena_printf(arena, "%s_base64", name));
+	if (!json_is_string(coded))
+		return NULL;
+	size_t n = json_string_length(coded);
+	union {
+		const char *in;
+		const unsigned char *out;
+	} bytes = {.in = json_string_value(coded)};
+	unsigned char *decoded = arena_alloc(arena, n + 1);
+	int length = EVP_DecodeBlock(decoded, bytes.out, (int)n);
+	if (length < 0)
+		return NULL;
+	for (size_t i = n; i > 0 && bytes.in[i - 1] == '='; i--)
+		length--;
+	decoded[length] = '\0';
+	return (char *)decoded;
+}
+
+static json_t *params_json(const struct list *params)
+{
+	json_t *object = json_object();
+	for (size_t i = 0; i < params->n; i++) {
+		const struct api_param *param = params->item[i];
+		(void)json_object_set_new(object, param->key,
+				param->value ? json_string(param->value) : json_null());
+	}
+	return object;
+}
+
+static json_t *change_json(const struct plan *plan, const struct change *change, bool forecast)
+{
+	struct arena *arena = plan->arena;
+	json_t *object = json_pack("{s:I, s:s, s:o, s:s, s:o}", "n", (json_int_t)change->n, "kind",
+			kinds[change->kind], "because", strings_json(&change->because), "undo",
+			change->undo, "cost", string_or_null(change->cost));
+	switch (change->kind) {
+	case CHANGE_FILE:
+		(void)json_object_set_new(object, "path", json_string(change->path));
+		(void)json_object_set_new(
+				object, "operation", json_string(operations[change->operation]));
+		(void)json_object_set_new(object, "before_sha256",
+				string_or_null(change->before_sha256));
+		(void)json_object_set_new(
+				object, "after_sha256", string_or_null(change->after_sha256));
+		set_content(object, arena, "diff", change->diff);
+		set_content(object, arena, "before", change->before);
+		set_content(object, arena, "after", change->after);
+		break;
+	case CHANGE_COMMAND:
+		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
+		break;
+	case CHANGE_API:
+		(void)json_object_set_new(object, "transport", json_string("pvesh"));
+		(void)json_object_set_new(object, "method", json_string(change->method));
+		(void)json_object_set_new(object, "path", json_string(change->api_path));
+		(void)json_object_set_new(object, "params", params_json(&change->params));
+		(void)json_object_set_new(
+				object, "before_params", params_json(&change->before_params));
+		(void)json_object_set_new(object, "stage", json_string(stages[change->stage]));
+		(void)json_object_set_new(object, "vmid", json_integer(change->vmid));
+		if (!forecast)
+			(void)json_object_set_new(
+					object, "digest", string_or_null(change->digest));
+		(void)json_object_set_new(object, "equivalent", json_string(change->equivalent));
+		break;
+	case CHANGE_REBOOT:
+		break;
+	}
+	return object;
+}
+
+json_t *plan_to_json(const struct plan *plan)
+{
+	json_t *changes = json_array();
+	json_t *forecast = json_array();
+	json_t *refusals = json_array();
+	for (size_t i = 0; i < plan->changes.n; i++)
+		(void)json_array_append_new(
+				changes, change_json(plan, plan->changes.item[i], false));
+	for (size_t i = 0; i < plan->forecast.n; i++)
+		(void)json_array_append_new(
+				forecast, change_json(plan, plan->forecast.item[i], true));
+	for (size_t i = 0; i < plan->refusals.n; i++) {
+		const struct refusal *refusal = plan->refusals.item[i];
+		(void)json_array_append_new(refusals,
+				json_pack("{s:s, s:s, s:s, s:b}", "check", refusal->check,
+						"subject", refusal->subject, "reason",
+						refusal->reason, "acceptable",
+						refusal->acceptable ? 1 : 0));
+	}
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
+			"id", plan->id, "node", plan->node, "goal", goal_to_json(plan->goal),
+			"changes", changes, "forecast", forecast, "refusals", refusals,
+			"nothing_to_do", plan->nothing_to_do ? 1 : 0);
+}
+
+static int index_of(const char *text, const char *const *names, int n)
+{
+	for (int i = 0; text && i < n; i++)
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+static void read_strings(struct arena *arena, const json_t *array, struct strings *list)
+{
+	size_t i = 0;
+	json_t *item = NULL;
+	json_array_foreach (array, i, item)
+		if (json_is_string(item))
+			strings_add(arena, list, json_string_value(item));
+}
+
+static void read_params(struct arena *arena, json_t *object, struct list *list)
+{
+	const char *key = NULL;
+	json_t *value = NULL;
+	json_object_foreach (object, key, value) {
+		struct api_param *param = arena_alloc(arena, sizeof *param);
+		param->key = arena_strdup(arena, key);
+		param->value = arena_strdup(arena, json_string_value(value));
+		list_add(arena, list, param);
+	}
+}
+
+static bool read_file_change(struct arena *arena, const json_t *json, struct change *change)
+{
+	int operation = index_of(member(json, "operation"), operations, 3);
+	const char *path = member(json, "path");
+	if (operation < 0 || !path || path[0] != '/' || strstr(path, "/../"))
+		return false;
+	change->operation = (enum file_operation)operation;
+	change->path = arena_strdup(arena, path);
+	change->before = get_content(json, arena, "before");
+	change->after = get_content(json, arena, "after");
+	if (!change->before != (operation == FILE_CREATE) ||
+			!change->after != (operation == FILE_DELETE))
+		return false;
+	/* Hashes and diff are made again from the content, so that they cannot say another thing. */
+	if (change->before)
+		hash_sha256(change->before, strlen(change->before), change->before_sha256);
+	if (change->after)
+		hash_sha256(change->after, strlen(change->after), change->after_sha256);
+	change->diff = diff_unified(arena, path, change->before, change->after);
+	return true;
+}
+
+static bool read_api_change(struct arena *arena, const json_t *json, struct change *change)
+{
+	int stage = index_of(member(json, "stage"), stages, 4);
+	const char *method = member(json, "method");
+	const char *path = member(json, "path");
+	json_int_t vmid = json_integer_value(json_object_get(json, "vmid"));
+	if (stage < 0 || !method || !path || vmid < 100 || vmid > 999999999)
+		return false;
+	change->stage = (enum api_stage)stage;
+	change->method = arena_strdup(arena, method);
+	change->api_path = arena_strdup(arena, path);
+	change->vmid = (unsigned)vmid;
+	change->digest = arena_strdup(arena, member(json, "digest"));
+	change->equivalent = arena_strdup(arena, member(json, "equivalent"));
+	if (!change->equivalent)
+		change->equivalent = arena_strdup(arena, "");
+	read_params(arena, json_object_get(json, "params"), &change->params);
+	read_params(arena, json_object_get(json, "before_params"), &change->before_params);
+	return true;
+}
+
+static struct change *read_change(struct arena *arena, const json_t *json)
+{
+	int kind = index_of(member(json, "kind"), kinds, 4);
+	if (kind < 0)
+		return NULL;
+	struct change *change = arena_alloc(arena, sizeof *change);
+	change->kind = (enum change_kind)kind;
+	change->n = (size_t)json_integer_value(json_object_get(json, "n"));
+	read_strings(arena, json_object_get(json, "because"), &change->because);
+	change->undo = arena_strdup(arena, member(json, "undo") ? member(json, "undo") : "");
+	change->cost = arena_strdup(arena, member(json, "cost"));
+	if (kind == CHANGE_COMMAND)
+		read_strings(arena, json_object_get(json, "argv"), &change->argv);
+	bool fine = kind == CHANGE_FILE	  ? read_file_change(arena, json, change)
+			: kind == CHANGE_API ? read_api_change(arena, json, change)
+					  : kind == CHANGE_REBOOT || change->argv.n > 0;
+	return fine ? change : NULL;
+}
+
+static bool read_changes(struct plan *plan, const json_t *array, struct list *list)
+{
+	size_t i = 0;
+	json_t *item = NULL;
+	json_array_foreach (array, i, item) {
+		struct change *change = read_change(plan->arena, item);
+		if (!change)
+			return false;
+		list_add(plan->arena, list, change);
+	}
+	return json_is_array(array);
+}
+
+static void read_refusals(struct plan *plan, const json_t *array)
+{
+	size_t i = 0;
+	json_t *item = NULL;
+	json_array_foreach (array, i, item) {
+		const char *check = member(item, "check");
+		const char *subject = member(item, "subject");
+		const char *reason = member(item, "reason");
+		plan_refuse(plan, check ? check : "?", subject ? subject : "?",
+				reason ? reason : "", json_is_true(json_object_get(item, "acceptable")));
+	}
+}
+
+int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err)
+{
+	const char *schema = member(json, "schema");
+	const char *id = member(json, "id");
+	if (!schema || strcmp(schema, "pvegpu.plan/1") != 0 || !id)
+		return error_set(err, ERROR_PARSE, "this is not a plan made by 'pvegpu plan'");
+	struct goal *goal = NULL;
+	int status = goal_from_json(json_object_get(json, "goal"), &goal, err);
+	if (status < 0)
+		return status;
+	struct plan *plan = plan_new(goal, member(json, "node"));
+	goal_free(goal);
+	if (!read_changes(plan, json_object_get(json, "changes"), &plan->changes) ||
+			!read_changes(plan, json_object_get(json, "forecast"), &plan->forecast)) {
+		plan_free(plan);
+		return error_set(err, ERROR_PARSE, "a change of the plan cannot be understood");
+	}
+	read_refusals(plan, json_object_get(json, "refusals"));
+	plan->nothing_to_do = plan->changes.n == 0 && plan->forecast.n == 0;
+	plan->sealed = true;
+	plan_hash(plan, plan->id);
+	if (strcmp(plan->id, id) != 0) {
+		(void)error_set(err, ERROR_PARSE,
+				"the plan's content does not match its id: it was edited");
+		error_hint(err, "make a new plan with 'pvegpu plan --out FILE'");
+		plan_free(plan);
+		return ERROR_PARSE;
+	}
+	*ret_plan = plan;
+	return 0;
+}

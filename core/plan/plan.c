@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/plan/plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/plan/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/plan/diff.h"
+
+struct plan *plan_new(const struct goal *goal, const char *node)
+{
+	struct arena *arena = arena_new();
+	struct plan *plan = arena_alloc(arena, sizeof *plan);
+	plan->arena = arena;
+	plan->goal = goal_copy(goal);
+	plan->node = arena_strdup(arena, node ? node : "localhost");
+	return plan;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	goal_free(plan->goal);
+	arena_free(plan->arena);
+}
+
+static struct change *find_file(const struct plan *plan, const char *path)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_FILE && strcmp(change->path, path) == 0)
+			return change;
+	}
+	return NULL;
+}
+
+static struct change *add_change(struct plan *plan, enum change_kind kind)
+{
+	struct change *change = arena_alloc(plan->arena, sizeof *change);
+	change->kind = kind;
+	list_add(plan->arena, &plan->changes, change);
+	return change;
+}
+
+static void add_because(struct plan *plan, struct change *change, const char *because)
+{
+	if (!strings_has(&change->because, because))
+		strings_add(plan->arena, &change->because, because);
+}
+
+int plan_draft(struct plan *plan, const struct root *root, const char *path,
+		const char **ret_text, struct error *err)
+{
+	struct change *change = find_file(plan, path);
+	if (change) {
+		*ret_text = change->after;
+		return 0;
+	}
+	char *text = NULL;
+	size_t size = 0;
+	struct error error;
+	int status = root_read(root, path, plan->arena, &text, &size, &error);
+	if (status < 0 && error.sys_errno != ENOENT) {
+		if (err)
+			*err = error;
+		return status;
+	}
+	if (text && strlen(text) != size)
+		return error_set(err, ERROR_PARSE, "%s holds a NUL byte: it is not a text file",
+				path);
+	change = add_change(plan, CHANGE_FILE);
+	change->path = arena_strdup(plan->arena, path);
+	change->before = text;
+	change->after = text;
+	*ret_text = text;
+	return 0;
+}
+
+void plan_set_draft(struct plan *plan, const char *path, const char *text, const char *because,
+		const char *cost)
+{
+	struct change *change = find_file(plan, path);
+	if (!change)
+		return;
+	change->after = arena_strdup(plan->arena, text);
+	add_because(plan, change, because);
+	if (cost && !change->cost)
+		change->cost = arena_strdup(plan->arena, cost);
+}
+
+static bool same_argv(const struct strings *have, const char *const *argv)
+{
+	size_t i = 0;
+	for (; argv[i]; i++)
+		if (i >= have->n || strcmp(have->item[i], argv[i]) != 0)
+			return false;
+	return i == have->n;
+}
+
+void plan_add_command(struct plan *plan, const char *const *argv, const char *because,
+		const char *undo)
+{
+	struct change *change = NULL;
+	for (size_t i = 0; i < plan->changes.n && !change; i++) {
+		struct change *other = plan->changes.item[i];
+		if (other->kind == CHANGE_COMMAND && same_argv(&other->argv, argv))
+			change = other;
+	}
+	if (!change) {
+		change = add_change(plan, CHANGE_COMMAND);
+		for (size_t i = 0; argv[i]; i++)
+			strings_add(plan->arena, &change->argv, argv[i]);
+		change->undo = arena_strdup(plan->arena, undo);
+	}
+	add_because(plan, change, because);
+}
+
+void plan_add_reboot(struct plan *plan, const char *because, const char *cost)
+{
+	struct change *change = NULL;
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *other = plan->changes.item[i];
+		if (other->kind == CHANGE_REBOOT)
+			change = other;
+	}
+	if (!change)
+		change = add_change(plan, CHANGE_REBOOT);
+	change->undo = arena_strdup(plan->arena,
+			"roll back what is above, then reboot once more");
+	change->cost = arena_strdup(plan->arena, cost);
+	add_because(plan, change, because);
+}
+
+static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned vmid)
+{
+	static const char *const undo[] = {
+			[STAGE_STOP] = "start the VM again",
+			[STAGE_SETTINGS] = "the same call with the settings as they were",
+			[STAGE_ATTACH] = "the same call without the device",
+			[STAGE_START] = "shut the VM down",
+	};
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *other = plan->changes.item[i];
+		if (other->kind == CHANGE_API && other->stage == stage && other->vmid == vmid)
+			return other;
+	}
+	struct change *change = add_change(plan, CHANGE_API);
+	bool config = stage == STAGE_SETTINGS || stage == STAGE_ATTACH;
+	change->stage = stage;
+	change->vmid = vmid;
+	change->method = arena_strdup(plan->arena, config ? "PUT" : "POST");
+	change->api_path = arena_printf(plan->arena, "/nodes/%s/qemu/%u/%s", plan->node, vmid,
+			config			  ? "config"
+					: stage == STAGE_STOP ? "status/shutdown"
+							      : "status/start");
+	change->undo = arena_strdup(plan->arena, undo[stage]);
+	return change;
+}
+
+static struct api_param *add_param(struct arena *arena, struct list *list, const char *key,
+		const char *value)
+{
+	struct api_param *param = arena_alloc(arena, sizeof *param);
+	param->key = arena_strdup(arena, key);
+	param->value = arena_strdup(arena, value);
+	list_add(arena, list, param);
+	return param;
+}
+
+void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
+		const char *key, const char *value, const char *before, const char *because)
+{
+	struct change *change = find_api(plan, stage, vmid);
+	add_param(plan->arena, &change->params, key, value);
+	add_param(plan->arena, &change->before_params, key, before);
+	change->digest = arena_strdup(plan->arena, digest);
+	add_because(plan, change, because);
+}
+
+void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid,
+		const char *because)
+{
+	struct change *change = find_api(plan, stage, vmid);
+	if (stage == STAGE_STOP) {
+		change->cost = arena_strdup(plan->arena, "the VM is shut down");
+		if (change->params.n == 0)
+			add_param(plan->arena, &change->params, "timeout", "180");
+	}
+	add_because(plan, change, because);
+}
+
+void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
+		bool acceptable)
+{
+	struct refusal *refusal = arena_alloc(plan->arena, sizeof *refusal);
+	*refusal = (struct refusal){
+			.check = arena_strdup(plan->arena, check),
+			.subject = arena_strdup(plan->arena, subject),
+			.reason = arena_strdup(plan->arena, reason),
+			.acceptable = acceptable,
+	};
+	list_add(plan->arena, &plan->refusals, refusal);
+}
+
+/* Files in the order they were drafted, commands after them (the initramfs before the boot
+ * loader), the calls by stage, the reboot last. */
+static int order_of(const struct change *change)
+{
+	switch (change->kind) {
+	case CHANGE_FILE:
+		return 0;
+	case CHANGE_COMMAND:
+		return strcmp(change->argv.item[0], "update-initramfs") == 0 ? 1 : 2;
+	case CHANGE_API:
+		return 10 + (int)change->stage;
+	case CHANGE_REBOOT:
+		return 100;
+	}
+	return 0;
+}
+
+static void finish_file(struct plan *plan, struct change *change)
+{
+	if (change->before)
+		hash_sha256(change->before, strlen(change->before), change->before_sha256);
+	if (change->after)
+		hash_sha256(change->after, strlen(change->after), change->after_sha256);
+	change->operation = !change->before ? FILE_CREATE
+			: !change->after    ? FILE_DELETE
+					    : FILE_EDIT;
+	change->diff = diff_unified(plan->arena, change->path, change->before, change->after);
+	change->undo = arena_strdup(plan->arena, change->before
+					? "the file as it was is kept in the journal and put back"
+					: "the file is removed");
+}
+
+static bool unchanged(const struct change *change)
+{
+	return change->kind == CHANGE_FILE && !change->before == !change->after &&
+			(!change->before || strcmp(change->before, change->after) == 0);
+}
+
+/* The first call on a VM's configuration carries the digest the plan was made from; for one that
+ * follows another call it can only be known then. */
+static void chain_digests(struct list *changes)
+{
+	for (size_t i = 1; i < changes->n; i++) {
+		struct change *change = changes->item[i];
+		for (size_t j = 0; j < i; j++) {
+			const struct change *other = changes->item[j];
+			if (other->kind == CHANGE_API && other->stage != STAGE_STOP &&
+					change->kind == CHANGE_API && other->vmid == change->vmid)
+				change->digest = NULL;
+		}
+	}
+}
+
+static char *qm_line(struct plan *plan, const struct change *change)
+{
+	struct text text = {0};
+	static const char *const verbs[] = {"shutdown", "set", "set", "start"};
+	text_addf(&text, "qm %s %u", verbs[change->stage], change->vmid);
+	for (size_t i = 0; i < change->params.n; i++) {
+		const struct api_param *param = change->params.item[i];
+		text_addf(&text, " --%s %s", param->key,
+				text_shell_quote(plan->arena, param->value));
+	}
+	return text_take(&text, plan->arena);
+}
+
+void plan_finish(struct plan *plan)
+{
+	struct list all = plan->changes;
+	struct list changes = {0};
+	bool reboot = false;
+	for (int order = 0; order <= 100; order++)
+		for (size_t i = 0; i < all.n; i++) {
+			struct change *change = all.item[i];
+			if (order_of(change) != order || unchanged(change))
+				continue;
+			reboot = reboot || change->kind == CHANGE_REBOOT;
+			list_add(plan->arena, &changes, change);
+		}
+	plan->changes = (struct list){0};
+	for (size_t i = 0; i < changes.n; i++) {
+		struct change *change = changes.item[i];
+		bool later = reboot && change->kind == CHANGE_API;
+		list_add(plan->arena, later ? &plan->forecast : &plan->changes, change);
+		if (change->kind == CHANGE_FILE)
+			finish_file(plan, change);
+		if (change->kind == CHANGE_API)
+			change->equivalent = qm_line(plan, change);
+	}
+	chain_digests(&plan->changes);
+	size_t n = 0;
+	for (size_t i = 0; i < plan->changes.n; i++)
+		((struct change *)plan->changes.item[i])->n = ++n;
+	for (size_t i = 0; i < plan->forecast.n; i++) {
+		struct change *change = plan->forecast.item[i];
+		change->n = ++n;
+		change->digest = NULL; /* known only from the facts after the reboot */
+	}
+	plan->nothing_to_do = n == 0;
+	plan->sealed = true;
+	plan_hash(plan, plan->id);
+}
+
+static void hash_field(struct text *text, const char *field)
+{
+	/* Lengths keep fields apart whatever they hold. */
+	text_addf(text, "%zu:%s", field ? strlen(field) : 0, field ? field : "-");
+}
+
+void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
+{
+	struct text text = {0};
+	hash_field(&text, plan->node);
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		text_addf(&text, "\n%d ", (int)change->kind);
+		hash_field(&text, change->path);
+		hash_field(&text, change->before_sha256);
+		hash_field(&text, change->after_sha256);
+		for (size_t a = 0; a < change->argv.n; a++)
+			hash_field(&text, change->argv.item[a]);
+		hash_field(&text, change->method);
+		hash_field(&text, change->api_path);
+		hash_field(&text, change->digest);
+		for (size_t p = 0; p < change->params.n; p++) {
+			const struct api_param *param = change->params.item[p];
+			hash_field(&text, param->key);
+			hash_field(&text, param->value);
+		}
+	}
+	hash_sha256(text_string(&text), text.n, ret_id);
+	text_free(&text);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "pvegpu/base/text.h"
+#include "pvegpu/plan/plan.h"
+
+struct plan_totals plan_totals(const struct list *changes)
+{
+	struct plan_totals totals = {0};
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *change = changes->item[i];
+		totals.files += change->kind == CHANGE_FILE;
+		totals.commands += change->kind == CHANGE_COMMAND;
+		totals.api_calls += change->kind == CHANGE_API;
+		totals.reboots += change->kind == CHANGE_REBOOT;
+	}
+	return totals;
+}
+
+static void add_count(struct text *text, size_t n, const char *one, const char *many)
+{
+	if (n)
+		text_addf(text, "%s%zu %s", text->n ? ", " : "", n, text_plural(n, one, many));
+}
+
+char *plan_totals_text(struct arena *arena, struct plan_totals totals)
+{
+	struct text text = {0};
+	add_count(&text, totals.files, "file", "files");
+	add_count(&text, totals.commands, "command", "commands");
+	add_count(&text, totals.api_calls, "API call", "API calls");
+	add_count(&text, totals.reboots, "reboot", "reboots");
+	if (!text.n)
+		text_add(&text, "nothing");
+	return text_take(&text, arena);
+}
+
+static char *command_line(struct arena *arena, const struct strings *argv)
+{
+	struct text text = {0};
+	for (size_t i = 0; i < argv->n; i++)
+		text_addf(&text, "%s%s", i ? " " : "", text_shell_quote(arena, argv->item[i]));
+	return text_take(&text, arena);
+}
+
+char *change_title(struct arena *arena, const struct change *change)
+{
+	static const char marks[] = {[FILE_CREATE] = '+', [FILE_EDIT] = '~', [FILE_DELETE] = '-'};
+	switch (change->kind) {
+	case CHANGE_FILE:
+		return arena_printf(arena, "%c %s", marks[change->operation], change->path);
+	case CHANGE_COMMAND:
+		return arena_printf(arena, "$ %s", command_line(arena, &change->argv));
+	case CHANGE_API: {
+		const char *short_path = strstr(change->api_path, "/qemu/");
+		return arena_printf(arena, "> %s ...%s", change->method,
+				short_path ? short_path + 5 : change->api_path);
+	}
+	case CHANGE_REBOOT:
+		return arena_strdup(arena, "! reboot");
+	}
+	return arena_strdup(arena, "");
+}
+
+static void add_api_detail(struct text *text, const struct change *change)
+{
+	text_addf(text, "%s %s\n", change->method, change->api_path);
+	for (size_t i = 0; i < change->params.n; i++) {
+		const struct api_param *param = change->params.item[i];
+		text_addf(text, "  %s=%s\n", param->key, param->value);
+	}
+	bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
+	if (config)
+		text_addf(text, "  digest=%s\n", change->digest ? change->digest
+						: "(as read back just before the call)");
+	for (size_t i = 0; i < change->before_params.n; i++) {
+		const struct api_param *param = change->before_params.item[i];
+		text_addf(text, "now: %s %s\n", param->key,
+				param->value ? param->value : "is not set");
+	}
+	text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
+}
+
+char *change_detail(struct arena *arena, const struct change *change)
+{
+	struct text text = {0};
+	switch (change->kind) {
+	case CHANGE_FILE:
+		text_add(&text, change->diff);
+		break;
+	case CHANGE_COMMAND:
+		text_addf(&text, "runs: %s\n", command_line(arena, &change->argv));
+		break;
+	case CHANGE_API:
+		add_api_detail(&text, change);
+		break;
+	case CHANGE_REBOOT:
+		text_add(&text, "restarts this host\n");
+		break;
+	}
+	text_addf(&text, "\nbecause: %s\n", strings_join(arena, &change->because, ", "));
+	if (change->cost)
+		text_addf(&text, "cost: %s\n", change->cost);
+	text_addf(&text, "undo: %s\n", change->undo);
+	return text_take(&text, arena);
+}
+
+static void add_changes(struct arena *arena, struct text *text, const struct list *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *change = changes->item[i];
+		text_addf(text, "\n[%zu] %s\n", change->n, change_title(arena, change));
+		const char *detail = change_detail(arena, change);
+		const char *cursor = detail;
+		struct line line;
+		while (line_next(&cursor, detail + strlen(detail), &line)) {
+			text_add(text, line.n ? "    " : "");
+			text_add_bytes(text, line.start, line.full);
+		}
+	}
+}
+
+char *plan_text(struct arena *arena, const struct plan *plan)
+{
+	struct text text = {0};
+	text_addf(&text, "Plan %.12s: %s\n", plan->id,
+			plan_totals_text(arena, plan_totals(&plan->changes)));
+	if (plan->goal->gpus.n)
+		text_addf(&text, "Goal: GPU %s", strings_join(arena, &plan->goal->gpus, ", "));
+	if (plan->goal->gpus.n && plan->goal->vmid)
+		text_addf(&text, " to VM %u", plan->goal->vmid);
+	if (plan->goal->gpus.n)
+		text_add(&text, "\n");
+	for (size_t i = 0; i < plan->refusals.n; i++) {
+		const struct refusal *refusal = plan->refusals.item[i];
+		text_addf(&text, "\nREFUSED by %s on %s:\n    %s\n", refusal->check,
+				refusal->subject, refusal->reason);
+		if (refusal->acceptable)
+			text_addf(&text, "    to accept this risk: --accept %s=%s\n",
+					refusal->check, refusal->subject);
+	}
+	if (plan->nothing_to_do)
+		text_add(&text, "\nNothing to do: the host is already as the goal asks.\n");
+	add_changes(arena, &text, &plan->changes);
+	if (plan->forecast.n) {
+		text_add(&text, "\nForecast after the reboot (planned again then, from what the "
+				"host shows):\n");
+		add_changes(arena, &text, &plan->forecast);
+	}
+	return text_take(&text, arena);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_PLAN_PLAN_H
+#define PVEGPU_PLAN_PLAN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "pvegpu/base/hash.h"
+#include "pvegpu/base/root.h"
+#include "pvegpu/plan/goal.h"
+
+/*
+ * What would change, and why. Built from drafts: the first edit of a path loads the file, each fix
+ * transforms the draft, and plan_finish() makes one change a path, orders everything, and gives
+ * the plan its id. Nothing here writes.
+ *
+ * A plan ends at its first reboot: API calls that would follow one are a forecast, without hashes
+ * and not part of the id; they are planned again from fresh facts after the reboot.
+ */
+enum change_kind { CHANGE_FILE, CHANGE_COMMAND, CHANGE_API, CHANGE_REBOOT };
+enum file_operation { FILE_CREATE, FILE_EDIT, FILE_DELETE };
+
+/* API calls come in this order; settings of one stage go together in one call. */
+enum api_stage { STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
+
+struct api_param {
+	char *key;
+	char *value;
+};
+
+struct change {
+	enum change_kind kind;
+	size_t n; /* from 1, over changes and forecast */
+	struct strings because; /* check ids */
+	char *undo;
+	char *cost; /* or NULL */
+
+	/* CHANGE_FILE */
+	char *path;
+	enum file_operation operation;
+	char *before; /* NULL: there was no file */
+	char *after;
+	char before_sha256[SHA256_HEX], after_sha256[SHA256_HEX]; /* "" without a file */
+	char *diff;
+
+	/* CHANGE_COMMAND: what runs, found in the system directories; no shell */
+	struct strings argv;
+
+	/* CHANGE_API */
+	enum api_stage stage;
+	char *method;     /* PUT or POST */
+	char *api_path;   /* /nodes/pve2/qemu/106/config */
+	unsigned vmid;
+	struct list params; /* of struct api_param */
+	struct list before_params; /* what those keys held; value NULL: not set */
+	char *digest;     /* of the VM's configuration as planned; NULL: as read back after the
+	                     call before it, or not used by this call */
+	char *equivalent; /* the qm line that does the same */
+};
+
+struct refusal {
+	char *check;
+	char *subject;
+	char *reason;
+	bool acceptable; /* may be accepted by CHECK=SUBJECT */
+};
+
+struct plan {
+	struct arena *arena;
+	struct goal *goal;
+	char *node;
+	char id[SHA256_HEX];
+	struct list changes;  /* of struct change */
+	struct list forecast; /* of struct change */
+	struct list refusals; /* of struct refusal */
+	bool nothing_to_do;
+	bool sealed;          /* after plan_finish() */
+};
+
+struct plan *plan_new(const struct goal *goal, const char *node);
+void plan_free(struct plan *plan); /* NULL is fine */
+
+/* The draft of a file: its text so far, NULL where there is none. Lent until the next set. */
+int plan_draft(struct plan *plan, const struct root *root, const char *path,
+		const char **ret_text, struct error *err);
+/* Replace the draft, adding to its reasons. `cost` may be NULL. */
+void plan_set_draft(struct plan *plan, const char *path, const char *text, const char *because,
+		const char *cost);
+/* A command after the files it serves; the same argv is kept once. `argv` ends with NULL. */
+void plan_add_command(struct plan *plan, const char *const *argv, const char *because,
+		const char *undo);
+void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
+/* Add one setting to the call of that stage; `before` is the key's present value or NULL. */
+void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
+		const char *key, const char *value, const char *before, const char *because);
+/* A call without settings: stop or start. */
+void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid,
+		const char *because);
+void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
+		bool acceptable);
+/* Order, number, diff and hash. Call once. */
+void plan_finish(struct plan *plan);
+
+/* Counts for a headline: files, commands, API calls, reboots among `changes`. */
+struct plan_totals {
+	size_t files, commands, api_calls, reboots;
+};
+struct plan_totals plan_totals(const struct list *changes);
+/* "2 files, 1 command, 1 reboot"; "nothing" when all are zero. */
+char *plan_totals_text(struct arena *arena, struct plan_totals totals);
+
+/* A change in a line: "~ /etc/default/grub", "$ update-grub", "> PUT …/106/config", "! reboot". */
+char *change_title(struct arena *arena, const struct change *change);
+/* Its whole content: the diff, the argv, or method, path, parameters and the qm line. */
+char *change_detail(struct arena *arena, const struct change *change);
+/* The plan as text for a person. */
+char *plan_text(struct arena *arena, const struct plan *plan);
+
+/* schema pvegpu.plan/1; the caller owns the reference. */
+json_t *plan_to_json(const struct plan *plan);
+/* The plan saved by plan_to_json(). ERROR_PARSE when it is none, or when its id is not the hash of
+ * what it would do (it was edited). */
+int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err);
+
+#endif
