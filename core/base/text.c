@@ -190,3 +190,42 @@ char *text_shell_quote(struct arena *arena, const char *word)
 	text_add(&text, "'");
 	return text_take(&text, arena);
 }
+
+static size_t columns(const char *bytes, size_t n)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++)
+		count += ((unsigned char)bytes[i] & 0xc0) != 0x80; /* one a character is near enough */
+	return count;
+}
+
+void text_add_wrapped(struct text *text, const char *string, size_t at, size_t indent,
+		size_t width)
+{
+	bool start = true;
+	while (*string) {
+		string += strspn(string, " ");
+		size_t n = strcspn(string, " \n");
+		size_t wide = columns(string, n);
+		if (!start && at + 1 + wide > width) {
+			text_addf(text, "\n%*s", (int)indent, "");
+			at = indent;
+			start = true;
+		}
+		if (!start) {
+			text_add(text, " ");
+			at++;
+		}
+		text_add_bytes(text, string, n);
+		at += wide;
+		start = false;
+		string += n;
+		if (*string == '\n') {
+			string++;
+			text_addf(text, "\n%*s", (int)indent, "");
+			at = indent;
+			start = true;
+		}
+	}
+	text_add(text, "\n");
+}

@@ -49,7 +49,16 @@ static void find_devices(struct facts *facts, struct vm_hostpci *entry)
 	}
 }
 
-static void read_hostpci(struct facts *facts, struct vm *vm)
+/* PVE puts /usr/share/kvm/ before the value, whatever it is (PVE/QemuServer/PCI.pm). */
+static enum known find_romfile(const struct root *root, struct facts *facts, const char *romfile)
+{
+	if (!romfile || !root_exists(root, "/usr/share/kvm"))
+		return KNOWN_UNKNOWN;
+	char *path = arena_printf(facts->arena, "/usr/share/kvm/%s", romfile);
+	return root_exists(root, path) ? KNOWN_YES : KNOWN_NO;
+}
+
+static void read_hostpci(const struct root *root, struct facts *facts, struct vm *vm)
 {
 	const struct vm_conf_section *section = &vm->conf.current;
 	for (size_t i = 0; i < section->entries.n; i++) {
@@ -64,6 +73,7 @@ static void read_hostpci(struct facts *facts, struct vm *vm)
 		if (hostpci_parse(facts->arena, entry->value, &found->parsed, &error) < 0)
 			found->error = arena_strdup(facts->arena, error.text);
 		found->valid = !found->error;
+		found->romfile_found = find_romfile(root, facts, found->parsed.romfile);
 		find_devices(facts, found);
 		list_add(facts->arena, &vm->hostpci, found);
 	}
@@ -83,7 +93,7 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 	const char *name = vm_conf_get(&vm->conf.current, "name");
 	vm->name = arena_strdup(facts->arena, name ? name : "");
 	vm->running = is_running(root, facts, vmid);
-	read_hostpci(facts, vm);
+	read_hostpci(root, facts, vm);
 	list_add(facts->arena, &facts->vms, vm);
 }
 

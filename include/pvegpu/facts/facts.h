@@ -59,6 +59,7 @@ struct vm_hostpci {
 	char *error; /* why not valid, or NULL */
 	struct hostpci parsed;
 	struct list devices; /* of struct pci_device: what PVE would take (prefix match) */
+	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
 };
 
 struct vm {

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+
+static bool has_device(const struct vm_hostpci *entry, const struct pci_device *device)
+{
+	for (size_t i = 0; i < entry->devices.n; i++)
+		if (entry->devices.item[i] == device)
+			return true;
+	return false;
+}
+
+/* The hostpci entry of a VM that holds the device, or NULL. */
+static const struct vm_hostpci *entry_with(const struct vm *vm, const struct pci_device *device)
+{
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		if (entry->valid && has_device(entry, device))
+			return entry;
+	}
+	return NULL;
+}
+
+bool gpu_attached(const struct report *report)
+{
+	return report->vm && report->gpu && entry_with(report->vm, report->gpu);
+}
+
+void choose_attach(struct report *report)
+{
+	const struct goal *goal = report->goal;
+	report->pcie = goal->pcie != CHOICE_NO;
+	report->x_vga = goal->x_vga == CHOICE_YES;
+	report->machine_q35 = goal->machine_q35 != CHOICE_NO;
+	report->cpu_host = goal->cpu_host != CHOICE_NO;
+	report->tablet_off = goal->tablet_off != CHOICE_NO;
+	report->start = goal->start != CHOICE_NO;
+}
+
+static const char *subject_of(struct report *report, const struct vm *vm)
+{
+	return arena_printf(report->arena, "vm/%u", vm->vmid);
+}
+
+#define FOR_EACH_HOSTPCI(report, vm, entry)                                                        \
+	for (size_t v_ = 0; v_ < (report)->facts->vms.n; v_++)                                     \
+		for (struct vm *vm = (report)->facts->vms.item[v_]; vm; (vm) = NULL)               \
+			for (size_t e_ = 0; e_ < (vm)->hostpci.n; e_++)                            \
+				for (struct vm_hostpci *entry = (vm)->hostpci.item[e_]; entry;     \
+						(entry) = NULL)
+
+CHECK_FUNCTION(check_hostpci_invalid)
+{
+	size_t n = 0;
+	size_t bad = 0;
+	FOR_EACH_HOSTPCI (report, vm, entry) {
+		n++;
+		const char *why = entry->error;
+		if (!why && entry->parsed.hosts.n && entry->parsed.mapping)
+			why = "it has both an address and a mapping";
+		if (!why && !entry->parsed.hosts.n && !entry->parsed.mapping)
+			why = "it has neither an address nor a mapping";
+		if (!why)
+			continue;
+		bad++;
+		struct finding *finding = report_add(report, check, STATUS_FAIL,
+				subject_of(report, vm), "%s of %u %s: %s.", entry->key, vm->vmid,
+				vm->name, why);
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE",
+				vm->vmid, entry->key);
+	}
+	if (!bad)
+		(void)report_add(report, check, STATUS_OK, "host", "%zu %s, all understood.", n,
+				text_plural(n, "hostpci line", "hostpci lines"));
+}
+
+CHECK_FUNCTION(check_device_missing)
+{
+	size_t n = 0;
+	FOR_EACH_HOSTPCI (report, vm, entry) {
+		struct finding *finding = NULL;
+		if (!entry->valid || !entry->parsed.hosts.n)
+			continue;
+		if (!entry->devices.n) {
+			finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+					"%s of %u %s names a device that is not there.", entry->key,
+					vm->vmid, vm->name);
+		} else {
+			const struct pci_device *first = entry->devices.item[0];
+			if (pci_is_bridge(first))
+				finding = report_add(report, check, STATUS_FAIL,
+						subject_of(report, vm),
+						"%s of %u %s names a bridge (%s), not the card behind it.",
+						entry->key, vm->vmid, vm->name, first->label);
+		}
+		if (!finding)
+			continue;
+		n++;
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		finding_fix(report, finding, false, "find the device's present address with lspci");
+	}
+	if (!n)
+		(void)report_add(report, check, STATUS_OK, "host", "Every address named is there.");
+}
+
+CHECK_FUNCTION(check_romfile)
+{
+	size_t n = 0;
+	FOR_EACH_HOSTPCI (report, vm, entry) {
+		const char *romfile = entry->valid ? entry->parsed.romfile : NULL;
+		if (!romfile || entry->romfile_found == KNOWN_YES)
+			continue;
+		n++;
+		struct finding *finding = entry->romfile_found == KNOWN_NO || romfile[0] == '/'
+				? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+						  "%s of %u %s: there is no /usr/share/kvm/%s, so the VM "
+						  "cannot start.",
+						  entry->key, vm->vmid, vm->name, romfile)
+				: report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+						  "%s of %u %s names the ROM file %s; /usr/share/kvm is "
+						  "not recorded.",
+						  entry->key, vm->vmid, vm->name, romfile);
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		finding_fix(report, finding, false,
+				"put the file into /usr/share/kvm and give its name only");
+	}
+	if (!n)
+		(void)report_add(report, check, STATUS_OK, "host", "No ROM file is missing.");
+}
+
+CHECK_FUNCTION(check_attach_conflict)
+{
+	const struct pci_device *gpu = report->gpu;
+	bool found = false;
+	for (size_t i = 0; gpu && i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		const struct vm_hostpci *entry = entry_with(vm, gpu);
+		if (vm == report->vm || !entry)
+			continue;
+		found = true;
+		bool running = vm->running == KNOWN_YES;
+		struct finding *finding = report_add(report, check,
+				running ? STATUS_FAIL : STATUS_WARN, subject_of(report, vm),
+				"%u %s has %s too%s.", vm->vmid, vm->name, gpu->name,
+				running ? " and is running" : "; only one of them can run");
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		finding_fix(report, finding, false, running ? "stop that VM first"
+							    : "do not start both");
+		if (running && report->vm)
+			finding->risk = RISK_NEVER;
+	}
+	if (!found)
+		(void)report_add(report, check, STATUS_OK, "host", "None.");
+}
+
+static void describe_attached(struct report *report, const struct check *check)
+{
+	size_t n = 0;
+	FOR_EACH_HOSTPCI (report, vm, entry) {
+		n++;
+		struct finding *finding = report_add(report, check, STATUS_INFO,
+				subject_of(report, vm), "%u %s has %s: %s", vm->vmid, vm->name,
+				entry->key, entry->value);
+		for (size_t i = 0; i < entry->devices.n; i++)
+			finding_evidence(report, finding, vm->path, "%s",
+					device_text(report->arena, entry->devices.item[i]));
+	}
+	if (!n)
+		(void)report_add(report, check, STATUS_INFO, "host",
+				"No VM of this node has a PCI device.");
+}
+
+CHECK_FUNCTION(check_attach_hostpci)
+{
+	const struct vm *vm = report->vm;
+	if (!vm || !report->gpu) {
+		describe_attached(report, check);
+		return;
+	}
+	const struct vm_hostpci *entry = entry_with(vm, report->gpu);
+	if (entry) {
+		struct finding *finding = report_add(report, check, STATUS_OK,
+				subject_of(report, vm), "%s: %s.", entry->key, entry->value);
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
+	finding_fix(report, finding, true, "attach it");
+}
+
+/* The first hostpciN that neither the configuration nor what is pending in it uses. */
+static const char *free_key(const struct vm *vm, struct arena *arena)
+{
+	for (int i = 0; i < HOSTPCI_MAX; i++) {
+		const char *key = arena_printf(arena, "hostpci%d", i);
+		if (!vm_conf_get(&vm->conf.current, key) && !vm_conf_get(&vm->conf.pending, key))
+			return key;
+	}
+	return NULL;
+}
+
+FIX_FUNCTION(fix_attach_hostpci)
+{
+	(void)root;
+	const struct vm *vm = report->vm;
+	const char *key = free_key(vm, plan->arena);
+	if (!key)
+		return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot", vm->vmid);
+	/* The whole slot: without a function PVE takes them all, as the guide does. */
+	char *slot = arena_strndup(plan->arena, report->gpu->name, strlen(report->gpu->name) - 2);
+	const char *value = arena_printf(plan->arena, "%s%s%s", slot,
+			report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
+	plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
+			finding->check->id);
+	return 0;
+}

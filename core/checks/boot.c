@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/kernel_cmdline.h"
+
+static const char default_name[] = "GRUB_CMDLINE_LINUX_DEFAULT";
+
+/* The words the boot loader's file asks for. */
+static struct strings configured_words(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct text text = {0};
+	static const char *const names[] = {"GRUB_CMDLINE_LINUX", default_name};
+	for (size_t i = 0; i < 2; i++) {
+		const struct grub_assignment *found =
+				grub_default_find(&facts->grub_parsed, names[i], NULL);
+		if (found && !found->dynamic)
+			text_addf(&text, " %s", found->value);
+	}
+	struct strings words = cmdline_words(report->arena, text_string(&text));
+	text_free(&text);
+	return words;
+}
+
+/* Why the file cannot be edited, or NULL. */
+static const char *why_not_editable(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_SYSTEMD)
+		return "systemd-boot boots this host; /etc/kernel/cmdline is not edited by this "
+		       "version";
+	if (facts->boot_loader != BOOT_GRUB)
+		return "it is not known what boots this host";
+	if (facts->grub.error)
+		return facts->grub.error;
+	if (facts->grub_parse_error)
+		return facts->grub_parse_error;
+	if (!facts->grub.text)
+		return "/etc/default/grub is not there";
+	if (facts->grub_overrides.n)
+		return arena_printf(report->arena, "%s sets %s again after /etc/default/grub",
+				facts->grub_overrides.item[0], default_name);
+	return grub_default_why_not_editable(&facts->grub_parsed, default_name, report->arena);
+}
+
+static struct param_choice *add_param(struct report *report, const char *word, const char *check,
+		const char *help)
+{
+	struct param_choice *param = arena_alloc(report->arena, sizeof *param);
+	struct strings configured = configured_words(report);
+	*param = (struct param_choice){
+			.word = arena_strdup(report->arena, word),
+			.check = check,
+			.help = help,
+			.running = cmdline_has_word(&report->facts->cmdline_words, word),
+			.configured = cmdline_has_word(&configured, word),
+	};
+	list_add(report->arena, &report->params, param);
+	return param;
+}
+
+static void advise(struct param_choice *param, enum need need, const char *note)
+{
+	param->need = need;
+	param->note = note;
+}
+
+static bool choose_iommu_on(struct report *report)
+{
+	const struct facts *facts = report->facts;
+	if (facts->cpu_vendor == CPU_AMD) {
+		advise(add_param(report, "amd_iommu=on", "boot.iommu-cmdline",
+				       "The kernel knows no such value for amd_iommu: it does nothing. "
+				       "AMD's IOMMU is on by itself."),
+				NEED_USELESS, "ignored: AMD's is on by itself");
+		return false;
+	}
+	struct param_choice *param = add_param(report, "intel_iommu=on", "boot.iommu-cmdline",
+			"Turns the IOMMU on, so the kernel can give a VM a device of its own. Costs a "
+			"reboot.");
+	const char *value = cmdline_value(&facts->cmdline_words, "intel_iommu");
+	enum known by_default = facts_intel_iommu_default_on(facts);
+	if (facts->iommu_active == KNOWN_YES)
+		advise(param, NEED_DONE,
+				cmdline_list_has(value, "on") ? "set, and the IOMMU is on"
+							      : "not needed: the IOMMU is on");
+	else if (param->configured)
+		advise(param, NEED_DONE, "set; counts after the reboot");
+	else if (facts->iommu_active == KNOWN_UNKNOWN)
+		advise(param, NEED_OPTIONAL, "unknown whether the IOMMU is on");
+	else if (by_default == KNOWN_YES)
+		advise(param, NEED_OPTIONAL, "this kernel turns it on by itself");
+	else
+		advise(param, NEED_ADVISED, "needed: this kernel leaves it off");
+	return param->need == NEED_ADVISED;
+}
+
+static void choose_acs(struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct param_choice *param = add_param(report, "pcie_acs_override=downstream,multifunction",
+			"boot.acs-override",
+			"Pretends that devices are isolated. Splits groups on paper only: a VM's device "
+			"may then reach others.");
+	if (facts->iommu_groups == 0) {
+		advise(param, NEED_LATER, "known once the IOMMU is on");
+		return;
+	}
+	struct list group = report->gpu ? facts_group(facts, report->gpu->group, report->arena)
+					: (struct list){0};
+	bool shared = false;
+	for (size_t i = 0; i < group.n; i++) {
+		const struct pci_device *other = group.item[i];
+		shared = shared || (!pci_is_bridge(other) &&
+						   !pci_address_same_slot(&other->address,
+								   &report->gpu->address));
+	}
+	advise(param, NEED_OPTIONAL,
+			shared		? "the GPU's group is shared: see GPU"
+			: report->gpu	? "not needed: the GPU's group is clean"
+					: "known once a GPU is chosen");
+}
+
+static void choose_framebuffer(struct report *report)
+{
+	struct param_choice *param = add_param(report, "video=efifb:off", "boot.framebuffer",
+			"Kept the old EFI framebuffer driver off the GPU. Today's kernels use simpledrm, "
+			"which does not read it.");
+	if (facts_kernel_at_least(report->facts, 5, 16) == KNOWN_YES)
+		advise(param, NEED_USELESS, "ignored by kernels since 5.15.27");
+	else
+		advise(param, NEED_OPTIONAL, "only for the GPU the host boots with");
+	advise(add_param(report, "initcall_blacklist=sysfb_init", "boot.framebuffer",
+			       "Keeps every firmware framebuffer off: the host loses its local console "
+			       "until a driver takes the card."),
+			NEED_OPTIONAL, "only if a BAR is held");
+}
+
+void choose_params(struct report *report)
+{
+	bool iommu = choose_iommu_on(report);
+	struct param_choice *pt = add_param(report, "iommu=pt", "boot.iommu-cmdline",
+			"Host devices bypass the IOMMU's translation and stay fast. It changes nothing "
+			"for the VM's isolation.");
+	if (pt->running)
+		advise(pt, NEED_DONE, "set");
+	else if (pt->configured)
+		advise(pt, NEED_DONE, "set; counts after the reboot");
+	else
+		advise(pt, iommu ? NEED_ADVISED : NEED_OPTIONAL,
+				iommu ? "the guide's; host devices stay fast" : "optional");
+	choose_acs(report);
+	choose_framebuffer(report);
+	const struct goal *goal = report->goal;
+	for (size_t i = 0; i < goal->params.n; i++) {
+		bool known = false;
+		for (size_t p = 0; p < report->params.n; p++)
+			known = known || strcmp(((struct param_choice *)report->params.item[p])->word,
+							 goal->params.item[i]) == 0;
+		if (!known)
+			advise(add_param(report, goal->params.item[i], "boot.iommu-cmdline",
+					       "Asked for by name."),
+					NEED_OPTIONAL, "asked for");
+	}
+	for (size_t p = 0; p < report->params.n; p++) {
+		struct param_choice *param = report->params.item[p];
+		param->selected = param->configured || param->need == NEED_ADVISED ||
+				strings_has(&goal->params, param->word);
+		if (strings_has(&goal->params_unwanted, param->word))
+			param->selected = false;
+		if (param->selected != param->configured)
+			report->needs_reboot = true;
+	}
+}
+
+CHECK_FUNCTION(check_boot_loader)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"The running command line does not show a boot loader, and no GRUB "
+				"configuration was found.");
+		return;
+	}
+	const char *name = facts->boot_loader == BOOT_GRUB ? "GRUB" : "systemd-boot";
+	struct finding *finding = report_add(report, check, STATUS_OK, "host",
+			"%s boots this machine; %s has effect.", name, facts->cmdline_file);
+	finding_evidence(report, finding, facts->boot_loader_source, "%s",
+			facts->cmdline_running ? facts->cmdline_running : "");
+	if (facts->proxmox_boot_tool == KNOWN_YES)
+		finding_evidence(report, finding, "/etc/kernel/proxmox-boot-uuids",
+				"proxmox-boot-tool keeps the EFI system partitions");
+}
+
+CHECK_FUNCTION(check_iommu_active)
+{
+	const struct facts *facts = report->facts;
+	if (facts->iommu_active == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"No IOMMU groups are recorded, and whether the IOMMU is on cannot be "
+				"seen.");
+		return;
+	}
+	bool active = facts->iommu_active == KNOWN_YES;
+	struct finding *finding = active
+			? report_add(report, check, STATUS_OK, "host", "On, %zu groups.",
+					  facts->iommu_groups)
+			: report_add(report, check, STATUS_FAIL, "host",
+					  "Off: there are no IOMMU groups.");
+	finding_evidence(report, finding, facts->iommu_source, "%zu groups", facts->iommu_groups);
+	if (!active)
+		finding_fix(report, finding, false, "see the kernel parameters and the firmware");
+}
+
+static bool has_edits(const struct report *report)
+{
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected != param->configured)
+			return true;
+	}
+	return false;
+}
+
+CHECK_FUNCTION(check_cmdline_syntax)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_UNKNOWN && !facts->grub.text)
+		return;
+	const char *why = why_not_editable(report);
+	const char *path = facts->cmdline_file ? facts->cmdline_file : "host";
+	if (!why) {
+		(void)report_add(report, check, STATUS_OK, path, "%s can be read and edited.", path);
+		return;
+	}
+	bool broken = facts->grub_parse_error || facts->grub.error;
+	struct finding *finding = report_add(report, check, broken ? STATUS_FAIL : STATUS_INFO,
+			path, "The kernel parameters are not edited here: %s.", why);
+	finding_fix(report, finding, false, "make the change by hand, then run the audit again");
+	if (has_edits(report))
+		finding->risk = RISK_NEVER;
+}
+
+CHECK_FUNCTION(check_iommu_cmdline)
+{
+	struct strings add = {0};
+	struct strings remove = {0};
+	bool needed = false;
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected && !param->configured)
+			strings_add(report->arena, &add, param->word);
+		if (!param->selected && param->configured)
+			strings_add(report->arena, &remove, param->word);
+		needed = needed || (param->need == NEED_ADVISED && !param->configured);
+	}
+	const struct facts *facts = report->facts;
+	const struct param_choice *first = report->params.item[0];
+	if (!add.n && !remove.n) {
+		struct finding *finding = report_add(report, check,
+				needed ? STATUS_FAIL : STATUS_OK, "host",
+				needed ? "A needed parameter was left out: %s." : "Nothing to add: %s %s.",
+				first->word, first->note);
+		finding_evidence(report, finding, "/proc/cmdline", "%s",
+				facts->cmdline_running ? facts->cmdline_running : "unknown");
+		return;
+	}
+	bool essential = first->need == NEED_ADVISED && first->selected;
+	struct finding *finding = report_add(report, check, essential ? STATUS_FAIL : STATUS_INFO,
+			"host", "%s%s%s%s%s.", add.n ? "to add: " : "",
+			strings_join(report->arena, &add, " "), add.n && remove.n ? "; " : "",
+			remove.n ? "to remove: " : "", strings_join(report->arena, &remove, " "));
+	finding_evidence(report, finding, "/proc/cmdline", "%s",
+			facts->cmdline_running ? facts->cmdline_running : "unknown");
+	bool editable = !why_not_editable(report);
+	finding_fix(report, finding, editable, "%s the parameters in %s and reboot",
+			editable ? "set" : "set by hand",
+			facts->cmdline_file ? facts->cmdline_file : "the boot loader's file");
+}
+
+static void add_refresh(const struct report *report, struct plan *plan, const char *because)
+{
+	static const char *const update_grub[] = {"update-grub", NULL};
+	static const char *const refresh[] = {"proxmox-boot-tool", "refresh", NULL};
+	bool tool = report->facts->proxmox_boot_tool == KNOWN_YES;
+	plan_add_command(plan, tool ? refresh : update_grub, because,
+			"the same command again, after the file was put back");
+	plan_add_reboot(plan, because, reboot_cost(report));
+}
+
+FIX_FUNCTION(fix_params)
+{
+	const char *path = report->facts->grub.path;
+	const char *text = NULL;
+	(void)finding;
+	int status = plan_draft(plan, root, path, &text, err);
+	if (status < 0)
+		return status;
+	struct strings add = {0};
+	struct strings remove = {0};
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected != param->configured)
+			strings_add(plan->arena, param->selected ? &add : &remove, param->word);
+	}
+	char *edited = NULL;
+	status = grub_default_edit(plan->arena, path, text ? text : "", default_name, &add, &remove,
+			&edited, err);
+	if (status < 0)
+		return status;
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected != param->configured)
+			plan_set_draft(plan, path, edited, param->check,
+					strcmp(param->check, "boot.acs-override") == 0
+							? "isolation between devices is weakened"
+							: NULL);
+	}
+	add_refresh(report, plan, "boot.iommu-cmdline");
+	return 0;
+}
+
+CHECK_FUNCTION(check_cmdline_pending)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader != BOOT_GRUB || !facts->cmdline_running || !facts->grub.text)
+		return;
+	struct strings configured = configured_words(report);
+	struct strings next = cmdline_words(
+			report->arena, facts->grub_cfg_cmdline ? facts->grub_cfg_cmdline : "");
+	struct strings not_generated = {0};
+	struct strings not_running = {0};
+	for (size_t i = 0; i < configured.n; i++) {
+		const char *word = configured.item[i];
+		if (facts->grub_cfg_cmdline && !cmdline_has_word(&next, word))
+			strings_add(report->arena, &not_generated, word);
+		if (!cmdline_has_word(&facts->cmdline_words, word))
+			strings_add(report->arena, &not_running, word);
+	}
+	if (!not_generated.n && !not_running.n) {
+		(void)report_add(report, check, STATUS_OK, "host",
+				"The running kernel has every word of /etc/default/grub.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+			not_generated.n ? "/etc/default/grub has words that grub.cfg has not: %s. "
+					  "update-grub was not run since."
+					: "Set, but not on the running command line: %s.",
+			strings_join(report->arena, not_generated.n ? &not_generated : &not_running,
+					" "));
+	finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
+	finding_fix(report, finding, !why_not_editable(report), "%s",
+			not_generated.n ? "run update-grub and reboot" : "reboot");
+}
+
+FIX_FUNCTION(fix_refresh)
+{
+	(void)root;
+	(void)err;
+	if (strstr(finding->fix, "update-grub"))
+		add_refresh(report, plan, finding->check->id);
+	else
+		plan_add_reboot(plan, finding->check->id, reboot_cost(report));
+	return 0;
+}
+
+/* Both what runs and what is configured for the next boot. */
+static struct strings all_words(const struct report *report)
+{
+	struct strings words = configured_words(report);
+	for (size_t i = 0; i < report->facts->cmdline_words.n; i++)
+		if (!strings_has(&words, report->facts->cmdline_words.item[i]))
+			strings_add(report->arena, &words, report->facts->cmdline_words.item[i]);
+	return words;
+}
+
+CHECK_FUNCTION(check_cmdline_conflict)
+{
+	static const char *const off[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off",
+			"iommu=soft"};
+	struct strings words = all_words(report);
+	struct strings found = {0};
+	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+		if (cmdline_has_word(&words, off[i]))
+			strings_add(report->arena, &found, off[i]);
+	if (!found.n) {
+		(void)report_add(report, check, STATUS_OK, "host", "None.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+			"%s turns the IOMMU off.", strings_join(report->arena, &found, ", "));
+	finding_evidence(report, finding, "/proc/cmdline", "%s",
+			report->facts->cmdline_running ? report->facts->cmdline_running : "unknown");
+	finding_fix(report, finding, false, "take %s out of the kernel parameters",
+			strings_join(report->arena, &found, " and "));
+}
+
+CHECK_FUNCTION(check_cmdline_obsolete)
+{
+	struct strings words = all_words(report);
+	bool found = false;
+	if (cmdline_has_word(&words, "amd_iommu=on")) {
+		found = true;
+		(void)report_add(report, check, STATUS_INFO, "host",
+				"amd_iommu=on is not a value the kernel knows and does nothing; AMD's "
+				"IOMMU is on by itself.");
+	}
+	if (cmdline_has_word(&words, "intel_iommu=on") && report->facts->cpu_vendor == CPU_AMD) {
+		found = true;
+		(void)report_add(report, check, STATUS_INFO, "host",
+				"intel_iommu=on does nothing on an AMD CPU.");
+	}
+	if (!found)
+		(void)report_add(report, check, STATUS_OK, "host", "None.");
+}
+
+CHECK_FUNCTION(check_acs_override)
+{
+	struct strings words = all_words(report);
+	const char *value = cmdline_value(&words, "pcie_acs_override");
+	if (!value) {
+		(void)report_add(report, check, STATUS_OK, "host",
+				"Not used: groups are what the hardware keeps apart.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the "
+			"hardware.",
+			value);
+	finding_evidence(report, finding, "/proc/cmdline", "%s",
+			report->facts->cmdline_running ? report->facts->cmdline_running : "unknown");
+	const char *at = value;
+	while (*at) {
+		char *token = arena_strndup(report->arena, at, strcspn(at, ","));
+		at += strlen(token);
+		at += *at == ',';
+		if (strcmp(token, "downstream") != 0 && strcmp(token, "multifunction") != 0 &&
+				!text_starts(token, "id:"))
+			(void)report_add(report, check, STATUS_WARN, "host",
+					"'%s' is not a word pcie_acs_override knows (downstream, "
+					"multifunction, id:vvvv:dddd).",
+					token);
+	}
+	finding_fix(report, finding, false,
+			"keep it only if you accept that; another slot may need no override");
+}
+
+CHECK_FUNCTION(check_framebuffer)
+{
+	struct strings words = all_words(report);
+	const char *video = cmdline_value(&words, "video");
+	bool efifb = video && strstr(video, "efifb:off");
+	bool found = false;
+	if (efifb && facts_kernel_at_least(report->facts, 5, 16) == KNOWN_YES) {
+		found = true;
+		(void)report_add(report, check, STATUS_INFO, "host",
+				"video=%s is ignored by this kernel: simpledrm took efifb's place.",
+				video);
+	}
+	if (cmdline_has_word(&words, "initcall_blacklist=sysfb_init")) {
+		found = true;
+		(void)report_add(report, check, STATUS_INFO, "host",
+				"initcall_blacklist=sysfb_init is set: the host has no local console "
+				"until a GPU driver loads.");
+	}
+	if (!found)
+		(void)report_add(report, check, STATUS_OK, "host", "None set.");
+}

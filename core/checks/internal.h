@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CORE_CHECKS_INTERNAL_H
+#define PVEGPU_CORE_CHECKS_INTERNAL_H
+
+#include "pvegpu/checks/check.h"
+
+/* For the check functions: add a finding, then what it rests on. */
+struct finding *report_add(struct report *report, const struct check *check, enum status status,
+		const char *subject, const char *format, ...)
+		__attribute__((format(printf, 5, 6)));
+void finding_evidence(struct report *report, struct finding *finding, const char *source,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+void finding_fix(struct report *report, struct finding *finding, bool automatic,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Fill in advice (boot.c, vfio.c, attach.c), before the checks run. */
+void choose_params(struct report *report);
+void choose_vfio(struct report *report);
+void choose_attach(struct report *report);
+
+/* Shared questions. */
+bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */
+const char *device_text(struct arena *arena, const struct pci_device *device);
+/* The vendor's GPU drivers of the kernel that could hold a display function. */
+const char *gpu_driver_text(const struct pci_device *device);
+/* "the VM is q35" as PVE tests it: the machine type contains q35 (QemuServer/Machine.pm). */
+bool vm_is_q35(const struct vm *vm);
+/* What a reboot of this host costs: the guests it stops. */
+char *reboot_cost(const struct report *report);
+
+#define CHECK_FUNCTION(name) void name(struct report *report, const struct check *check)
+#define FIX_FUNCTION(name)                                                                         \
+	int name(const struct report *report, const struct finding *finding, struct plan *plan,    \
+			const struct root *root, struct error *err)
+
+CHECK_FUNCTION(check_pve_version);
+CHECK_FUNCTION(check_cpu_virtualization);
+CHECK_FUNCTION(check_iommu_firmware);
+CHECK_FUNCTION(check_boot_loader);
+CHECK_FUNCTION(check_iommu_active);
+CHECK_FUNCTION(check_iommu_cmdline);
+CHECK_FUNCTION(check_cmdline_pending);
+CHECK_FUNCTION(check_cmdline_obsolete);
+CHECK_FUNCTION(check_cmdline_conflict);
+CHECK_FUNCTION(check_cmdline_syntax);
+CHECK_FUNCTION(check_acs_override);
+CHECK_FUNCTION(check_framebuffer);
+CHECK_FUNCTION(check_vfio_modules);
+CHECK_FUNCTION(check_modules_obsolete);
+CHECK_FUNCTION(check_vfio_binding);
+CHECK_FUNCTION(check_host_driver);
+CHECK_FUNCTION(check_ids_overreach);
+CHECK_FUNCTION(check_unsafe_interrupts);
+CHECK_FUNCTION(check_gpu_present);
+CHECK_FUNCTION(check_only_gpu);
+CHECK_FUNCTION(check_boot_vga);
+CHECK_FUNCTION(check_group_isolated);
+CHECK_FUNCTION(check_group_host_critical);
+CHECK_FUNCTION(check_gpu_functions);
+CHECK_FUNCTION(check_gpu_identical);
+CHECK_FUNCTION(check_vm_exists);
+CHECK_FUNCTION(check_vm_template);
+CHECK_FUNCTION(check_vm_locked);
+CHECK_FUNCTION(check_vm_running);
+CHECK_FUNCTION(check_vm_machine);
+CHECK_FUNCTION(check_vm_cpu);
+CHECK_FUNCTION(check_vm_tablet);
+CHECK_FUNCTION(check_vm_syntax);
+CHECK_FUNCTION(check_attach_hostpci);
+CHECK_FUNCTION(check_hostpci_invalid);
+CHECK_FUNCTION(check_attach_conflict);
+CHECK_FUNCTION(check_device_missing);
+CHECK_FUNCTION(check_romfile);
+CHECK_FUNCTION(check_vm_started);
+CHECK_FUNCTION(check_vfio_bound);
+
+FIX_FUNCTION(fix_params);
+FIX_FUNCTION(fix_refresh);
+FIX_FUNCTION(fix_vfio_modules);
+FIX_FUNCTION(fix_modules_obsolete);
+FIX_FUNCTION(fix_vfio_binding);
+FIX_FUNCTION(fix_vm_running);
+FIX_FUNCTION(fix_vm_machine);
+FIX_FUNCTION(fix_vm_cpu);
+FIX_FUNCTION(fix_vm_tablet);
+FIX_FUNCTION(fix_attach_hostpci);
+FIX_FUNCTION(fix_vm_started);
+
+#endif

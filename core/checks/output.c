@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+
+enum { WIDTH = 79 };
+
+static json_t *text_json(const char *text)
+{
+	if (!text)
+		return json_null();
+	/* A host's text may be anything; JSON takes UTF-8 only. */
+	json_t *string = json_string(text);
+	if (string)
+		return string;
+	struct arena *arena = arena_new();
+	string = json_string(text_printable(arena, text));
+	arena_free(arena);
+	return string;
+}
+
+static json_t *known_json(enum known known)
+{
+	return known == KNOWN_UNKNOWN ? json_null() : json_boolean(known == KNOWN_YES);
+}
+
+static json_t *group_json(int group)
+{
+	return group < 0 ? json_null() : json_integer(group);
+}
+
+static void set_device(json_t *object, const struct pci_device *device)
+{
+	struct arena *arena = arena_new();
+	(void)json_object_set_new(object, "address", json_string(device->name));
+	(void)json_object_set_new(object, "class",
+			json_string(arena_printf(arena, "%04x", device->class_code >> 8)));
+	(void)json_object_set_new(object, "id", json_string(arena_printf(arena, "%04x:%04x",
+								device->vendor, device->device)));
+	bool subsystem = device->subsystem_known &&
+			(device->subsystem_vendor || device->subsystem_device);
+	(void)json_object_set_new(object, "subsystem_id", subsystem
+					? json_string(arena_printf(arena, "%04x:%04x",
+							  device->subsystem_vendor,
+							  device->subsystem_device))
+					: json_null());
+	(void)json_object_set_new(object, "name", text_json(device->label));
+	(void)json_object_set_new(object, "driver", text_json(device->driver));
+	(void)json_object_set_new(object, "iommu_group", group_json(device->group));
+	arena_free(arena);
+}
+
+static json_t *gpu_json(const struct report *report, const struct pci_device *gpu)
+{
+	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	struct list group = facts_group(report->facts, gpu->group, report->arena);
+	json_t *functions = json_array();
+	json_t *members = json_array();
+	for (size_t i = 0; i < slot.n; i++) {
+		json_t *function = json_object();
+		set_device(function, slot.item[i]);
+		(void)json_array_append_new(functions, function);
+	}
+	for (size_t i = 0; i < group.n; i++)
+		(void)json_array_append_new(
+				members, json_string(((struct pci_device *)group.item[i])->name));
+	json_t *object = json_object();
+	set_device(object, gpu);
+	(void)json_object_set_new(object, "boot_vga", known_json(gpu->boot_vga));
+	(void)json_object_set_new(object, "functions", functions);
+	(void)json_object_set_new(object, "group_members", members);
+	(void)json_object_set_new(object, "verdict", json_string(report_verdict(report, gpu)));
+	return object;
+}
+
+static json_t *section_json(const struct vm_conf_section *section)
+{
+	json_t *object = json_object();
+	for (size_t i = 0; i < section->entries.n; i++) {
+		const struct vm_conf_entry *entry = section->entries.item[i];
+		(void)json_object_set_new(object, entry->key, text_json(entry->value));
+	}
+	return object;
+}
+
+static json_t *vm_json(const struct vm *vm)
+{
+	json_t *snapshots = json_array();
+	json_t *hostpci = json_array();
+	for (size_t i = 0; i < vm->conf.snapshots.n; i++) {
+		const struct vm_conf_section *snapshot = vm->conf.snapshots.item[i];
+		(void)json_array_append_new(snapshots, text_json(snapshot->name));
+	}
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		json_t *devices = json_array();
+		for (size_t d = 0; d < entry->devices.n; d++)
+			(void)json_array_append_new(devices,
+					json_string(((struct pci_device *)entry->devices.item[d])
+									->name));
+		(void)json_array_append_new(hostpci,
+				json_pack("{s:i, s:o, s:b, s:o, s:o, s:o}", "index", entry->index,
+						"value", text_json(entry->value), "valid",
+						entry->valid ? 1 : 0, "error", text_json(entry->error),
+						"mapping", text_json(entry->parsed.mapping), "devices",
+						devices));
+	}
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "vmid", (json_int_t)vm->vmid, "name",
+			text_json(vm->name), "config", section_json(&vm->conf.current), "pending",
+			section_json(&vm->conf.pending), "snapshots", snapshots, "hostpci", hostpci);
+}
+
+static json_t *finding_json(const struct finding *finding)
+{
+	json_t *evidence = json_array();
+	for (size_t i = 0; i < finding->evidence.n; i++) {
+		const struct evidence *item = finding->evidence.item[i];
+		(void)json_array_append_new(evidence, json_pack("{s:o, s:o}", "source",
+								      text_json(item->source), "text",
+								      text_json(item->text)));
+	}
+	json_t *fix = finding->fix ? json_pack("{s:o, s:b}", "summary", text_json(finding->fix),
+						     "automatic", finding->automatic ? 1 : 0)
+				   : json_null();
+	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "id", finding->check->id,
+			"step", step_names[finding->check->step], "status",
+			status_names[finding->status], "subject", text_json(finding->subject),
+			"title", finding->check->title, "detail", text_json(finding->detail),
+			"evidence", evidence, "fix", fix);
+}
+
+static json_t *host_json(const struct facts *facts)
+{
+	static const char *const vendors[] = {"unknown", "intel", "amd"};
+	static const char *const loaders[] = {"unknown", "grub", "systemd-boot"};
+	json_t *iommu = json_pack("{s:o, s:I}", "active", known_json(facts->iommu_active), "groups",
+			(json_int_t)facts->iommu_groups);
+	bool tool = facts->proxmox_boot_tool == KNOWN_YES;
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "node",
+			text_json(facts->node), "pve_version", text_json(facts->pve_version),
+			"kernel", text_json(facts->kernel), "cpu_vendor", vendors[facts->cpu_vendor],
+			"boot_loader", loaders[facts->boot_loader], "boot_managed_by",
+			tool ? json_string("proxmox-boot-tool") : json_null(), "cmdline_file",
+			text_json(facts->cmdline_file), "cmdline_running",
+			text_json(facts->cmdline_running), "iommu", iommu);
+}
+
+json_t *report_to_json(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	json_t *gpus = json_array();
+	json_t *vms = json_array();
+	json_t *findings = json_array();
+	json_t *summary = json_object();
+	struct report_counts counts = report_counts(report);
+	for (size_t i = 0; i < facts->devices.n; i++)
+		if (pci_is_display(facts->devices.item[i]))
+			(void)json_array_append_new(gpus, gpu_json(report, facts->devices.item[i]));
+	for (size_t i = 0; i < facts->vms.n; i++)
+		(void)json_array_append_new(vms, vm_json(facts->vms.item[i]));
+	for (size_t i = 0; i < report->findings.n; i++)
+		(void)json_array_append_new(findings, finding_json(report->findings.item[i]));
+	for (int i = 0; i < STATUS_COUNT; i++)
+		(void)json_object_set_new(summary, status_names[i],
+				json_integer((json_int_t)counts.by_status[i]));
+	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+			"pvegpu.audit/1", "tool", "name", "pvegpu", "version", PVEGPU_VERSION, "host",
+			host_json(facts), "gpus", gpus, "vms", vms, "mappings", json_array(),
+			"findings", findings, "summary", summary);
+}
+
+static void add_gpu(const struct report *report, struct text *text, const struct pci_device *gpu)
+{
+	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	text_addf(text, "  %s  ", gpu->name);
+	text_add_wrapped(text, text_printable(report->arena, gpu->label), 16, 16, WIDTH);
+	text_addf(text, "%16s%04x:%04x, driver %s, ", "", gpu->vendor, gpu->device,
+			gpu->driver ? gpu->driver : "none");
+	if (gpu->group < 0)
+		text_add(text, "no IOMMU group");
+	else
+		text_addf(text, "IOMMU group %d", gpu->group);
+	text_addf(text, ": %s\n", report_verdict(report, gpu));
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *function = slot.item[i];
+		if (function != gpu)
+			text_addf(text, "%16s+ %s %04x:%04x %s\n", "", function->name,
+					function->vendor, function->device,
+					pci_class_text(function->class_code));
+	}
+}
+
+static void add_finding(const struct report *report, struct text *text,
+		const struct finding *finding)
+{
+	static const char *const marks[] = {"[ OK ]", "[INFO]", "[WARN]", "[FAIL]", "[ ?? ]"};
+	struct arena *arena = report->arena;
+	bool host = strcmp(finding->subject, "host") == 0;
+	const char *line = arena_printf(arena, "%s%s%s%s: %s", finding->check->title,
+			host ? "" : " (", host ? "" : finding->subject, host ? "" : ")",
+			finding->detail);
+	text_addf(text, "  %s ", marks[finding->status]);
+	text_add_wrapped(text, text_printable(arena, line), 9, 9, WIDTH);
+	if (finding->status == STATUS_OK)
+		return;
+	for (size_t i = 0; i < finding->evidence.n; i++) {
+		const struct evidence *item = finding->evidence.item[i];
+		text_addf(text, "%11s", "");
+		text_add_wrapped(text,
+				text_printable(arena, arena_printf(arena, "%s: %s", item->source,
+								  item->text)),
+				11, 13, WIDTH);
+	}
+	if (finding->fix) {
+		text_addf(text, "%9s-> ", "");
+		text_add_wrapped(text, text_printable(arena, finding->fix), 12, 12, WIDTH);
+	}
+}
+
+char *report_text(struct arena *arena, const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct text text = {0};
+	text_addf(&text, "pvegpu %s audit of %s: Proxmox VE %s, kernel %s\n", PVEGPU_VERSION,
+			facts->node ? text_printable(arena, facts->node) : "an unnamed host",
+			facts->pve_version ? text_printable(arena, facts->pve_version) : "not found",
+			facts->kernel ? text_printable(arena, facts->kernel) : "unknown");
+	text_add(&text, "\nGPUs\n");
+	for (size_t i = 0; i < facts->devices.n; i++)
+		if (pci_is_display(facts->devices.item[i]))
+			add_gpu(report, &text, facts->devices.item[i]);
+	for (int step = 0; step < STEP_COUNT; step++) {
+		bool first = true;
+		for (size_t i = 0; i < report->findings.n; i++) {
+			const struct finding *finding = report->findings.item[i];
+			if ((int)finding->check->step != step)
+				continue;
+			if (first)
+				text_addf(&text, "\n%s\n", step_names[step]);
+			first = false;
+			add_finding(report, &text, finding);
+		}
+	}
+	struct report_counts counts = report_counts(report);
+	text_addf(&text, "\n%zu fail, %zu warn, %zu info, %zu unknown, %zu ok\n",
+			counts.by_status[STATUS_FAIL], counts.by_status[STATUS_WARN],
+			counts.by_status[STATUS_INFO], counts.by_status[STATUS_UNKNOWN],
+			counts.by_status[STATUS_OK]);
+	return text_take(&text, arena);
+}

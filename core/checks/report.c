@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+
+struct finding *report_add(struct report *report, const struct check *check, enum status status,
+		const char *subject, const char *format, ...)
+{
+	struct finding *finding = arena_alloc(report->arena, sizeof *finding);
+	va_list args;
+	va_start(args, format);
+	*finding = (struct finding){
+			.check = check,
+			.status = status,
+			.subject = arena_strdup(report->arena, subject),
+			.detail = arena_vprintf(report->arena, format, args),
+	};
+	va_end(args);
+	list_add(report->arena, &report->findings, finding);
+	return finding;
+}
+
+void finding_evidence(struct report *report, struct finding *finding, const char *source,
+		const char *format, ...)
+{
+	struct evidence *evidence = arena_alloc(report->arena, sizeof *evidence);
+	va_list args;
+	va_start(args, format);
+	evidence->source = arena_strdup(report->arena, source);
+	evidence->text = arena_vprintf(report->arena, format, args);
+	va_end(args);
+	list_add(report->arena, &finding->evidence, evidence);
+}
+
+void finding_fix(struct report *report, struct finding *finding, bool automatic,
+		const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	finding->fix = arena_vprintf(report->arena, format, args);
+	va_end(args);
+	finding->automatic = automatic;
+}
+
+const char *device_text(struct arena *arena, const struct pci_device *device)
+{
+	return arena_printf(arena, "%s %s, %s", device->name, pci_class_text(device->class_code),
+			device->label);
+}
+
+char *reboot_cost(const struct report *report)
+{
+	struct strings names = {0};
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		if (vm->running == KNOWN_YES)
+			strings_add(report->arena, &names,
+					arena_printf(report->arena, "%u %s", vm->vmid, vm->name));
+	}
+	if (!names.n)
+		return arena_strdup(report->arena, "the host is away for some minutes");
+	return arena_printf(report->arena, "stops the running %s %s",
+			text_plural(names.n, "VM", "VMs"),
+			strings_join(report->arena, &names, ", "));
+}
+
+int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
+		struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct report *report = arena_alloc(arena, sizeof *report);
+	*report = (struct report){.arena = arena, .facts = facts, .goal = goal};
+	if (goal->gpus.n > 1) {
+		arena_free(arena);
+		return error_set(err, ERROR_USAGE,
+				"one GPU at a time: attach the first, then the next");
+	}
+	int status = 0;
+	if (goal->gpus.n)
+		status = facts_find_gpu(facts, goal->gpus.item[0], &report->gpu, err);
+	if (status == 0 && goal->vmid) {
+		report->vm = facts_vm(facts, goal->vmid);
+		if (!report->vm) {
+			struct strings names = {0};
+			for (size_t i = 0; i < facts->vms.n && i < 8; i++) {
+				const struct vm *vm = facts->vms.item[i];
+				strings_add(arena, &names,
+						arena_printf(arena, "%u", vm->vmid));
+			}
+			status = error_set(err, ERROR_USAGE, "there is no VM %u on this node",
+					goal->vmid);
+			error_hint(err, "VMs on this node: %s%s",
+					names.n ? strings_join(arena, &names, ", ") : "none",
+					facts->vms.n > 8 ? " ..." : "");
+		}
+	}
+	if (status < 0) {
+		arena_free(arena);
+		return status;
+	}
+	choose_params(report);
+	choose_vfio(report);
+	choose_attach(report);
+	for (const struct check *check = check_catalogue; check->id; check++)
+		check->run(report, check);
+	*ret_report = report;
+	return 0;
+}
+
+void report_free(struct report *report)
+{
+	if (report)
+		arena_free(report->arena);
+}
+
+struct report_counts report_counts(const struct report *report)
+{
+	struct report_counts counts = {0};
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		counts.by_status[finding->status]++;
+	}
+	return counts;
+}
+
+const char *report_verdict(const struct report *report, const struct pci_device *gpu)
+{
+	const char *group = arena_printf(report->arena, "group/%d", gpu->group);
+	bool needs_work = false;
+	bool blocked = false;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		bool host = strcmp(finding->subject, "host") == 0 &&
+				(finding->check->step == STEP_BIOS ||
+						finding->check->step == STEP_BOOT);
+		bool mine = strcmp(finding->subject, gpu->name) == 0 ||
+				strcmp(finding->subject, group) == 0;
+		if (finding->status != STATUS_FAIL || (!mine && !host))
+			continue;
+		needs_work = needs_work || finding->automatic || host;
+		blocked = blocked || (mine && !finding->automatic);
+	}
+	if (blocked)
+		return "blocked";
+	if (needs_work)
+		return "needs-work";
+	return gpu->group < 0 ? "unknown" : "ready";
+}
+
+enum step report_next_step(const struct report *report)
+{
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		enum step step = finding->check->step;
+		if (step == STEP_BIOS && finding->status == STATUS_FAIL)
+			return STEP_BIOS;
+		/* What already waits in the configuration needs no new decision. */
+		if ((step == STEP_BOOT || step == STEP_VFIO) && finding->automatic)
+			return step;
+	}
+	if (!report->gpu)
+		return STEP_GPU;
+	if (!report->vm)
+		return STEP_VM;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if ((finding->check->step == STEP_VM || finding->check->step == STEP_ATTACH) &&
+				finding->automatic)
+			return STEP_ATTACH;
+	}
+	return STEP_VERIFY;
+}
+
+static void add_refusals(const struct report *report, struct plan *plan)
+{
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (finding->risk == RISK_NONE)
+			continue;
+		bool acceptable = finding->risk == RISK_ACCEPT;
+		if (acceptable && goal_accepted(report->goal, finding->check->id, finding->subject))
+			continue;
+		plan_refuse(plan, finding->check->id, finding->subject, finding->detail, acceptable);
+	}
+}
+
+int report_plan(const struct report *report, const struct root *root, struct plan **ret_plan,
+		struct error *err)
+{
+	struct plan *plan = plan_new(report->goal, report->facts->node);
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (!finding->automatic || !finding->check->fix)
+			continue;
+		int status = finding->check->fix(report, finding, plan, root, err);
+		if (status < 0) {
+			plan_free(plan);
+			return status;
+		}
+	}
+	add_refusals(report, plan);
+	plan_finish(plan);
+	*ret_plan = plan;
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+
+CHECK_FUNCTION(check_vm_started)
+{
+	const struct vm *vm = report->vm;
+	if (!vm || !report->gpu)
+		return;
+	const char *subject = arena_printf(report->arena, "vm/%u", vm->vmid);
+	bool attached = gpu_attached(report);
+	if (vm->running == KNOWN_YES && attached) {
+		(void)report_add(report, check, STATUS_OK, subject, "%u %s runs with the GPU.",
+				vm->vmid, vm->name);
+		return;
+	}
+	if (vm->running == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, subject,
+				"Whether it runs is not recorded.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject, "%s",
+			attached ? "It has the GPU and is stopped."
+				 : "It is started when the GPU is attached.");
+	finding_fix(report, finding, report->start, "start it");
+}
+
+FIX_FUNCTION(fix_vm_started)
+{
+	(void)root;
+	(void)err;
+	plan_add_api_call(plan, STAGE_START, report->vm->vmid, finding->check->id);
+	return 0;
+}
+
+CHECK_FUNCTION(check_vfio_bound)
+{
+	const struct pci_device *gpu = report->gpu;
+	if (!gpu || !report->vm)
+		return;
+	if (!gpu_attached(report) || report->vm->running != KNOWN_YES) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Seen while the VM runs with the GPU.");
+		return;
+	}
+	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	const struct pci_device *unbound = NULL;
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *function = slot.item[i];
+		if (!function->driver || strcmp(function->driver, "vfio-pci") != 0)
+			unbound = function;
+	}
+	struct finding *finding = unbound
+			? report_add(report, check, STATUS_FAIL, gpu->name,
+					  "%s is not on vfio-pci but on %s.", unbound->name,
+					  unbound->driver ? unbound->driver : "no driver")
+			: report_add(report, check, STATUS_OK, gpu->name,
+					  "All %zu functions are on vfio-pci.", slot.n);
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *function = slot.item[i];
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
+				function->name, function->driver ? function->driver : "none");
+	}
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/kernel_cmdline.h"
+#include "pvegpu/formats/modprobe_conf.h"
+#include "pvegpu/formats/modules_list.h"
+
+/* pve-docs, qm-pci-passthrough.adoc: exactly these three. */
+static const char *const wanted_modules[] = {"vfio", "vfio_iommu_type1", "vfio_pci"};
+enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
+
+static const char own_file[] = "/etc/modprobe.d/pvegpu.conf";
+
+static bool is_vfio(const struct pci_device *device)
+{
+	return device->driver && strcmp(device->driver, "vfio-pci") == 0;
+}
+
+void choose_vfio(struct report *report)
+{
+	const struct goal *goal = report->goal;
+	report->modules = goal->modules != CHOICE_NO;
+	const struct pci_device *gpu = report->gpu;
+	bool advised = false;
+	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
+	if (!gpu) {
+		report->bind_reason = "waits for the GPU chosen in step 4";
+	} else if (is_vfio(gpu)) {
+		report->bind_reason = "the GPU is on vfio-pci already";
+	} else if (gpu->driver && strcmp(gpu->driver, "nvidia") == 0) {
+		advised = true;
+		report->bind_reason = "the nvidia driver does not let go while something uses it";
+	} else if (gpu->boot_vga == KNOWN_YES) {
+		advised = true;
+		report->bind_reason = "the host's console is on this GPU and may not let go";
+	}
+	report->bind_early = goal->bind_early == CHOICE_ADVISED ? advised
+							       : goal->bind_early == CHOICE_YES;
+}
+
+static struct strings missing_modules(const struct report *report)
+{
+	struct strings missing = {0};
+	for (int i = 0; i < WANTED_MODULES; i++) {
+		bool named = false;
+		for (size_t f = 0; f < report->facts->module_files.n; f++) {
+			const struct module_file *file = report->facts->module_files.item[f];
+			named = named || modules_list_has(&file->names, wanted_modules[i]);
+		}
+		if (!named)
+			strings_add(report->arena, &missing, wanted_modules[i]);
+	}
+	return missing;
+}
+
+CHECK_FUNCTION(check_vfio_modules)
+{
+	const struct facts *facts = report->facts;
+	struct strings missing = missing_modules(report);
+	struct strings unloaded = {0};
+	for (int i = 0; i < WANTED_MODULES; i++)
+		if (!modules_list_has(&facts->modules_loaded, wanted_modules[i]))
+			strings_add(report->arena, &unloaded, wanted_modules[i]);
+	if (!missing.n) {
+		struct finding *finding = report_add(report, check, STATUS_OK, "host", "%s",
+				facts->modules_known == KNOWN_UNKNOWN
+						? "Configured; what is loaded is not recorded."
+						: unloaded.n ? "Configured; loaded at the next boot."
+							     : "Configured and loaded.");
+		finding_evidence(report, finding, "/etc/modules", "vfio, vfio_iommu_type1, vfio_pci");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+			"Not loaded at boot: %s. Proxmox VE loads them when a VM needs them.",
+			strings_join(report->arena, &missing, ", "));
+	finding_evidence(report, finding, "/etc/modules, /etc/modules-load.d", "%zu of 3 named",
+			WANTED_MODULES - missing.n);
+	finding_fix(report, finding, report->modules && !facts->etc_modules.error,
+			"name them in /etc/modules");
+}
+
+FIX_FUNCTION(fix_vfio_modules)
+{
+	const char *path = report->facts->etc_modules.path;
+	struct strings missing = missing_modules(report);
+	for (size_t i = 0; i < missing.n; i++) {
+		const char *text = NULL;
+		int status = plan_draft(plan, root, path, &text, err);
+		if (status < 0)
+			return status;
+		plan_set_draft(plan, path,
+				modules_list_add(plan->arena, text ? text : "", missing.item[i]),
+				finding->check->id, NULL);
+	}
+	return 0;
+}
+
+CHECK_FUNCTION(check_modules_obsolete)
+{
+	const struct facts *facts = report->facts;
+	bool found = false;
+	for (size_t f = 0; f < facts->module_files.n; f++) {
+		const struct module_file *file = facts->module_files.item[f];
+		if (!modules_list_has(&file->names, "vfio_virqfd") ||
+				facts->virqfd_exists == KNOWN_YES)
+			continue;
+		found = true;
+		if (facts->virqfd_exists == KNOWN_UNKNOWN) {
+			(void)report_add(report, check, STATUS_UNKNOWN, file->path,
+					"%s names vfio_virqfd; whether this kernel still has it is not "
+					"known.",
+					file->path);
+			continue;
+		}
+		struct finding *finding = report_add(report, check, STATUS_WARN, file->path,
+				"%s names vfio_virqfd, which this kernel has not: "
+				"systemd-modules-load fails at boot.",
+				file->path);
+		finding_evidence(report, finding, file->path, "vfio_virqfd");
+		finding_fix(report, finding, true, "take the line out");
+	}
+	if (!found)
+		(void)report_add(report, check, STATUS_OK, "host", "None named.");
+}
+
+FIX_FUNCTION(fix_modules_obsolete)
+{
+	(void)report;
+	const char *text = NULL;
+	int status = plan_draft(plan, root, finding->subject, &text, err);
+	if (status < 0)
+		return status;
+	plan_set_draft(plan, finding->subject,
+			modules_list_remove(plan->arena, text ? text : "", "vfio_virqfd"),
+			finding->check->id, NULL);
+	return 0;
+}
+
+CHECK_FUNCTION(check_host_driver)
+{
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *gpu = report->facts->devices.item[i];
+		if (!pci_is_display(gpu))
+			continue;
+		struct finding *finding = NULL;
+		if (!gpu->driver && report->facts->drivers_known != KNOWN_YES) {
+			finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+					"Which driver holds it is not recorded.");
+		} else if (!gpu->driver) {
+			finding = report_add(report, check, STATUS_OK, gpu->name,
+					"No host driver holds it.");
+		} else if (is_vfio(gpu)) {
+			finding = report_add(report, check, STATUS_OK, gpu->name,
+					"It is on vfio-pci.");
+		} else if (strcmp(gpu->driver, "nvidia") == 0) {
+			finding = report_add(report, check, STATUS_WARN, gpu->name,
+					"The nvidia driver holds it, which does not let go while "
+					"anything uses it.");
+			finding_fix(report, finding, false, "bind it to vfio-pci at boot");
+		} else {
+			finding = report_add(report, check, STATUS_INFO, gpu->name,
+					"%s holds it; Proxmox VE unbinds it when the VM starts.",
+					gpu->driver);
+		}
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s", gpu->name,
+				gpu->driver ? gpu->driver : "none");
+	}
+}
+
+/* The ids vfio-pci is told to take at boot, and the entry of the line that says so. */
+static const char *configured_ids(const struct report *report, const struct modprobe_entry **entry)
+{
+	return modprobe_option(&report->facts->modprobe, "vfio-pci", "ids", entry);
+}
+
+static bool ids_have(const char *ids, const struct pci_device *device)
+{
+	char id[10];
+	(void)snprintf(id, sizeof id, "%04x:%04x", device->vendor, device->device);
+	while (ids && *ids) {
+		size_t n = strcspn(ids, ",");
+		/* Vendor and device; more fields after them narrow the match. */
+		if (n >= 9 && strncasecmp(ids, id, 9) == 0 && (n == 9 || ids[9] == ':'))
+			return true;
+		ids += n;
+		ids += *ids == ',';
+	}
+	return false;
+}
+
+/* Another slot has a device of this id that must not be taken along. */
+static const struct pci_device *twin_of(const struct report *report,
+		const struct pci_device *device)
+{
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (other->vendor == device->vendor && other->device == device->device &&
+				!pci_address_same_slot(&other->address, &device->address))
+			return other;
+	}
+	return NULL;
+}
+
+CHECK_FUNCTION(check_vfio_binding)
+{
+	const struct pci_device *gpu = report->gpu;
+	if (!gpu) {
+		(void)report_add(report, check, STATUS_INFO, "host",
+				"Decided when a GPU is chosen.");
+		return;
+	}
+	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	const char *ids = configured_ids(report, NULL);
+	bool all_bound = true;
+	bool all_configured = true;
+	const struct pci_device *twin = NULL;
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *function = slot.item[i];
+		all_bound = all_bound && is_vfio(function);
+		all_configured = all_configured && ids_have(ids, function);
+		if (!twin)
+			twin = twin_of(report, function);
+	}
+	if (all_bound) {
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"All functions are on vfio-pci.");
+	} else if (!report->bind_early) {
+		(void)report_add(report, check, STATUS_OK, gpu->name, "At VM start: %s.",
+				report->bind_reason);
+	} else if (all_configured) {
+		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
+				"Configured, but not bound yet.");
+		finding_fix(report, finding, true, "reboot");
+	} else if (twin) {
+		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
+				"Cannot be bound at boot by id: %s has the same id and would be taken "
+				"too.",
+				twin->name);
+		finding_fix(report, finding, false,
+				"let Proxmox VE bind it at VM start (--bind at-start)");
+		finding->risk = RISK_NEVER;
+	} else {
+		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"To be bound at boot: %s.",
+				report->goal->bind_early == CHOICE_YES ? "asked for"
+								       : report->bind_reason);
+		finding_fix(report, finding, true, "tell vfio-pci its ids at boot");
+	}
+}
+
+/* The module of a bound driver where its name differs. */
+static const char *module_of(const char *driver)
+{
+	if (strcmp(driver, "xhci_hcd") == 0)
+		return "xhci_pci";
+	return driver;
+}
+
+/* The text of a modprobe file with `ids` put in place of the value in one line. */
+static char *replace_ids(struct arena *arena, const char *text, const struct modprobe_entry *entry,
+		const char *old_ids, const char *new_ids)
+{
+	struct text edited = {0};
+	const char *cursor = text;
+	struct line line;
+	const char *needle = arena_printf(arena, "ids=%s", old_ids);
+	for (size_t number = 1; line_next(&cursor, text + strlen(text), &line); number++) {
+		const char *found = number >= entry->line
+				? memmem(line.start, line.n, needle, strlen(needle))
+				: NULL;
+		if (!found) {
+			text_add_bytes(&edited, line.start, line.full);
+			continue;
+		}
+		text_add_bytes(&edited, line.start, (size_t)(found - line.start));
+		text_addf(&edited, "ids=%s", new_ids);
+		found += strlen(needle);
+		text_add_bytes(&edited, found, (size_t)(line.start + line.full - found));
+		text_add(&edited, cursor ? cursor : "");
+		break;
+	}
+	return text_take(&edited, arena);
+}
+
+static int add_ids(const struct report *report, const struct list *slot, struct plan *plan,
+		const struct root *root, const char *because, struct error *err)
+{
+	const struct modprobe_entry *entry = NULL;
+	const char *present = configured_ids(report, &entry);
+	struct text ids = {0};
+	text_add(&ids, present ? present : "");
+	for (size_t i = 0; i < slot->n; i++) {
+		const struct pci_device *function = slot->item[i];
+		if (!pci_is_bridge(function) && !ids_have(text_string(&ids), function))
+			text_addf(&ids, "%s%04x:%04x", ids.n ? "," : "", function->vendor,
+					function->device);
+	}
+	char *value = text_take(&ids, plan->arena);
+	const char *path = present ? entry->file : own_file;
+	const char *text = NULL;
+	int status = plan_draft(plan, root, path, &text, err);
+	if (status < 0)
+		return status;
+	char *edited = present
+			? replace_ids(plan->arena, text ? text : "", entry, present, value)
+			: arena_printf(plan->arena,
+					  "%s# Written by pvegpu: the GPU for VMs goes to vfio-pci at "
+					  "boot.\noptions vfio-pci ids=%s\n",
+					  text ? text : "", value);
+	plan_set_draft(plan, path, edited, because, NULL);
+	return 0;
+}
+
+FIX_FUNCTION(fix_vfio_binding)
+{
+	static const char *const update[] = {"update-initramfs", "-u", "-k", "all", NULL};
+	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
+	if (strcmp(finding->fix, "reboot") == 0)
+		return 0;
+	struct list slot = facts_slot(report->facts, report->gpu, plan->arena);
+	int status = add_ids(report, &slot, plan, root, finding->check->id, err);
+	if (status < 0)
+		return status;
+	/* vfio-pci must come before the driver that would take the device otherwise. */
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *function = slot.item[i];
+		const char *module = function->driver ? module_of(function->driver) : NULL;
+		const char *text = NULL;
+		if (!module || is_vfio(function) ||
+				modprobe_softdep_pre(&report->facts->modprobe, module, "vfio-pci"))
+			continue;
+		status = plan_draft(plan, root, own_file, &text, err);
+		if (status < 0)
+			return status;
+		const char *line = arena_printf(plan->arena, "softdep %s pre: vfio-pci\n", module);
+		if (text && strstr(text, line))
+			continue;
+		plan_set_draft(plan, own_file,
+				arena_printf(plan->arena, "%s%s", text ? text : "", line),
+				finding->check->id, NULL);
+	}
+	plan_add_command(plan, update, finding->check->id,
+			"the same command again, after the files were put back");
+	return 0;
+}
+
+CHECK_FUNCTION(check_ids_overreach)
+{
+	const struct facts *facts = report->facts;
+	const struct modprobe_entry *entry = NULL;
+	const char *ids = configured_ids(report, &entry);
+	const char *source = entry ? entry->file : "/proc/cmdline";
+	if (!ids)
+		ids = cmdline_value(&facts->cmdline_words, "vfio-pci.ids");
+	if (!ids || !*ids) {
+		(void)report_add(report, check, STATUS_OK, "host", "vfio-pci has no ids= option.");
+		return;
+	}
+	bool found = false;
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		const struct pci_device *device = facts->devices.item[i];
+		if (pci_is_bridge(device) || !ids_have(ids, device))
+			continue;
+		const struct pci_device *twin = twin_of(report, device);
+		if (device->uses.n) {
+			found = true;
+			const struct host_use *use = device->uses.item[0];
+			struct finding *finding = report_add(report, check, STATUS_FAIL,
+					device->name, "ids= takes %s, which the host needs: %s.",
+					device->label, use->what);
+			finding_evidence(report, finding, source, "ids=%s", ids);
+			finding_fix(report, finding, false, "take %04x:%04x out of ids=",
+					device->vendor, device->device);
+		} else if (twin && pci_address_compare(&device->address, &twin->address) < 0) {
+			found = true;
+			struct finding *finding = report_add(report, check, STATUS_WARN,
+					device->name, "ids= takes both %s and %s: they have one id.",
+					device->name, twin->name);
+			finding_evidence(report, finding, source, "ids=%s", ids);
+		}
+	}
+	if (!found) {
+		struct finding *finding = report_add(report, check, STATUS_OK, "host",
+				"Only devices that stand once on this host.");
+		finding_evidence(report, finding, source, "ids=%s", ids);
+	}
+}
+
+CHECK_FUNCTION(check_unsafe_interrupts)
+{
+	const struct facts *facts = report->facts;
+	const struct modprobe_entry *entry = NULL;
+	const char *value = modprobe_option(&facts->modprobe, "vfio_iommu_type1",
+			"allow_unsafe_interrupts", &entry);
+	const char *source = entry ? entry->file : "/proc/cmdline";
+	if (!value)
+		value = cmdline_value(&facts->cmdline_words,
+				"vfio_iommu_type1.allow_unsafe_interrupts");
+	if (!value || strcmp(value, "0") == 0 || strcasecmp(value, "n") == 0) {
+		(void)report_add(report, check, STATUS_OK, "host", "Not allowed.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+			"allow_unsafe_interrupts=%s is set: a guest can send interrupts to the host.",
+			value);
+	finding_evidence(report, finding, source, "allow_unsafe_interrupts=%s", value);
+	finding_fix(report, finding, false,
+			"take it out unless the machine has no interrupt remapping");
+}

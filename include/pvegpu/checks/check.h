@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CHECKS_CHECK_H
+#define PVEGPU_CHECKS_CHECK_H
+
+#include <jansson.h>
+
+#include "pvegpu/facts/facts.h"
+#include "pvegpu/plan/plan.h"
+
+/*
+ * The catalogue: everything pvegpu knows to look for, one row a check. The wizard shows the checks
+ * of one step, the audit runs them all, and every fix ends in the same plan.
+ *
+ * To add a check: one function in the file of its step, one row in catalogue.c, and two fixtures
+ * in tests/unit (a host that passes, a host that does not).
+ */
+enum step { STEP_HOST, STEP_BIOS, STEP_BOOT, STEP_VFIO, STEP_GPU, STEP_VM, STEP_ATTACH, STEP_VERIFY,
+	STEP_COUNT };
+extern const char *const step_names[STEP_COUNT]; /* "host", "bios" … */
+
+/* fail: passthrough will not work or will harm the host. warn: it may, or weakens something.
+ * unknown: could not be measured, with the reason in the detail. */
+enum status { STATUS_OK, STATUS_INFO, STATUS_WARN, STATUS_FAIL, STATUS_UNKNOWN, STATUS_COUNT };
+extern const char *const status_names[STATUS_COUNT];
+
+struct evidence {
+	char *source;
+	char *text;
+};
+
+/* What stands between the goal and applying it. */
+enum risk {
+	RISK_NONE,
+	RISK_ACCEPT, /* refused until accepted by --accept CHECK=SUBJECT */
+	RISK_NEVER,  /* refused */
+};
+
+struct report;
+struct check;
+
+struct finding {
+	const struct check *check;
+	enum status status;
+	char *subject; /* host, an address, group/N, vm/ID, a path */
+	char *detail;  /* what is the case, in a sentence or two */
+	struct list evidence; /* of struct evidence */
+	char *fix;     /* what would mend it, or NULL */
+	bool automatic; /* the plan does it */
+	enum risk risk;
+};
+
+struct check {
+	const char *id;
+	enum step step;
+	const char *title; /* at most 40 columns */
+	const char *why;   /* why it matters; two sentences at most */
+	void (*run)(struct report *report, const struct check *check);
+	/* Add what mends a finding with `automatic` set to the plan; NULL when advice is all. */
+	int (*fix)(const struct report *report, const struct finding *finding, struct plan *plan,
+			const struct root *root, struct error *err);
+};
+
+extern const struct check check_catalogue[]; /* ends with id NULL */
+const struct check *check_by_id(const char *id);
+
+/* What a goal chooses among, with the advice for this host. */
+enum need { NEED_DONE, NEED_ADVISED, NEED_OPTIONAL, NEED_LATER, NEED_USELESS };
+
+struct param_choice {
+	const char *word;    /* intel_iommu=on */
+	const char *check;   /* the check it belongs to */
+	enum need need;
+	bool running;        /* on the command line now */
+	bool configured;     /* in the boot loader's file */
+	bool selected;       /* would be there after the plan */
+	const char *note;    /* why, at most 40 columns */
+	const char *help;    /* one sentence on what it does and costs */
+};
+
+struct report {
+	struct arena *arena;
+	const struct facts *facts; /* lent; must outlive the report */
+	const struct goal *goal;   /* lent */
+	struct pci_device *gpu;    /* the goal's first GPU, or NULL */
+	struct vm *vm;             /* the goal's VM, or NULL */
+	struct list findings;      /* of struct finding, in the order of the catalogue */
+	struct list params;        /* of struct param_choice */
+	/* The choices with the advice filled in. */
+	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
+	const char *bind_reason;   /* why early binding is advised or not */
+	bool needs_reboot;         /* a selected change takes effect only at boot */
+};
+
+/* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there. */
+int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
+		struct error *err);
+void report_free(struct report *report); /* NULL is fine */
+
+/* The plan that takes the host from these findings to the goal. */
+int report_plan(const struct report *report, const struct root *root, struct plan **ret_plan,
+		struct error *err);
+
+struct report_counts {
+	size_t by_status[STATUS_COUNT];
+};
+struct report_counts report_counts(const struct report *report);
+/* ready, needs-work, blocked or unknown, for a display device (see README, Audit). */
+const char *report_verdict(const struct report *report, const struct pci_device *gpu);
+
+/* Where the wizard should open: the first step that has something to do, from findings alone. */
+enum step report_next_step(const struct report *report);
+
+json_t *report_to_json(const struct report *report); /* schema pvegpu.audit/1; caller owns it */
+char *report_text(struct arena *arena, const struct report *report);
+
+#endif
