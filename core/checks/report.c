@@ -191,6 +191,8 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 		struct error *err)
 {
 	struct plan *plan = plan_new(report->goal, report->facts->node);
+	if (report->gpu) /* as the kernel writes it, however it was asked for */
+		plan->goal->gpus.item[0] = arena_strdup(plan->goal->arena, report->gpu->name);
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		if (!finding->automatic || !finding->check->fix)

@@ -73,7 +73,7 @@ static json_t *params_json(const struct list *params)
 {
 	json_t *object = json_object();
 	for (size_t i = 0; i < params->n; i++) {
-		const struct api_param *param = params->item[i];
+		const struct pve_param *param = params->item[i];
 		(void)json_object_set_new(object, param->key,
 				param->value ? json_string(param->value) : json_null());
 	}
@@ -174,7 +174,7 @@ static void read_params(struct arena *arena, json_t *object, struct list *list)
 	const char *key = NULL;
 	json_t *value = NULL;
 	json_object_foreach (object, key, value) {
-		struct api_param *param = arena_alloc(arena, sizeof *param);
+		struct pve_param *param = arena_alloc(arena, sizeof *param);
 		param->key = arena_strdup(arena, key);
 		param->value = arena_strdup(arena, json_string_value(value));
 		list_add(arena, list, param);

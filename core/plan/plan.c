@@ -159,10 +159,10 @@ static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned
 	return change;
 }
 
-static struct api_param *add_param(struct arena *arena, struct list *list, const char *key,
+static struct pve_param *add_param(struct arena *arena, struct list *list, const char *key,
 		const char *value)
 {
-	struct api_param *param = arena_alloc(arena, sizeof *param);
+	struct pve_param *param = arena_alloc(arena, sizeof *param);
 	param->key = arena_strdup(arena, key);
 	param->value = arena_strdup(arena, value);
 	list_add(arena, list, param);
@@ -263,7 +263,7 @@ static char *qm_line(struct plan *plan, const struct change *change)
 	static const char *const verbs[] = {"shutdown", "set", "set", "start"};
 	text_addf(&text, "qm %s %u", verbs[change->stage], change->vmid);
 	for (size_t i = 0; i < change->params.n; i++) {
-		const struct api_param *param = change->params.item[i];
+		const struct pve_param *param = change->params.item[i];
 		text_addf(&text, " --%s %s", param->key,
 				text_shell_quote(plan->arena, param->value));
 	}
@@ -329,7 +329,7 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_field(&text, change->api_path);
 		hash_field(&text, change->digest);
 		for (size_t p = 0; p < change->params.n; p++) {
-			const struct api_param *param = change->params.item[p];
+			const struct pve_param *param = change->params.item[p];
 			hash_field(&text, param->key);
 			hash_field(&text, param->value);
 		}

@@ -66,7 +66,7 @@ static void add_api_detail(struct text *text, const struct change *change)
 {
 	text_addf(text, "%s %s\n", change->method, change->api_path);
 	for (size_t i = 0; i < change->params.n; i++) {
-		const struct api_param *param = change->params.item[i];
+		const struct pve_param *param = change->params.item[i];
 		text_addf(text, "  %s=%s\n", param->key, param->value);
 	}
 	bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
@@ -74,7 +74,7 @@ static void add_api_detail(struct text *text, const struct change *change)
 		text_addf(text, "  digest=%s\n", change->digest ? change->digest
 						: "(as read back just before the call)");
 	for (size_t i = 0; i < change->before_params.n; i++) {
-		const struct api_param *param = change->before_params.item[i];
+		const struct pve_param *param = change->before_params.item[i];
 		text_addf(text, "now: %s %s\n", param->key,
 				param->value ? param->value : "is not set");
 	}

@@ -8,6 +8,7 @@
 #include "pvegpu/base/hash.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/plan/goal.h"
+#include "pvegpu/pve/client.h"
 
 /*
  * What would change, and why. Built from drafts: the first edit of a path loads the file, each fix
@@ -22,11 +23,6 @@ enum file_operation { FILE_CREATE, FILE_EDIT, FILE_DELETE };
 
 /* API calls come in this order; settings of one stage go together in one call. */
 enum api_stage { STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
-
-struct api_param {
-	char *key;
-	char *value;
-};
 
 struct change {
 	enum change_kind kind;
@@ -51,7 +47,7 @@ struct change {
 	char *method;     /* PUT or POST */
 	char *api_path;   /* /nodes/pve2/qemu/106/config */
 	unsigned vmid;
-	struct list params; /* of struct api_param */
+	struct list params; /* of struct pve_param */
 	struct list before_params; /* what those keys held; value NULL: not set */
 	char *digest;     /* of the VM's configuration as planned; NULL: as read back after the
 	                     call before it, or not used by this call */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/apply/internal.h"
+#include "pvegpu/base/text.h"
+
+enum { COMMAND_TIMEOUT_S = 1800 }; /* update-initramfs for many kernels is slow */
+
+void run_tell(struct run_context *context, enum apply_event event, const char *text)
+{
+	if (context->progress)
+		context->progress(context->user, context->change, event, text);
+}
+
+void run_line(void *user, const char *line, bool standard_error)
+{
+	struct run_context *context = user;
+	struct arena *arena = arena_new();
+	char *shown = text_printable(arena, line);
+	if (context->journal)
+		journal_output(context->journal, context->change ? context->change->n : 0, shown,
+				standard_error);
+	run_tell(context, APPLY_OUTPUT, shown);
+	arena_free(arena);
+}
+
+static int refuse(const struct plan *plan, struct error *err)
+{
+	if (!plan->refusals.n)
+		return 0;
+	const struct refusal *first = plan->refusals.item[0];
+	(void)error_set(err, ERROR_REFUSED, "refused by %s on %s: %s", first->check, first->subject,
+			first->reason);
+	if (first->acceptable)
+		error_hint(err, "to accept this risk: --accept %s=%s", first->check, first->subject);
+	return ERROR_REFUSED;
+}
+
+static int check_file(const struct root *root, const struct change *change, struct error *err)
+{
+	char now[SHA256_HEX];
+	int status = file_hash(root, change->path, now, err);
+	if (status < 0)
+		return status;
+	if (strcmp(now, change->before_sha256) != 0) {
+		(void)error_set(err, ERROR_DRIFT, "'%s%s' was changed since the plan was made",
+				root_dir(root), change->path);
+		error_hint(err, "make a new plan; nothing was changed");
+		return ERROR_DRIFT;
+	}
+	size_t size = change->after ? strlen(change->after) : 0;
+	return file_check_room(root, change->path, size, err);
+}
+
+static int check_command(const struct root *root, const struct change *change, struct error *err)
+{
+	struct arena *arena = arena_new();
+	bool found = process_find(root, change->argv.item[0], arena) != NULL;
+	arena_free(arena);
+	if (found || root_kind(root) == ROOT_CAPTURED)
+		return 0;
+	return error_set(err, ERROR_COMMAND, "the command '%s' is not on this host",
+			change->argv.item[0]);
+}
+
+/* Everything that can be known to fail is found before the first write. */
+static int preflight(struct run_context *context, struct error *err)
+{
+	const struct plan *plan = context->plan;
+	bool calls = false;
+	int status = 0;
+	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_FILE)
+			status = check_file(context->root, change, err);
+		else if (change->kind == CHANGE_COMMAND)
+			status = check_command(context->root, change, err);
+		calls = calls || change->kind == CHANGE_API;
+	}
+	if (status < 0 || !calls || root_kind(context->root) == ROOT_CAPTURED)
+		return status;
+	status = pve_open_local(context->root, &context->client, err);
+	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_API)
+			status = api_check_digest(context->client, plan->node, change, err);
+	}
+	return status;
+}
+
+static int apply_file(const struct root *root, const struct change *change, struct error *err)
+{
+	/* Looked at once more right before the write: time has passed since the preflight. */
+	int status = check_file(root, change, err);
+	if (status < 0)
+		return status;
+	if (!change->after)
+		return file_remove(root, change->path, err);
+	return file_replace(root, change->path, change->after, strlen(change->after), err);
+}
+
+int run_command(struct run_context *context, const struct strings *argv, struct error *err)
+{
+	struct arena *arena = arena_new();
+	const char **vector = arena_alloc(arena, (argv->n + 1) * sizeof *vector);
+	for (size_t i = 0; i < argv->n; i++)
+		vector[i] = argv->item[i];
+	struct process_result result;
+	int status = process_run(context->root, vector, COMMAND_TIMEOUT_S, run_line, context, arena,
+			&result, err);
+	if (status == 0 && result.exit_status != 0)
+		status = error_set(err, ERROR_COMMAND, "'%s' ended with status %d",
+				strings_join(arena, argv, " "), result.exit_status);
+	arena_free(arena);
+	return status;
+}
+
+static int apply_change(struct run_context *context, struct error *err)
+{
+	const struct change *change = context->change;
+	switch (change->kind) {
+	case CHANGE_FILE:
+		return apply_file(context->root, change, err);
+	case CHANGE_COMMAND:
+		return run_command(context, &change->argv, err);
+	case CHANGE_API:
+		context->client->line = run_line;
+		context->client->user = context;
+		return api_apply(context->client, context->plan->node, change, err);
+	case CHANGE_REBOOT:
+		break;
+	}
+	return 0;
+}
+
+static int apply_one(struct run_context *context, struct apply_result *result, struct error *err)
+{
+	const struct change *change = context->change;
+	struct arena *arena = arena_new();
+	run_tell(context, APPLY_BEGIN, change_title(arena, change));
+	arena_free(arena);
+	bool runs = change->kind == CHANGE_COMMAND || change->kind == CHANGE_API;
+	if (runs && root_kind(context->root) == ROOT_CAPTURED) {
+		result->not_run++;
+		run_tell(context, APPLY_NOT_RUN, "not run: no command is run in a captured tree");
+		return journal_record(context->journal, change->n, "not-run", NULL, err);
+	}
+	int status = journal_record(context->journal, change->n, "begin", NULL, err);
+	struct error error = {0};
+	if (status == 0)
+		status = apply_change(context, &error);
+	else if (err)
+		error = *err;
+	if (status == 0)
+		status = journal_record(context->journal, change->n, "done", NULL, &error);
+	if (status == 0) {
+		result->done++;
+		run_tell(context, APPLY_DONE, NULL);
+		return 0;
+	}
+	result->failed_n = change->n;
+	(void)journal_record(context->journal, change->n, "failed", error.text, NULL);
+	run_tell(context, APPLY_FAILED, error.text);
+	if (err)
+		*err = error;
+	return status;
+}
+
+static int apply_locked(struct run_context *context, struct apply_result *result,
+		struct error *err)
+{
+	const struct plan *plan = context->plan;
+	size_t room = 65536;
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_FILE)
+			room += 4 * ((change->before ? strlen(change->before) : 0) +
+						    (change->after ? strlen(change->after) : 0));
+	}
+	int status = file_check_room(context->root, RUNS_DIR, room, err);
+	if (status == 0)
+		status = preflight(context, err);
+	if (status == 0)
+		status = journal_begin(context->root, plan, &context->journal, err);
+	if (status < 0)
+		return status;
+	(void)snprintf(result->run, sizeof result->run, "%s", journal_run(context->journal));
+	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
+		context->change = plan->changes.item[i];
+		if (context->change->kind == CHANGE_REBOOT)
+			result->reboot = true;
+		else
+			status = apply_one(context, result, err);
+	}
+	context->change = NULL;
+	if (status < 0)
+		error_hint(err, "%zu of %zu changes were made; undo them with 'pvegpu rollback %s'",
+				result->done, plan->changes.n, result->run);
+	return status;
+}
+
+int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
+		void *user, struct apply_result *ret_result, struct error *err)
+{
+	*ret_result = (struct apply_result){0};
+	int status = refuse(plan, err);
+	if (status < 0 || plan->changes.n == 0)
+		return status;
+	int lock = -1;
+	status = journal_lock(root, &lock, err);
+	if (status < 0)
+		return status;
+	struct run_context context = {
+			.root = root, .plan = plan, .progress = progress, .user = user};
+	status = apply_locked(&context, ret_result, err);
+	pve_close(context.client);
+	journal_close(context.journal);
+	(void)close(lock);
+	return status;
+}
+
+int apply_reboot(const struct root *root, apply_progress *progress, void *user, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct strings argv = {0};
+	strings_add(arena, &argv, "reboot");
+	struct run_context context = {.root = root, .progress = progress, .user = user};
+	int status = run_command(&context, &argv, err);
+	arena_free(arena);
+	return status;
+}

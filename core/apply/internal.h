@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CORE_APPLY_INTERNAL_H
+#define PVEGPU_CORE_APPLY_INTERNAL_H
+
+#include "pvegpu/apply/apply.h"
+
+#define STATE_DIR "/var/lib/pvegpu"
+#define RUNS_DIR STATE_DIR "/runs"
+
+/* files.c: durable writes below a root. All give ERROR_IO naming the path. */
+int file_replace(const struct root *root, const char *path, const char *bytes, size_t n,
+		struct error *err);
+int file_remove(const struct root *root, const char *path, struct error *err);
+int file_make_dirs(const struct root *root, const char *path, struct error *err); /* 0700 */
+/* Is there room for `bytes` more where `path` is (or its nearest directory that exists)? */
+int file_check_room(const struct root *root, const char *path, size_t bytes, struct error *err);
+/* Hash of what is there; "" for no file. */
+int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX],
+		struct error *err);
+
+/* journal.c: one open run. */
+struct journal;
+int journal_lock(const struct root *root, int *ret_fd, struct error *err);
+int journal_begin(const struct root *root, const struct plan *plan, struct journal **ret_journal,
+		struct error *err);
+int journal_open(const struct root *root, const char *run, struct journal **ret_journal,
+		struct error *err);
+const char *journal_run(const struct journal *journal);
+int journal_record(struct journal *journal, size_t n, const char *state, const char *text,
+		struct error *err);
+void journal_output(struct journal *journal, size_t n, const char *line, bool standard_error);
+void journal_close(struct journal *journal);
+
+/* What the journal says of each change: index n - 1. */
+enum change_state { STATE_UNTOUCHED, STATE_BEGUN, STATE_DONE, STATE_FAILED, STATE_NOT_RUN,
+	STATE_UNDONE, STATE_KEPT };
+struct run_record {
+	struct plan *plan;
+	enum change_state *states; /* one for each of plan->changes */
+	char *failure;
+	bool rolled_back; /* a rollback went through to its end */
+};
+int journal_read(const struct root *root, const char *run, struct arena *arena,
+		struct run_record *ret_record, struct error *err);
+
+/* apply.c: a run under way, shared by apply and rollback. */
+struct run_context {
+	const struct root *root;
+	const struct plan *plan;
+	struct journal *journal;
+	struct pve_client *client; /* NULL while no call is needed or possible */
+	const struct change *change;
+	apply_progress *progress;
+	void *user;
+};
+
+void run_tell(struct run_context *context, enum apply_event event, const char *text);
+/* A process_line that keeps the line in the journal and hands it on. `user` is the context. */
+void run_line(void *user, const char *line, bool standard_error);
+int run_command(struct run_context *context, const struct strings *argv, struct error *err);
+
+/* api.c: one configuration call, with digest, read back. */
+int api_check_digest(struct pve_client *client, const char *node, const struct change *change,
+		struct error *err);
+int api_apply(struct pve_client *client, const char *node, const struct change *change,
+		struct error *err);
+int api_undo(struct pve_client *client, const char *node, const struct change *change,
+		bool *ret_changed_since, char **ret_diff, bool force, struct arena *arena,
+		struct error *err);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/apply/internal.h"
+#include "pvegpu/base/text.h"
+
+struct journal {
+	char run[64];
+	int fd;     /* the records, one JSON object a line, appended and synced */
+	int output; /* what commands printed; -1 where it could not be opened */
+};
+
+int journal_lock(const struct root *root, int *ret_fd, struct error *err)
+{
+	int status = file_make_dirs(root, RUNS_DIR, err);
+	if (status < 0)
+		return status;
+	int dir = root_openat(root, STATE_DIR, O_RDONLY | O_DIRECTORY);
+	int fd = dir < 0 ? -1 : openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int number = errno;
+	if (dir >= 0)
+		(void)close(dir);
+	if (fd < 0)
+		return error_set_errno(err, number, "cannot open the lock '%s%s/lock'",
+				root_dir(root), STATE_DIR);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		number = errno;
+		(void)close(fd);
+		if (number != EWOULDBLOCK)
+			return error_set_errno(err, number, "cannot lock '%s%s/lock'",
+					root_dir(root), STATE_DIR);
+		(void)error_set(err, ERROR_BUSY, "another pvegpu is applying or rolling back now");
+		error_hint(err, "wait until it has ended; nothing was changed by this one");
+		return ERROR_BUSY;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_files(const struct root *root, struct journal *journal, int flags,
+		struct error *err)
+{
+	char path[128];
+	(void)snprintf(path, sizeof path, RUNS_DIR "/%s", journal->run);
+	int dir = root_openat(root, path, O_RDONLY | O_DIRECTORY);
+	journal->fd = -1;
+	journal->output = -1;
+	if (dir >= 0) {
+		journal->fd = openat(dir, "journal",
+				O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+		journal->output = openat(dir, "output",
+				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	int number = errno;
+	if (dir >= 0) {
+		(void)fsync(dir);
+		(void)close(dir);
+	}
+	if (journal->fd < 0)
+		return error_set_errno(err, number, "cannot open the journal '%s%s/journal'",
+				root_dir(root), path);
+	return 0;
+}
+
+int journal_begin(const struct root *root, const struct plan *plan, struct journal **ret_journal,
+		struct error *err)
+{
+	struct journal *journal = calloc(1, sizeof *journal);
+	if (!journal)
+		abort(); /* see arena.h */
+	struct timespec now;
+	struct tm utc;
+	char stamp[32];
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &utc);
+	(void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &utc);
+	/* Sorts by time; the plan's id tells runs of one second apart. */
+	(void)snprintf(journal->run, sizeof journal->run, "%s.%03ld-%.8s", stamp,
+			now.tv_nsec / 1000000, plan->id);
+	char path[128];
+	(void)snprintf(path, sizeof path, RUNS_DIR "/%s", journal->run);
+	int status = file_make_dirs(root, path, err);
+	if (status == 0) {
+		(void)snprintf(path, sizeof path, RUNS_DIR "/%s/plan.json", journal->run);
+		json_t *json = plan_to_json(plan);
+		char *text = json_dumps(json, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+		json_decref(json);
+		status = text ? file_replace(root, path, text, strlen(text), err)
+			      : error_set(err, ERROR_PARSE, "the plan cannot be written as JSON");
+		free(text);
+	}
+	if (status == 0)
+		status = open_files(root, journal, O_CREAT | O_EXCL, err);
+	if (status < 0) {
+		free(journal);
+		return status;
+	}
+	*ret_journal = journal;
+	return 0;
+}
+
+int journal_open(const struct root *root, const char *run, struct journal **ret_journal,
+		struct error *err)
+{
+	struct journal *journal = calloc(1, sizeof *journal);
+	if (!journal)
+		abort();
+	(void)snprintf(journal->run, sizeof journal->run, "%s", run);
+	int status = open_files(root, journal, 0, err);
+	if (status < 0) {
+		free(journal);
+		return status;
+	}
+	*ret_journal = journal;
+	return 0;
+}
+
+const char *journal_run(const struct journal *journal)
+{
+	return journal->run;
+}
+
+int journal_record(struct journal *journal, size_t n, const char *state, const char *text,
+		struct error *err)
+{
+	json_t *json = json_pack("{s:I, s:s, s:I}", "n", (json_int_t)n, "state", state, "time",
+			(json_int_t)time(NULL));
+	json_t *said = text ? json_string(text) : NULL;
+	if (said)
+		(void)json_object_set_new(json, "text", said);
+	char *line = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(json);
+	struct text record = {0};
+	text_addf(&record, "%s\n", line ? line : "{}");
+	free(line);
+	/* One write: a record is there whole or, cut short by a crash, recognisably not. */
+	ssize_t written = write(journal->fd, text_string(&record), record.n);
+	bool failed = written != (ssize_t)record.n || fdatasync(journal->fd) < 0;
+	int number = written >= 0 && written != (ssize_t)record.n ? ENOSPC : errno;
+	text_free(&record);
+	return failed ? error_set_errno(err, number, "cannot write the journal of run %s",
+				     journal->run)
+		      : 0;
+}
+
+void journal_output(struct journal *journal, size_t n, const char *line, bool standard_error)
+{
+	if (journal->output < 0)
+		return;
+	/* Kept for people to read; a full disk here must not stop the change itself. */
+	(void)dprintf(journal->output, "%zu%c %s\n", n, standard_error ? '!' : ' ', line);
+}
+
+void journal_close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	(void)close(journal->fd);
+	if (journal->output >= 0)
+		(void)close(journal->output);
+	free(journal);
+}
+
+static const struct {
+	const char *name;
+	enum change_state state;
+} states[] = {{"begin", STATE_BEGUN}, {"done", STATE_DONE}, {"failed", STATE_FAILED},
+		{"not-run", STATE_NOT_RUN}, {"undone", STATE_UNDONE}, {"kept", STATE_KEPT}};
+
+static void read_record(const char *line, struct arena *arena, struct run_record *record)
+{
+	json_t *json = json_loads(line, 0, NULL);
+	const char *name = json_string_value(json_object_get(json, "state"));
+	json_int_t n = json_integer_value(json_object_get(json, "n"));
+	for (size_t i = 0; name && i < sizeof states / sizeof *states; i++)
+		if (strcmp(states[i].name, name) == 0 && n >= 1 &&
+				n <= (json_int_t)record->plan->changes.n)
+			record->states[n - 1] = states[i].state;
+	if (name && strcmp(name, "rolled-back") == 0)
+		record->rolled_back = true;
+	const char *text = json_string_value(json_object_get(json, "text"));
+	if (name && strcmp(name, "failed") == 0 && text)
+		record->failure = arena_strdup(arena, text);
+	json_decref(json);
+}
+
+int journal_read(const struct root *root, const char *run, struct arena *arena,
+		struct run_record *ret_record, struct error *err)
+{
+	if (strchr(run, '/') || run[0] == '.' || strlen(run) > 63)
+		return error_set(err, ERROR_USAGE, "'%s' is not the name of a run", run);
+	char *path = arena_printf(arena, RUNS_DIR "/%s/plan.json", run);
+	char *text = NULL;
+	int status = root_read(root, path, arena, &text, NULL, err);
+	if (status < 0)
+		return status;
+	json_error_t error;
+	json_t *json = json_loads(text, 0, &error);
+	if (!json)
+		return error_set(err, ERROR_PARSE, "%s%s, line %d: %s", root_dir(root), path,
+				error.line, error.text);
+	struct run_record record = {0};
+	status = plan_from_json(json, &record.plan, err);
+	json_decref(json);
+	if (status < 0)
+		return status;
+	record.states = arena_alloc(arena, (record.plan->changes.n + 1) * sizeof *record.states);
+	path = arena_printf(arena, RUNS_DIR "/%s/journal", run);
+	/* No journal yet: the run ended before its first change. */
+	if (root_read(root, path, arena, &text, NULL, NULL) == 0) {
+		const char *cursor = text;
+		struct line line;
+		while (line_next(&cursor, text + strlen(text), &line))
+			read_record(arena_strndup(arena, line.start, line.n), arena, &record);
+	}
+	*ret_record = record;
+	return 0;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/apply/internal.h"
+#include "pvegpu/plan/diff.h"
+
+/* Undo one change; `*ret_kept` when a person has changed it since and wants to keep that. */
+static int undo_file(struct run_context *context, rollback_ask *ask, bool *ret_kept,
+		struct error *err)
+{
+	const struct change *change = context->change;
+	char now[SHA256_HEX];
+	int status = file_hash(context->root, change->path, now, err);
+	if (status < 0 || strcmp(now, change->before_sha256) == 0)
+		return status;
+	if (strcmp(now, change->after_sha256) != 0) {
+		struct arena *arena = arena_new();
+		char *text = NULL;
+		(void)root_read(context->root, change->path, arena, &text, NULL, NULL);
+		char *diff = diff_unified(arena, change->path, text, change->before);
+		bool overwrite = ask && ask(context->user, change, diff);
+		arena_free(arena);
+		if (!overwrite) {
+			*ret_kept = true;
+			return 0;
+		}
+	}
+	if (!change->before)
+		return file_remove(context->root, change->path, err);
+	return file_replace(context->root, change->path, change->before, strlen(change->before), err);
+}
+
+static int undo_call(struct run_context *context, rollback_ask *ask, bool *ret_kept,
+		struct error *err)
+{
+	struct arena *arena = arena_new();
+	int status = 0;
+	if (!context->client)
+		status = pve_open_local(context->root, &context->client, err);
+	bool changed = false;
+	char *diff = NULL;
+	if (status == 0) {
+		context->client->line = run_line;
+		context->client->user = context;
+		status = api_undo(context->client, context->plan->node, context->change, &changed,
+				&diff, false, arena, err);
+	}
+	if (status == 0 && changed) {
+		if (ask && ask(context->user, context->change, diff))
+			status = api_undo(context->client, context->plan->node, context->change,
+					&changed, &diff, true, arena, err);
+		else
+			*ret_kept = true;
+	}
+	arena_free(arena);
+	return status;
+}
+
+static int undo_one(struct run_context *context, rollback_ask *ask, struct rollback_result *result,
+		struct error *err)
+{
+	const struct change *change = context->change;
+	struct arena *arena = arena_new();
+	run_tell(context, APPLY_BEGIN, change_title(arena, change));
+	arena_free(arena);
+	bool kept = false;
+	int status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
+						 : undo_call(context, ask, &kept, err);
+	if (status == 0)
+		status = journal_record(context->journal, change->n, kept ? "kept" : "undone", NULL,
+				err);
+	if (status < 0) {
+		run_tell(context, APPLY_FAILED, err ? err->text : "it failed");
+		return status;
+	}
+	result->undone += !kept;
+	result->kept += kept;
+	run_tell(context, kept ? APPLY_NOT_RUN : APPLY_DONE,
+			kept ? "kept: it was changed since, and that was not overwritten" : NULL);
+	return 0;
+}
+
+static bool was_touched(enum change_state state)
+{
+	/* What was begun may have happened; what failed may have happened in part. */
+	return state == STATE_DONE || state == STATE_BEGUN || state == STATE_FAILED ||
+			state == STATE_KEPT;
+}
+
+static int rollback_locked(struct run_context *context, const struct run_record *record,
+		rollback_ask *ask, struct rollback_result *result, struct error *err)
+{
+	const struct plan *plan = record->plan;
+	int status = 0;
+	for (size_t i = plan->changes.n; status == 0 && i-- > 0;) {
+		context->change = plan->changes.item[i];
+		bool undoable = context->change->kind == CHANGE_FILE ||
+				context->change->kind == CHANGE_API;
+		if (undoable && was_touched(record->states[i]))
+			status = undo_one(context, ask, result, err);
+	}
+	/* Then the commands once more, in their own order, over the files as they are again. */
+	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		result->reboot = result->reboot || change->kind == CHANGE_REBOOT;
+		if (change->kind != CHANGE_COMMAND || !was_touched(record->states[i]))
+			continue;
+		context->change = change;
+		struct arena *arena = arena_new();
+		run_tell(context, APPLY_BEGIN, change_title(arena, change));
+		arena_free(arena);
+		status = run_command(context, &change->argv, err);
+		if (status == 0)
+			status = journal_record(context->journal, change->n, "undone", NULL, err);
+		run_tell(context, status == 0 ? APPLY_DONE : APPLY_FAILED,
+				status < 0 && err ? err->text : NULL);
+		result->undone += status == 0;
+	}
+	if (status == 0 && result->kept == 0)
+		status = journal_record(context->journal, 0, "rolled-back", NULL, err);
+	return status;
+}
+
+/* The newest run that is not undone. */
+static int find_run(const struct root *root, struct arena *arena, const char **ret_run,
+		struct error *err)
+{
+	struct history *history = NULL;
+	int status = history_read(root, &history, err);
+	if (status < 0)
+		return status;
+	const char *found = NULL;
+	for (size_t i = history->runs.n; !found && i-- > 0;) {
+		const struct run *run = history->runs.item[i];
+		if (run->state != RUN_UNDONE)
+			found = arena_strdup(arena, run->id);
+	}
+	history_free(history);
+	if (!found)
+		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+	*ret_run = found;
+	return 0;
+}
+
+int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
+		apply_progress *progress, void *user, struct rollback_result *ret_result,
+		struct error *err)
+{
+	*ret_result = (struct rollback_result){0};
+	if (!root_exists(root, RUNS_DIR))
+		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+	struct arena *arena = arena_new();
+	struct run_context context = {.root = root, .progress = progress, .user = user};
+	struct run_record record = {0};
+	int lock = -1;
+	int status = journal_lock(root, &lock, err);
+	if (status == 0 && !run)
+		status = find_run(root, arena, &run, err);
+	if (status == 0)
+		status = journal_read(root, run, arena, &record, err);
+	if (status == 0 && record.rolled_back)
+		status = error_set(err, ERROR_USAGE, "run %s was rolled back already", run);
+	if (status == 0)
+		status = journal_open(root, run, &context.journal, err);
+	if (status == 0) {
+		(void)snprintf(ret_result->run, sizeof ret_result->run, "%s", run);
+		context.plan = record.plan;
+		status = rollback_locked(&context, &record, ask, ret_result, err);
+	}
+	pve_close(context.client);
+	journal_close(context.journal);
+	plan_free(record.plan);
+	if (lock >= 0)
+		(void)close(lock);
+	arena_free(arena);
+	return status;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_APPLY_APPLY_H
+#define PVEGPU_APPLY_APPLY_H
+
+#include "pvegpu/plan/plan.h"
+
+/*
+ * The only code that changes a host.
+ *
+ * apply_plan(): take the lock; see that the journal has a place and room, that every command is
+ * there, and that every file and configuration is still as the plan saw it; save the plan; then,
+ * change by change, write `begin` to the journal, do it, write `done`. It stops at the first
+ * failure and undoes nothing by itself. Files are replaced by rename with mode, owner and extended
+ * attributes kept, links are written through, and each journal record is on disk before the next
+ * step. The plan's reboot is left to the caller: apply_reboot().
+ *
+ * The journal is /var/lib/pvegpu/runs/RUN/{plan.json,journal,output} below the root, mode 0700.
+ */
+enum apply_event {
+	APPLY_BEGIN,   /* text: the change's title */
+	APPLY_OUTPUT,  /* text: a line a command or task printed */
+	APPLY_DONE,
+	APPLY_NOT_RUN, /* a captured tree: text says why */
+	APPLY_FAILED,  /* text: why */
+};
+
+typedef void apply_progress(void *user, const struct change *change, enum apply_event event,
+		const char *text);
+
+struct apply_result {
+	char run[64];     /* the journal's name for this run; "" when nothing was begun */
+	size_t done;      /* changes made */
+	size_t not_run;   /* commands and calls that could not be run in a captured tree */
+	size_t failed_n;  /* number of the change that failed; 0 none */
+	bool reboot;      /* the plan ends in a reboot that is still to be done */
+};
+
+/* `ret_result` is filled in failure too. ERROR_REFUSED while the plan has refusals. */
+int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
+		void *user, struct apply_result *ret_result, struct error *err);
+/* Reboot the host (or the sample host). */
+int apply_reboot(const struct root *root, apply_progress *progress, void *user,
+		struct error *err);
+
+/* Asked where a person changed something since: `diff` leads from what is there to what rollback
+ * would write. True overwrites it; false leaves it alone. */
+typedef bool rollback_ask(void *user, const struct change *change, const char *diff);
+
+struct rollback_result {
+	char run[64];
+	size_t undone;
+	size_t kept;   /* left alone because they were changed since */
+	bool reboot;   /* the run had a reboot: another is needed for the old state to count */
+};
+
+/* Undo a run, newest change first; RUN NULL is the last one that is not undone yet. */
+int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
+		apply_progress *progress, void *user, struct rollback_result *ret_result,
+		struct error *err);
+
+enum run_state { RUN_APPLIED, RUN_FAILED, RUN_INTERRUPTED, RUN_UNDONE, RUN_PARTLY_UNDONE };
+extern const char *const run_state_names[];
+
+struct run {
+	char *id;
+	struct plan *plan; /* owned by the history */
+	enum run_state state;
+	size_t done;
+	char *failure; /* why it failed, or NULL */
+};
+
+struct history {
+	struct arena *arena;
+	struct list runs; /* of struct run, oldest first */
+	struct strings unreadable; /* runs whose plan or journal cannot be read, with the reason */
+};
+
+int history_read(const struct root *root, struct history **ret_history, struct error *err);
+void history_free(struct history *history); /* NULL is fine */
+json_t *history_to_json(const struct history *history);
+char *history_text(struct arena *arena, const struct history *history);
+/* The goal of the last run that stands, or NULL: what the wizard goes on with after a reboot. */
+struct goal *history_last_goal(const struct root *root);
+
+#endif
