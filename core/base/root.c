@@ -316,6 +316,27 @@ int root_copy_tree(const char *from, const char *to, struct error *err)
 	return 0;
 }
 
+int root_private_copy(const char *from, char **ret_dir, struct error *err)
+{
+	const char *parent = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): read at start */
+	char *dir = NULL;
+	if (asprintf(&dir, "%s/pvegpu-demo.XXXXXX", parent && *parent ? parent : "/tmp") < 0)
+		abort(); /* see arena.h */
+	if (!mkdtemp(dir)) {
+		int status = error_set_errno(err, errno, "cannot make the directory '%s'", dir);
+		free(dir);
+		return status;
+	}
+	int status = root_copy_tree(from, dir, err);
+	if (status < 0) {
+		(void)root_remove_tree(dir, NULL);
+		free(dir);
+		return status;
+	}
+	*ret_dir = dir;
+	return 0;
+}
+
 static int remove_below(int fd)
 {
 	DIR *dir = fdopendir(fd);

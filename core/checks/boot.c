@@ -150,7 +150,7 @@ void choose_params(struct report *report)
 		advise(pt, NEED_DONE, "set; counts after the reboot");
 	else
 		advise(pt, iommu ? NEED_ADVISED : NEED_OPTIONAL,
-				iommu ? "the guide's; host devices stay fast" : "optional");
+				iommu ? "the guide's; keeps the host fast" : "optional");
 	choose_acs(report);
 	choose_framebuffer(report);
 	const struct goal *goal = report->goal;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/plan/internal.h"
 #include "pvegpu/base/text.h"
@@ -299,4 +303,42 @@ int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err
 	}
 	*ret_plan = plan;
 	return 0;
+}
+
+int plan_save(const struct plan *plan, const char *path, struct error *err)
+{
+	json_t *json = plan_to_json(plan);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		int number = errno;
+		json_decref(json);
+		return error_set_errno(err, number, "cannot write the plan to '%s'", path);
+	}
+	char *text = json_dumps(json, JSON_INDENT(2));
+	json_decref(json);
+	size_t n = text ? strlen(text) : 0;
+	bool failed = !text || write(fd, text, n) != (ssize_t)n || fsync(fd) < 0;
+	int number = errno ? errno : ENOSPC;
+	free(text);
+	/* Pipes and devices cannot be synced, which is no failure to write. */
+	if (failed && number == EINVAL)
+		failed = false;
+	if (close(fd) < 0)
+		failed = true;
+	return failed ? error_set_errno(err, number, "cannot write the plan to '%s'", path) : 0;
+}
+
+int plan_load(const char *path, struct plan **ret_plan, struct error *err)
+{
+	json_error_t error;
+	json_t *json = json_load_file(path, 0, &error);
+	if (!json) {
+		if (error.line > 0)
+			return error_set(err, ERROR_PARSE, "%s, line %d: %s", path, error.line,
+					error.text);
+		return error_set(err, ERROR_PARSE, "cannot read the plan: %s", error.text);
+	}
+	int status = plan_from_json(json, ret_plan, err);
+	json_decref(json);
+	return status;
 }

@@ -55,6 +55,8 @@ char *root_real_path(const struct root *root, const char *path, struct arena *ar
  * plain files, links. Files named `.keep`, which hold a directory in version control, are left
  * out. For the sample host's private copy. */
 int root_copy_tree(const char *from, const char *to, struct error *err);
+/* A new private directory (0700, in $TMPDIR or /tmp) with such a copy; free() the name. */
+int root_private_copy(const char *from, char **ret_dir, struct error *err);
 /* Remove a tree made by root_copy_tree(). */
 int root_remove_tree(const char *dir, struct error *err);
 

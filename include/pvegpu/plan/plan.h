@@ -118,4 +118,9 @@ json_t *plan_to_json(const struct plan *plan);
  * what it would do (it was edited). */
 int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err);
 
+/* Save to a file of the person's choice (mode 0600, replaced if it is there), and read it back.
+ * These paths are the person's own, not below the root. */
+int plan_save(const struct plan *plan, const char *path, struct error *err);
+int plan_load(const char *path, struct plan **ret_plan, struct error *err);
+
 #endif

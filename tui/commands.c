@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pvegpu/apply/apply.h"
+#include "pvegpu/checks/check.h"
+#include "tui/options.h"
+#include "tui/wizard.h"
+
+static int say_error(const struct error *error, int status)
+{
+	(void)fprintf(stderr, "pvegpu: %s\n", error->text);
+	if (error->hint[0])
+		(void)fprintf(stderr, "        %s\n", error->hint);
+	return status;
+}
+
+static int status_of(const struct error *error, int otherwise)
+{
+	switch (error->code) {
+	case ERROR_USAGE:
+	case ERROR_PARSE:
+		return EXIT_USAGE;
+	case ERROR_NOT_HOST:
+		return EXIT_NO_HOST;
+	case ERROR_REFUSED:
+		return EXIT_ATTENTION;
+	case ERROR_OK:
+	case ERROR_IO:
+	case ERROR_DRIFT:
+	case ERROR_BUSY:
+	case ERROR_COMMAND:
+	case ERROR_API:
+		break;
+	}
+	return otherwise;
+}
+
+static void print_json(json_t *json)
+{
+	char *text = json_dumps(json, JSON_INDENT(2));
+	(void)puts(text ? text : "null");
+	free(text);
+	json_decref(json);
+}
+
+static int list_checks(bool json)
+{
+	json_t *array = json_array();
+	for (const struct check *check = check_catalogue; check->id; check++) {
+		if (json)
+			(void)json_array_append_new(array,
+					json_pack("{s:s, s:s, s:s}", "id", check->id, "step",
+							step_names[check->step], "title",
+							check->title));
+		else
+			(void)printf("%-28s %-7s %s\n", check->id, step_names[check->step],
+					check->title);
+	}
+	if (json)
+		print_json(array);
+	else
+		json_decref(array);
+	return EXIT_FINE;
+}
+
+/* Facts and report for the options' root and goal. */
+struct view {
+	struct root *root;
+	struct facts *facts;
+	struct report *report;
+};
+
+static void view_close(struct view *view)
+{
+	report_free(view->report);
+	facts_free(view->facts);
+	root_close(view->root);
+}
+
+static int view_open(const struct options *options, struct view *ret_view, struct error *err)
+{
+	struct view view = {0};
+	int status = root_open(options->root, &view.root, err);
+	if (status == 0)
+		status = facts_read(view.root, &view.facts, err);
+	if (status < 0) {
+		root_close(view.root);
+		return status;
+	}
+	status = report_new(view.facts, options->goal, &view.report, err);
+	if (status < 0) {
+		view_close(&view);
+		return status;
+	}
+	*ret_view = view;
+	return 0;
+}
+
+static int run_audit(const struct options *options)
+{
+	struct error error;
+	struct view view;
+	if (options->list)
+		return list_checks(options->json);
+	if (view_open(options, &view, &error) < 0)
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
+	if (options->json)
+		print_json(report_to_json(view.report));
+	else
+		(void)fputs(report_text(view.report->arena, view.report), stdout);
+	struct report_counts counts = report_counts(view.report);
+	view_close(&view);
+	return counts.by_status[STATUS_FAIL] ? EXIT_ATTENTION : EXIT_FINE;
+}
+
+static int run_plan(const struct options *options)
+{
+	struct error error;
+	struct view view;
+	struct plan *plan = NULL;
+	if (view_open(options, &view, &error) < 0)
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
+	if (report_plan(view.report, view.root, &plan, &error) < 0) {
+		view_close(&view);
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
+	}
+	if (options->json)
+		print_json(plan_to_json(plan));
+	else
+		(void)fputs(plan_text(plan->arena, plan), stdout);
+	int status = plan->refusals.n ? EXIT_ATTENTION : EXIT_FINE;
+	if (options->out && plan_save(plan, options->out, &error) < 0)
+		status = say_error(&error, EXIT_USAGE);
+	plan_free(plan);
+	view_close(&view);
+	return status;
+}
+
+/* Progress as lines; on standard error where standard output is JSON. */
+static void print_progress(void *user, const struct change *change, enum apply_event event,
+		const char *text)
+{
+	FILE *out = user;
+	(void)change;
+	switch (event) {
+	case APPLY_BEGIN:
+		(void)fprintf(out, "%s\n", text);
+		break;
+	case APPLY_OUTPUT:
+		(void)fprintf(out, "    | %s\n", text);
+		break;
+	case APPLY_DONE:
+		(void)fputs("    done\n", out);
+		break;
+	case APPLY_NOT_RUN:
+		(void)fprintf(out, "    %s\n", text);
+		break;
+	case APPLY_FAILED:
+		(void)fprintf(out, "    FAILED: %s\n", text);
+		break;
+	}
+	(void)fflush(out);
+}
+
+static bool typed_yes(const char *question)
+{
+	char line[32];
+	(void)fprintf(stderr, "%s", question);
+	(void)fflush(stderr);
+	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
+}
+
+/* The word of a person, or of --yes. */
+static int confirm(const struct options *options, const char *question)
+{
+	if (options->yes)
+		return 0;
+	if (!isatty(STDIN_FILENO)) {
+		(void)fputs("pvegpu: nothing was changed: there is no terminal to ask on, and --yes "
+			    "was not given\n",
+				stderr);
+		return EXIT_USAGE;
+	}
+	if (typed_yes(question))
+		return 0;
+	(void)fputs("Nothing was changed.\n", stderr);
+	return EXIT_ATTENTION;
+}
+
+static void print_apply_result(const struct options *options, const struct plan *plan,
+		const struct apply_result *result, const struct error *error)
+{
+	if (options->json) {
+		print_json(json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:b}", "schema",
+				"pvegpu.apply/1", "plan", plan->id, "run",
+				result->run[0] ? json_string(result->run) : json_null(), "done",
+				(json_int_t)result->done, "not_run", (json_int_t)result->not_run,
+				"failed",
+				result->failed_n ? json_integer((json_int_t)result->failed_n)
+						 : json_null(),
+				"error", error ? json_string(error->text) : json_null(), "reboot_needed",
+				result->reboot ? 1 : 0));
+		return;
+	}
+	if (error)
+		return;
+	(void)printf("%zu of %zu changes made", result->done,
+			plan->changes.n - (result->reboot ? 1 : 0));
+	if (result->not_run)
+		(void)printf(", %zu not run", result->not_run);
+	if (result->run[0])
+		(void)printf(". Undo with: pvegpu rollback %s", result->run);
+	(void)puts("");
+}
+
+static int reboot_after(const struct options *options, const struct root *root)
+{
+	struct error error;
+	if (root_kind(root) == ROOT_CAPTURED)
+		return EXIT_FINE;
+	bool now = options->reboot ||
+			(!options->yes && isatty(STDIN_FILENO) &&
+					typed_yes("Reboot now? Type yes to reboot, Enter for not now: "));
+	if (!now) {
+		(void)fputs("The changes count after a reboot. Then run pvegpu again.\n", stderr);
+		return EXIT_FINE;
+	}
+	if (apply_reboot(root, print_progress, options->json ? stderr : stdout, &error) < 0)
+		return say_error(&error, EXIT_APPLY);
+	return EXIT_FINE;
+}
+
+static int run_apply(const struct options *options)
+{
+	struct error error;
+	struct root *root = NULL;
+	struct plan *plan = NULL;
+	if (plan_load(options->operand, &plan, &error) < 0)
+		return say_error(&error, EXIT_USAGE);
+	if (root_open(options->root, &root, &error) < 0) {
+		plan_free(plan);
+		return say_error(&error, EXIT_NO_HOST);
+	}
+	FILE *out = options->json ? stderr : stdout;
+	(void)fputs(plan_text(plan->arena, plan), out);
+	int status = 0;
+	if (!plan->refusals.n && plan->changes.n)
+		status = confirm(options, "\nType yes to make these changes: ");
+	if (status == 0) {
+		struct apply_result result;
+		bool failed = apply_plan(root, plan, print_progress, out, &result, &error) < 0;
+		print_apply_result(options, plan, &result, failed ? &error : NULL);
+		if (failed)
+			status = say_error(&error, error.code == ERROR_REFUSED ? EXIT_ATTENTION
+								   : EXIT_APPLY);
+		else if (result.reboot)
+			status = reboot_after(options, root);
+	}
+	plan_free(plan);
+	root_close(root);
+	return status;
+}
+
+static bool ask_overwrite(void *user, const struct change *change, const char *diff)
+{
+	FILE *out = user;
+	struct arena *arena = arena_new();
+	(void)fprintf(out, "    changed since by someone else: %s\n%s",
+			change_title(arena, change), diff);
+	arena_free(arena);
+	(void)fflush(out);
+	/* --yes does not cover this: a person's edit is only overwritten by a person's word. */
+	return isatty(STDIN_FILENO) && typed_yes("    Type yes to overwrite that, Enter to keep it: ");
+}
+
+static int run_rollback(const struct options *options)
+{
+	struct error error;
+	struct root *root = NULL;
+	if (root_open(options->root, &root, &error) < 0)
+		return say_error(&error, EXIT_NO_HOST);
+	FILE *out = options->json ? stderr : stdout;
+	int status = confirm(options, "Type yes to undo the run: ");
+	if (status == 0) {
+		struct rollback_result result;
+		bool failed = rollback_run(root, options->operand, ask_overwrite, print_progress, out,
+					      &result, &error) < 0;
+		if (options->json)
+			print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:b}", "schema",
+					"pvegpu.rollback/1", "run",
+					result.run[0] ? json_string(result.run) : json_null(), "undone",
+					(json_int_t)result.undone, "kept", (json_int_t)result.kept,
+					"error", failed ? json_string(error.text) : json_null(),
+					"reboot_needed", result.reboot ? 1 : 0));
+		else if (!failed)
+			(void)printf("%zu changes of run %s undone, %zu kept because they were "
+				     "changed since%s.\n",
+					result.undone, result.run, result.kept,
+					result.reboot ? "; reboot for the old state to count" : "");
+		if (failed)
+			status = say_error(&error, error.code == ERROR_USAGE ? EXIT_USAGE : EXIT_APPLY);
+		else if (result.kept)
+			status = EXIT_ATTENTION;
+	}
+	root_close(root);
+	return status;
+}
+
+static int run_history(const struct options *options)
+{
+	struct error error;
+	struct root *root = NULL;
+	struct history *history = NULL;
+	if (root_open(options->root, &root, &error) < 0)
+		return say_error(&error, EXIT_NO_HOST);
+	if (history_read(root, &history, &error) < 0) {
+		root_close(root);
+		return say_error(&error, EXIT_NO_HOST);
+	}
+	if (options->json)
+		print_json(history_to_json(history));
+	else
+		(void)fputs(history_text(history->arena, history), stdout);
+	history_free(history);
+	root_close(root);
+	return EXIT_FINE;
+}
+
+static int run_wizard(const struct options *options)
+{
+	struct error error;
+	struct root *root = NULL;
+	if (root_open(options->root, &root, &error) < 0)
+		return say_error(&error, EXIT_NO_HOST);
+	int status = wizard_run(root, options->no_color);
+	root_close(root);
+	return status;
+}
+
+/* The demo: the wizard on a private copy of the sample host, which is removed at the end. With
+ * --root DIR, which must not exist yet or be empty, the copy is made there and kept. */
+static int run_demo(const struct options *options)
+{
+	/* Beside the program as installed; while developing, in the source tree. */
+	static const char *const sources[] = {PVEGPU_SAMPLE_INSTALLED, PVEGPU_SAMPLE_BUILD};
+	struct error error = {0};
+	char *dir = NULL;
+	struct options demo = *options;
+	int status = -1;
+	for (size_t i = 0; status < 0 && i < 2; i++)
+		status = root_private_copy(sources[i], &dir, &error);
+	if (status < 0)
+		return say_error(&error, EXIT_NO_HOST);
+	demo.root = dir;
+	status = run_wizard(&demo);
+	if (root_remove_tree(dir, &error) < 0)
+		(void)say_error(&error, 0);
+	free(dir);
+	return status;
+}
+
+int command_run(const struct options *options)
+{
+	switch (options->command) {
+	case COMMAND_AUDIT:
+		return run_audit(options);
+	case COMMAND_PLAN:
+		return run_plan(options);
+	case COMMAND_APPLY:
+		return run_apply(options);
+	case COMMAND_ROLLBACK:
+		return run_rollback(options);
+	case COMMAND_HISTORY:
+		return run_history(options);
+	case COMMAND_DEMO:
+		return run_demo(options);
+	case COMMAND_HELP:
+		options_help();
+		return EXIT_FINE;
+	case COMMAND_VERSION:
+		(void)puts("pvegpu " PVEGPU_VERSION);
+		return EXIT_FINE;
+	case COMMAND_WIZARD:
+		break;
+	}
+	return run_wizard(options);
+}

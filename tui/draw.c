@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/draw.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "pvegpu/base/text.h"
+
+static bool utf8_terminal(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; /* NOLINT(concurrency-mt-unsafe) */
+}
+
+int draw_text(int y, int x, int columns, enum role role, const char *text)
+{
+	if (columns <= 0 || y < 0 || y >= LINES || x >= COLS)
+		return 0;
+	struct arena *arena = arena_new();
+	const char *safe = text_printable(arena, text);
+	(void)attrset((int)role_attr(role));
+	(void)move(y, x);
+	int used = 0;
+	bool utf8 = utf8_terminal();
+	mbstate_t state = {0};
+	size_t left = strlen(safe);
+	while (left && used < columns) {
+		wchar_t wide = L'?';
+		size_t n = utf8 ? mbrtowc(&wide, safe, left, &state) : 1;
+		if (!utf8)
+			wide = (unsigned char)*safe < 0x80 ? (wchar_t)*safe : L'?';
+		if (n == 0 || n > left) {
+			n = 1;
+			wide = L'?';
+			state = (mbstate_t){0};
+		}
+		int width = wcwidth(wide);
+		if (width < 0) {
+			wide = L'?';
+			width = 1;
+		}
+		if (used + width > columns)
+			break;
+		wchar_t cell[2] = {wide, L'\0'};
+		(void)addwstr(cell);
+		used += width;
+		safe += n;
+		left -= n;
+	}
+	(void)attrset((int)A_NORMAL);
+	arena_free(arena);
+	return used;
+}
+
+void draw_bar(int y, int x, int columns, enum role role, const char *text)
+{
+	int used = draw_text(y, x, columns, role, text);
+	(void)attrset((int)role_attr(role));
+	for (; used < columns; used++)
+		(void)mvaddch(y, x + used, ' ');
+	(void)attrset((int)A_NORMAL);
+}
+
+void draw_rule(int y, int columns)
+{
+	for (int x = 0; x < columns; x++)
+		(void)mvaddch(y, x, '-');
+}
+
+struct strings wrap_lines(struct arena *arena, const char *text, int columns)
+{
+	struct strings lines = {0};
+	const char *cursor = text;
+	struct line line;
+	while (line_next(&cursor, text + strlen(text), &line)) {
+		const char *start = line.start;
+		size_t left = line.n;
+		size_t width = (size_t)(columns > 4 ? columns : 4);
+		bool first = true;
+		do {
+			size_t room = first ? width : width - 2;
+			size_t n = left;
+			if (n > room) {
+				/* Break at the last blank that fits, else in the word. */
+				n = room;
+				while (n > room / 2 && start[n] != ' ')
+					n--;
+				if (start[n] != ' ')
+					n = room;
+				/* Never inside a UTF-8 sequence. */
+				while (n > 1 && ((unsigned char)start[n] & 0xc0) == 0x80)
+					n--;
+			}
+			strings_add(arena, &lines, arena_printf(arena, "%s%.*s", first ? "" : "  ",
+								      (int)n, start));
+			start += n;
+			left -= n;
+			while (!first && left && *start == ' ') {
+				start++;
+				left--;
+			}
+			if (first && left && *start == ' ') {
+				start++;
+				left--;
+			}
+			first = false;
+		} while (left);
+	}
+	return lines;
+}
+
+void draw_wrapped(struct area area, enum role role, const char *text)
+{
+	struct arena *arena = arena_new();
+	struct strings lines = wrap_lines(arena, text, area.columns);
+	for (int i = 0; i < area.lines && (size_t)i < lines.n; i++) {
+		const char *line = lines.item[i] + (i ? strspn(lines.item[i], " ") : 0);
+		bool cut = i == area.lines - 1 && (size_t)i + 1 < lines.n;
+		int used = draw_text(area.y + i, area.x, area.columns - (cut ? 3 : 0), role, line);
+		if (cut)
+			(void)draw_text(area.y + i, area.x + used, 3, role, "...");
+	}
+	arena_free(arena);
+}
+
+void draw_keys(struct area area, const char *const *keys)
+{
+	int x = area.x;
+	for (; *keys; keys++) {
+		int n = (int)strlen(*keys);
+		if (x + n > area.x + area.columns)
+			continue;
+		int word = (int)strcspn(*keys, " ");
+		x += draw_text(area.y, x, word, ROLE_KEY, *keys);
+		x += draw_text(area.y, x, n - word, ROLE_PLAIN, *keys + word);
+		x += 3;
+	}
+}
+
+void draw_too_small(void)
+{
+	char text[64];
+	(void)erase();
+	(void)snprintf(text, sizeof text, "need %dx%d, have %dx%d", LAYOUT_MIN_COLUMNS,
+			LAYOUT_MIN_LINES, COLS, LINES);
+	(void)draw_text(0, 0, COLS, ROLE_PLAIN, text);
+	(void)refresh();
+}
+
+enum role diff_role(const char *line)
+{
+	if (text_starts(line, "+++") || text_starts(line, "---") || text_starts(line, "@@"))
+		return ROLE_TITLE;
+	if (line[0] == '+')
+		return ROLE_ADD;
+	if (line[0] == '-')
+		return ROLE_DELETE;
+	return ROLE_PLAIN;
+}
+
+int show_text(const char *title, const char *text)
+{
+	static const char *const keys[] = {"Up/Down scroll", "b back", NULL};
+	int top = 0;
+	for (;;) {
+		struct layout layout = layout_make(LINES, COLS, 0);
+		struct arena *arena = arena_new();
+		int count = 0;
+		if (layout.too_small) {
+			draw_too_small();
+		} else {
+			struct strings lines = wrap_lines(arena, text, layout.body.columns - 2);
+			count = (int)lines.n;
+			int last = count > layout.body.lines ? count - layout.body.lines : 0;
+			top = top > last ? last : top;
+			(void)erase();
+			(void)draw_text(0, 0, COLS, ROLE_TITLE, title);
+			draw_rule(layout.rule_top, COLS);
+			for (int i = 0; i < layout.body.lines && top + i < count; i++)
+				(void)draw_text(layout.body.y + i, 1, layout.body.columns - 2,
+						diff_role(lines.item[top + i]), lines.item[top + i]);
+			draw_rule(layout.rule_bottom, COLS);
+			if (last > top)
+				(void)draw_text(layout.hint.y, 0, COLS, ROLE_DIM, "more below");
+			draw_keys(layout.keys, keys);
+			(void)refresh();
+		}
+		arena_free(arena);
+		int key = term_key(-1, false);
+		if (key == KEY_ENDED)
+			return key;
+		if (key == KEY_DOWN)
+			top++;
+		else if (key == KEY_UP)
+			top -= top > 0;
+		else if (key == KEY_NPAGE || key == ' ')
+			top += layout.body.lines;
+		else if (key == KEY_PPAGE)
+			top = top > layout.body.lines ? top - layout.body.lines : 0;
+		else if (key == KEY_HOME)
+			top = 0;
+		else if (key == KEY_END)
+			top = count;
+		else if (key != KEY_RESIZE)
+			return key;
+	}
+}
+
+int ask_line(const char *prompt, char *buffer, size_t size, void (*redraw)(void *user), void *user)
+{
+	size_t n = 0;
+	buffer[0] = '\0';
+	for (;;) {
+		redraw(user);
+		struct layout layout = layout_make(LINES, COLS, 0);
+		if (layout.too_small) {
+			draw_too_small();
+		} else {
+			draw_bar(layout.keys.y, 0, layout.keys.columns, ROLE_PLAIN, "");
+			int x = draw_text(layout.keys.y, 0, layout.keys.columns - 1, ROLE_KEY, prompt);
+			x += draw_text(layout.keys.y, x, layout.keys.columns - x - 1, ROLE_PLAIN, buffer);
+			(void)mvaddch(layout.keys.y, x, '_');
+			(void)refresh();
+		}
+		int key = term_key(-1, true);
+		if (key == KEY_ENDED || key == '\n')
+			return key;
+		if (key == 27)
+			return 'b';
+		if (key == KEY_BACKSPACE || key == 127 || key == 8) {
+			if (n == 0)
+				return 'b';
+			buffer[--n] = '\0';
+		} else if (key >= ' ' && key < 127 && n + 1 < size) {
+			buffer[n++] = (char)key;
+			buffer[n] = '\0';
+		}
+	}
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pvegpu/base/text.h"
+
+static const struct {
+	const char *name;
+	enum command command;
+	bool operand;
+	const char *help;
+} commands[] = {
+		{"audit", COMMAND_AUDIT, false, "read-only report of this host"},
+		{"plan", COMMAND_PLAN, false, "what would be changed for a goal; changes nothing"},
+		{"apply", COMMAND_APPLY, true, "PLAN: make exactly the changes of a saved plan"},
+		{"rollback", COMMAND_ROLLBACK, true, "[RUN]: undo the last run, or the one named"},
+		{"history", COMMAND_HISTORY, false, "runs and what they changed"},
+		{"demo", COMMAND_DEMO, false, "the wizard on a built-in sample host; nothing real is "
+					      "touched"},
+};
+
+enum {
+	OPTION_ROOT = 256, OPTION_FORMAT, OPTION_NO_COLOR, OPTION_ASCII, OPTION_GPU, OPTION_VM,
+	OPTION_PARAM, OPTION_NO_PARAM, OPTION_BIND, OPTION_ACCEPT, OPTION_OUT, OPTION_YES,
+	OPTION_REBOOT, OPTION_LIST, OPTION_CHOICE, /* and up: two for each goal choice */
+};
+
+static const struct option fixed[] = {
+		{"root", required_argument, NULL, OPTION_ROOT},
+		{"format", required_argument, NULL, OPTION_FORMAT},
+		{"no-color", no_argument, NULL, OPTION_NO_COLOR},
+		{"ascii", no_argument, NULL, OPTION_ASCII},
+		{"gpu", required_argument, NULL, OPTION_GPU},
+		{"vm", required_argument, NULL, OPTION_VM},
+		{"param", required_argument, NULL, OPTION_PARAM},
+		{"no-param", required_argument, NULL, OPTION_NO_PARAM},
+		{"bind", required_argument, NULL, OPTION_BIND},
+		{"accept", required_argument, NULL, OPTION_ACCEPT},
+		{"out", required_argument, NULL, OPTION_OUT},
+		{"yes", no_argument, NULL, OPTION_YES},
+		{"reboot", no_argument, NULL, OPTION_REBOOT},
+		{"list", no_argument, NULL, OPTION_LIST},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+};
+enum { FIXED = sizeof fixed / sizeof *fixed, OPTIONS_MAX = FIXED + 32 };
+
+void options_help(void)
+{
+	(void)puts("Usage: pvegpu [COMMAND] [OPTION]...\n"
+		   "GPU passthrough on a Proxmox VE host, step by step. Every change is shown before "
+		   "it\nis made, written to a journal, and can be undone.\n\n"
+		   "Without a command the wizard starts. Commands:");
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		(void)printf("  %-10s %s\n", commands[i].name, commands[i].help);
+	(void)puts("\nOptions:\n"
+		   "  --root DIR          read (and apply below) DIR instead of this host\n"
+		   "  --format text|json  how audit, plan and history print (default text)\n"
+		   "  --list              audit: print the catalogue of checks\n"
+		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
+		   "  --ascii             accepted; screens use nothing but ASCII\n"
+		   "  --help, --version\n\n"
+		   "Goal (plan; without an option the advised choice is taken):\n"
+		   "  --gpu ADDRESS       01:00, 01:00.0, 0000:01:00 ...\n"
+		   "  --vm VMID           the VM that gets it\n"
+		   "  --param WORD        add a kernel parameter\n"
+		   "  --no-param WORD     do not add it, or take it out\n"
+		   "  --bind early|at-start  give the GPU to vfio-pci at boot, or at VM start\n"
+		   "  --accept CHECK=SUBJECT accept a risk the plan was refused for");
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+		if (!strchr(choice->yes, '='))
+			(void)printf("  --%s, --%s  %s\n", choice->yes, choice->no, choice->help);
+	(void)puts("  --out FILE          save the plan for apply\n\n"
+		   "Changes:\n"
+		   "  --yes               do not ask for a typed yes (never covers a risk)\n"
+		   "  --reboot            apply: reboot at the end if the plan asks for it\n\n"
+		   "Exit status: 0 fine, 1 something needs attention, 2 wrong use,\n"
+		   "3 the host could not be read, 4 applying or rolling back failed.");
+}
+
+static int wrong(const char *format, const char *text)
+{
+	(void)fputs("pvegpu: ", stderr);
+	(void)fprintf(stderr, "%s '%s'\n        try: pvegpu --help\n", format, text);
+	return EXIT_USAGE;
+}
+
+/* The long options: the fixed ones, then yes and no of each choice. */
+static void make_table(struct option table[OPTIONS_MAX])
+{
+	size_t n = FIXED;
+	memcpy(table, fixed, sizeof fixed);
+	int value = OPTION_CHOICE;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++, value += 2) {
+		if (strchr(choice->yes, '='))
+			continue; /* --bind takes an argument */
+		table[n++] = (struct option){choice->yes, no_argument, NULL, value};
+		table[n++] = (struct option){choice->no, no_argument, NULL, value + 1};
+	}
+	table[n] = (struct option){0};
+}
+
+static int goal_option(struct goal *goal, int option, const char *argument)
+{
+	unsigned long vmid = 0;
+	const char *equals = NULL;
+	switch (option) {
+	case OPTION_GPU:
+		strings_add(goal->arena, &goal->gpus, argument);
+		return 0;
+	case OPTION_VM:
+		if (argument[0] < '1' || argument[0] > '9' ||
+				!text_to_ulong(argument, 10, 999999999, &vmid) || vmid < 100)
+			return wrong("not a VM's number (100 to 999999999):", argument);
+		goal->vmid = (unsigned)vmid;
+		return 0;
+	case OPTION_PARAM:
+	case OPTION_NO_PARAM:
+		if (!argument[0] || strpbrk(argument, " \t\n\"'\\$`"))
+			return wrong("not a single kernel parameter:", argument);
+		goal_param(goal, argument, option == OPTION_PARAM);
+		return 0;
+	case OPTION_BIND:
+		if (strcmp(argument, "early") != 0 && strcmp(argument, "at-start") != 0)
+			return wrong("--bind takes early or at-start, not", argument);
+		goal->bind_early = strcmp(argument, "early") == 0 ? CHOICE_YES : CHOICE_NO;
+		return 0;
+	case OPTION_ACCEPT:
+		equals = strchr(argument, '=');
+		if (!equals)
+			return wrong("--accept takes CHECK=SUBJECT, not", argument);
+		goal_accept(goal, arena_strndup(goal->arena, argument, (size_t)(equals - argument)),
+				equals + 1);
+		return 0;
+	default:
+		*goal_choice_at(goal, &goal_choices[(option - OPTION_CHOICE) / 2]) =
+				(option - OPTION_CHOICE) % 2 ? CHOICE_NO : CHOICE_YES;
+		return 0;
+	}
+}
+
+static int take_option(struct options *options, int option, const char *argument)
+{
+	switch (option) {
+	case OPTION_ROOT:
+		options->root = argument;
+		return 0;
+	case OPTION_FORMAT:
+		if (strcmp(argument, "text") != 0 && strcmp(argument, "json") != 0)
+			return wrong("--format takes text or json, not", argument);
+		options->json = strcmp(argument, "json") == 0;
+		return 0;
+	case OPTION_NO_COLOR:
+		options->no_color = true;
+		return 0;
+	case OPTION_ASCII:
+		return 0;
+	case OPTION_OUT:
+		options->out = argument;
+		return 0;
+	case OPTION_YES:
+		options->yes = true;
+		return 0;
+	case OPTION_REBOOT:
+		options->reboot = true;
+		return 0;
+	case OPTION_LIST:
+		options->list = true;
+		return 0;
+	case 'h':
+		options->command = COMMAND_HELP;
+		return 0;
+	case 'V':
+		options->command = COMMAND_VERSION;
+		return 0;
+	case '?':
+		(void)fputs("        try: pvegpu --help\n", stderr);
+		return EXIT_USAGE;
+	default:
+		return goal_option(options->goal, option, argument);
+	}
+}
+
+static int take_operands(struct options *options, int argc, char **argv)
+{
+	if (optind >= argc)
+		return 0;
+	size_t found = sizeof commands / sizeof *commands;
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[optind], commands[i].name) == 0)
+			found = i;
+	if (found == sizeof commands / sizeof *commands)
+		return wrong("no such command:", argv[optind]);
+	options->command = commands[found].command;
+	optind++;
+	if (optind < argc && commands[found].operand)
+		options->operand = argv[optind++];
+	if (optind < argc)
+		return wrong("not understood:", argv[optind]);
+	if (options->command == COMMAND_APPLY && !options->operand)
+		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options)
+{
+	struct options options = {.command = COMMAND_WIZARD, .goal = goal_new()};
+	struct option table[OPTIONS_MAX];
+	make_table(table);
+	int status = 0;
+	int option = 0;
+	/* One thread so far, as getopt needs. */
+	while (status == 0 &&
+			(option = getopt_long(argc, argv, "hV", table, NULL)) != -1) /* NOLINT(concurrency-mt-unsafe) */
+		status = take_option(&options, option, optarg);
+	if (status == 0 && options.command != COMMAND_HELP && options.command != COMMAND_VERSION)
+		status = take_operands(&options, argc, argv);
+	if (status != 0) {
+		goal_free(options.goal);
+		return status;
+	}
+	*ret_options = options;
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_TUI_OPTIONS_H
+#define PVEGPU_TUI_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "pvegpu/plan/goal.h"
+
+/* Exit status of the program, as the README lists it. */
+enum { EXIT_FINE = 0, EXIT_ATTENTION = 1, EXIT_USAGE = 2, EXIT_NO_HOST = 3, EXIT_APPLY = 4 };
+
+enum command { COMMAND_WIZARD, COMMAND_AUDIT, COMMAND_PLAN, COMMAND_APPLY, COMMAND_ROLLBACK,
+	COMMAND_HISTORY, COMMAND_DEMO, COMMAND_HELP, COMMAND_VERSION };
+
+struct options {
+	enum command command;
+	const char *root;    /* NULL: the live host */
+	bool json, no_color, yes, list, reboot;
+	const char *out;     /* of plan */
+	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */
+	struct goal *goal;
+};
+
+/* Read the command line. Returns 0, or EXIT_USAGE after saying on standard error what is wrong. */
+int options_parse(int argc, char **argv, struct options *ret_options);
+void options_help(void); /* to standard output */
+
+/* commands.c: each returns the exit status. */
+int command_run(const struct options *options);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "tui/wizard.h"
+
+struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text)
+{
+	struct row *row = arena_alloc(rows->arena, sizeof *row);
+	*row = (struct row){.kind = kind, .text = arena_strdup(rows->arena, text)};
+	row->focusable = kind != ROW_HEADING && kind != ROW_TEXT;
+	row->role = kind == ROW_HEADING ? ROLE_TITLE : ROLE_PLAIN;
+	list_add(rows->arena, &rows->list, row);
+	return row;
+}
+
+void rows_add_finding(struct rows *rows, const struct finding *finding)
+{
+	static const enum role roles[] = {ROLE_OK, ROLE_PLAIN, ROLE_WARN, ROLE_FAIL, ROLE_WARN};
+	struct row *row = rows_add(rows, ROW_FINDING, finding->check->title);
+	row->finding = finding;
+	row->hint = finding->detail;
+	row->role = roles[finding->status];
+}
+
+void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
+		const char *subject, bool all)
+{
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		bool mine = finding->check->step == step &&
+				(!subject || strcmp(subject, finding->subject) == 0);
+		if (mine && (all || finding->status != STATUS_OK))
+			rows_add_finding(rows, finding);
+	}
+}
+
+const char *state_of_findings(const struct wizard *wizard, enum step step, struct arena *arena)
+{
+	size_t todo = 0;
+	bool failed = false;
+	bool unknown = false;
+	for (size_t i = 0; i < wizard->report->findings.n; i++) {
+		const struct finding *finding = wizard->report->findings.item[i];
+		if (finding->check->step != step)
+			continue;
+		todo += finding->automatic;
+		failed = failed || finding->risk == RISK_NEVER ||
+				(finding->status == STATUS_FAIL && finding->check->fix &&
+						!finding->automatic);
+		unknown = unknown || finding->status == STATUS_UNKNOWN;
+	}
+	if (failed)
+		return "[FAIL]";
+	if (todo)
+		return arena_printf(arena, "[%zu to do]", todo);
+	return unknown ? "[ ?? ]" : "[ OK ]";
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "pvegpu/base/text.h"
+#include "tui/wizard.h"
+
+/*
+ * Applying: the work is done by a thread of its own, so that the screen stays alive; what it
+ * reports comes through one locked list. The person can watch, not interfere: a change is never
+ * cut in half. After it: what was done, how to undo it, and the reboot question (default No).
+ */
+enum mark { MARK_WAIT, MARK_NOW, MARK_DONE, MARK_FAIL, MARK_NOT_RUN };
+
+struct entry {
+	char *title;
+	enum mark mark;
+};
+
+struct job {
+	/* set before the thread starts */
+	struct wizard *wizard;
+	const struct plan *plan;
+	bool undo; /* a rollback instead */
+
+	pthread_mutex_t lock;
+	/* guarded by the lock while the thread runs */
+	struct arena *arena;
+	struct list entries; /* of struct entry */
+	struct strings output;
+	bool finished;
+
+	/* read after the thread has ended */
+	int status;
+	struct error error;
+	struct apply_result result;
+	struct rollback_result undone;
+	time_t started;
+};
+
+static void on_progress(void *user, const struct change *change, enum apply_event event,
+		const char *text)
+{
+	struct job *job = user;
+	(void)pthread_mutex_lock(&job->lock);
+	if (job->undo && event == APPLY_BEGIN) {
+		struct entry *entry = arena_alloc(job->arena, sizeof *entry);
+		*entry = (struct entry){arena_strdup(job->arena, text), MARK_NOW};
+		list_add(job->arena, &job->entries, entry);
+	}
+	size_t index = job->undo ? job->entries.n : change ? change->n : 0;
+	struct entry *entry =
+			index && index <= job->entries.n ? job->entries.item[index - 1] : NULL;
+	switch (event) {
+	case APPLY_BEGIN:
+		if (entry)
+			entry->mark = MARK_NOW;
+		break;
+	case APPLY_OUTPUT:
+		strings_add(job->arena, &job->output, text);
+		break;
+	case APPLY_DONE:
+		if (entry)
+			entry->mark = MARK_DONE;
+		break;
+	case APPLY_NOT_RUN:
+		if (entry)
+			entry->mark = MARK_NOT_RUN;
+		strings_add(job->arena, &job->output, text);
+		break;
+	case APPLY_FAILED:
+		if (entry)
+			entry->mark = MARK_FAIL;
+		break;
+	}
+	(void)pthread_mutex_unlock(&job->lock);
+}
+
+static void *work(void *user)
+{
+	struct job *job = user;
+	if (job->undo)
+		/* Without a question: what a person changed since is kept and told. */
+		job->status = rollback_run(job->wizard->root, job->wizard->last_run, NULL,
+				on_progress, job, &job->undone, &job->error);
+	else
+		job->status = apply_plan(job->wizard->root, job->plan, on_progress, job,
+				&job->result, &job->error);
+	(void)pthread_mutex_lock(&job->lock);
+	job->finished = true;
+	(void)pthread_mutex_unlock(&job->lock);
+	return NULL;
+}
+
+static const char *const mark_texts[] = {"[wait]", "[now ]", "[done]", "[FAIL]", "[skip]"};
+static const enum role mark_roles[] = {ROLE_DIM, ROLE_KEY, ROLE_OK, ROLE_FAIL, ROLE_WARN};
+
+static void draw_job(struct job *job, const char *hint, enum role hint_role,
+		const char *const *keys)
+{
+	struct layout layout = layout_make(LINES, COLS, 0);
+	if (layout.too_small) {
+		draw_too_small();
+		return;
+	}
+	(void)pthread_mutex_lock(&job->lock);
+	(void)erase();
+	char title[96];
+	long elapsed = (long)(time(NULL) - job->started);
+	(void)snprintf(title, sizeof title, "pvegpu  %s%s", job->undo ? "Rolling back" : "Applying",
+			job->finished ? "" : ": do not switch the host off");
+	(void)draw_text(0, 0, COLS, ROLE_TITLE, title);
+	char seconds[24];
+	(void)snprintf(seconds, sizeof seconds, "%ld s", elapsed);
+	if (!job->finished)
+		(void)draw_text(0, COLS - 8, 8, ROLE_DIM, seconds);
+	draw_rule(layout.rule_top, COLS);
+	int entries = (int)job->entries.n;
+	int shown = entries < layout.body.lines - 3 ? entries : layout.body.lines - 3;
+	int first = 0;
+	for (int i = 0; i < entries; i++)
+		if (((struct entry *)job->entries.item[i])->mark != MARK_WAIT && i >= shown)
+			first = i - shown + 1;
+	for (int i = 0; i < shown; i++) {
+		const struct entry *entry = job->entries.item[first + i];
+		(void)draw_text(layout.body.y + i, 1, 7, mark_roles[entry->mark],
+				mark_texts[entry->mark]);
+		(void)draw_text(layout.body.y + i, 8, COLS - 9, ROLE_PLAIN, entry->title);
+	}
+	int y = layout.body.y + shown + 1;
+	int room = layout.rule_bottom - y;
+	int from = (int)job->output.n > room ? (int)job->output.n - room : 0;
+	for (int i = 0; i < room && from + i < (int)job->output.n; i++)
+		(void)draw_text(y + i, 3, COLS - 4, ROLE_DIM, job->output.item[from + i]);
+	draw_rule(layout.rule_bottom, COLS);
+	(void)pthread_mutex_unlock(&job->lock);
+	draw_wrapped(layout.hint, hint_role, hint);
+	draw_keys(layout.keys, keys);
+	(void)refresh();
+}
+
+static bool is_finished(struct job *job)
+{
+	(void)pthread_mutex_lock(&job->lock);
+	bool finished = job->finished;
+	(void)pthread_mutex_unlock(&job->lock);
+	return finished;
+}
+
+/* Run the thread and show it. A signal does not cut it off: the work ends first. */
+static void run_job(struct job *job)
+{
+	static const char *const keys[] = {NULL};
+	pthread_t thread;
+	job->started = time(NULL);
+	if (pthread_create(&thread, NULL, work, job) != 0) {
+		(void)work(job);
+		return;
+	}
+	while (!is_finished(job)) {
+		draw_job(job, job->undo ? "Undoing, newest change first."
+					: "Each change is written to the journal before it is made.",
+				ROLE_PLAIN, keys);
+		if (term_key(100, true) == KEY_ENDED)
+			break;
+	}
+	(void)pthread_join(thread, NULL);
+}
+
+/* Show the end and wait for one of `wanted`; other keys do nothing. */
+static int wait_key(struct job *job, const char *hint, enum role role, const char *const *keys,
+		const char *wanted)
+{
+	for (;;) {
+		draw_job(job, hint, role, keys);
+		int key = term_key(-1, true);
+		if (key == KEY_ENDED)
+			return key;
+		if (key > 0 && key < 128 && strchr(wanted, key))
+			return key;
+	}
+}
+
+static int after_failure(struct job *job)
+{
+	static const char *const keys[] = {"r roll back now", "Enter go on", NULL};
+	static const char *const nothing_keys[] = {"Enter go on", NULL};
+	struct wizard *wizard = job->wizard;
+	char hint[1024];
+	bool begun = job->result.run[0] != '\0';
+	(void)snprintf(hint, sizeof hint, "%s. %s", job->error.text,
+			begun ? "What was done before stays until it is rolled back."
+			      : job->error.hint[0] ? job->error.hint : "Nothing was changed.");
+	int key = wait_key(job, hint, ROLE_FAIL, begun ? keys : nothing_keys, begun ? "r\n" : "\n");
+	if (key != 'r')
+		return key;
+	struct job undo = {.wizard = wizard, .plan = job->plan, .undo = true,
+			.arena = arena_new()};
+	(void)pthread_mutex_init(&undo.lock, NULL);
+	run_job(&undo);
+	(void)snprintf(hint, sizeof hint, "%s", undo.status < 0 ? undo.error.text
+					: undo.undone.kept
+					? "Rolled back, but for what was changed since: see pvegpu history."
+					: "Rolled back: the host is as it was before.");
+	if (undo.status == 0)
+		wizard->last_run[0] = '\0';
+	key = wait_key(&undo, hint, undo.status < 0 ? ROLE_FAIL : ROLE_OK, nothing_keys, "\n");
+	(void)pthread_mutex_destroy(&undo.lock);
+	arena_free(undo.arena);
+	return key;
+}
+
+static const char *reboot_cost(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_REBOOT && change->cost)
+			return change->cost;
+	}
+	return "the host is away for some minutes";
+}
+
+/* The reboot, by a person's own yes. */
+static int ask_reboot(struct job *job)
+{
+	static const char *const keys[] = {"y reboot now", "Enter not now", NULL};
+	struct wizard *wizard = job->wizard;
+	char hint[512];
+	(void)snprintf(hint, sizeof hint,
+			"Done. The changes count after a reboot, which %s. Reboot now? [y/N]",
+			reboot_cost(job->plan));
+	int key = wait_key(job, hint, ROLE_WARN, keys, "yYnN\n\033");
+	if (key != 'y' && key != 'Y') {
+		wizard->message = "Not rebooted. When the host was rebooted, run pvegpu again: it goes "
+				  "on where this ends.";
+		return key;
+	}
+	struct error error;
+	if (apply_reboot(wizard->root, on_progress, job, &error) < 0) {
+		static const char *const back[] = {"Enter go on", NULL};
+		return wait_key(job, error.text, ROLE_FAIL, back, "\n");
+	}
+	wizard->rebooting = root_kind(wizard->root) == ROOT_LIVE;
+	wizard->message = "The host was rebooted; this is what it shows now.";
+	return key;
+}
+
+static void add_entries(struct job *job)
+{
+	for (size_t i = 0; i < job->plan->changes.n; i++) {
+		struct entry *entry = arena_alloc(job->arena, sizeof *entry);
+		*entry = (struct entry){change_title(job->arena, job->plan->changes.item[i]),
+				MARK_WAIT};
+		list_add(job->arena, &job->entries, entry);
+	}
+}
+
+/* Where to go on: the facts tell. */
+static void go_on(struct wizard *wizard)
+{
+	static const int steps[STEP_COUNT] = {
+			[STEP_HOST] = 0, [STEP_BIOS] = 0, [STEP_BOOT] = 1, [STEP_VFIO] = 2,
+			[STEP_GPU] = 3, [STEP_VM] = 4, [STEP_ATTACH] = 5, [STEP_VERIFY] = 6};
+	struct error error;
+	const char *message = wizard->message;
+	if (!wizard->rebooting && wizard_refresh(wizard, &error) == 0)
+		wizard->step = steps[report_next_step(wizard->report)];
+	if (message)
+		wizard->message = message;
+}
+
+int apply_show(struct wizard *wizard)
+{
+	static const char *const keys[] = {"Enter go on", NULL};
+	struct job job = {.wizard = wizard, .plan = wizard->plan, .arena = arena_new()};
+	(void)pthread_mutex_init(&job.lock, NULL);
+	add_entries(&job);
+	run_job(&job);
+	if (job.result.run[0])
+		(void)snprintf(wizard->last_run, sizeof wizard->last_run, "%s", job.result.run);
+	int key = 0;
+	if (term_signal())
+		key = KEY_ENDED;
+	else if (job.status < 0)
+		key = after_failure(&job);
+	else if (job.result.reboot)
+		key = ask_reboot(&job);
+	else
+		key = wait_key(&job, job.result.not_run
+						? "Done, but for what could not be run in a captured tree."
+						: "Done. Undo at any time with: pvegpu rollback",
+				ROLE_OK, keys, "\n");
+	if (key != KEY_ENDED)
+		go_on(wizard);
+	(void)pthread_mutex_destroy(&job.lock);
+	arena_free(job.arena);
+	return key;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_TUI_TERM_H
+#define PVEGPU_TUI_TERM_H
+
+#include <ncurses.h>
+#include <stdbool.h>
+
+/*
+ * The terminal: taken over by term_start() and given back by term_stop(), whatever ends the
+ * program. SIGTERM, SIGHUP and SIGINT set a flag that term_key() reports; on SIGSEGV, SIGABRT and
+ * the like the terminal is restored before the signal takes its course.
+ */
+enum role { ROLE_PLAIN, ROLE_OK, ROLE_WARN, ROLE_FAIL, ROLE_ADD, ROLE_DELETE, ROLE_CHANGE, ROLE_KEY,
+	ROLE_TITLE, ROLE_DIM, ROLE_FOCUS, ROLE_COUNT };
+
+enum {
+	KEY_ENDED = KEY_MAX + 1, /* a signal asks the program to end: term_signal() says which */
+	KEY_NONE,                /* the time-out passed */
+};
+
+/* False with a reason in `ret_reason` (static text) when there is no usable terminal. */
+bool term_start(bool no_color, const char **ret_reason);
+void term_stop(void);
+bool term_active(void);
+int term_signal(void); /* 0 none */
+
+/* The attributes of a role: never colour alone, see draw.h. */
+attr_t role_attr(enum role role);
+
+/* Wait for a key; letters as themselves, KEY_… for others, KEY_ENDED, or KEY_NONE after
+ * `timeout_ms` (-1: for ever). Keys with the same meaning are folded: Enter is '\n', F1 is '?',
+ * j and k are KEY_DOWN and KEY_UP, and so on, unless `raw`. */
+int term_key(int timeout_ms, bool raw);
+
+#endif

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/wizard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pvegpu/base/text.h"
+
+enum { SIDE_COLUMNS = 24, NOTE_COLUMN = 20 };
+
+void wizard_judge(struct wizard *wizard)
+{
+	plan_free(wizard->plan);
+	report_free(wizard->report);
+	wizard->plan = NULL;
+	wizard->report = NULL;
+	struct error error;
+	if (report_new(wizard->facts, wizard->goal, &wizard->report, &error) < 0) {
+		/* The GPU or VM of the goal is gone from the host: choose again. */
+		wizard->goal->gpus.n = 0;
+		wizard->goal->vmid = 0;
+		wizard->message = "The GPU or VM chosen before is not on this host any more.";
+		(void)report_new(wizard->facts, wizard->goal, &wizard->report, NULL);
+	}
+	wizard->plan_error = (struct error){0};
+	(void)report_plan(wizard->report, wizard->root, &wizard->plan, &wizard->plan_error);
+}
+
+int wizard_refresh(struct wizard *wizard, struct error *err)
+{
+	struct facts *facts = NULL;
+	int status = facts_read(wizard->root, &facts, err);
+	if (status < 0)
+		return status;
+	/* The report points into the old facts: it goes first. */
+	plan_free(wizard->plan);
+	report_free(wizard->report);
+	wizard->plan = NULL;
+	wizard->report = NULL;
+	facts_free(wizard->facts);
+	wizard->facts = facts;
+	wizard_judge(wizard);
+	return 0;
+}
+
+void wizard_title(const struct wizard *wizard)
+{
+	const struct facts *facts = wizard->facts;
+	struct arena *arena = arena_new();
+	int banner = (int)strlen(wizard->banner);
+	char *title = arena_printf(arena, "pvegpu  %s - Proxmox VE %s - kernel %s",
+			facts->node ? facts->node : "host",
+			facts->pve_version ? facts->pve_version : "unknown",
+			facts->kernel ? facts->kernel : "unknown");
+	(void)draw_text(0, 0, COLS - banner - 1, ROLE_TITLE, title);
+	(void)draw_text(0, COLS - banner, banner, ROLE_KEY, wizard->banner);
+	arena_free(arena);
+}
+
+/* One line on the screen; a row may have several. */
+struct line_out {
+	int row; /* index in the list of rows */
+	const char *mark;
+	const char *text;
+	const char *note; /* at NOTE_COLUMN, or NULL */
+	int indent;
+};
+
+static void add_line(struct arena *arena, struct list *lines, struct line_out line)
+{
+	struct line_out *copy = arena_alloc(arena, sizeof *copy);
+	*copy = line;
+	list_add(arena, lines, copy);
+}
+
+static const char *mark_of(const struct row *row)
+{
+	static const char *const findings[] = {"[ OK ] ", "[INFO] ", "[WARN] ", "[FAIL] ", "[ ?? ] "};
+	switch (row->kind) {
+	case ROW_CHECK:
+		return row->on ? "[x] " : "[ ] ";
+	case ROW_RADIO:
+		return row->on ? "(*) " : "( ) ";
+	case ROW_FINDING:
+		return findings[row->finding->status];
+	case ROW_HEADING:
+	case ROW_TEXT:
+		break;
+	}
+	return "";
+}
+
+static struct list lines_of(struct arena *arena, const struct list *rows, int columns)
+{
+	struct list lines = {0};
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct row *row = rows->item[i];
+		const char *mark = mark_of(row);
+		int indent = (int)strlen(mark);
+		if (row->focusable)
+			columns -= 2; /* the focus mark */
+		if (!row->focusable) {
+			struct strings wrapped = *row->text ? wrap_lines(arena, row->text, columns)
+							    : (struct strings){0};
+			if (!wrapped.n)
+				strings_add(arena, &wrapped, "");
+			for (size_t w = 0; w < wrapped.n; w++)
+				add_line(arena, &lines, (struct line_out){.row = (int)i, .mark = "",
+								.text = wrapped.item[w]});
+			continue;
+		}
+		int text = (int)strlen(row->text);
+		int note = row->note ? (int)strlen(row->note) : 0;
+		int column = indent + text + 2 > NOTE_COLUMN ? indent + text + 2 : NOTE_COLUMN;
+		bool beside = row->note && column + note <= columns;
+		add_line(arena, &lines, (struct line_out){.row = (int)i, .mark = mark,
+						.text = row->text,
+						.note = beside ? row->note : NULL});
+		if (row->note && !beside)
+			add_line(arena, &lines, (struct line_out){.row = (int)i, .mark = "",
+							.text = row->note, .indent = indent});
+		columns += 2;
+	}
+	return lines;
+}
+
+static void draw_line(const struct area *body, int y, const struct line_out *line,
+		const struct row *row, bool focused)
+{
+	int columns = body->columns - 1;
+	int x = body->x;
+	enum role role = focused ? ROLE_FOCUS : row->role;
+	if (row->focusable) {
+		(void)draw_text(y, x, 2, ROLE_KEY, focused && line->mark[0] ? "> " : "  ");
+		x += 2;
+		columns -= 2;
+	}
+	x += line->indent;
+	columns -= line->indent;
+	int used = draw_text(y, x, columns, role, line->mark);
+	used += draw_text(y, x + used, columns - used, role, line->text);
+	if (line->note) {
+		int at = used + 2 > NOTE_COLUMN ? used + 2 : NOTE_COLUMN;
+		(void)draw_text(y, x + at, columns - at, row->role, line->note);
+	}
+}
+
+/* The focus counts rows that can have it. */
+static struct row *focused_row(const struct list *rows, int focus)
+{
+	int n = 0;
+	for (size_t i = 0; i < rows->n; i++) {
+		struct row *row = rows->item[i];
+		if (row->focusable && n++ == focus)
+			return row;
+	}
+	return NULL;
+}
+
+static int count_focusable(const struct list *rows)
+{
+	int n = 0;
+	for (size_t i = 0; i < rows->n; i++)
+		n += ((const struct row *)rows->item[i])->focusable;
+	return n;
+}
+
+static void draw_side(struct wizard *wizard, const struct layout *layout, struct arena *arena)
+{
+	for (int i = 0; i < WIZARD_STEPS && i < layout->side.lines; i++) {
+		bool here = i == wizard->step;
+		const char *state = wizard_steps[i].state(wizard, arena);
+		enum role role = strcmp(state, "[ OK ]") == 0   ? ROLE_OK
+				: strcmp(state, "[FAIL]") == 0  ? ROLE_FAIL
+				: strcmp(state, "[wait]") == 0  ? ROLE_DIM
+								: ROLE_WARN;
+		int y = layout->side.y + i;
+		(void)draw_text(y, 0, 2, ROLE_KEY, here ? "> " : "  ");
+		char name[24];
+		(void)snprintf(name, sizeof name, "%d %s", i + 1, wizard_steps[i].name);
+		(void)draw_text(y, 2, 12, here ? ROLE_FOCUS : ROLE_PLAIN, name);
+		(void)draw_text(y, 13, layout->side.columns - 14, role, state);
+	}
+	if (layout->side.lines < WIZARD_STEPS + 3 || !wizard->plan)
+		return;
+	int y = layout->side.y + WIZARD_STEPS + 1;
+	struct plan_totals totals = plan_totals(&wizard->plan->changes);
+	const char *text = plan_totals_text(arena, totals);
+	(void)draw_text(y, 2, layout->side.columns - 3, ROLE_DIM, "Planned so far:");
+	draw_wrapped((struct area){y + 1, 2, 3, layout->side.columns - 4}, ROLE_DIM, text);
+}
+
+static size_t planned(const struct wizard *wizard)
+{
+	return wizard->plan ? wizard->plan->changes.n + wizard->plan->refusals.n : 0;
+}
+
+static void draw_step(struct wizard *wizard, struct rows *rows)
+{
+	struct layout layout = layout_make(LINES, COLS, SIDE_COLUMNS);
+	if (layout.too_small) {
+		draw_too_small();
+		return;
+	}
+	struct arena *arena = rows->arena;
+	(void)erase();
+	wizard_title(wizard);
+	draw_rule(layout.rule_top, COLS);
+	int top_line = 0;
+	if (layout.side_shown) {
+		draw_side(wizard, &layout, arena);
+	} else {
+		const char *where = arena_printf(arena, "Step %d of 7: %s %s", wizard->step + 1,
+				wizard_steps[wizard->step].name,
+				wizard_steps[wizard->step].state(wizard, arena));
+		(void)draw_text(layout.body.y, 0, COLS, ROLE_KEY, where);
+		layout.body.y++;
+		layout.body.lines--;
+	}
+	struct list lines = lines_of(arena, &rows->list, layout.body.columns - 1);
+	const struct row *focused = focused_row(&rows->list, wizard->focus[wizard->step]);
+	/* Scroll so that the focused row is seen, with its neighbours where there is room. */
+	int last_focus = 0;
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct line_out *line = lines.item[i];
+		if (rows->list.item[line->row] == focused)
+			last_focus = (int)i;
+	}
+	if (focused && last_focus >= layout.body.lines)
+		top_line = last_focus - layout.body.lines + 1;
+	if (focused && wizard->focus[wizard->step] == count_focusable(&rows->list) - 1 &&
+			(int)lines.n - last_focus < layout.body.lines &&
+			(int)lines.n > layout.body.lines)
+		top_line = (int)lines.n - layout.body.lines;
+	for (int i = 0; i < layout.body.lines && top_line + i < (int)lines.n; i++) {
+		const struct line_out *line = lines.item[top_line + i];
+		const struct row *row = rows->list.item[line->row];
+		draw_line(&layout.body, layout.body.y + i, line, row, row == focused);
+	}
+	draw_rule(layout.rule_bottom, COLS);
+	if (top_line + layout.body.lines < (int)lines.n)
+		(void)draw_text(layout.rule_bottom, COLS - 13, 13, ROLE_DIM, " more below ");
+	const char *hint = wizard->message ? wizard->message
+			: focused && focused->hint ? focused->hint
+						   : "";
+	draw_wrapped(layout.hint, wizard->message ? ROLE_WARN : ROLE_PLAIN, hint);
+	const char *keys[12];
+	size_t n = 0;
+	for (const char *const *key = wizard_steps[wizard->step].keys; *key && n < 11; key++)
+		keys[n++] = strcmp(*key, "v review") == 0 && planned(wizard)
+				? arena_printf(arena, "v review (%zu)", planned(wizard))
+				: *key;
+	keys[n] = NULL;
+	draw_keys(layout.keys, keys);
+	(void)refresh();
+}
+
+int finding_show(struct wizard *wizard, const struct row *row)
+{
+	struct arena *arena = arena_new();
+	struct text text = {0};
+	const struct finding *finding = row->finding;
+	(void)wizard;
+	const char *title = row->text;
+	if (!finding && row->hint)
+		text_addf(&text, "%s\n\n%s\n", row->text, row->hint);
+	if (row->note && !finding)
+		text_addf(&text, "\nHere: %s\n", row->note);
+	if (finding) {
+		title = finding->check->title;
+		text_addf(&text, "Found (%s, %s):\n  %s\n\nWhy it matters:\n  %s\n",
+				status_names[finding->status], finding->subject, finding->detail,
+				finding->check->why);
+		if (finding->evidence.n)
+			text_add(&text, "\nSeen in:\n");
+		for (size_t i = 0; i < finding->evidence.n; i++) {
+			const struct evidence *item = finding->evidence.item[i];
+			text_addf(&text, "  %s: %s\n", item->source, item->text);
+		}
+		if (finding->fix)
+			text_addf(&text, "\nWhat to do%s:\n  %s\n",
+					finding->automatic ? " (in the plan, press v)" : "",
+					finding->fix);
+		text_addf(&text, "\nCheck: %s\n", finding->check->id);
+	}
+	int key = show_text(title, text_string(&text));
+	text_free(&text);
+	arena_free(arena);
+	return key;
+}
+
+static void general_help(void)
+{
+	(void)show_text("Keys",
+			"The seven steps are on the left, in the order of the guide. Nothing is changed\n"
+			"before the review, where every change is shown and a typed yes is asked for.\n"
+			"\n"
+			"Up, Down, j, k     move\n"
+			"Space              tick, or choose\n"
+			"Enter, n           next step; on a GPU or VM: choose it\n"
+			"b, Backspace, Esc  back\n"
+			"1 ... 7            go to that step\n"
+			"v                  review all planned changes\n"
+			"r                  read the host again\n"
+			"? or F1            why: explains the row\n"
+			"q                  quit\n");
+}
+
+/* True when the person wants to leave. */
+static bool quit_question(struct wizard *wizard)
+{
+	if (!wizard->plan || !wizard->plan->changes.n)
+		return true;
+	wizard->message = "Quit? The planned changes were not made. y quits, any other key stays.";
+	struct rows rows = {.arena = arena_new()};
+	wizard_steps[wizard->step].rows(wizard, &rows);
+	draw_step(wizard, &rows);
+	arena_free(rows.arena);
+	int key = term_key(-1, true);
+	wizard->message = NULL;
+	return key == 'y' || key == 'Y' || key == KEY_ENDED;
+}
+
+static void act(struct wizard *wizard, const struct row *row)
+{
+	if (!row || !wizard_steps[wizard->step].act)
+		return;
+	wizard_steps[wizard->step].act(wizard, row);
+	wizard_judge(wizard);
+}
+
+static int next_step(struct wizard *wizard)
+{
+	if (wizard->step == 5)
+		return review_show(wizard);
+	if (wizard->step < WIZARD_STEPS - 1)
+		wizard->step++;
+	return 0;
+}
+
+static void reread(struct wizard *wizard)
+{
+	struct error error;
+	if (wizard_refresh(wizard, &error) < 0)
+		wizard->message = "The host could not be read again; what is shown is from before.";
+	else
+		wizard->message = "Read again.";
+}
+
+/* One key; returns KEY_ENDED or 'q' to leave, else 0. */
+static int handle(struct wizard *wizard, int key, const struct list *rows)
+{
+	struct row *row = focused_row(rows, wizard->focus[wizard->step]);
+	int count = count_focusable(rows);
+	int *focus = &wizard->focus[wizard->step];
+	wizard->message = NULL;
+	switch (key) {
+	case KEY_DOWN:
+		*focus += *focus < count - 1;
+		break;
+	case KEY_UP:
+		*focus -= *focus > 0;
+		break;
+	case KEY_HOME:
+		*focus = 0;
+		break;
+	case KEY_NPAGE:
+	case KEY_END:
+		*focus = count ? count - 1 : 0;
+		break;
+	case KEY_PPAGE:
+		*focus = 0;
+		break;
+	case ' ':
+		act(wizard, row);
+		break;
+	case '\n':
+	case 'n':
+		if (row && row->kind == ROW_RADIO && key == '\n' && wizard->step >= 3)
+			act(wizard, row);
+		return next_step(wizard);
+	case 'b':
+		wizard->step -= wizard->step > 0;
+		break;
+	case '?':
+		if (row && (row->finding || row->hint))
+			return finding_show(wizard, row);
+		general_help();
+		break;
+	case 'v':
+		return review_show(wizard);
+	case 'r':
+		reread(wizard);
+		break;
+	case 'q':
+		return quit_question(wizard) ? 'q' : 0;
+	default:
+		if (key >= '1' && key <= '7')
+			wizard->step = key - '1';
+		else if (key != KEY_RESIZE)
+			wizard->message = "Keys: arrows move, Space ticks, Enter goes on, ? explains, q "
+					  "quits.";
+		break;
+	}
+	return 0;
+}
+
+static int loop(struct wizard *wizard)
+{
+	for (;;) {
+		struct rows rows = {.arena = arena_new()};
+		wizard_steps[wizard->step].rows(wizard, &rows);
+		int count = count_focusable(&rows.list);
+		if (wizard->focus[wizard->step] >= count)
+			wizard->focus[wizard->step] = count ? count - 1 : 0;
+		draw_step(wizard, &rows);
+		int key = term_key(-1, false);
+		if (key != KEY_ENDED)
+			key = handle(wizard, key, &rows.list);
+		arena_free(rows.arena);
+		if (key == KEY_ENDED || key == 'q' || wizard->rebooting)
+			return key;
+	}
+}
+
+/* Put the focus on what is chosen already. */
+static void focus_choices(struct wizard *wizard)
+{
+	for (int step = 3; step <= 4; step++) {
+		struct rows rows = {.arena = arena_new()};
+		wizard_steps[step].rows(wizard, &rows);
+		int n = 0;
+		for (size_t i = 0; i < rows.list.n; i++) {
+			const struct row *row = rows.list.item[i];
+			if (row->focusable && row->kind == ROW_RADIO && row->on)
+				wizard->focus[step] = n;
+			n += row->focusable;
+		}
+		arena_free(rows.arena);
+	}
+}
+
+static int first_step(const struct wizard *wizard)
+{
+	static const int steps[STEP_COUNT] = {
+			[STEP_HOST] = 0, [STEP_BIOS] = 0, [STEP_BOOT] = 1, [STEP_VFIO] = 2,
+			[STEP_GPU] = 3, [STEP_VM] = 4, [STEP_ATTACH] = 5, [STEP_VERIFY] = 6};
+	/* Without any earlier choice a newcomer starts at the beginning. */
+	if (!wizard->goal->gpus.n && !wizard->goal->vmid)
+		return 0;
+	return steps[report_next_step(wizard->report)];
+}
+
+static void say_goodbye(const struct wizard *wizard)
+{
+	if (wizard->rebooting)
+		(void)puts("The host is restarting. Run pvegpu again when it is back.");
+	else if (wizard->last_run[0])
+		(void)printf("Changes were made in run %s; undo them with: pvegpu rollback\n",
+				wizard->last_run);
+	else
+		(void)puts("Nothing was changed.");
+}
+
+int wizard_run(struct root *root, bool no_color)
+{
+	static const char *const banners[] = {[ROOT_LIVE] = "", [ROOT_CAPTURED] = "CAPTURED HOST",
+			[ROOT_SAMPLE] = "SAMPLE HOST"};
+	struct wizard wizard = {.root = root, .banner = banners[root_kind(root)]};
+	struct error error;
+	wizard.goal = history_last_goal(root);
+	if (!wizard.goal)
+		wizard.goal = goal_new();
+	if (wizard_refresh(&wizard, &error) < 0) {
+		(void)fprintf(stderr, "pvegpu: %s\n", error.text);
+		if (error.hint[0])
+			(void)fprintf(stderr, "        %s\n", error.hint);
+		goal_free(wizard.goal);
+		return error.code == ERROR_USAGE ? 2 : 3;
+	}
+	const char *reason = NULL;
+	int status = 0;
+	if (!term_start(no_color, &reason)) {
+		(void)fprintf(stderr, "pvegpu: %s, so the wizard cannot run here\n"
+				"        without it: pvegpu audit, pvegpu plan, pvegpu apply\n",
+				reason);
+		status = 2;
+	} else {
+		wizard.step = first_step(&wizard);
+		focus_choices(&wizard);
+		(void)loop(&wizard);
+		term_stop();
+		if (term_signal())
+			status = 128 + term_signal();
+		else
+			say_goodbye(&wizard);
+	}
+	plan_free(wizard.plan);
+	report_free(wizard.report);
+	facts_free(wizard.facts);
+	goal_free(wizard.goal);
+	return status;
+}

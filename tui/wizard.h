@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_TUI_WIZARD_H
+#define PVEGPU_TUI_WIZARD_H
+
+#include "pvegpu/apply/apply.h"
+#include "pvegpu/checks/check.h"
+#include "tui/draw.h"
+
+/*
+ * The wizard: seven steps over one set of facts, one goal and one report. A step is a list of rows
+ * made from the report; a key on a row changes the goal, and everything is judged again.
+ */
+enum { WIZARD_STEPS = 7 };
+
+enum row_kind {
+	ROW_HEADING,
+	ROW_TEXT,    /* wrapped */
+	ROW_CHECK,   /* [x] text   note */
+	ROW_RADIO,   /* (*) text   note */
+	ROW_FINDING, /* [WARN] title   */
+};
+
+struct row {
+	enum row_kind kind;
+	const char *text;
+	const char *note; /* or NULL */
+	const char *hint; /* one sentence for the line above the keys, or NULL */
+	bool on;          /* ticked or chosen */
+	bool focusable;
+	int action;       /* for the step's act function */
+	const void *data;
+	const struct finding *finding; /* what '?' explains, or NULL */
+	enum role role;
+};
+
+struct rows {
+	struct arena *arena;
+	struct list list; /* of struct row */
+};
+
+struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text);
+/* A finding as a row: mark, title, and its detail as the hint. */
+void rows_add_finding(struct rows *rows, const struct finding *finding);
+/* Findings of a step; `all` takes the good ones too. `subject` NULL: any. */
+void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
+		const char *subject, bool all);
+
+struct wizard {
+	struct root *root;
+	const char *banner; /* "SAMPLE HOST" … or "" */
+	struct goal *goal;
+	struct facts *facts;
+	struct report *report;
+	struct plan *plan;        /* NULL when it could not be made: see plan_error */
+	struct error plan_error;
+	int step;                 /* 0 … 6 */
+	int focus[WIZARD_STEPS];  /* index among the rows that can have the focus */
+	char last_run[64];        /* of this session, "" none */
+	const char *message;      /* shown instead of the hint until the next key, or NULL */
+	bool rebooting;           /* the live host is going down: leave */
+};
+
+/* A step of the wizard. */
+struct wizard_step {
+	const char *name;
+	void (*rows)(struct wizard *wizard, struct rows *rows);
+	/* Space (or Enter on a radio row) on a row: change the goal. */
+	void (*act)(struct wizard *wizard, const struct row *row);
+	/* The state beside the name: at most 9 characters. */
+	const char *(*state)(struct wizard *wizard, struct arena *arena);
+	const char *const *keys;
+};
+extern const struct wizard_step wizard_steps[WIZARD_STEPS];
+
+/* Judge again after the goal changed; read the host again first with wizard_refresh(). */
+void wizard_judge(struct wizard *wizard);
+int wizard_refresh(struct wizard *wizard, struct error *err);
+
+/* Run it; `root` is lent. Returns the exit status of the program. */
+int wizard_run(struct root *root, bool no_color);
+
+/* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
+int review_show(struct wizard *wizard);
+int apply_show(struct wizard *wizard); /* after yes */
+int finding_show(struct wizard *wizard, const struct row *row);
+void wizard_title(const struct wizard *wizard); /* row 0 */
+
+/* The state text for a number of findings that the plan will mend. */
+const char *state_of_findings(const struct wizard *wizard, enum step step, struct arena *arena);
+
+#endif
