@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pvegpu/apply/apply.h"
+#include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "tui/options.h"
 #include "tui/wizard.h"
@@ -276,6 +277,16 @@ static bool ask_overwrite(void *user, const struct change *change, const char *d
 	return isatty(STDIN_FILENO) && typed_yes("    Type yes to overwrite that, Enter to keep it: ");
 }
 
+static void print_rollback_result(const struct rollback_result *result)
+{
+	(void)printf("%zu %s of run %s undone", result->undone,
+			text_plural(result->undone, "change", "changes"), result->run);
+	if (result->kept)
+		(void)printf(", %zu kept because %s changed since", result->kept,
+				text_plural(result->kept, "it was", "they were"));
+	(void)puts(result->reboot ? "; reboot for the old state to count." : ".");
+}
+
 static int run_rollback(const struct options *options)
 {
 	struct error error;
@@ -296,10 +307,7 @@ static int run_rollback(const struct options *options)
 					"error", failed ? json_string(error.text) : json_null(),
 					"reboot_needed", result.reboot ? 1 : 0));
 		else if (!failed)
-			(void)printf("%zu changes of run %s undone, %zu kept because they were "
-				     "changed since%s.\n",
-					result.undone, result.run, result.kept,
-					result.reboot ? "; reboot for the old state to count" : "");
+			print_rollback_result(&result);
 		if (failed)
 			status = say_error(&error, error.code == ERROR_USAGE ? EXIT_USAGE : EXIT_APPLY);
 		else if (result.kept)

@@ -19,6 +19,8 @@ void rows_add_finding(struct rows *rows, const struct finding *finding)
 	struct row *row = rows_add(rows, ROW_FINDING, finding->check->title);
 	row->finding = finding;
 	row->hint = finding->detail;
+	if (strchr(finding->subject, '.') && !strchr(finding->subject, '/'))
+		row->note = finding->subject; /* an address: which device is meant */
 	row->role = roles[finding->status];
 }
 

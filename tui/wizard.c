@@ -182,7 +182,7 @@ static void draw_side(struct wizard *wizard, const struct layout *layout, struct
 		(void)draw_text(y, 2, 12, here ? ROLE_FOCUS : ROLE_PLAIN, name);
 		(void)draw_text(y, 13, layout->side.columns - 14, role, state);
 	}
-	if (layout->side.lines < WIZARD_STEPS + 3 || !wizard->plan)
+	if (layout->side.lines < WIZARD_STEPS + 3 || !wizard->plan || !wizard->plan->changes.n)
 		return;
 	int y = layout->side.y + WIZARD_STEPS + 1;
 	struct plan_totals totals = plan_totals(&wizard->plan->changes);

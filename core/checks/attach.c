@@ -44,6 +44,16 @@ static const char *subject_of(struct report *report, const struct vm *vm)
 	return arena_printf(report->arena, "vm/%u", vm->vmid);
 }
 
+/* Without the VMs' configurations nothing can be said of them: unknown, not fine. */
+static bool vms_unknown(struct report *report, const struct check *check)
+{
+	if (report->facts->vms_known == KNOWN_YES)
+		return false;
+	(void)report_add(report, check, STATUS_UNKNOWN, "host",
+			"The VMs of this node could not be read.");
+	return true;
+}
+
 #define FOR_EACH_HOSTPCI(report, vm, entry)                                                        \
 	for (size_t v_ = 0; v_ < (report)->facts->vms.n; v_++)                                     \
 		for (struct vm *vm = (report)->facts->vms.item[v_]; vm; (vm) = NULL)               \
@@ -53,6 +63,8 @@ static const char *subject_of(struct report *report, const struct vm *vm)
 
 CHECK_FUNCTION(check_hostpci_invalid)
 {
+	if (vms_unknown(report, check))
+		return;
 	size_t n = 0;
 	size_t bad = 0;
 	FOR_EACH_HOSTPCI (report, vm, entry) {
@@ -79,6 +91,8 @@ CHECK_FUNCTION(check_hostpci_invalid)
 
 CHECK_FUNCTION(check_device_missing)
 {
+	if (vms_unknown(report, check))
+		return;
 	size_t n = 0;
 	FOR_EACH_HOSTPCI (report, vm, entry) {
 		struct finding *finding = NULL;
@@ -108,6 +122,8 @@ CHECK_FUNCTION(check_device_missing)
 
 CHECK_FUNCTION(check_romfile)
 {
+	if (vms_unknown(report, check))
+		return;
 	size_t n = 0;
 	FOR_EACH_HOSTPCI (report, vm, entry) {
 		const char *romfile = entry->valid ? entry->parsed.romfile : NULL;
@@ -133,6 +149,8 @@ CHECK_FUNCTION(check_romfile)
 
 CHECK_FUNCTION(check_attach_conflict)
 {
+	if (vms_unknown(report, check))
+		return;
 	const struct pci_device *gpu = report->gpu;
 	bool found = false;
 	for (size_t i = 0; gpu && i < report->facts->vms.n; i++) {
@@ -158,6 +176,8 @@ CHECK_FUNCTION(check_attach_conflict)
 
 static void describe_attached(struct report *report, const struct check *check)
 {
+	if (vms_unknown(report, check))
+		return;
 	size_t n = 0;
 	FOR_EACH_HOSTPCI (report, vm, entry) {
 		n++;

@@ -121,6 +121,7 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_TEXT, "Command line now:");
 	(void)rows_add(rows, ROW_TEXT, arena_printf(rows->arena, "  %s",
 					facts->cmdline_running ? facts->cmdline_running : "unknown"));
+	(void)rows_add(rows, ROW_TEXT, "");
 	rows_add_findings(rows, report, STEP_BOOT, NULL, false);
 }
 
@@ -204,8 +205,12 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_TEXT, "");
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
+		/* Of the drivers only the one that matters: that of the GPU chosen. */
+		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
+				(!report->gpu || strcmp(finding->subject, report->gpu->name) != 0);
+		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
 		if (finding->check->step == STEP_VFIO && finding->status != STATUS_OK &&
-				finding != modules)
+				finding != modules && !other && !waiting)
 			rows_add_finding(rows, finding);
 	}
 }
