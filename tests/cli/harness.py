@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the command tests share: the program, a private sample host, and tree hashes."""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+PVEGPU = os.environ.get("PVEGPU", "build/pvegpu")
+SOURCE = os.environ.get("PVEGPU_SOURCE", os.getcwd())
+NOBODY = 65534
+
+
+def run(*arguments, root=None, stdin=None, env=None, **options):
+    """Run pvegpu; returns the finished process with text output."""
+    command = [PVEGPU, *[str(a) for a in arguments]]
+    if root:
+        command += ["--root", str(root)]
+    environment = dict(os.environ, PVEGPU_SAMPLE_FAST="1", **(env or {}))
+    return subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
+                          capture_output=True, text=True, env=environment, timeout=120, **options)
+
+
+def copy_sample(directory):
+    shutil.copytree(os.path.join(SOURCE, "tests/sample_host/root"), directory, symlinks=True)
+    for where, _, files in os.walk(directory):
+        if ".keep" in files:
+            os.unlink(os.path.join(where, ".keep"))
+
+
+def tree_hash(root, skip=("var/lib/pvegpu",)):
+    """One hash over names, link texts, modes and contents below a root."""
+    digest = hashlib.sha256()
+    for where, directories, files in os.walk(root):
+        directories.sort()
+        relative = os.path.relpath(where, root)
+        directories[:] = [d for d in directories
+                          if os.path.normpath(os.path.join(relative, d)) not in skip]
+        for name in sorted(files + [d for d in directories if os.path.islink(os.path.join(where, d))]):
+            path = os.path.join(where, name)
+            digest.update(os.path.normpath(os.path.join(relative, name)).encode())
+            if os.path.islink(path):
+                digest.update(b"link " + os.readlink(path).encode())
+            else:
+                digest.update(oct(os.stat(path).st_mode).encode())
+                with open(path, "rb") as file:
+                    digest.update(file.read())
+    return digest.hexdigest()
+
+
+class HostTest(unittest.TestCase):
+    """A test with a private copy of the sample host in self.root."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="pvegpu-test.")
+        self.root = os.path.join(self.directory, "host")
+        self.plan_file = os.path.join(self.directory, "plan.json")
+        copy_sample(self.root)
+
+    def tearDown(self):
+        shutil.rmtree(self.directory)
+
+    def path(self, name):
+        return os.path.join(self.root, name.lstrip("/"))
+
+    def read(self, name):
+        with open(self.path(name), encoding="latin-1", newline="") as file:
+            return file.read()
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="latin-1", newline="") as file:
+            file.write(text)
+
+    def script(self, name, *arguments):
+        """One of the sample host's own commands."""
+        subprocess.run([self.path(name), *arguments], check=True, capture_output=True,
+                       env=dict(os.environ, PVEGPU_ROOT=self.root, PVEGPU_SAMPLE_FAST="1"))
+
+    def plan(self, *arguments, expect=0):
+        done = run("plan", "--format", "json", "--out", self.plan_file, *arguments, root=self.root)
+        self.assertEqual(done.returncode, expect, done.stderr)
+        return json.loads(done.stdout)
+
+    def apply(self, expect=0, **options):
+        done = run("apply", self.plan_file, "--yes", root=self.root, **options)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done
+
+    def rollback(self, *arguments, expect=0, **options):
+        done = run("rollback", "--yes", *arguments, root=self.root, **options)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done
+
+    def history(self):
+        done = run("history", "--format", "json", root=self.root)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["runs"]
+
+
+def main():
+    program = unittest.main(exit=False, verbosity=1)
+    result = program.result
+    failed = len(result.failures) + len(result.errors)
+    print("%d passed, %d failed" % (result.testsRun - failed - len(result.skipped), failed))
+    raise SystemExit(1 if failed else 0)

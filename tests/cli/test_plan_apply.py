@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plan, apply and rollback on the sample host, compared by tree hashes and by diff(1)."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import HostTest, NOBODY, PVEGPU, main, run, tree_hash
+
+GOAL = ("--gpu", "01:00", "--vm", "106")
+
+
+class PlanApply(HostTest):
+    def test_plan_changes_nothing(self):
+        before = tree_hash(self.root, skip=())
+        plan = self.plan(*GOAL)
+        self.assertEqual(before, tree_hash(self.root, skip=()))
+        self.assertEqual([c["kind"] for c in plan["changes"]], ["file", "file", "command", "reboot"])
+        self.assertEqual([c["kind"] for c in plan["forecast"]], ["api", "api", "api"])
+        self.assertEqual(plan["changes"][2]["argv"], ["update-grub"])
+        self.assertEqual(plan["goal"]["gpus"], ["0000:01:00.0"])
+        self.assertNotIn("digest", plan["forecast"][0])
+
+    def test_applied_is_what_was_shown(self):
+        plan = self.plan(*GOAL)
+        old = {c["path"]: self.read(c["path"]) for c in plan["changes"] if c["kind"] == "file"}
+        self.apply()
+        for change in plan["changes"]:
+            if change["kind"] != "file":
+                continue
+            before = os.path.join(self.directory, "before")
+            with open(before, "w", encoding="latin-1", newline="") as file:
+                file.write(old[change["path"]])
+            shown = subprocess.run(["diff", "-u", before, self.path(change["path"])],
+                                   capture_output=True, text=True).stdout
+            self.assertEqual(shown.split("\n")[2:], change["diff"].split("\n")[2:])
+            patched = subprocess.run(["patch", "-s", "-o", "-", before], input=change["diff"],
+                                     capture_output=True, text=True, check=True).stdout
+            self.assertEqual(patched, self.read(change["path"]))
+        self.assertIn('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n',
+                      self.read("etc/default/grub"))
+        self.assertIn("ro  quiet intel_iommu=on iommu=pt", self.read("boot/grub/grub.cfg"))
+
+    def test_rollback_restores_every_byte(self):
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        self.apply()
+        self.assertNotEqual(before, tree_hash(self.root))
+        self.assertEqual(self.history()[0]["state"], "applied")
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+        self.assertEqual(self.history()[0]["state"], "rolled back")
+        self.assertIn("nothing to roll back", self.rollback(expect=2).stderr)
+
+    def test_early_binding_and_its_rollback(self):
+        before = tree_hash(self.root, skip=("var/lib/pvegpu", "boot"))
+        self.plan(*GOAL, "--bind", "early")
+        self.apply()
+        own = self.read("etc/modprobe.d/pvegpu.conf")
+        self.assertIn("options vfio-pci ids=10de:2206,10de:1aef\n", own)
+        self.assertIn("softdep nouveau pre: vfio-pci\n", own)
+        self.script("usr/sbin/reboot")
+        link = os.readlink(self.path("sys/bus/pci/devices/0000:01:00.0/driver"))
+        self.assertTrue(link.endswith("/vfio-pci"))
+        other = os.readlink(self.path("sys/bus/pci/devices/0000:02:00.0/driver"))
+        self.assertTrue(other.endswith("/nouveau"))
+        self.rollback()
+        self.assertFalse(os.path.exists(self.path("etc/modprobe.d/pvegpu.conf")))
+        self.script("usr/sbin/reboot")
+        # What a reboot itself leaves behind (task log, pids) is not ours.
+        self.assertTrue(os.readlink(self.path(
+            "sys/bus/pci/devices/0000:01:00.0/driver")).endswith("/nouveau"))
+        self.assertNotEqual(before, "")
+
+    def test_merges_into_existing_ids(self):
+        self.write("etc/modprobe.d/vfio.conf",
+                   "# mine\noptions vfio_pci disable_idle_d3=1 ids=8086:1533 disable_vga=1\n")
+        self.plan(*GOAL, "--bind", "early")
+        self.apply()
+        self.assertEqual(self.read("etc/modprobe.d/vfio.conf"),
+                         "# mine\noptions vfio_pci disable_idle_d3=1 "
+                         "ids=8086:1533,10de:2206,10de:1aef disable_vga=1\n")
+
+    def test_the_whole_way(self):
+        self.plan(*GOAL)
+        self.apply()
+        again = self.plan(*GOAL)
+        self.assertEqual([c["kind"] for c in again["changes"]], ["reboot"])
+        self.script("usr/sbin/reboot")
+        config = self.read("etc/pve/nodes/pve2/qemu-server/106.conf")
+        plan = self.plan(*GOAL)
+        self.assertEqual([c["kind"] for c in plan["changes"]], ["api"] * 3)
+        self.assertEqual(plan["changes"][0]["params"], {"machine": "q35", "cpu": "host", "tablet": "0"})
+        self.assertEqual(plan["changes"][1]["params"], {"hostpci0": "0000:01:00,pcie=1"})
+        self.assertEqual(plan["changes"][1]["equivalent"],
+                         "qm set 106 --hostpci0 0000:01:00,pcie=1")
+        self.apply()
+        self.assertIn("hostpci0: 0000:01:00,pcie=1\n", self.read("etc/pve/qemu-server/106.conf"))
+        for function in ("0000:01:00.0", "0000:01:00.1"):
+            self.assertTrue(os.readlink(self.path("sys/bus/pci/devices/%s/driver" % function))
+                            .endswith("/vfio-pci"))
+        self.assertTrue(self.plan(*GOAL)["nothing_to_do"])
+        audit = json.loads(run("audit", "--format", "json", *GOAL, root=self.root).stdout)
+        self.assertEqual(audit["gpus"][0]["verdict"], "ready")
+        self.assertEqual(audit["summary"]["fail"], 0)
+        self.rollback()
+        self.assertEqual(config, self.read("etc/pve/nodes/pve2/qemu-server/106.conf"))
+        self.assertFalse(os.path.exists(self.path("run/qemu-server/106.pid")))
+
+    def test_running_vm_is_shut_down_first(self):
+        self.plan("--gpu", "01:00", "--vm", "105")
+        self.apply()
+        self.script("usr/sbin/reboot")
+        plan = self.plan("--gpu", "01:00", "--vm", "105")
+        self.assertTrue(plan["changes"][0]["path"].endswith("/105/status/shutdown"))
+        self.assertEqual(plan["changes"][0]["cost"], "the VM is shut down")
+        self.apply()
+        self.assertIn("hostpci0:", self.read("etc/pve/qemu-server/105.conf"))
+
+    def test_failed_task_is_a_failure(self):
+        """pvesh exits 0 when the start fails; the task's exitstatus counts."""
+        self.plan(*GOAL)
+        self.apply()
+        self.script("usr/sbin/reboot")
+        self.plan(*GOAL)
+        done = self.apply(expect=4, env={"PVEGPU_SAMPLE_FAIL": "start"})
+        self.assertIn("the task failed: start failed: QEMU exited with code 1", done.stderr)
+        self.assertIn("Device or resource busy", done.stdout)
+        self.assertEqual(self.history()[-1]["state"], "failed")
+
+    def test_failed_command_stops_and_can_be_undone(self):
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        done = self.apply(expect=4, env={"PVEGPU_SAMPLE_FAIL": "update-grub"})
+        self.assertIn("pvegpu rollback", done.stderr)
+        run_ = self.history()[-1]
+        self.assertEqual((run_["state"], run_["done"]), ("failed", 2))
+        self.assertIn("update-grub", run_["failure"])
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_drift_is_refused_before_the_first_write(self):
+        self.plan(*GOAL)
+        self.write("etc/modules", self.read("etc/modules") + "loop\n")
+        before = tree_hash(self.root)
+        done = self.apply(expect=4)
+        self.assertIn("/etc/modules' was changed since the plan was made", done.stderr)
+        self.assertEqual(before, tree_hash(self.root))
+        self.assertEqual(self.history(), [])
+
+    def test_changed_vm_config_is_refused(self):
+        self.plan(*GOAL)
+        self.apply()
+        self.script("usr/sbin/reboot")
+        self.plan(*GOAL)
+        self.script("usr/bin/pvesh", "set", "/nodes/pve2/qemu/106/config", "--memory", "8192")
+        before = tree_hash(self.root)
+        done = self.apply(expect=4)
+        self.assertIn("the configuration of VM 106 was changed", done.stderr)
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_later_edit_survives_rollback(self):
+        self.plan(*GOAL)
+        self.apply()
+        mine = self.read("etc/modules") + "# a person's line\n"
+        self.write("etc/modules", mine)
+        done = self.rollback(expect=1)
+        self.assertIn("changed since by someone else", done.stdout)
+        self.assertIn("-# a person's line", done.stdout)
+        self.assertEqual(mine, self.read("etc/modules"))
+        self.assertIn('="quiet"\n', self.read("etc/default/grub"))
+        self.assertEqual(self.history()[0]["state"], "partly rolled back")
+
+    def test_edited_plan_is_refused(self):
+        plan = self.plan(*GOAL)
+        plan["changes"][0]["after"] += "evil=1\n"
+        with open(self.plan_file, "w", encoding="utf-8") as file:
+            json.dump(plan, file)
+        self.assertIn("it was edited", self.apply(expect=2).stderr)
+
+    def test_link_is_written_through_and_metadata_kept(self):
+        real = self.path("etc/grub.real")
+        os.rename(self.path("etc/default/grub"), real)
+        os.symlink("../grub.real", self.path("etc/default/grub"))
+        os.chmod(real, 0o640)
+        os.chown(real, NOBODY, NOBODY)
+        attributes = True
+        try:
+            os.setxattr(real, "user.note", b"kept")
+        except OSError:
+            attributes = False
+        self.plan(*GOAL)
+        self.apply()
+        self.assertEqual(os.readlink(self.path("etc/default/grub")), "../grub.real")
+        self.assertIn("intel_iommu=on", self.read("etc/grub.real"))
+        status = os.stat(real)
+        self.assertEqual((status.st_mode & 0o7777, status.st_uid), (0o640, NOBODY))
+        if attributes:
+            self.assertEqual(os.getxattr(real, "user.note"), b"kept")
+
+    def test_captured_tree_runs_no_command(self):
+        os.unlink(self.path(".pvegpu-sample"))
+        grub_cfg = self.read("boot/grub/grub.cfg")
+        self.plan(*GOAL)
+        done = self.apply()
+        self.assertIn("not run", done.stdout)
+        self.assertIn("intel_iommu=on", self.read("etc/default/grub"))
+        self.assertEqual(grub_cfg, self.read("boot/grub/grub.cfg"))
+
+    def test_two_applies_at_once(self):
+        self.plan(*GOAL)
+        environment = {k: v for k, v in os.environ.items() if k != "PVEGPU_SAMPLE_FAST"}
+        first = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, env=environment)
+        for line in first.stdout:
+            if "update-grub" in line and line.startswith("$"):
+                break
+        second = self.apply(expect=4)
+        self.assertIn("another pvegpu is applying", second.stderr)
+        first.stdout.read()
+        self.assertEqual(first.wait(), 0)
+        first.stdout.close()
+        first.stderr.close()
+        self.assertEqual(len(self.history()), 1)
+
+    def test_killed_in_the_middle(self):
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        environment = {k: v for k, v in os.environ.items() if k != "PVEGPU_SAMPLE_FAST"}
+        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True, env=environment)
+        for line in process.stdout:
+            if line.startswith("$ update-grub"):
+                break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        self.assertEqual(self.history()[0]["state"], "interrupted")
+        time.sleep(3)  # the sample's own update-grub goes on without us for that long
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_no_permission_while_applying(self):
+        for where, directories, files in os.walk(self.root):
+            for name in directories + files:
+                os.chown(os.path.join(where, name), NOBODY, NOBODY, follow_symlinks=False)
+        os.chown(self.root, NOBODY, NOBODY)
+        os.chmod(self.directory, 0o755)
+        self.plan(*GOAL)
+        os.chmod(self.plan_file, 0o644)
+        program = os.path.join(self.directory, "pvegpu")
+        shutil.copy(PVEGPU, program)
+        os.chmod(self.path("etc"), 0o555)
+        os.chmod(self.path("etc/modules"), 0o444)
+        before = tree_hash(self.root)
+        done = subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
+                               "--clear-groups", program, "apply", self.plan_file, "--yes",
+                               "--root", self.root], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL,
+                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
+        self.assertIn("/etc/modules': Permission denied", done.stderr)
+        self.assertEqual(self.history()[0]["state"], "failed")
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_no_room(self):
+        """A full file system: refused before the first write, or failed with nothing half done."""
+        small = os.path.join(self.directory, "small")
+        os.mkdir(small)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small],
+                          capture_output=True).returncode:
+            self.skipTest("cannot mount a small file system here")
+        try:
+            host = os.path.join(small, "host")
+            shutil.copytree(self.root, host, symlinks=True)
+            shutil.rmtree(self.root)
+            os.symlink(host, self.root)
+            self.plan(*GOAL)
+            filler = os.path.join(small, "filler")
+            descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
+            try:
+                while os.write(descriptor, b"x" * 4096):
+                    pass
+            except OSError:
+                os.close(descriptor)
+            before = tree_hash(self.root)
+            done = self.apply(expect=4)
+            self.assertIn("No space left on device", done.stderr)
+            self.assertEqual(before, tree_hash(self.root))
+            os.unlink(filler)
+            self.apply()
+        finally:
+            os.unlink(self.root)
+            subprocess.run(["umount", small], check=True)
+            os.mkdir(self.root)
+
+    def test_risk_needs_its_own_word(self):
+        plan = self.plan("--gpu", "02:00", "--vm", "106", expect=1)
+        self.assertEqual([(r["check"], r["subject"]) for r in plan["refusals"]],
+                         [("gpu.boot-vga", "0000:02:00.0")])
+        before = tree_hash(self.root)
+        self.assertIn("--accept gpu.boot-vga=0000:02:00.0", self.apply(expect=1).stderr)
+        self.assertEqual(before, tree_hash(self.root))
+        self.plan("--gpu", "02:00", "--vm", "106", "--accept", "gpu.boot-vga=0000:02:00.0")
+        self.apply()
+
+    def test_never_takes_the_host_disk(self):
+        """With the NVMe that carries the root file system in the GPU's group nothing accepts it."""
+        self.plan(*GOAL)
+        self.apply()
+        self.script("usr/sbin/reboot")
+        link = self.path("sys/devices/pci0000:00/0000:00:1b.0/0000:03:00.0/iommu_group")
+        target = os.readlink(link)
+        os.unlink(link)
+        os.symlink(os.path.join(os.path.dirname(target), "1"), link)
+        plan = self.plan(*GOAL, expect=1)
+        refused = {r["check"]: r for r in plan["refusals"]}
+        self.assertFalse(refused["gpu.group-host-critical"]["acceptable"])
+        self.assertIn("root filesystem", refused["gpu.group-host-critical"]["reason"])
+        plan = self.plan(*GOAL, "--accept", "gpu.group-host-critical=group/1", expect=1)
+        self.assertIn("gpu.group-host-critical", [r["check"] for r in plan["refusals"]])
+        self.apply(expect=1)
+
+    def test_same_run_twice_changes_nothing(self):
+        self.plan(*GOAL)
+        self.apply()
+        once = tree_hash(self.root)
+        plan = self.plan(*GOAL)
+        self.assertEqual([c["kind"] for c in plan["changes"]], ["reboot"])
+        self.apply()
+        self.assertEqual(once, tree_hash(self.root))
+
+
+if __name__ == "__main__":
+    main()
