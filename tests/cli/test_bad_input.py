@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrong use and broken hosts: a clear message, the right exit status, nothing lost."""
+import json
+import os
+import shutil
+import subprocess
+
+from harness import HostTest, NOBODY, PVEGPU, SOURCE, main, run, tree_hash
+
+
+class WrongUse(HostTest):
+    def refused(self, done, status, *texts):
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        for text in texts:
+            self.assertIn(text, done.stderr)
+
+    def test_command_line(self):
+        self.refused(run("--bogus"), 2, "--bogus", "--help")
+        self.refused(run("frobnicate"), 2, "no such command: 'frobnicate'")
+        self.refused(run("audit", "extra"), 2, "not understood: 'extra'")
+        self.refused(run("audit", "--format", "xml"), 2, "text or json")
+        self.refused(run("apply"), 2, "saved plan")
+        self.refused(run("plan", "--param", "a b", root=self.root), 2, "single kernel parameter")
+        self.refused(run("plan", "--bind", "now", root=self.root), 2, "early or at-start")
+        self.refused(run("plan", "--accept", "x", root=self.root), 2, "CHECK=SUBJECT")
+
+    def test_unknown_gpu_and_vm(self):
+        self.refused(run("plan", "--gpu", "nonsense", root=self.root), 2, "'nonsense' is not a PCI address")
+        self.refused(run("plan", "--gpu", "09:00", root=self.root), 2, "no GPU at '09:00'", "0000:01:00.0")
+        self.refused(run("plan", "--gpu", "00:1f.6", root=self.root), 2, "is no GPU", "Ethernet")
+        self.refused(run("plan", "--vm", "12", root=self.root), 2, "not a VM's number")
+        self.refused(run("plan", "--vm", "999", root=self.root), 2, "no VM 999", "106")
+        self.refused(run("plan", "--vm", "-5", root=self.root), 2, "not a VM's number")
+
+    def test_spellings_of_one_gpu(self):
+        for text in ("01:00", "01:00.0", "0000:01:00", "0000:01:00.0"):
+            self.assertEqual(self.plan("--gpu", text)["goal"]["gpus"], ["0000:01:00.0"])
+
+    def test_template_and_locked(self):
+        plan = self.plan("--gpu", "01:00", "--vm", "9000", expect=1)
+        self.assertIn("vm.template", [r["check"] for r in plan["refusals"]])
+        conf = "etc/pve/nodes/pve2/qemu-server/106.conf"
+        self.write(conf, "lock: backup\n" + self.read(conf))
+        plan = self.plan("--gpu", "01:00", "--vm", "106", expect=1)
+        self.assertIn("locked (backup)", [r["reason"] for r in plan["refusals"]][0])
+
+    def test_no_host(self):
+        self.refused(run("audit", root="/nonexistent-root"), 3, "cannot open the root directory")
+        self.refused(run("audit", root=self.directory), 3, "has no PCI devices", "--root")
+        empty = os.path.join(self.directory, "empty")
+        os.makedirs(os.path.join(empty, "sys/bus/pci/devices"))
+        self.refused(run("audit", root=empty), 3, "has no PCI devices")
+
+    def test_half_a_host(self):
+        """Only the PCI devices are there: what is not known is said to be unknown."""
+        half = os.path.join(self.directory, "half")
+        os.makedirs(half)
+        shutil.copytree(self.path("sys"), os.path.join(half, "sys"), symlinks=True)
+        shutil.rmtree(os.path.join(half, "sys/kernel"))
+        shutil.rmtree(os.path.join(half, "sys/firmware"))
+        done = run("audit", "--format", "json", root=half)
+        self.assertIn(done.returncode, (0, 1))
+        audit = json.loads(done.stdout)
+        self.assertEqual(len(audit["gpus"]), 2)
+        self.assertIsNone(audit["host"]["iommu"]["active"])
+        self.assertIsNone(audit["host"]["pve_version"])
+        status = {}
+        for finding in audit["findings"]:
+            status.setdefault(finding["id"], set()).add(finding["status"])
+        for check in ("host.pve-version", "bios.cpu-virtualization", "bios.iommu-firmware",
+                      "boot.loader", "boot.iommu-active", "gpu.group-isolated", "vm.exists",
+                      "attach.hostpci-invalid"):
+            self.assertEqual(status[check], {"unknown"}, check)
+        self.assertEqual({g["verdict"] for g in audit["gpus"]}, {"unknown"})
+
+    def test_broken_grub_names_file_and_line(self):
+        self.write("etc/default/grub", '# one\nGRUB_CMDLINE_LINUX_DEFAULT="quiet\n# no end\n')
+        before = tree_hash(self.root)
+        plan = self.plan("--gpu", "01:00", "--vm", "106", expect=1)
+        self.assertIn("/etc/default/grub, line 2", plan["refusals"][0]["reason"])
+        self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
+        self.apply(expect=1)
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_ambiguous_grub_is_not_guessed(self):
+        for text in ('GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+                     'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT console=ttyS0"\n',
+                     'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\r\n',
+                     'if true; then\n GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nfi\n',
+                     'GRUB_CMDLINE_LINUX_DEFAULT="`cat /x`"\n'):
+            self.write("etc/default/grub", text)
+            plan = self.plan("--gpu", "01:00", "--vm", "106", expect=1)
+            self.assertEqual(plan["refusals"][0]["check"], "boot.cmdline-syntax", text)
+            self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
+
+    def test_binary_and_huge_files(self):
+        self.write("etc/default/grub", "GRUB=\0\1\2")
+        self.assertIn(run("audit", root=self.root).returncode, (0, 1))
+        plan = self.plan("--gpu", "01:00", expect=1)
+        self.assertIn("NUL byte", plan["refusals"][0]["reason"])
+        self.write("etc/modules", "x" * (17 * 1024 * 1024))
+        self.write("etc/pve/nodes/pve2/qemu-server/106.conf", "\x1b[2J\0" * 1000)
+        done = run("audit", root=self.root)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertNotIn("\x1b", done.stdout)
+
+    def test_names_cannot_steer_the_terminal(self):
+        conf = "etc/pve/nodes/pve2/qemu-server/106.conf"
+        self.write(conf, self.read(conf).replace("name: talos-gpu-1", "name: x\x1b]0;evil\x07\x9b2J"))
+        done = run("audit", "--gpu", "01:00", "--vm", "106", root=self.root)
+        self.assertNotIn("\x1b", done.stdout)
+        self.assertNotIn("\x9b", done.stdout)
+        done = run("audit", "--format", "json", root=self.root)
+        self.assertTrue(json.loads(done.stdout)["vms"])
+
+    def test_unreadable_file(self):
+        os.chmod(self.path("etc/default/grub"), 0)
+        os.chmod(self.directory, 0o755)
+        program = os.path.join(self.directory, "pvegpu")
+        shutil.copy(PVEGPU, program)
+        done = subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
+                               "--clear-groups", program, "plan", "--gpu", "01:00", "--format",
+                               "json", "--root", self.root], capture_output=True, text=True,
+                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("Permission denied", json.loads(done.stdout)["refusals"][0]["reason"])
+
+    def test_no_terminal(self):
+        self.refused(run(root=self.root), 2, "there is no terminal", "pvegpu audit")
+        self.refused(run("demo"), 2, "there is no terminal")
+        self.plan("--gpu", "01:00", "--vm", "106")
+        before = tree_hash(self.root)
+        self.refused(run("apply", self.plan_file, root=self.root), 2, "--yes")
+        self.refused(run("apply", self.plan_file, root=self.root, stdin="yes\n"), 2, "--yes")
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_plan_file(self):
+        self.refused(run("apply", "/nonexistent/plan", root=self.root), 2, "/nonexistent/plan")
+        self.refused(run("apply", "/etc/passwd", root=self.root), 2, "/etc/passwd, line 1")
+        with open(self.plan_file, "w", encoding="utf-8") as file:
+            file.write('{"schema": "something else"}')
+        self.refused(run("apply", self.plan_file, root=self.root), 2, "not a plan")
+
+    def test_broken_journal(self):
+        self.plan("--gpu", "01:00", "--vm", "106")
+        self.apply()
+        run_ = self.history()[0]["run"]
+        self.write("var/lib/pvegpu/runs/%s/journal" % run_, '{"n":1,"state":"begin"')
+        self.assertEqual(self.history()[0]["state"], "interrupted")
+        self.write("var/lib/pvegpu/runs/%s/plan.json" % run_, "{")
+        done = run("history", root=self.root)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("cannot be read: " + run_, done.stdout)
+        self.refused(run("rollback", "../../etc", "--yes", root=self.root), 2, "not the name of a run")
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([PVEGPU, "audit", "--root", self.root], stdout=full,
+                                  stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("standard output could not be written", done.stderr)
+
+    def test_text_fits_eighty_columns(self):
+        for line in run("audit", root=self.root).stdout.split("\n"):
+            self.assertLess(len(line), 80, line)
+
+    def test_catalogue_listing(self):
+        checks = json.loads(run("audit", "--list", "--format", "json").stdout)
+        self.assertGreater(len(checks), 35)
+        for check in checks:
+            self.assertTrue(check["id"].startswith(check["step"] + "."), check)
+            self.assertLessEqual(len(check["title"]), 40)
+
+
+if __name__ == "__main__":
+    main()
