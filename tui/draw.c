@@ -140,11 +140,12 @@ void draw_keys(struct area area, const char *const *keys)
 
 void draw_too_small(void)
 {
-	char text[64];
+	char text[32];
 	(void)erase();
-	(void)snprintf(text, sizeof text, "need %dx%d, have %dx%d", LAYOUT_MIN_COLUMNS,
-			LAYOUT_MIN_LINES, COLS, LINES);
+	(void)snprintf(text, sizeof text, "need %dx%d", LAYOUT_MIN_COLUMNS, LAYOUT_MIN_LINES);
 	(void)draw_text(0, 0, COLS, ROLE_PLAIN, text);
+	(void)snprintf(text, sizeof text, "have %dx%d", COLS, LINES);
+	(void)draw_text(1, 0, COLS, ROLE_PLAIN, text);
 	(void)refresh();
 }
 

@@ -457,7 +457,7 @@ static void say_goodbye(const struct wizard *wizard)
 	if (wizard->rebooting)
 		(void)puts("The host is restarting. Run pvegpu again when it is back.");
 	else if (wizard->last_run[0])
-		(void)printf("Changes were made in run %s; undo them with: pvegpu rollback\n",
+		(void)printf("Changes were made in run %s.\nUndo them with: pvegpu rollback\n",
 				wizard->last_run);
 	else
 		(void)puts("Nothing was changed.");

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The walls of the house, read from the compiled objects: core writes to no stream, never exits,
+# keeps no global state and knows no curses; tui opens no file and no socket of its own.
+set -eu
+build=${PVEGPU_BUILD:?}
+if [ "${PVEGPU_BUILD_TYPE:-}" != Release ]; then
+	echo "skipped: sanitizers add globals and calls of their own; run in a Release build"
+	exit 77
+fi
+failed=0
+passed=0
+result() { # TEXT FOUND
+	if [ -z "$2" ]; then
+		passed=$((passed + 1)); echo "ok - $1"
+	else
+		failed=$((failed + 1)); echo "not ok - $1:"; echo "$2" | sed 's/^/    /'
+	fi
+}
+undefined() { nm -A -u "$1" | awk '{print $NF, $1}' | sort -u; }
+
+undefined "$build/libcore.a" >"$build/core.undefined"
+undefined "$build/libtui.a" >"$build/tui.undefined"
+[ "$(wc -l <"$build/core.undefined")" -gt 100 ] || { echo "not ok - nm listed nothing"; exit 1; }
+
+result "core writes to no stream" "$(grep -E '^(stdout|stderr|stdin|_*(v?f?printf|puts|fputs|putchar|fputc|fwrite|perror|v?syslog|psignal|err|warn)(_chk|_unlocked)?) ' "$build/core.undefined" || :)"
+result "core never exits" "$(grep -E '^(exit|_exit|_Exit|quick_exit|pthread_exit|atexit|on_exit|err|errx) ' "$build/core.undefined" || :)"
+result "core knows no curses" "$(grep -E '^(newterm|initscr|wrefresh|stdscr|wgetch|COLS|LINES) ' "$build/core.undefined" || :)"
+result "core runs no shell" "$(grep -E '^(system|popen|wordexp) ' "$build/core.undefined" || :)"
+result "tui opens no file, directory or socket" "$(grep -E '^(open|open64|openat|openat64|creat|fopen|fopen64|freopen|freopen64|opendir|scandir|socket|connect|stat|lstat|access|mkdir|rename|unlink|remove|syscall|posix_spawn|fork|execv|execve|execvp|system|popen|ftw|nftw|glob)(_2|64)? ' "$build/tui.undefined" || :)"
+
+# Writable data of the core. The one exception is thread-local: names.c, where libpci's error
+# callback gets no pointer to its caller.
+data=$(find "$build/CMakeFiles/core.dir" -name '*.o' | while read -r object; do
+	size -A "$object" | awk -v o="${object##*/}" '$1 ~ /^\.(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 { print o, $1, $2 }'
+done | grep -v '^names.c.o .tbss' || :)
+result "core holds no global state" "$data"
+
+# The arrows of the house go one way: a header of a later room is never included by an earlier one.
+rooms="base formats facts pve plan checks apply"
+for room in $rooms; do
+	allowed=
+	for other in $rooms; do
+		allowed="$allowed|$other"
+		[ "$other" = "$room" ] && break
+	done
+	allowed=${allowed#|}
+	case $room in pve) allowed="base|formats|pve" ;; esac
+	result "$room includes only earlier rooms" "$(cd "${PVEGPU_SOURCE:?}" && grep -HE '^#include "(pvegpu|core|tui)/' core/"$room"/*.[ch] include/pvegpu/"$room"/*.h | grep -vE "\"(pvegpu|core)/($allowed)/" || :)"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Drive a terminal program inside a private tmux server. Source it; terminal_stop is called at exit.
+terminal_number=0
+terminal_socket="pvegpu-test-$$-0"
+terminal_dir=$(mktemp -d "${TMPDIR:-/tmp}/pvegpu-screens.XXXXXX")
+terminal() { tmux -L "$terminal_socket" -f /dev/null "$@"; }
+terminal_stop() {
+	terminal kill-server 2>/dev/null || :
+	rm -rf "$terminal_dir"
+}
+trap terminal_stop EXIT INT TERM
+
+# terminal_start COLUMNS LINES COMMAND: the command's exit status ends up in [exit N].
+terminal_start() {
+	columns=$1 lines=$2
+	shift 2
+	# A new server each time: one that is being killed would take the new session along.
+	terminal kill-server 2>/dev/null || :
+	terminal_number=$((terminal_number + 1))
+	terminal_socket="pvegpu-test-$$-$terminal_number"
+	terminal new-session -d -s t -x "$columns" -y "$lines" "$*; echo \"[exit \$?]\"; exec sleep 600"
+	terminal set -g status off
+	terminal set -sg escape-time 0
+	terminal set -g window-size manual
+}
+screen() { terminal capture-pane -p -t t; }
+keys() { terminal send-keys -t t "$@"; }
+typed() { terminal send-keys -t t -l "$1"; }
+resize() { terminal resize-window -t t -x "$1" -y "$2"; }
+
+# wait_for TEXT [SECONDS]: poll until the screen shows it; a fixed string.
+wait_for() {
+	tries=$((${2:-20} * 20))
+	while ! screen | grep -qF -- "$1"; do
+		tries=$((tries - 1))
+		if [ "$tries" -le 0 ]; then
+			echo "not ok - never saw: $1" >&2
+			screen >&2
+			exit 1
+		fi
+		sleep 0.05
+	done
+}
+passed=0
+ok() {
+	passed=$((passed + 1))
+	echo "ok - $1"
+}
+# shows TEXT WHAT: it is on the screen (waits for it).
+shows() {
+	wait_for "$1"
+	ok "$2"
+}
+fail() {
+	echo "not ok - $1" >&2
+	screen >&2
+	exit 1
+}
+need_tmux() {
+	command -v tmux >/dev/null || { echo "skipped: tmux is not installed"; exit 77; }
+}
+copy_sample() { # DIRECTORY
+	cp -a "${PVEGPU_SOURCE:?}/tests/sample_host/root" "$1"
+	find "$1" -name .keep -delete
+}
+tree_hash() { # DIRECTORY, without the journal
+	(cd "$1" && {
+		find . -path ./var/lib/pvegpu -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+		find . -type l -printf '%p %l\n' | sort
+	} | sha256sum)
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A person's walk at 80x24: from the first screen to a VM that runs with the GPU.
+set -eu
+. "${PVEGPU_SOURCE:?}/tests/screens/terminal.sh"
+need_tmux
+host=$terminal_dir/host
+copy_sample "$host"
+untouched=$(tree_hash "$host")
+export LC_ALL=C.UTF-8
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+
+shows "What the firmware setup (BIOS) must have on" "opens at step 1"
+shows "SAMPLE HOST" "says that it is a sample"
+keys Enter
+shows "[x] intel_iommu=on" "step 2 ticks what is needed"
+shows "needed: this kernel leaves it off" "and says why"
+shows "ignored by kernels since 5.15.27" "an obsolete parameter is explained, not ticked"
+keys Down Down '?'
+shows "Pretends that devices are isolated" "? explains the focused row"
+keys b
+keys Enter
+shows "Who takes the GPU from the host" "step 3"
+keys Enter
+shows "Which GPU goes to the VM?" "step 4"
+shows "01:00.0 GeForce RTX 3080" "names the cards"
+keys Enter
+shows "Which VM gets the GPU?" "Enter chose the GPU and went on"
+keys Down Down
+shows "memory 16384 MiB" "the hint describes the focused VM"
+keys Enter
+shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "step 6 names both"
+shows "qm set 106 --hostpci0 0000:01:00,pcie=1" "and shows the command that does the same"
+keys Enter
+shows "Review: 2 files, 1 command, 1 reboot; then, after it, 3 API calls" "the review counts"
+shows '+GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on' "the review shows the diff"
+keys Enter
+shows "Type yes, then Enter" "Enter alone changes nothing"
+[ "$untouched" = "$(tree_hash "$host")" ] || fail "something was written before yes"
+[ ! -e "$host/var/lib/pvegpu" ] || fail "a journal was made before yes"
+ok "nothing was written before yes"
+typed yes
+shows "4 changes: yes_" "the typed word is shown"
+keys Enter
+wait_for "[done] \$ update-grub"
+shows "Reboot now? [y/N]" "asks about the reboot, default No"
+shows "stops the running VMs 100 docker" "and names the guests it stops"
+grep -q 'quiet intel_iommu=on iommu=pt' "$host/etc/default/grub" || fail "grub was not edited"
+keys Enter
+shows "Not rebooted" "Enter means no"
+shows "[reboot]" "step 2 waits for the reboot"
+keys q
+wait_for "Quit?"
+keys y
+shows "[exit 0]" "quits"
+shows "Undo them with: pvegpu rollback" "and says how to undo"
+
+PVEGPU_ROOT=$host PVEGPU_SAMPLE_FAST=1 "$host/usr/sbin/reboot" >/dev/null
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "after the reboot it opens at the step that is next"
+keys Enter
+shows "Review: 3 API calls" "the rest is planned from fresh facts"
+shows "digest=" "with the digest of the configuration"
+typed yes
+keys Enter
+wait_for "[done] > POST"
+shows "Done. Undo at any time" "attached and started"
+keys Enter
+shows "106 talos-gpu-1 runs with the GPU" "step 7: the VM runs with the GPU"
+readlink "$host/sys/bus/pci/devices/0000:01:00.0/driver" | grep -q vfio-pci || fail "not on vfio-pci"
+ok "both functions are on vfio-pci"
+keys q
+shows "[exit 0]" "quits"
+echo "$passed passed, 0 failed"
