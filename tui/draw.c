@@ -10,6 +10,7 @@
 
 static bool utf8_terminal(void)
 {
+	/* Only the screen's thread draws, and the locale is set once. */
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; /* NOLINT(concurrency-mt-unsafe) */
 }
 
@@ -27,6 +28,7 @@ int draw_text(int y, int x, int columns, enum role role, const char *text)
 	size_t left = strlen(safe);
 	while (left && used < columns) {
 		wchar_t wide = L'?';
+		/* With a state of its own mbrtowc() is safe. NOLINTNEXTLINE(concurrency-mt-unsafe) */
 		size_t n = utf8 ? mbrtowc(&wide, safe, left, &state) : 1;
 		if (!utf8)
 			wide = (unsigned char)*safe < 0x80 ? (wchar_t)*safe : L'?';
@@ -68,44 +70,45 @@ void draw_rule(int y, int columns)
 		(void)mvaddch(y, x, '-');
 }
 
+/* How many bytes of `start` go on a line of `room` columns: up to the last blank that fits, else
+ * cut in the word, but never inside a UTF-8 sequence. */
+static size_t fitting(const char *start, size_t left, size_t room)
+{
+	if (left <= room)
+		return left;
+	size_t n = room;
+	while (n > room / 2 && start[n] != ' ')
+		n--;
+	if (start[n] != ' ')
+		n = room;
+	while (n > 1 && ((unsigned char)start[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 struct strings wrap_lines(struct arena *arena, const char *text, int columns)
 {
 	struct strings lines = {0};
 	const char *cursor = text;
 	struct line line;
+	size_t width = (size_t)(columns > 4 ? columns : 4);
 	while (line_next(&cursor, text + strlen(text), &line)) {
 		const char *start = line.start;
 		size_t left = line.n;
-		size_t width = (size_t)(columns > 4 ? columns : 4);
-		bool first = true;
-		do {
-			size_t room = first ? width : width - 2;
-			size_t n = left;
-			if (n > room) {
-				/* Break at the last blank that fits, else in the word. */
-				n = room;
-				while (n > room / 2 && start[n] != ' ')
-					n--;
-				if (start[n] != ' ')
-					n = room;
-				/* Never inside a UTF-8 sequence. */
-				while (n > 1 && ((unsigned char)start[n] & 0xc0) == 0x80)
-					n--;
-			}
-			strings_add(arena, &lines, arena_printf(arena, "%s%.*s", first ? "" : "  ",
-								      (int)n, start));
+		size_t n = fitting(start, left, width);
+		strings_add(arena, &lines, arena_strndup(arena, start, n));
+		while (left > n) {
 			start += n;
 			left -= n;
-			while (!first && left && *start == ' ') {
-				start++;
-				left--;
-			}
-			if (first && left && *start == ' ') {
-				start++;
-				left--;
-			}
-			first = false;
-		} while (left);
+			size_t blanks = strspn(start, " ");
+			blanks = blanks < left ? blanks : left;
+			start += blanks;
+			left -= blanks;
+			n = fitting(start, left, width - 2);
+			if (n)
+				strings_add(arena, &lines,
+						arena_printf(arena, "  %.*s", (int)n, start));
+		}
 	}
 	return lines;
 }
@@ -160,51 +163,67 @@ enum role diff_role(const char *line)
 	return ROLE_PLAIN;
 }
 
-int show_text(const char *title, const char *text)
+/* Draw the page from line `*top`, which is brought into range; returns the number of lines. */
+static int draw_page(const char *title, const char *text, const struct layout *layout, int *top)
 {
 	static const char *const keys[] = {"Up/Down scroll", "b back", NULL};
+	if (layout->too_small) {
+		draw_too_small();
+		return 0;
+	}
+	struct arena *arena = arena_new();
+	struct strings lines = wrap_lines(arena, text, layout->body.columns - 2);
+	int count = (int)lines.n;
+	int last = count > layout->body.lines ? count - layout->body.lines : 0;
+	if (*top > last)
+		*top = last;
+	(void)erase();
+	(void)draw_text(0, 0, COLS, ROLE_TITLE, title);
+	draw_rule(layout->rule_top, COLS);
+	for (int i = 0; lines.item && i < layout->body.lines && *top + i < count; i++)
+		(void)draw_text(layout->body.y + i, 1, layout->body.columns - 2,
+				diff_role(lines.item[*top + i]), lines.item[*top + i]);
+	draw_rule(layout->rule_bottom, COLS);
+	if (count - *top > layout->body.lines)
+		(void)draw_text(layout->hint.y, 0, COLS, ROLE_DIM, "more below");
+	draw_keys(layout->keys, keys);
+	(void)refresh();
+	arena_free(arena);
+	return count;
+}
+
+int show_text(const char *title, const char *text)
+{
 	int top = 0;
 	for (;;) {
 		struct layout layout = layout_make(LINES, COLS, 0);
-		struct arena *arena = arena_new();
-		int count = 0;
-		if (layout.too_small) {
-			draw_too_small();
-		} else {
-			struct strings lines = wrap_lines(arena, text, layout.body.columns - 2);
-			count = (int)lines.n;
-			int last = count > layout.body.lines ? count - layout.body.lines : 0;
-			top = top > last ? last : top;
-			(void)erase();
-			(void)draw_text(0, 0, COLS, ROLE_TITLE, title);
-			draw_rule(layout.rule_top, COLS);
-			for (int i = 0; i < layout.body.lines && top + i < count; i++)
-				(void)draw_text(layout.body.y + i, 1, layout.body.columns - 2,
-						diff_role(lines.item[top + i]), lines.item[top + i]);
-			draw_rule(layout.rule_bottom, COLS);
-			if (last > top)
-				(void)draw_text(layout.hint.y, 0, COLS, ROLE_DIM, "more below");
-			draw_keys(layout.keys, keys);
-			(void)refresh();
-		}
-		arena_free(arena);
+		int count = draw_page(title, text, &layout, &top);
 		int key = term_key(-1, false);
-		if (key == KEY_ENDED)
-			return key;
-		if (key == KEY_DOWN)
+		switch (key) {
+		case KEY_DOWN:
 			top++;
-		else if (key == KEY_UP)
+			break;
+		case KEY_UP:
 			top -= top > 0;
-		else if (key == KEY_NPAGE || key == ' ')
+			break;
+		case KEY_NPAGE:
+		case ' ':
 			top += layout.body.lines;
-		else if (key == KEY_PPAGE)
+			break;
+		case KEY_PPAGE:
 			top = top > layout.body.lines ? top - layout.body.lines : 0;
-		else if (key == KEY_HOME)
+			break;
+		case KEY_HOME:
 			top = 0;
-		else if (key == KEY_END)
+			break;
+		case KEY_END:
 			top = count;
-		else if (key != KEY_RESIZE)
-			return key;
+			break;
+		case KEY_RESIZE:
+			break;
+		default:
+			return key; /* KEY_ENDED too */
+		}
 	}
 }
 

@@ -96,6 +96,8 @@ static struct list lines_of(struct arena *arena, const struct list *rows, int co
 	struct list lines = {0};
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = rows->item[i];
+		if (!row)
+			continue;
 		const char *mark = mark_of(row);
 		int indent = (int)strlen(mark);
 		if (row->focusable)
@@ -236,7 +238,8 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	for (int i = 0; i < layout.body.lines && top_line + i < (int)lines.n; i++) {
 		const struct line_out *line = lines.item[top_line + i];
 		const struct row *row = rows->list.item[line->row];
-		draw_line(&layout.body, layout.body.y + i, line, row, row == focused);
+		if (row)
+			draw_line(&layout.body, layout.body.y + i, line, row, row == focused);
 	}
 	draw_rule(layout.rule_bottom, COLS);
 	if (top_line + layout.body.lines < (int)lines.n)
@@ -264,9 +267,12 @@ int finding_show(struct wizard *wizard, const struct row *row)
 	(void)wizard;
 	const char *title = row->text;
 	if (!finding && row->hint)
-		text_addf(&text, "%s\n\n%s\n", row->text, row->hint);
+		text_addf(&text, "What it does:\n  %s\n", row->hint);
 	if (row->note && !finding)
-		text_addf(&text, "\nHere: %s\n", row->note);
+		text_addf(&text, "\nHere:\n  %s\n", row->note);
+	if (row->check && !finding)
+		text_addf(&text, "\n%s:\n  %s\n\nCheck: %s\n", row->check->title,
+				row->check->why, row->check->id);
 	if (finding) {
 		title = finding->check->title;
 		text_addf(&text, "Found (%s, %s):\n  %s\n\nWhy it matters:\n  %s\n",

@@ -30,6 +30,7 @@ struct row {
 	int action;       /* for the step's act function */
 	const void *data;
 	const struct finding *finding; /* what '?' explains, or NULL */
+	const struct check *check;     /* or the check a choice belongs to, or NULL */
 	enum role role;
 };
 

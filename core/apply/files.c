@@ -25,13 +25,17 @@ static int open_place(const struct root *root, const char *path, struct arena *a
 	if (!real)
 		real = arena_strdup(arena, path);
 	char *slash = strrchr(real, '/');
-	if (!slash || !slash[1])
-		return error_set(err, ERROR_USAGE, "'%s' is no file's path", path);
+	if (!slash || !slash[1]) {
+		(void)error_set(err, ERROR_USAGE, "'%s' is no file's path", path);
+		return ERROR_USAGE;
+	}
 	char *dir = arena_strndup(arena, real, (size_t)(slash - real));
 	int fd = root_openat(root, *dir ? dir : "/", O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return error_set_errno(err, errno, "cannot open the directory of '%s%s'",
+	if (fd < 0) {
+		(void)error_set_errno(err, errno, "cannot open the directory of '%s%s'",
 				root_dir(root), path);
+		return ERROR_IO;
+	}
 	*ret_place = (struct place){.dir = fd, .name = arena_strdup(arena, slash + 1), .path = real};
 	return 0;
 }
@@ -117,7 +121,7 @@ int file_replace(const struct root *root, const char *path, const char *bytes, s
 		struct error *err)
 {
 	struct arena *arena = arena_new();
-	struct place place;
+	struct place place = {.dir = -1};
 	int status = open_place(root, path, arena, &place, err);
 	if (status == 0) {
 		if (replace_in(&place, bytes, n) < 0)
@@ -132,7 +136,7 @@ int file_replace(const struct root *root, const char *path, const char *bytes, s
 int file_remove(const struct root *root, const char *path, struct error *err)
 {
 	struct arena *arena = arena_new();
-	struct place place;
+	struct place place = {.dir = -1};
 	int status = open_place(root, path, arena, &place, err);
 	if (status == 0) {
 		if (unlinkat(place.dir, place.name, 0) < 0 || fsync(place.dir) < 0)
@@ -154,7 +158,7 @@ int file_make_dirs(const struct root *root, const char *path, struct error *err)
 		char *dir = arena_strndup(arena, path, n);
 		if (root_exists(root, dir))
 			continue;
-		struct place place;
+		struct place place = {.dir = -1};
 		status = open_place(root, dir, arena, &place, err);
 		if (status < 0)
 			break;

@@ -124,7 +124,7 @@ struct goal *history_last_goal(const struct root *root)
 {
 	struct history *history = NULL;
 	struct goal *goal = NULL;
-	if (history_read(root, &history, NULL) < 0)
+	if (history_read(root, &history, NULL) < 0 || !history)
 		return NULL;
 	for (size_t i = history->runs.n; !goal && i-- > 0;) {
 		const struct run *run = history->runs.item[i];

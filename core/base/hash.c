@@ -14,11 +14,11 @@ static void digest_hex(const EVP_MD *type, const char *bytes, size_t n, char *re
 	 * cannot be identified must not be written, and there is no other way to say so. */
 	if (EVP_Digest(bytes, n, digest, &length, type, NULL) != 1)
 		abort();
-	for (unsigned int i = 0; i < length; i++) {
+	for (size_t i = 0; i < length; i++) {
 		ret_hex[2 * i] = digits[digest[i] >> 4];
 		ret_hex[2 * i + 1] = digits[digest[i] & 15];
 	}
-	ret_hex[2 * length] = '\0';
+	ret_hex[2 * (size_t)length] = '\0';
 }
 
 void hash_sha256(const char *bytes, size_t n, char ret_hex[SHA256_HEX])

@@ -141,7 +141,7 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
 			POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	union {
-		const char *const *in;
+		const char *const *in; /* cppcheck-suppress unusedStructMember */
 		char *const *out;
 	} arguments = {.in = argv}; /* posix_spawn() does not change them */
 	int number = posix_spawn(ret_pid, path, &actions, &attributes, arguments.out, environment);

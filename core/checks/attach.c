@@ -39,7 +39,7 @@ void choose_attach(struct report *report)
 	report->start = goal->start != CHOICE_NO;
 }
 
-static const char *subject_of(struct report *report, const struct vm *vm)
+static const char *subject_of(const struct report *report, const struct vm *vm)
 {
 	return arena_printf(report->arena, "vm/%u", vm->vmid);
 }
@@ -54,97 +54,103 @@ static bool vms_unknown(struct report *report, const struct check *check)
 	return true;
 }
 
-#define FOR_EACH_HOSTPCI(report, vm, entry)                                                        \
-	for (size_t v_ = 0; v_ < (report)->facts->vms.n; v_++)                                     \
-		for (struct vm *vm = (report)->facts->vms.item[v_]; vm; (vm) = NULL)               \
-			for (size_t e_ = 0; e_ < (vm)->hostpci.n; e_++)                            \
-				for (struct vm_hostpci *entry = (vm)->hostpci.item[e_]; entry;     \
-						(entry) = NULL)
+/* Judge each hostpci line of each VM; the number of lines that judge() found fault with. */
+typedef bool judge_hostpci(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry);
+
+static size_t for_each_hostpci(struct report *report, const struct check *check,
+		judge_hostpci *judge)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++)
+			found += judge(report, check, vm, vm->hostpci.item[e]);
+	}
+	return found;
+}
+
+static bool judge_invalid(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	const char *why = entry->error;
+	if (!why && entry->parsed.hosts.n && entry->parsed.mapping)
+		why = "it has both an address and a mapping";
+	if (!why && !entry->parsed.hosts.n && !entry->parsed.mapping)
+		why = "it has neither an address nor a mapping";
+	if (!why)
+		return false;
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+			"%s of %u %s: %s.", entry->key, vm->vmid, vm->name, why);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE", vm->vmid,
+			entry->key);
+	return true;
+}
 
 CHECK_FUNCTION(check_hostpci_invalid)
 {
 	if (vms_unknown(report, check))
 		return;
-	size_t n = 0;
-	size_t bad = 0;
-	FOR_EACH_HOSTPCI (report, vm, entry) {
-		n++;
-		const char *why = entry->error;
-		if (!why && entry->parsed.hosts.n && entry->parsed.mapping)
-			why = "it has both an address and a mapping";
-		if (!why && !entry->parsed.hosts.n && !entry->parsed.mapping)
-			why = "it has neither an address nor a mapping";
-		if (!why)
-			continue;
-		bad++;
-		struct finding *finding = report_add(report, check, STATUS_FAIL,
-				subject_of(report, vm), "%s of %u %s: %s.", entry->key, vm->vmid,
-				vm->name, why);
-		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE",
-				vm->vmid, entry->key);
-	}
-	if (!bad)
-		(void)report_add(report, check, STATUS_OK, "host", "%zu %s, all understood.", n,
-				text_plural(n, "hostpci line", "hostpci lines"));
+	if (!for_each_hostpci(report, check, judge_invalid))
+		(void)report_add(report, check, STATUS_OK, "host", "All that there are is understood.");
+}
+
+static bool judge_missing(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	if (!entry->valid || !entry->parsed.hosts.n)
+		return false;
+	const struct pci_device *first = entry->devices.n ? entry->devices.item[0] : NULL;
+	if (first && !pci_is_bridge(first))
+		return false;
+	struct finding *finding = first
+			? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+					  "%s of %u %s names a bridge (%s), not the card behind it.",
+					  entry->key, vm->vmid, vm->name, first->label)
+			: report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+					  "%s of %u %s names a device that is not there.", entry->key,
+					  vm->vmid, vm->name);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "find the device's present address with lspci");
+	return true;
 }
 
 CHECK_FUNCTION(check_device_missing)
 {
 	if (vms_unknown(report, check))
 		return;
-	size_t n = 0;
-	FOR_EACH_HOSTPCI (report, vm, entry) {
-		struct finding *finding = NULL;
-		if (!entry->valid || !entry->parsed.hosts.n)
-			continue;
-		if (!entry->devices.n) {
-			finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
-					"%s of %u %s names a device that is not there.", entry->key,
-					vm->vmid, vm->name);
-		} else {
-			const struct pci_device *first = entry->devices.item[0];
-			if (pci_is_bridge(first))
-				finding = report_add(report, check, STATUS_FAIL,
-						subject_of(report, vm),
-						"%s of %u %s names a bridge (%s), not the card behind it.",
-						entry->key, vm->vmid, vm->name, first->label);
-		}
-		if (!finding)
-			continue;
-		n++;
-		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, false, "find the device's present address with lspci");
-	}
-	if (!n)
+	if (!for_each_hostpci(report, check, judge_missing))
 		(void)report_add(report, check, STATUS_OK, "host", "Every address named is there.");
+}
+
+static bool judge_romfile(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	const char *romfile = entry->valid ? entry->parsed.romfile : NULL;
+	if (!romfile || entry->romfile_found == KNOWN_YES)
+		return false;
+	bool missing = entry->romfile_found == KNOWN_NO || romfile[0] == '/';
+	struct finding *finding = missing
+			? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+					  "%s of %u %s: there is no /usr/share/kvm/%s, so the VM "
+					  "cannot start.",
+					  entry->key, vm->vmid, vm->name, romfile)
+			: report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+					  "%s of %u %s names the ROM file %s; /usr/share/kvm is not "
+					  "recorded.",
+					  entry->key, vm->vmid, vm->name, romfile);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "put the file into /usr/share/kvm and give its name only");
+	return true;
 }
 
 CHECK_FUNCTION(check_romfile)
 {
 	if (vms_unknown(report, check))
 		return;
-	size_t n = 0;
-	FOR_EACH_HOSTPCI (report, vm, entry) {
-		const char *romfile = entry->valid ? entry->parsed.romfile : NULL;
-		if (!romfile || entry->romfile_found == KNOWN_YES)
-			continue;
-		n++;
-		struct finding *finding = entry->romfile_found == KNOWN_NO || romfile[0] == '/'
-				? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
-						  "%s of %u %s: there is no /usr/share/kvm/%s, so the VM "
-						  "cannot start.",
-						  entry->key, vm->vmid, vm->name, romfile)
-				: report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
-						  "%s of %u %s names the ROM file %s; /usr/share/kvm is "
-						  "not recorded.",
-						  entry->key, vm->vmid, vm->name, romfile);
-		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, false,
-				"put the file into /usr/share/kvm and give its name only");
-	}
-	if (!n)
-		(void)report_add(report, check, STATUS_OK, "host", "No ROM file is missing.");
+	if (!for_each_hostpci(report, check, judge_romfile))
+		(void)report_add(report, check, STATUS_OK, "host", "None is missing.");
 }
 
 CHECK_FUNCTION(check_attach_conflict)
@@ -174,21 +180,20 @@ CHECK_FUNCTION(check_attach_conflict)
 		(void)report_add(report, check, STATUS_OK, "host", "None.");
 }
 
+static bool describe(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+			"%u %s has %s: %s", vm->vmid, vm->name, entry->key, entry->value);
+	for (size_t i = 0; i < entry->devices.n; i++)
+		finding_evidence(report, finding, vm->path, "%s",
+				device_text(report->arena, entry->devices.item[i]));
+	return true;
+}
+
 static void describe_attached(struct report *report, const struct check *check)
 {
-	if (vms_unknown(report, check))
-		return;
-	size_t n = 0;
-	FOR_EACH_HOSTPCI (report, vm, entry) {
-		n++;
-		struct finding *finding = report_add(report, check, STATUS_INFO,
-				subject_of(report, vm), "%u %s has %s: %s", vm->vmid, vm->name,
-				entry->key, entry->value);
-		for (size_t i = 0; i < entry->devices.n; i++)
-			finding_evidence(report, finding, vm->path, "%s",
-					device_text(report->arena, entry->devices.item[i]));
-	}
-	if (!n)
+	if (!vms_unknown(report, check) && !for_each_hostpci(report, check, describe))
 		(void)report_add(report, check, STATUS_INFO, "host",
 				"No VM of this node has a PCI device.");
 }

@@ -19,20 +19,28 @@ static size_t count_gpus(const struct report *report)
 	return n;
 }
 
-#define FOR_EACH_GPU(report, gpu)                                                                  \
-	for (size_t i_ = 0; i_ < (report)->facts->devices.n; i_++)                                 \
-		for (struct pci_device *gpu = (report)->facts->devices.item[i_];                   \
-				gpu && pci_is_display(gpu); (gpu) = NULL)
+/* Judge each display function by itself. */
+typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
+
+static void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge)
+{
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		struct pci_device *device = report->facts->devices.item[i];
+		if (pci_is_display(device))
+			judge(report, check, device);
+	}
+}
+
+static void judge_present(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	struct finding *finding = report_add(report, check, STATUS_OK, gpu->name, "%s", gpu->label);
+	finding_evidence(report, finding, "/sys/bus/pci/devices", "%s class %04x, %04x:%04x",
+			gpu->name, gpu->class_code >> 8, gpu->vendor, gpu->device);
+}
 
 CHECK_FUNCTION(check_gpu_present)
 {
-	FOR_EACH_GPU (report, gpu) {
-		struct finding *finding = report_add(report, check, STATUS_OK, gpu->name, "%s",
-				gpu->label);
-		finding_evidence(report, finding, "/sys/bus/pci/devices",
-				"%s class %04x, %04x:%04x", gpu->name, gpu->class_code >> 8,
-				gpu->vendor, gpu->device);
-	}
+	for_each_gpu(report, check, judge_present);
 	if (count_gpus(report))
 		return;
 	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
@@ -41,48 +49,54 @@ CHECK_FUNCTION(check_gpu_present)
 	finding_fix(report, finding, false, "check the slot, its power, and the firmware setup");
 }
 
-CHECK_FUNCTION(check_only_gpu)
+static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	size_t n = count_gpus(report);
-	FOR_EACH_GPU (report, gpu) {
-		if (n > 1) {
-			(void)report_add(report, check, STATUS_OK, gpu->name,
-					"One of %zu GPUs: another is left for the host.", n);
-			continue;
-		}
-		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"The only GPU: with it in a VM the host has no local console.");
-		finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
+	if (n > 1) {
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"One of %zu GPUs: another is left for the host.", n);
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
+			"The only GPU: with it in a VM the host has no local console.");
+	finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
+	if (is_goal(report, gpu))
+		finding->risk = RISK_ACCEPT;
+}
+
+CHECK_FUNCTION(check_only_gpu)
+{
+	for_each_gpu(report, check, judge_only);
+}
+
+static void judge_boot_vga(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	const char *source =
+			arena_printf(report->arena, "/sys/bus/pci/devices/%s/boot_vga", gpu->name);
+	struct finding *finding = NULL;
+	if (gpu->boot_vga == KNOWN_YES) {
+		finding = report_add(report, check, is_goal(report, gpu) ? STATUS_WARN : STATUS_INFO,
+				gpu->name,
+				"The firmware booted with this GPU: the host's console is on it.");
+		finding_evidence(report, finding, source, "1");
 		if (is_goal(report, gpu))
 			finding->risk = RISK_ACCEPT;
+	} else if (gpu->boot_vga == KNOWN_NO) {
+		finding = report_add(report, check, STATUS_OK, gpu->name,
+				"Not the GPU the host booted with.");
+		finding_evidence(report, finding, source, "0");
+	} else if (gpu->class_code >> 8 == 0x0300) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Which GPU the firmware booted with is not recorded.");
+	} else {
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"Not VGA compatible: the host cannot have booted with it.");
 	}
 }
 
 CHECK_FUNCTION(check_boot_vga)
 {
-	FOR_EACH_GPU (report, gpu) {
-		const char *source =
-				arena_printf(report->arena, "/sys/bus/pci/devices/%s/boot_vga", gpu->name);
-		struct finding *finding = NULL;
-		if (gpu->boot_vga == KNOWN_YES) {
-			finding = report_add(report, check,
-					is_goal(report, gpu) ? STATUS_WARN : STATUS_INFO, gpu->name,
-					"The firmware booted with this GPU: the host's console is on it.");
-			finding_evidence(report, finding, source, "1");
-			if (is_goal(report, gpu))
-				finding->risk = RISK_ACCEPT;
-		} else if (gpu->boot_vga == KNOWN_NO) {
-			finding = report_add(report, check, STATUS_OK, gpu->name,
-					"Not the GPU the host booted with.");
-			finding_evidence(report, finding, source, "0");
-		} else if (gpu->class_code >> 8 == 0x0300) {
-			(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-					"Which GPU the firmware booted with is not recorded.");
-		} else {
-			(void)report_add(report, check, STATUS_OK, gpu->name,
-					"Not VGA compatible: the host cannot have booted with it.");
-		}
-	}
+	for_each_gpu(report, check, judge_boot_vga);
 }
 
 static bool acs_override(const struct report *report)
@@ -90,54 +104,65 @@ static bool acs_override(const struct report *report)
 	return cmdline_value(&report->facts->cmdline_words, "pcie_acs_override") != NULL;
 }
 
+/* Members of the group that are neither bridges nor functions of the card itself; `*ret_driven`
+ * when a host driver may have one of them. */
+static struct strings others_in_group(const struct report *report, const struct list *group,
+		const struct pci_device *gpu, bool *ret_driven)
+{
+	struct strings others = {0};
+	*ret_driven = false;
+	for (size_t i = 0; i < group->n; i++) {
+		const struct pci_device *other = group->item[i];
+		if (pci_is_bridge(other) || pci_address_same_slot(&other->address, &gpu->address))
+			continue;
+		strings_add(report->arena, &others, device_text(report->arena, other));
+		if (!other->driver || strcmp(other->driver, "vfio-pci") != 0)
+			*ret_driven = true;
+	}
+	return others;
+}
+
+static void judge_isolated(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	if (gpu->group < 0) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				report->facts->iommu_groups
+						? "The group of this function is not recorded."
+						: "Groups are known once the IOMMU is on.");
+		return;
+	}
+	struct list group = facts_group(report->facts, gpu->group, report->arena);
+	bool driven = false;
+	struct strings others = others_in_group(report, &group, gpu, &driven);
+	struct finding *finding = NULL;
+	if (others.n) {
+		finding = report_add(report, check, driven ? STATUS_FAIL : STATUS_WARN, gpu->name,
+				"Group %d holds %zu other %s, which would go to the VM's side too.",
+				gpu->group, others.n, text_plural(others.n, "device", "devices"));
+		finding_fix(report, finding, false,
+				"use another slot, or the ACS override at the price it has");
+		if (is_goal(report, gpu) && driven)
+			finding->risk = RISK_ACCEPT;
+	} else if (acs_override(report)) {
+		finding = report_add(report, check, STATUS_WARN, gpu->name,
+				"Group %d has only this card, but the ACS override is on: the "
+				"hardware may not keep it apart.",
+				gpu->group);
+	} else {
+		finding = report_add(report, check, STATUS_OK, gpu->name,
+				"Group %d has only this card%s.", gpu->group,
+				group.n > 1 ? " and bridges" : "");
+	}
+	const char *source =
+			arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
+	for (size_t i = 0; i < group.n; i++)
+		finding_evidence(report, finding, source, "%s",
+				device_text(report->arena, group.item[i]));
+}
+
 CHECK_FUNCTION(check_group_isolated)
 {
-	FOR_EACH_GPU (report, gpu) {
-		if (gpu->group < 0) {
-			(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-					report->facts->iommu_groups
-							? "The group of this function is not recorded."
-							: "Groups are known once the IOMMU is on.");
-			continue;
-		}
-		struct list group = facts_group(report->facts, gpu->group, report->arena);
-		struct strings others = {0};
-		bool driven = false;
-		for (size_t i = 0; i < group.n; i++) {
-			const struct pci_device *other = group.item[i];
-			if (pci_is_bridge(other) ||
-					pci_address_same_slot(&other->address, &gpu->address))
-				continue;
-			strings_add(report->arena, &others, device_text(report->arena, other));
-			driven = driven || !other->driver || strcmp(other->driver, "vfio-pci") != 0;
-		}
-		struct finding *finding = NULL;
-		if (others.n) {
-			finding = report_add(report, check, driven ? STATUS_FAIL : STATUS_WARN,
-					gpu->name,
-					"Group %d holds %zu other %s, which would go to the VM's side too.",
-					gpu->group, others.n,
-					text_plural(others.n, "device", "devices"));
-			finding_fix(report, finding, false,
-					"use another slot, or the ACS override at the price it has");
-			if (is_goal(report, gpu) && driven)
-				finding->risk = RISK_ACCEPT;
-		} else if (acs_override(report)) {
-			finding = report_add(report, check, STATUS_WARN, gpu->name,
-					"Group %d has only this card, but the ACS override is on: the "
-					"hardware may not keep it apart.",
-					gpu->group);
-		} else {
-			finding = report_add(report, check, STATUS_OK, gpu->name,
-					"Group %d has only this card%s.", gpu->group,
-					group.n > 1 ? " and bridges" : "");
-		}
-		for (size_t i = 0; i < group.n; i++)
-			finding_evidence(report, finding,
-					arena_printf(report->arena, "/sys/kernel/iommu_groups/%d",
-							gpu->group),
-					"%s", device_text(report->arena, group.item[i]));
-	}
+	for_each_gpu(report, check, judge_isolated);
 }
 
 /* Everything that leaves the host with this GPU: its group, or its slot while groups are unknown. */
@@ -153,101 +178,127 @@ static struct list taken_with(const struct report *report, const struct pci_devi
 	return taken;
 }
 
-CHECK_FUNCTION(check_group_host_critical)
+/* One that the host may need, without it being known: a disk controller whose use cannot be
+ * traced, a network function while links are unknown. */
+static const struct pci_device *find_doubtful(const struct facts *facts, const struct list *taken)
+{
+	for (size_t i = 0; i < taken->n; i++) {
+		const struct pci_device *device = taken->item[i];
+		bool blind = facts->uses_known != KNOWN_YES;
+		bool unsure = pci_is_storage(device) ? blind || facts->untraced.n
+						      : pci_is_network(device) && blind;
+		if (unsure && !device->uses.n)
+			return device;
+	}
+	return NULL;
+}
+
+/* The finding that names every use the host has of what goes along; NULL when there is none. */
+static struct finding *add_critical(struct report *report, const struct check *check,
+		const char *subject, const struct pci_device *gpu, const struct list *taken)
+{
+	struct finding *critical = NULL;
+	for (size_t i = 0; i < taken->n; i++) {
+		const struct pci_device *device = taken->item[i];
+		for (size_t u = 0; u < device->uses.n; u++) {
+			const struct host_use *use = device->uses.item[u];
+			if (!critical)
+				critical = report_add(report, check, STATUS_FAIL, subject,
+						"Giving %s to a VM would take from the host: %s (%s).",
+						gpu->name, use->what, device->name);
+			finding_evidence(report, critical, use->source, "%s: %s", device->name,
+					use->what);
+		}
+	}
+	return critical;
+}
+
+static void judge_critical(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	const struct facts *facts = report->facts;
-	FOR_EACH_GPU (report, gpu) {
-		struct list taken = taken_with(report, gpu);
-		const char *subject = gpu->group < 0 ? gpu->name
-						     : arena_printf(report->arena, "group/%d",
-								       gpu->group);
-		struct finding *critical = NULL;
-		const struct pci_device *doubtful = NULL;
-		for (size_t i = 0; i < taken.n; i++) {
-			const struct pci_device *device = taken.item[i];
-			for (size_t u = 0; u < device->uses.n; u++) {
-				const struct host_use *use = device->uses.item[u];
-				if (!critical)
-					critical = report_add(report, check, STATUS_FAIL, subject,
-							"Giving %s to a VM would take from the host: %s "
-							"(%s).",
-							gpu->name, use->what, device->name);
-				finding_evidence(report, critical, use->source, "%s: %s",
-						device->name, use->what);
-			}
-			bool unsure = pci_is_storage(device)
-					? facts->uses_known != KNOWN_YES || facts->untraced.n
-					: pci_is_network(device) && facts->uses_known != KNOWN_YES;
-			if (unsure && !device->uses.n)
-				doubtful = device;
-		}
-		if (critical) {
-			finding_fix(report, critical, false,
-					"use another slot or another GPU; the ACS override may split the "
-					"group, at the price it has");
-			if (is_goal(report, gpu))
-				critical->risk = RISK_NEVER;
-		} else if (doubtful) {
-			struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
-					"With %s goes %s, and whether the host needs it could not be "
-					"traced%s%s.",
-					gpu->name, device_text(report->arena, doubtful),
-					facts->untraced.n ? ": " : "",
-					facts->untraced.n ? facts->untraced.item[0] : "");
-			if (is_goal(report, gpu))
-				finding->risk = RISK_NEVER;
-		} else if (gpu->group < 0) {
-			(void)report_add(report, check, STATUS_UNKNOWN, subject,
-					"Judged again when groups are known; the card's own functions are "
-					"not used by the host.");
-		} else {
-			(void)report_add(report, check, STATUS_OK, subject,
-					"No disk, network link or default route of the host goes along "
-					"with %s.",
-					gpu->name);
-		}
+	struct list taken = taken_with(report, gpu);
+	const char *subject = gpu->group < 0
+			? gpu->name
+			: arena_printf(report->arena, "group/%d", gpu->group);
+	struct finding *critical = add_critical(report, check, subject, gpu, &taken);
+	const struct pci_device *doubtful = find_doubtful(facts, &taken);
+	enum risk risk = is_goal(report, gpu) ? RISK_NEVER : RISK_NONE;
+	if (critical) {
+		finding_fix(report, critical, false,
+				"use another slot or another GPU; the ACS override may split the "
+				"group, at the price it has");
+		critical->risk = risk;
+	} else if (doubtful) {
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
+				"With %s goes %s, and whether the host needs it could not be "
+				"traced%s%s.",
+				gpu->name, device_text(report->arena, doubtful),
+				facts->untraced.n ? ": " : "",
+				facts->untraced.n ? facts->untraced.item[0] : "");
+		finding->risk = risk;
+	} else if (gpu->group < 0) {
+		(void)report_add(report, check, STATUS_UNKNOWN, subject,
+				"Judged again when groups are known; the card's own functions are "
+				"not used by the host.");
+	} else {
+		(void)report_add(report, check, STATUS_OK, subject,
+				"No disk, network link or default route of the host goes along "
+				"with %s.",
+				gpu->name);
+	}
+}
+
+CHECK_FUNCTION(check_group_host_critical)
+{
+	for_each_gpu(report, check, judge_critical);
+}
+
+static void judge_functions(struct report *report, const struct check *check,
+		struct pci_device *gpu)
+{
+	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	bool split = false;
+	for (size_t i = 0; i < slot.n; i++)
+		split = split || ((struct pci_device *)slot.item[i])->group != gpu->group;
+	struct finding *finding = report_add(report, check, STATUS_OK, gpu->name,
+			"%zu %s in the slot%s.", slot.n, text_plural(slot.n, "function", "functions"),
+			split ? ", in different IOMMU groups" : "");
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *function = slot.item[i];
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s",
+				device_text(report->arena, function),
+				function->driver ? function->driver : "none");
 	}
 }
 
 CHECK_FUNCTION(check_gpu_functions)
 {
-	FOR_EACH_GPU (report, gpu) {
-		struct list slot = facts_slot(report->facts, gpu, report->arena);
-		bool split = false;
-		for (size_t i = 0; i < slot.n; i++)
-			split = split || ((struct pci_device *)slot.item[i])->group != gpu->group;
-		struct finding *finding = report_add(report, check, STATUS_OK, gpu->name,
-				"%zu %s in the slot%s.", slot.n,
-				text_plural(slot.n, "function", "functions"),
-				split ? ", in different IOMMU groups" : "");
-		for (size_t i = 0; i < slot.n; i++) {
-			const struct pci_device *function = slot.item[i];
-			finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s",
-					device_text(report->arena, function),
-					function->driver ? function->driver : "none");
-		}
+	for_each_gpu(report, check, judge_functions);
+}
+
+static void judge_identical(struct report *report, const struct check *check,
+		struct pci_device *gpu)
+{
+	struct strings twins = {0};
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (other != gpu && other->vendor == gpu->vendor && other->device == gpu->device &&
+				gpu->vendor != 0xffff)
+			strings_add(report->arena, &twins, other->name);
 	}
+	if (!twins.n) {
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"%04x:%04x stands once on this host.", gpu->vendor, gpu->device);
+		return;
+	}
+	const char *names = strings_join(report->arena, &twins, ", ");
+	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
+			"%s has the same id %04x:%04x: tell them apart by address.", names,
+			gpu->vendor, gpu->device);
+	finding_evidence(report, finding, "/sys/bus/pci/devices", "%s and %s", gpu->name, names);
 }
 
 CHECK_FUNCTION(check_gpu_identical)
 {
-	FOR_EACH_GPU (report, gpu) {
-		struct strings twins = {0};
-		for (size_t i = 0; i < report->facts->devices.n; i++) {
-			const struct pci_device *other = report->facts->devices.item[i];
-			if (other != gpu && other->vendor == gpu->vendor &&
-					other->device == gpu->device && gpu->vendor != 0xffff)
-				strings_add(report->arena, &twins, other->name);
-		}
-		if (!twins.n) {
-			(void)report_add(report, check, STATUS_OK, gpu->name,
-					"%04x:%04x stands once on this host.", gpu->vendor, gpu->device);
-			continue;
-		}
-		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"%s has the same id %04x:%04x: tell them apart by address.",
-				strings_join(report->arena, &twins, ", "), gpu->vendor, gpu->device);
-		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s and %s", gpu->name,
-				strings_join(report->arena, &twins, ", "));
-	}
+	for_each_gpu(report, check, judge_identical);
 }

@@ -21,16 +21,17 @@ bool vm_is_q35(const struct vm *vm)
 	return machine && strstr(machine, "q35");
 }
 
-/* VMs these checks look at: the goal's, and those that have a PCI device. */
-static bool concerns(const struct report *report, const struct vm *vm)
-{
-	return vm == report->vm || vm->hostpci.n > 0;
-}
+/* Judge the VMs that matter: the goal's, and those that have a PCI device. */
+typedef void judge_vm(struct report *report, const struct check *check, const struct vm *vm);
 
-#define FOR_EACH_VM(report, vm)                                                                    \
-	for (size_t i_ = 0; i_ < (report)->facts->vms.n; i_++)                                     \
-		for (struct vm *vm = (report)->facts->vms.item[i_]; vm && concerns(report, vm);    \
-				(vm) = NULL)
+static void for_each_vm(struct report *report, const struct check *check, judge_vm *judge)
+{
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		if (vm == report->vm || vm->hostpci.n)
+			judge(report, check, vm);
+	}
+}
 
 CHECK_FUNCTION(check_vm_exists)
 {
@@ -145,33 +146,34 @@ FIX_FUNCTION(fix_vm_running)
 	return 0;
 }
 
+static void judge_machine(struct report *report, const struct check *check, const struct vm *vm)
+{
+	bool goal = vm == report->vm && report->gpu;
+	bool pcie = goal && report->pcie;
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		pcie = pcie || (entry->valid && entry->parsed.pcie);
+	}
+	const char *machine = get(vm, "machine");
+	const char *text = machine ? machine : "not set, so i440fx";
+	if (vm_is_q35(vm) || !pcie) {
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "machine: %s%s.",
+				text, vm_is_q35(vm) ? "" : "; nothing needs q35");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+			"machine: %s; pcie=1 needs q35.", text);
+	finding_evidence(report, finding, vm->path, "machine: %s",
+			machine ? machine : "(no such line)");
+	finding_fix(report, finding, goal && report->machine_q35,
+			"set machine to q35; the guest sees other PCI addresses then");
+	if (goal && !report->machine_q35)
+		finding->risk = RISK_NEVER;
+}
+
 CHECK_FUNCTION(check_vm_machine)
 {
-	FOR_EACH_VM (report, vm) {
-		bool goal = vm == report->vm && report->gpu;
-		bool pcie = goal && report->pcie;
-		for (size_t i = 0; i < vm->hostpci.n; i++) {
-			const struct vm_hostpci *entry = vm->hostpci.item[i];
-			pcie = pcie || (entry->valid && entry->parsed.pcie);
-		}
-		const char *machine = get(vm, "machine");
-		const char *text = machine ? machine : "not set, so i440fx";
-		struct finding *finding = NULL;
-		if (vm_is_q35(vm) || !pcie) {
-			(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
-					"machine: %s%s.", text,
-					vm_is_q35(vm) ? "" : "; nothing needs q35");
-			continue;
-		}
-		finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
-				"machine: %s; pcie=1 needs q35.", text);
-		finding_evidence(report, finding, vm->path, "machine: %s",
-				machine ? machine : "(no such line)");
-		finding_fix(report, finding, goal && report->machine_q35,
-				"set machine to q35; the guest sees other PCI addresses then");
-		if (goal && !report->machine_q35)
-			finding->risk = RISK_NEVER;
-	}
+	for_each_vm(report, check, judge_machine);
 }
 
 FIX_FUNCTION(fix_vm_machine)
@@ -193,24 +195,25 @@ static const char *cpu_type(struct arena *arena, const char *value)
 	return property_get(&parsed, "cputype");
 }
 
+static void judge_cpu(struct report *report, const struct check *check, const struct vm *vm)
+{
+	const char *value = get(vm, "cpu");
+	const char *type = cpu_type(report->arena, value);
+	if (type && strcmp(type, "host") == 0) {
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "cpu: %s.", value);
+		return;
+	}
+	bool goal = vm == report->vm && report->gpu;
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+			"cpu: %s; the guide sets host.",
+			value ? value : "not set, so a generic type");
+	finding_evidence(report, finding, vm->path, "cpu: %s", value ? value : "(no such line)");
+	finding_fix(report, finding, goal && report->cpu_host, "set the CPU type to host");
+}
+
 CHECK_FUNCTION(check_vm_cpu)
 {
-	FOR_EACH_VM (report, vm) {
-		const char *value = get(vm, "cpu");
-		const char *type = cpu_type(report->arena, value);
-		if (type && strcmp(type, "host") == 0) {
-			(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
-					"cpu: %s.", value);
-			continue;
-		}
-		bool goal = vm == report->vm && report->gpu;
-		struct finding *finding = report_add(report, check, STATUS_INFO,
-				subject_of(report, vm), "cpu: %s; the guide sets host.",
-				value ? value : "not set, so a generic type");
-		finding_evidence(report, finding, vm->path, "cpu: %s",
-				value ? value : "(no such line)");
-		finding_fix(report, finding, goal && report->cpu_host, "set the CPU type to host");
-	}
+	for_each_vm(report, check, judge_cpu);
 }
 
 FIX_FUNCTION(fix_vm_cpu)

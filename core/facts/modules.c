@@ -34,7 +34,8 @@ static void read_loaded(const struct root *root, struct facts *facts)
 		base = base ? base + 1 : entry;
 		base[strcspn(base, ".")] = '\0';
 		for (char *c = base; *c; c++)
-			*c = *c == '-' ? '_' : *c;
+			if (*c == '-')
+				*c = '_';
 		strings_add(facts->arena, &facts->modules_loaded, base);
 	}
 }

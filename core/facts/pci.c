@@ -87,10 +87,9 @@ static void read_ids(int dir, const char *uevent, struct pci_device *device)
 	unsigned long value = 0;
 	device->vendor = 0xffff;
 	device->device = 0xffff;
-	if (uevent_value(uevent, "PCI_CLASS", buffer, sizeof buffer) &&
-			text_to_ulong(buffer, 16, 0xffffff, &value))
-		device->class_code = (uint32_t)value;
-	else if (read_hex_attribute(dir, "class", 0xffffff, &value))
+	if ((uevent_value(uevent, "PCI_CLASS", buffer, sizeof buffer) &&
+			    text_to_ulong(buffer, 16, 0xffffff, &value)) ||
+			read_hex_attribute(dir, "class", 0xffffff, &value))
 		device->class_code = (uint32_t)value;
 	if (!uevent_value(uevent, "PCI_ID", buffer, sizeof buffer) ||
 			!split_ids(buffer, &device->vendor, &device->device)) {

@@ -39,7 +39,7 @@ static void read_cpu(const struct root *root, struct facts *facts)
 static char *package_version(const struct root *root, struct arena *arena, const char *package)
 {
 	char *text = NULL;
-	if (root_read(root, "/var/lib/dpkg/status", arena, &text, NULL, NULL) < 0)
+	if (root_read(root, "/var/lib/dpkg/status", arena, &text, NULL, NULL) < 0 || !text)
 		return NULL;
 	const char *wanted = arena_printf(arena, "Package: %s\n", package);
 	const char *found = text_starts(text, wanted) ? text : NULL;

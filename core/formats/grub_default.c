@@ -183,7 +183,7 @@ static int read_assignment(struct reader *reader, size_t prefix, size_t name, bo
 			.line = word.line,
 			.start = word.start,
 			.end = word.end,
-			.quote = word.pieces == 1 ? word.quote : '\0',
+			.quote = (char)(word.pieces == 1 ? word.quote : '\0'),
 			.dynamic = word.dynamic,
 			.append = append,
 			.conditional = reader->depth > 0 || reader->after_logic,
@@ -193,58 +193,73 @@ static int read_assignment(struct reader *reader, size_t prefix, size_t name, bo
 	return 0;
 }
 
-/* One simple command: assignments first, then words that are looked at only for grammar. */
-static int read_command(struct reader *reader)
+/* Skip blanks, continued lines, comments and redirections; true when one was there. A
+ * here-document cannot be skipped without its text: ERROR_PARSE then. */
+static int skip_between(struct reader *reader, bool *ret_skipped)
+{
+	char c = peek(reader);
+	char next = '\0';
+	if (c)
+		next = reader->text[reader->at + 1];
+	*ret_skipped = true;
+	if (c == '<' && next == '<') {
+		return fail_at(reader, reader->line, "a here-document is not understood");
+	} else if (c == ' ' || c == '\t' || c == '<' || c == '>') {
+		(void)take(reader);
+	} else if (c == '\\' && next == '\n') {
+		(void)take(reader);
+		(void)take(reader);
+	} else if (c == '#') {
+		while (peek(reader) && peek(reader) != '\n')
+			(void)take(reader);
+	} else {
+		*ret_skipped = false;
+	}
+	return 0;
+}
+
+/* A word that is no assignment: keywords change the depth, any other ends the place where an
+ * assignment may stand. */
+static int read_other_word(struct reader *reader, bool *command_position)
 {
 	static const char *const opening[] = {"if", "case", "for", "while", "until", "{", NULL};
 	static const char *const closing[] = {"fi", "esac", "done", "}", NULL};
 	static const char *const transparent[] = {"then", "else", "elif", "do", "!", "export",
 			"readonly", "local", "declare", "typeset", NULL};
+	struct word word;
+	int status = read_word(reader, &word);
+	char *text = text_take(&word.value, reader->arena);
+	if (status < 0)
+		return status;
+	if (*command_position && one_of(text, opening))
+		reader->depth++;
+	else if (*command_position && one_of(text, closing))
+		reader->depth -= reader->depth > 0;
+	else if (!one_of(text, transparent))
+		*command_position = false;
+	return 0;
+}
+
+/* One simple command: assignments first, then words that are looked at only for grammar. */
+static int read_command(struct reader *reader)
+{
 	bool command_position = true;
 	while (peek(reader) && !strchr("\n;&|()", peek(reader))) {
-		char c = peek(reader);
-		if (c == ' ' || c == '\t') {
-			(void)take(reader);
+		bool skipped = false;
+		int status = skip_between(reader, &skipped);
+		if (status < 0)
+			return status;
+		if (skipped)
 			continue;
-		}
-		if (c == '\\' && reader->text[reader->at + 1] == '\n') {
-			(void)take(reader);
-			(void)take(reader);
-			continue;
-		}
-		if (c == '#') {
-			while (peek(reader) && peek(reader) != '\n')
-				(void)take(reader);
-			continue;
-		}
-		if (c == '<' && reader->text[reader->at + 1] == '<')
-			return fail_at(reader, reader->line, "a here-document is not understood");
-		if (c == '<' || c == '>') {
-			(void)take(reader);
-			continue;
-		}
 		size_t name = 0;
 		bool append = false;
 		size_t prefix = command_position
 				? assignment_prefix(reader->text + reader->at, &name, &append)
 				: 0;
-		if (prefix) {
-			int status = read_assignment(reader, prefix, name, append);
-			if (status < 0)
-				return status;
-			continue;
-		}
-		struct word word;
-		int status = read_word(reader, &word);
-		char *text = text_take(&word.value, reader->arena);
+		status = prefix ? read_assignment(reader, prefix, name, append)
+				: read_other_word(reader, &command_position);
 		if (status < 0)
 			return status;
-		if (command_position && one_of(text, opening))
-			reader->depth++;
-		else if (command_position && one_of(text, closing))
-			reader->depth -= reader->depth > 0;
-		else if (!one_of(text, transparent))
-			command_position = false;
 	}
 	return 0;
 }

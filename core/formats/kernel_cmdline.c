@@ -43,9 +43,8 @@ struct strings cmdline_words(struct arena *arena, const char *text)
 static bool same_name(const char *word, const char *key, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		char a = word[i] == '-' ? '_' : word[i];
-		char b = key[i] == '-' ? '_' : key[i];
-		if (a != b)
+		bool dashes = (word[i] == '-' || word[i] == '_') && (key[i] == '-' || key[i] == '_');
+		if (word[i] != key[i] && !dashes)
 			return false;
 	}
 	return true;

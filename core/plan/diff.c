@@ -7,7 +7,8 @@
 
 #include "pvegpu/base/text.h"
 
-enum { CONTEXT = 3, CELLS_MAX = 4 * 1024 * 1024 };
+static const size_t CONTEXT = 3;
+static const size_t CELLS_MAX = 4UL * 1024 * 1024;
 
 /* The lines of a text; the flag of a line says it is not in the other text. */
 struct side {

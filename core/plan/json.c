@@ -41,7 +41,7 @@ static void set_content(json_t *object, struct arena *arena, const char *name, c
 		return;
 	}
 	union {
-		const char *in;
+		const char *in; /* cppcheck-suppress unusedStructMember */
 		const unsigned char *out;
 	} bytes = {.in = text};
 	unsigned char *encoded = arena_alloc(arena, (n + 2) / 3 * 4 + 1);

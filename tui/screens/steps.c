@@ -107,6 +107,7 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 		row->note = param->note;
 		row->hint = param->help;
 		row->data = param;
+		row->check = check_by_id(param->check);
 		if (param->need == NEED_LATER || param->need == NEED_USELESS)
 			row->role = ROLE_DIM;
 	}

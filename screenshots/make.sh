@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Makes the pictures of this folder from the real program in a real terminal: xterm under a private
+# X server shows a tmux session in which pvegpu walks its sample host.
+#   screenshots/make.sh [PROGRAM]
+# Needs tmux, xterm, xvfb, xdotool, x11-utils, imagemagick, fonts-dejavu-core.
+set -eu
+source=$(cd "$(dirname "$0")/.." && pwd)
+PVEGPU=${1:-$source/build/pvegpu}
+PVEGPU_SOURCE=$source
+export PVEGPU PVEGPU_SOURCE LC_ALL=C.UTF-8
+. "$source/tests/screens/terminal.sh"
+host=$terminal_dir/host
+copy_sample "$host"
+
+Xvfb -displayfd 3 -screen 0 1280x1024x24 -nolisten tcp 3>"$terminal_dir/display" 2>/dev/null &
+x_server=$!
+trap 'kill "$x_server" 2>/dev/null || :; terminal_stop' EXIT INT TERM
+while [ ! -s "$terminal_dir/display" ]; do sleep 0.05; done
+DISPLAY=:$(cat "$terminal_dir/display")
+export DISPLAY
+
+shot() { # NAME: photograph what the session shows now
+	xterm -geometry 80x24 -fa 'DejaVu Sans Mono' -fs 11 -bg '#101010' -fg '#d8d8d8' +sb -b 4 -u8 \
+		-title pvegpu-shot -e tmux -L "$terminal_socket" attach -r -t t 2>/dev/null &
+	window=
+	while [ -z "$window" ]; do
+		sleep 0.05
+		window=$(xdotool search --name pvegpu-shot 2>/dev/null | head -n 1 || :)
+	done
+	sleep 0.8
+	/usr/bin/import -silent -window "$window" -strip "$source/screenshots/$1.png"
+	kill $! 2>/dev/null || :
+	wait $! 2>/dev/null || :
+	echo "$1.png"
+}
+
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+wait_for "What the firmware setup"
+shot 1-bios
+keys Enter
+wait_for "Boot parameters"
+shot 2-boot
+keys Down Down '?'
+wait_for "What it does"
+shot help
+keys b
+wait_for "Boot parameters"
+keys Enter
+wait_for "Who takes the GPU"
+shot 3-vfio
+keys Enter
+wait_for "Which GPU"
+keys Enter
+wait_for "Which VM"
+keys 4
+wait_for "The whole card goes"
+shot 4-gpu
+keys Enter
+wait_for "Which VM"
+keys Down Down
+shot 5-vm
+keys Enter
+wait_for "talos-gpu-1"
+shot 6-attach
+keys v
+wait_for "Review:"
+shot review
+typed yes
+keys Enter
+wait_for "now ] \$ update-grub"
+wait_for "Found initrd"
+shot applying
+wait_for "Reboot now?" 30
+shot reboot
+keys y
+wait_for "The host was rebooted" 30
+keys v
+wait_for "3 API calls"
+shot review-api
+typed yes
+keys Enter
+wait_for "Done. Undo" 60
+keys Enter
+wait_for "runs with the GPU"
+shot 7-verify
+terminal_start 80 24 "$PVEGPU audit --root $host | head -n 22"
+wait_for "GPUs"
+shot audit

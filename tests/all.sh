@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# From a fresh Debian to every test: packages; a Release and a sanitized build with warnings as
+# errors, all tests on both; the units under valgrind; clang-tidy and cppcheck; the fuzzers for a
+# bounded time.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/packages.sh
+install_packages $build_packages $test_packages
+build=${PVEGPU_BUILD_ROOT:-build}
+seconds=${PVEGPU_FUZZ_SECONDS:-5}
+failed=
+step() {
+	name=$1
+	shift
+	echo "==== $name"
+	if "$@"; then
+		echo "---- $name: fine"
+	else
+		echo "---- $name: FAILED"
+		failed="$failed $name"
+	fi
+}
+make_build() { # TYPE
+	cmake -S . -B "$build/$1" -G Ninja -DCMAKE_BUILD_TYPE="$1" -DPVEGPU_WERROR=ON >/dev/null &&
+		cmake --build "$build/$1" -- --quiet
+}
+run_tests() { # TYPE
+	ctest --test-dir "$build/$1" --output-on-failure -j 2
+}
+run_valgrind() {
+	for test in "$build"/Release/tests/test_*; do
+		[ -x "$test" ] || continue
+		valgrind --quiet --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes \
+			"$test" >"$build/valgrind.log" 2>&1 || { cat "$build/valgrind.log"; return 1; }
+	done
+	sh tests/cli/valgrind.sh "$build/Release/pvegpu"
+}
+run_tidy() {
+	find core tui -name '*.c' -print0 | xargs -0 -n 4 -P 2 clang-tidy --quiet \
+		-p "$build/Release" --extra-arg=-Wno-unknown-warning-option 2>/dev/null
+}
+run_cppcheck() {
+	cppcheck --std=c11 --enable=warning,style,performance,portability --inline-suppr --quiet -j 2 \
+		--suppress=missingIncludeSystem --suppressions-list=tests/cppcheck.txt \
+		--error-exitcode=1 -I include -I . -D_GNU_SOURCE -DPVEGPU_VERSION='""' \
+		-DPVEGPU_SAMPLE_BUILD='""' -DPVEGPU_SAMPLE_INSTALLED='""' core tui
+}
+run_fuzzers() {
+	CC=clang make_build Fuzz && sh tests/fuzz/run.sh "$build/Fuzz/tests" "$seconds"
+}
+
+step "release build" make_build Release
+step "release tests" run_tests Release
+step "sanitized build" make_build Dev
+step "sanitized tests" run_tests Dev
+step "valgrind" run_valgrind
+step "clang-tidy" run_tidy
+step "cppcheck" run_cppcheck
+step "fuzzers" run_fuzzers
+[ -z "$failed" ] || { echo "FAILED:$failed"; exit 1; }
+echo "all fine"

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Commands: only a sample tree's own scripts are run here, and nothing in a captured tree. */
+#include "tests/unit/helper.h"
+
+#include <signal.h>
+
+#include "pvegpu/base/process.h"
+
+struct seen {
+	struct arena *arena;
+	struct strings out, error_out;
+};
+
+static void see(void *user, const char *line, bool standard_error)
+{
+	struct seen *seen = user;
+	strings_add(seen->arena, standard_error ? &seen->error_out : &seen->out, line);
+}
+
+static char *tree(struct arena *arena, const char *path)
+{
+	return arena_printf(arena, "%s/tree%s", helper_temp(), path);
+}
+
+/* A sample tree with one command, `task`. */
+static struct root *sample(struct arena *arena, const char *script)
+{
+	char *command = tree(arena, "/usr/bin/task");
+	char *text = arena_printf(arena, "#!/bin/sh\n%s", script);
+	helper_write_mode(command, text, strlen(text), 0755);
+	helper_write(tree(arena, "/.pvegpu-sample"), "");
+	struct root *root = NULL;
+	assert_int_equal(root_open(tree(arena, ""), &root, NULL), 0);
+	assert_int_equal(root_kind(root), ROOT_SAMPLE);
+	return root;
+}
+
+static int setup(void **state)
+{
+	static const char *const dirs[] = {"", "/usr", "/usr/bin"};
+	(void)helper_arena_new(state);
+	for (size_t i = 0; i < COUNT(dirs); i++)
+		assert_return_code(mkdir(tree(*state, dirs[i]), 0755), errno);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	int status = root_remove_tree(tree(*state, ""), NULL);
+	return helper_arena_free(state) || status;
+}
+
+static const char *const task[] = {"task", NULL};
+
+static void lines_and_status(void **state)
+{
+	struct seen seen = {.arena = *state};
+	struct process_result result = {0};
+	struct error err = {0};
+	struct root *root = sample(*state,
+			"echo one\necho two\necho bad >&2\nprintf '\\n  three\\r\\nlast'\nexit 3\n");
+	assert_int_equal(process_run(root, task, 10, see, &seen, *state, &result, &err), 0);
+	assert_int_equal(result.exit_status, 3);
+	assert_string_equal(strings_join(*state, &seen.out, "|"), "one|two||  three|last");
+	assert_string_equal(strings_join(*state, &seen.error_out, "|"), "bad");
+	assert_string_equal(result.out, "one\ntwo\n\n  three\r\nlast");
+	assert_string_equal(result.error_out, "bad\n");
+	root_close(root);
+}
+
+static void without_a_listener(void **state)
+{
+	struct process_result result = {0};
+	struct root *root = sample(*state, "echo one\necho two >&2\n");
+	assert_int_equal(process_run(root, task, 10, NULL, NULL, *state, &result, NULL), 0);
+	assert_int_equal(result.exit_status, 0);
+	assert_string_equal(result.out, "one\n");
+	assert_string_equal(result.error_out, "two\n");
+	root_close(root);
+}
+
+/* A line is handed over when it is there, not when the command has ended. */
+static void release(void *user, const char *line, bool standard_error)
+{
+	(void)standard_error;
+	if (strcmp(line, "waiting") == 0)
+		helper_write(user, "");
+}
+
+static void lines_come_while_it_runs(void **state)
+{
+	struct process_result result = {0};
+	char *go = helper_path(*state, "go");
+	struct root *root = sample(*state,
+			"echo waiting\nwhile [ ! -e \"$1\" ]; do sleep 0.01; done\necho released\n");
+	const char *const argv[] = {"task", go, NULL};
+	assert_int_equal(process_run(root, argv, 20, release, go, *state, &result, NULL), 0);
+	assert_string_equal(result.out, "waiting\nreleased\n");
+	assert_return_code(unlink(go), errno);
+	root_close(root);
+}
+
+static void arguments_and_environment(void **state)
+{
+	struct process_result result = {0};
+	struct root *root = sample(*state,
+			"printf '[%s]' \"$@\"\necho\necho \"$PVEGPU_ROOT\"\necho \"$LC_ALL\"\n"
+			"read -r line && echo \"read $line\"\necho \"${SECRET_OF_THE_CALLER-none}\"\n");
+	const char *const argv[] = {"task", "a b", "$(id)", ";", "'", "", NULL};
+	assert_return_code(setenv("SECRET_OF_THE_CALLER", "x", 1), errno);
+	assert_int_equal(process_run(root, argv, 10, NULL, NULL, *state, &result, NULL), 0);
+	assert_string_equal(result.out,
+			arena_printf(*state, "[a b][$(id)][;]['][]\n%s\nC.UTF-8\nnone\n",
+					tree(*state, "")));
+	root_close(root);
+}
+
+static void killed_by_a_signal(void **state)
+{
+	struct process_result result = {0};
+	struct root *root = sample(*state, "kill -TERM $$\n");
+	assert_int_equal(process_run(root, task, 10, NULL, NULL, *state, &result, NULL), 0);
+	assert_int_equal(result.exit_status, 128 + SIGTERM);
+	root_close(root);
+}
+
+/* Wait until no process with this number is left; the caller is not its parent. */
+static bool is_gone(struct arena *arena, const char *pid)
+{
+	char *path = arena_printf(arena, "/proc/%.*s/stat", (int)strcspn(pid, "\n"), pid);
+	for (int i = 0; i < 500; i++) {
+		char *text = helper_read(arena, path, NULL);
+		const char *state = text ? strrchr(text, ')') : NULL;
+		if (!state || state[2] == 'Z')
+			return true;
+		(void)usleep(10000);
+	}
+	return false;
+}
+
+static void killed_on_time_out(void **state)
+{
+	struct seen seen = {.arena = *state};
+	struct process_result result = {.exit_status = 77};
+	struct error err = {0};
+	struct root *root = sample(*state, "sleep 60 &\necho $!\nsleep 60\necho never\n");
+	assert_int_equal(process_run(root, task, 1, see, &seen, *state, &result, &err),
+			ERROR_COMMAND);
+	assert_non_null(strstr(err.text, "task"));
+	assert_int_equal(result.exit_status, 77);
+	assert_int_equal(seen.out.n, 1);
+	/* with all that it started */
+	assert_true(is_gone(*state, seen.out.item[0]));
+	root_close(root);
+}
+
+/* The limit holds for a command that has closed its output, too. */
+static void killed_on_time_out_without_output(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct root *root = sample(*state, "exec >/dev/null 2>&1\nsleep 4\n");
+	assert_int_equal(process_run(root, task, 1, NULL, NULL, *state, &result, &err),
+			ERROR_COMMAND);
+	root_close(root);
+}
+
+static void much_output(void **state)
+{
+	struct seen seen = {.arena = *state};
+	struct process_result result = {0};
+	struct root *root = sample(*state,
+			"i=0\nwhile [ $i -lt 3000 ]; do echo \"line $i\"; echo \"bad $i\" >&2; "
+			"i=$((i+1)); done\n");
+	assert_int_equal(process_run(root, task, 30, see, &seen, *state, &result, NULL), 0);
+	assert_int_equal(seen.out.n, 3000);
+	assert_int_equal(seen.error_out.n, 3000);
+	assert_string_equal(seen.out.item[2999], "line 2999");
+	assert_true(text_ends(result.error_out, "bad 2999\n"));
+	root_close(root);
+}
+
+static void long_line(void **state)
+{
+	struct seen seen = {.arena = *state};
+	struct process_result result = {0};
+	struct root *root = sample(*state, "printf '%5000s\\n' x\necho next\n");
+	assert_int_equal(process_run(root, task, 10, see, &seen, *state, &result, NULL), 0);
+	assert_int_equal(strlen(result.out), 5001 + strlen("next\n"));
+	assert_int_equal(seen.out.n, 2);
+	assert_string_equal(seen.out.item[1], "next");
+	root_close(root);
+}
+
+static void nothing_runs_in_a_captured_tree(void **state)
+{
+	struct process_result result = {.exit_status = 77};
+	struct error err = {0};
+	char *trace = helper_path(*state, "trace");
+	struct root *root = sample(*state, arena_printf(*state, "echo ran >'%s'\n", trace));
+	root_close(root);
+	assert_return_code(unlink(tree(*state, "/.pvegpu-sample")), errno);
+	assert_int_equal(root_open(tree(*state, ""), &root, NULL), 0);
+	const char *const uname[] = {"uname", NULL};
+	assert_null(process_find(root, "task", *state));
+	assert_null(process_find(root, "uname", *state));
+	assert_int_equal(process_run(root, task, 10, NULL, NULL, *state, &result, &err),
+			ERROR_COMMAND);
+	assert_non_null(strstr(err.text, "task"));
+	assert_int_equal(process_run(root, uname, 10, NULL, NULL, *state, &result, &err),
+			ERROR_COMMAND);
+	assert_int_equal(result.exit_status, 77);
+	assert_int_equal(access(trace, F_OK), -1);
+	root_close(root);
+}
+
+/* A sample tree never reaches the host's own commands. */
+static void only_the_samples_own_commands(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct root *root = sample(*state, "echo own\n");
+	static const char *const names[] = {"uname", "none", "/bin/uname", "../../../../bin/uname",
+			"../bin/task", ""};
+	assert_return_code(symlink("/bin/uname", tree(*state, "/usr/bin/linked")), errno);
+	helper_write(tree(*state, "/usr/bin/no-program"), "#!/bin/sh\necho ran\n");
+	assert_string_equal(process_find(root, "task", *state), tree(*state, "/usr/bin/task"));
+	assert_null(process_find(root, "linked", *state));
+	assert_null(process_find(root, "no-program", *state));
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const char *const argv[] = {names[i], NULL};
+		assert_null(process_find(root, names[i], *state));
+		assert_int_equal(process_run(root, argv, 10, NULL, NULL, *state, &result, &err),
+				ERROR_COMMAND);
+	}
+	root_close(root);
+}
+
+/* A link in a sample tree that names a file both inside and outside: the one inside is meant. */
+static void linked_command_is_the_samples(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct root *root = sample(*state, "echo own\n");
+	assert_return_code(symlink("/usr/bin/task", tree(*state, "/usr/bin/uname")), errno);
+	const char *const argv[] = {"uname", NULL};
+	if (process_run(root, argv, 10, NULL, NULL, *state, &result, &err) == 0)
+		assert_string_equal(result.out, "own\n");
+	assert_return_code(unlink(tree(*state, "/usr/bin/uname")), errno);
+	/* /usr/bin/true is there on the host as well: it must not be the one that runs */
+	helper_write_mode(tree(*state, "/usr/bin/true"), "#!/bin/sh\necho own\n", 19, 0755);
+	assert_return_code(symlink("/usr/bin/true", tree(*state, "/usr/bin/uname")), errno);
+	if (process_run(root, argv, 10, NULL, NULL, *state, &result, &err) == 0)
+		assert_string_equal(result.out, "own\n");
+	root_close(root);
+}
+
+#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TREE_TEST(lines_and_status),
+			TREE_TEST(without_a_listener),
+			TREE_TEST(lines_come_while_it_runs),
+			TREE_TEST(arguments_and_environment),
+			TREE_TEST(killed_by_a_signal),
+			TREE_TEST(killed_on_time_out),
+			TREE_TEST(killed_on_time_out_without_output),
+			TREE_TEST(much_output),
+			TREE_TEST(long_line),
+			TREE_TEST(nothing_runs_in_a_captured_tree),
+			TREE_TEST(only_the_samples_own_commands),
+			TREE_TEST(linked_command_is_the_samples),
+	};
+	return cmocka_run_group_tests(tests, helper_temp_new, helper_temp_free);
+}
