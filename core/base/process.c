@@ -25,9 +25,14 @@ char *process_find(const struct root *root, const char *name, struct arena *aren
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
 		char *path = arena_printf(arena, "%s/%s", directories[i], name);
 		struct stat status;
-		if (root_stat(root, path, &status) == 0 && S_ISREG(status.st_mode) &&
-				(status.st_mode & 0111))
-			return arena_printf(arena, "%s%s", root_absolute(root), path);
+		if (root_stat(root, path, &status) < 0 || !S_ISREG(status.st_mode) ||
+				!(status.st_mode & 0111))
+			continue;
+		/* Links are followed inside the root here: run by its own path, an absolute link
+		 * in a tree would lead out of it. */
+		if (root_kind(root) == ROOT_SAMPLE)
+			path = root_real_path(root, path, arena);
+		return path ? arena_printf(arena, "%s%s", root_absolute(root), path) : NULL;
 	}
 	return NULL;
 }
@@ -66,10 +71,22 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Read both pipes until the child has closed them; false on time-out. */
-static bool pump(struct stream streams[2], int timeout_s, process_line *line, void *user)
+/* Wait for the child's end, which may come after it closed its output; false on time-out. */
+static bool reap(pid_t pid, long long deadline, int *ret_status)
 {
-	long long deadline = now_ms() + timeout_s * 1000LL;
+	for (;;) {
+		pid_t ended = waitpid(pid, ret_status, WNOHANG);
+		if (ended == pid || (ended < 0 && errno != EINTR))
+			return true;
+		if (now_ms() >= deadline)
+			return false;
+		(void)nanosleep(&(struct timespec){.tv_nsec = 2 * 1000 * 1000}, NULL);
+	}
+}
+
+/* Read both pipes until the child has closed them; false on time-out. */
+static bool pump(struct stream streams[2], long long deadline, process_line *line, void *user)
+{
 	while (streams[0].fd >= 0 || streams[1].fd >= 0) {
 		struct pollfd polls[2];
 		for (int i = 0; i < 2; i++)
@@ -184,15 +201,17 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 		return error_set_errno(err, number, "cannot run '%s'", path);
 	}
 	struct stream streams[2] = {{.fd = out[0]}, {.fd = error_out[0], .standard_error = true}};
-	bool in_time = pump(streams, timeout_s, line, user);
-	if (!in_time)
-		(void)kill(-pid, SIGKILL);
+	long long deadline = now_ms() + timeout_s * 1000LL;
+	int status = 0;
+	bool in_time = pump(streams, deadline, line, user) && reap(pid, deadline, &status);
 	for (int i = 0; i < 2; i++)
 		if (streams[i].fd >= 0)
 			(void)close(streams[i].fd);
-	int status = 0;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	if (!in_time) {
+		(void)kill(-pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
 	struct process_result result = {
 			.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
 			.out = text_take(&streams[0].text, arena),

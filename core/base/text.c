@@ -84,11 +84,12 @@ bool line_next(const char **cursor, const char *end, struct line *ret_line)
 
 char *text_trim(struct arena *arena, const char *text, size_t n)
 {
-	while (n && strchr(" \t\r\n", text[0]) && text[0]) {
+	static const char blanks[] = " \t\r\n\f\v"; /* what isspace() and Perl's \s have in ASCII */
+	while (n && text[0] && strchr(blanks, text[0])) {
 		text++;
 		n--;
 	}
-	while (n && text[n - 1] && strchr(" \t\r\n", text[n - 1]))
+	while (n && text[n - 1] && strchr(blanks, text[n - 1]))
 		n--;
 	return arena_memdup(arena, text, n);
 }

@@ -14,8 +14,12 @@ struct reader {
 	const char *text;
 	size_t at;
 	size_t line;
-	int depth;        /* of if, case, for, while, {, ( */
-	bool after_logic; /* the command follows && or || */
+	int blocks;        /* open if, case, for, while, { */
+	int parentheses;   /* open ( */
+	size_t block_line; /* where the outermost of them opened */
+	bool after_logic;  /* the command follows &&, || or | */
+	size_t first;      /* the first assignment of the command being read */
+	bool has_words;    /* the command being read has a word or assignment */
 	struct grub_default *parsed;
 	struct error *err;
 };
@@ -48,27 +52,53 @@ static char take(struct reader *reader)
 	return c;
 }
 
-/* After a `$`: skip what belongs to it. `$(…)` and `${…}` may hold anything up to their end. */
-static int skip_expansion(struct reader *reader, struct word *word)
+/* Copy up to `shut`, nested quotes and expansions in it included: what stands in $(…), ${…} and
+ * `…` may be anything, and quotes in it hide brackets. Calls itself; files are small. */
+static int skip_to(struct reader *reader, struct word *word, char shut, size_t line, int depth)
+{
+	if (depth > 50)
+		return fail_at(reader, line, "expansions are nested too deeply");
+	for (;;) {
+		char c = take(reader);
+		if (!c)
+			return fail_at(reader, line, "a quote or expansion that starts here is not closed");
+		text_add_bytes(&word->value, &c, 1);
+		if (c == shut)
+			return 0;
+		char next = peek(reader);
+		int status = 0;
+		if (c == '\\' && shut != '\'' && next) {
+			next = take(reader);
+			text_add_bytes(&word->value, &next, 1);
+		} else if (shut == '\'') {
+			continue;
+		} else if (c == '"' || c == '`' || (c == '\'' && shut != '"')) {
+			status = skip_to(reader, word, c, reader->line, depth + 1);
+		} else if (c == '(' && shut != '"' && shut != '`') {
+			status = skip_to(reader, word, ')', reader->line, depth + 1);
+		} else if (c == '$' && (next == '(' || next == '{')) {
+			next = take(reader);
+			text_add_bytes(&word->value, &next, 1);
+			status = skip_to(reader, word, (char)(next == '(' ? ')' : '}'), reader->line,
+					depth + 1);
+		}
+		if (status < 0)
+			return status;
+	}
+}
+
+/* After a `$` or `: skip what belongs to it. */
+static int skip_expansion(struct reader *reader, struct word *word, char start)
 {
 	word->dynamic = true;
+	if (start == '`')
+		return skip_to(reader, word, '`', reader->line, 0);
 	char open = peek(reader);
 	if (open != '(' && open != '{')
 		return 0;
-	char shut = open == '(' ? ')' : '}';
-	size_t line = reader->line;
-	int depth = 0;
-	do {
-		char c = take(reader);
-		if (!c)
-			return fail_at(reader, line, "an expansion that starts here is not closed");
-		if (c == open)
-			depth++;
-		else if (c == shut)
-			depth--;
-		text_add_bytes(&word->value, &c, 1);
-	} while (depth);
-	return 0;
+	(void)take(reader);
+	text_add_bytes(&word->value, &open, 1);
+	return skip_to(reader, word, (char)(open == '(' ? ')' : '}'), reader->line, 0);
 }
 
 static int read_double_quoted(struct reader *reader, struct word *word)
@@ -88,9 +118,7 @@ static int read_double_quoted(struct reader *reader, struct word *word)
 			continue;
 		}
 		text_add_bytes(&word->value, &c, 1);
-		if (c == '`')
-			word->dynamic = true;
-		if (c == '$' && skip_expansion(reader, word) < 0)
+		if ((c == '$' || c == '`') && skip_expansion(reader, word, c) < 0)
 			return ERROR_PARSE;
 	}
 }
@@ -135,9 +163,7 @@ static int read_word(struct reader *reader, struct word *word)
 			continue;
 		}
 		text_add_bytes(&word->value, &c, 1);
-		if (c == '`')
-			word->dynamic = true;
-		if (c == '$' && skip_expansion(reader, word) < 0)
+		if ((c == '$' || c == '`') && skip_expansion(reader, word, c) < 0)
 			return ERROR_PARSE;
 	}
 	word->end = reader->at;
@@ -186,7 +212,8 @@ static int read_assignment(struct reader *reader, size_t prefix, size_t name, bo
 			.quote = (char)(word.pieces == 1 ? word.quote : '\0'),
 			.dynamic = word.dynamic,
 			.append = append,
-			.conditional = reader->depth > 0 || reader->after_logic,
+			.conditional = reader->blocks > 0 || reader->parentheses > 0 ||
+					reader->after_logic,
 	};
 	assignment->value = text_take(&word.value, reader->arena);
 	list_add(reader->arena, &reader->parsed->assignments, assignment);
@@ -218,32 +245,76 @@ static int skip_between(struct reader *reader, bool *ret_skipped)
 	return 0;
 }
 
-/* A word that is no assignment: keywords change the depth, any other ends the place where an
- * assignment may stand. */
-static int read_other_word(struct reader *reader, bool *command_position)
+static void open_block(struct reader *reader, int *counter)
+{
+	if (reader->blocks + reader->parentheses == 0)
+		reader->block_line = reader->line;
+	(*counter)++;
+}
+
+static void add_unset(struct reader *reader, const char *name, size_t line)
+{
+	struct grub_assignment *assignment = arena_alloc(reader->arena, sizeof *assignment);
+	*assignment = (struct grub_assignment){
+			.name = arena_strdup(reader->arena, name),
+			.value = arena_strdup(reader->arena, ""),
+			.line = line,
+			.unset = true,
+	};
+	list_add(reader->arena, &reader->parsed->assignments, assignment);
+}
+
+/* What the words of a command that is no assignment mean here. */
+enum command_kind { COMMAND_NONE, COMMAND_DECLARES, COMMAND_UNSETS, COMMAND_OTHER };
+
+/* A word that is no assignment: keywords change the depth, and the first other word says what
+ * kind of command this is. */
+static int read_other_word(struct reader *reader, enum command_kind *kind)
 {
 	static const char *const opening[] = {"if", "case", "for", "while", "until", "{", NULL};
 	static const char *const closing[] = {"fi", "esac", "done", "}", NULL};
-	static const char *const transparent[] = {"then", "else", "elif", "do", "!", "export",
-			"readonly", "local", "declare", "typeset", NULL};
+	static const char *const transparent[] = {"then", "else", "elif", "do", "!", NULL};
+	static const char *const declaring[] = {
+			"export", "readonly", "local", "declare", "typeset", NULL};
+	static const char *const running[] = {"eval", "source", ".", "read", NULL};
 	struct word word;
+	size_t line = reader->line;
 	int status = read_word(reader, &word);
 	char *text = text_take(&word.value, reader->arena);
 	if (status < 0)
 		return status;
-	if (*command_position && one_of(text, opening))
-		reader->depth++;
-	else if (*command_position && one_of(text, closing))
-		reader->depth -= reader->depth > 0;
-	else if (!one_of(text, transparent))
-		*command_position = false;
+	/* `export $X`: what that declares, and whether it is a name at all, only a shell knows. */
+	if (word.dynamic && *kind == COMMAND_DECLARES && !reader->parsed->code_line)
+		reader->parsed->code_line = line;
+	if (*kind == COMMAND_UNSETS) {
+		add_unset(reader, text, line);
+	} else if (*kind != COMMAND_NONE || one_of(text, transparent)) {
+		return 0;
+	} else if (one_of(text, opening)) {
+		open_block(reader, &reader->blocks);
+	} else if (one_of(text, closing)) {
+		if (reader->blocks == 0)
+			return fail_at(reader, line, "a block ends here that was not begun");
+		reader->blocks--;
+	} else if (one_of(text, declaring)) {
+		*kind = COMMAND_DECLARES;
+	} else if (strcmp(text, "unset") == 0) {
+		*kind = COMMAND_UNSETS;
+	} else {
+		*kind = COMMAND_OTHER;
+		if (one_of(text, running) && !reader->parsed->code_line)
+			reader->parsed->code_line = line;
+	}
 	return 0;
 }
 
-/* One simple command: assignments first, then words that are looked at only for grammar. */
+/* One simple command: assignments, then words. Where a command follows them the assignments are
+ * for it alone. */
 static int read_command(struct reader *reader)
 {
-	bool command_position = true;
+	enum command_kind kind = COMMAND_NONE;
+	reader->first = reader->parsed->assignments.n;
+	reader->has_words = false;
 	while (peek(reader) && !strchr("\n;&|()", peek(reader))) {
 		bool skipped = false;
 		int status = skip_between(reader, &skipped);
@@ -251,17 +322,42 @@ static int read_command(struct reader *reader)
 			return status;
 		if (skipped)
 			continue;
+		reader->has_words = true;
 		size_t name = 0;
 		bool append = false;
-		size_t prefix = command_position
+		bool may_assign = kind == COMMAND_NONE || kind == COMMAND_DECLARES;
+		size_t prefix = may_assign
 				? assignment_prefix(reader->text + reader->at, &name, &append)
 				: 0;
 		status = prefix ? read_assignment(reader, prefix, name, append)
-				: read_other_word(reader, &command_position);
+				: read_other_word(reader, &kind);
 		if (status < 0)
 			return status;
 	}
+	for (size_t i = reader->first; kind == COMMAND_OTHER && i < reader->parsed->assignments.n; i++)
+		((struct grub_assignment *)reader->parsed->assignments.item[i])->for_command = true;
 	return 0;
+}
+
+/* The character between two commands. */
+static void read_separator(struct reader *reader)
+{
+	char c = take(reader);
+	bool twice = (c == '&' || c == '|') && peek(reader) == c;
+	if (twice)
+		(void)take(reader);
+	if (c == '(')
+		open_block(reader, &reader->parentheses);
+	else if (c == ')') /* without an open one: a pattern of case */
+		reader->parentheses -= reader->parentheses > 0;
+	/* A command of a pipe or in the background runs in a shell of its own. */
+	for (size_t i = reader->first; (c == '|' || c == '&') && !twice &&
+			i < reader->parsed->assignments.n;
+			i++)
+		((struct grub_assignment *)reader->parsed->assignments.item[i])->conditional = true;
+	/* `a &&` goes on over the end of the line. */
+	bool goes_on = c == '\n' && !reader->has_words && reader->after_logic;
+	reader->after_logic = twice || c == '|' || goes_on;
 }
 
 int grub_default_parse(struct arena *arena, const char *file, const char *text,
@@ -274,15 +370,13 @@ int grub_default_parse(struct arena *arena, const char *file, const char *text,
 		int status = read_command(&reader);
 		if (status < 0)
 			return status;
-		char c = take(&reader);
-		if (c == '(')
-			reader.depth++;
-		else if (c == ')')
-			reader.depth -= reader.depth > 0;
-		reader.after_logic = (c == '&' || c == '|') && peek(&reader) == c;
-		if (reader.after_logic)
-			(void)take(&reader);
+		if (peek(&reader))
+			read_separator(&reader);
 	}
+	if (reader.blocks + reader.parentheses > 0)
+		return fail_at(&reader, reader.block_line, "a block that opens here is not closed");
+	if (reader.after_logic)
+		return fail_at(&reader, reader.line, "a command is missing after &&, || or |");
 	*ret_parsed = parsed;
 	return 0;
 }
@@ -294,33 +388,52 @@ const struct grub_assignment *grub_default_find(const struct grub_default *parse
 	size_t count = 0;
 	for (size_t i = 0; i < parsed->assignments.n; i++) {
 		const struct grub_assignment *assignment = parsed->assignments.item[i];
-		if (strcmp(assignment->name, name) != 0)
+		if (strcmp(assignment->name, name) != 0 || assignment->for_command)
 			continue;
 		last = assignment;
 		count++;
 	}
 	if (ret_count)
 		*ret_count = count;
-	return last;
+	return last && !last->unset ? last : NULL;
+}
+
+static const char *why_not(const struct grub_assignment *assignment)
+{
+	return assignment->for_command	   ? "is followed by a command, so it does not count (are quotes "
+					     "missing?)"
+			: assignment->unset	   ? "is unset"
+			: assignment->dynamic	   ? "is made from a variable or a command"
+			: assignment->conditional  ? "is set only under a condition"
+			: assignment->append	   ? "is added to with +="
+			: strchr(assignment->value, '\r') ? "ends in a carriage return (a CRLF file)"
+			: strchr(assignment->value, '\n') ? "runs over several lines"
+							  : NULL;
 }
 
 const char *grub_default_why_not_editable(const struct grub_default *parsed, const char *name,
 		struct arena *arena)
 {
 	size_t count = 0;
-	const struct grub_assignment *last = grub_default_find(parsed, name, &count);
-	if (!last)
-		return NULL;
+	size_t last = 0;
+	for (size_t i = 0; i < parsed->assignments.n; i++) {
+		const struct grub_assignment *assignment = parsed->assignments.item[i];
+		if (strcmp(assignment->name, name) != 0)
+			continue;
+		const char *what = why_not(assignment);
+		if (what)
+			return arena_printf(arena, "%s %s in line %zu", name, what,
+					assignment->line);
+		last = assignment->line;
+		count++;
+	}
 	if (count > 1)
 		return arena_printf(arena, "%s is set %zu times, the last time in line %zu", name,
-				count, last->line);
-	const char *what = last->dynamic	 ? "is made from a variable or a command"
-			: last->conditional	 ? "is set only under a condition"
-			: last->append		 ? "is added to with +="
-			: strchr(last->value, '\r') ? "ends in a carriage return (a CRLF file)"
-			: strchr(last->value, '\n') ? "runs over several lines"
-						 : NULL;
-	return what ? arena_printf(arena, "%s %s in line %zu", name, what, last->line) : NULL;
+				count, last);
+	if (parsed->code_line)
+		return arena_printf(arena, "line %zu runs other code, which may set %s",
+				parsed->code_line, name);
+	return NULL;
 }
 
 /* The value as shell text in the quoting that was there. */
@@ -337,6 +450,29 @@ static char *quote_value(struct arena *arena, const char *value, char quote)
 	}
 	text_add(&text, "\"");
 	return text_take(&text, arena);
+}
+
+/* The text with a line of its own at the end. A last line that ends in a backslash would swallow
+ * it, and one without a newline would run into it. */
+static char *add_assignment(struct arena *arena, const char *text, const char *name,
+		const char *quoted)
+{
+	size_t n = strlen(text);
+	bool finished = n == 0 || text[n - 1] == '\n';
+	size_t end = n - (n && finished);
+	bool continued = end && text[end - 1] == '\\';
+	return arena_printf(arena, "%s%s%s%s=%s\n", text, finished ? "" : "\n",
+			continued ? "\n" : "", name, quoted);
+}
+
+static char *replace_value(struct arena *arena, const char *text,
+		const struct grub_assignment *found, const char *quoted)
+{
+	struct text edited = {0};
+	text_add_bytes(&edited, text, found->start);
+	text_add(&edited, quoted);
+	text_add(&edited, text + found->end);
+	return text_take(&edited, arena);
 }
 
 int grub_default_edit(struct arena *arena, const char *file, const char *text, const char *name,
@@ -356,18 +492,19 @@ int grub_default_edit(struct arena *arena, const char *file, const char *text, c
 		value = cmdline_remove(arena, value, remove->item[i]);
 	for (size_t i = 0; i < add->n; i++)
 		value = cmdline_add(arena, value, add->item[i]);
-	size_t n = strlen(text);
-	if (!found) {
-		const char *gap = n && text[n - 1] != '\n' ? "\n" : "";
-		*ret_text = arena_printf(arena, "%s%s%s=%s\n", text, gap, name,
-				quote_value(arena, value, '"'));
-		return 0;
-	}
-	struct text edited = {0};
-	text_add_bytes(&edited, text, found->start);
 	/* Where the quotes hold no escapes this puts back the very bytes that were there. */
-	text_add(&edited, quote_value(arena, value, found->quote));
-	text_add(&edited, text + found->end);
-	*ret_text = text_take(&edited, arena);
+	char *edited = found ? replace_value(arena, text, found,
+					       quote_value(arena, value, found->quote))
+			     : add_assignment(arena, text, name, quote_value(arena, value, '"'));
+	/* Read back what a shell will read: the edit is right, or it is not made. */
+	struct grub_default after;
+	status = grub_default_parse(arena, file, edited, &after, err);
+	const struct grub_assignment *now =
+			status == 0 ? grub_default_find(&after, name, NULL) : NULL;
+	if (!now || strcmp(now->value, value) != 0 ||
+			grub_default_why_not_editable(&after, name, arena))
+		return error_set(err, ERROR_REFUSED, "%s: the edited value does not read back",
+				file);
+	*ret_text = edited;
 	return 0;
 }

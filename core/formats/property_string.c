@@ -14,8 +14,8 @@ int property_string_parse(struct arena *arena, const char *text, const char *def
 		char *part = arena_strndup(arena, at, n);
 		at += n;
 		at += *at == ',';
-		if (n == 0)
-			continue; /* PVE skips empty parts */
+		if (strspn(part, " \t\r\n\f\v") == n)
+			continue; /* PVE skips blank parts */
 		struct property *property = arena_alloc(arena, sizeof *property);
 		char *equals = strchr(part, '=');
 		if (equals) {

@@ -48,7 +48,10 @@ static struct vm_conf_entry *read_entry(struct arena *arena, const struct line *
 		n++;
 	if (n >= line->n || text[n] != ':')
 		return NULL;
-	char *value = text_trim(arena, text + n + 1, line->n - n - 1);
+	size_t rest = line->n - n - 1;
+	char *value = text_trim(arena, text + n + 1, rest);
+	if (!*value && rest) /* .+? needs one character: of blanks alone the last one is the value */
+		value = arena_memdup(arena, text + line->n - 1, 1);
 	if (!*value)
 		return NULL;
 	struct vm_conf_entry *entry = arena_alloc(arena, sizeof *entry);
@@ -72,6 +75,13 @@ static struct vm_conf_section *open_section(struct arena *arena, struct vm_conf 
 	if (!snapshot_name_is_valid(name)) {
 		problem(arena, conf, number, arena_printf(arena, "unknown section [%s]", name));
 		return NULL;
+	}
+	for (size_t i = 0; i < conf->snapshots.n; i++) {
+		struct vm_conf_section *other = conf->snapshots.item[i];
+		if (strcmp(other->name, name) == 0) { /* the later one replaces the earlier */
+			*other = *section;
+			return other;
+		}
 	}
 	list_add(arena, &conf->snapshots, section);
 	return section;

@@ -21,18 +21,22 @@ struct grub_assignment {
 	char quote;        /* '"' or '\'' when the whole value stands in one pair, else 0 */
 	bool dynamic;      /* contains $ or ` that a shell would replace */
 	bool append;       /* += */
-	bool conditional;  /* inside if, case, a loop, a function, or after && or || */
+	bool conditional;  /* inside if, case, a loop, a function, a pipe, after && or || */
+	bool for_command;  /* NAME=value command: for that command only, not for the file */
+	bool unset;        /* `unset NAME`: value is "" */
 };
 
 struct grub_default {
 	struct list assignments; /* of struct grub_assignment, in order */
+	size_t code_line; /* where eval, source or . runs other code; 0 nowhere */
 };
 
-/* ERROR_PARSE names `file` and the line: an open quote, an open $( or here-document. */
+/* ERROR_PARSE names `file` and the line: an open quote, expansion or block, a here-document. */
 int grub_default_parse(struct arena *arena, const char *file, const char *text,
 		struct grub_default *ret_parsed, struct error *err);
 
-/* The last assignment of `name`, or NULL; `ret_count` (may be NULL) is how many there are. */
+/* The last assignment of `name` that counts for the file, or NULL when there is none or it was
+ * unset after it; `ret_count` (may be NULL) is how many there are. */
 const struct grub_assignment *grub_default_find(const struct grub_default *parsed,
 		const char *name, size_t *ret_count);
 
