@@ -54,7 +54,7 @@ wait_for "Which GPU"
 keys Enter
 wait_for "Which VM"
 keys 4
-wait_for "The whole card goes"
+wait_for "What goes to the VM"
 shot 4-gpu
 keys Enter
 wait_for "Which VM"

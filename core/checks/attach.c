@@ -141,7 +141,9 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 					  "recorded.",
 					  entry->key, vm->vmid, vm->name, romfile);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "put the file into /usr/share/kvm and give its name only");
+	if (missing)
+		finding_fix(report, finding, false,
+				"put the file into /usr/share/kvm and give its name only");
 	return true;
 }
 
@@ -153,31 +155,68 @@ CHECK_FUNCTION(check_romfile)
 		(void)report_add(report, check, STATUS_OK, "host", "None is missing.");
 }
 
+/* Two VMs with one device; the second of them is the subject. */
+static void add_conflict(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm *other, const struct vm_hostpci *entry,
+		const struct pci_device *device)
+{
+	bool running = other->running == KNOWN_YES && (vm == report->vm || vm->running == KNOWN_YES);
+	struct finding *finding = report_add(report, check, running ? STATUS_FAIL : STATUS_WARN,
+			subject_of(report, other), "%u %s has %s too, like %u %s%s.", other->vmid,
+			other->name, device->name, vm->vmid, vm->name,
+			running ? ", and is running" : "; only one of them can run");
+	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false,
+			running ? "stop that VM first" : "do not start both");
+	if (running && vm == report->vm)
+		finding->risk = RISK_NEVER;
+}
+
+/* Does `other` hold a device of this line? The first one is told. */
+static bool compare_line(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *line, const struct vm *other)
+{
+	for (size_t d = 0; line->valid && d < line->devices.n; d++) {
+		const struct pci_device *device = line->devices.item[d];
+		const struct vm_hostpci *entry = entry_with(other, device);
+		if (!entry)
+			continue;
+		add_conflict(report, check, vm, other, entry, device);
+		return true;
+	}
+	return false;
+}
+
+static bool judge_conflict(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	bool found = false;
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *other = report->facts->vms.item[i];
+		/* Each pair once; pairs with the goal's VM are judged by the goal. */
+		if (other->vmid > vm->vmid && other->hostpci.n && other != report->vm &&
+				vm != report->vm)
+			found = compare_line(report, check, vm, entry, other) || found;
+	}
+	return found;
+}
+
 CHECK_FUNCTION(check_attach_conflict)
 {
 	if (vms_unknown(report, check))
 		return;
-	const struct pci_device *gpu = report->gpu;
-	bool found = false;
-	for (size_t i = 0; gpu && i < report->facts->vms.n; i++) {
-		const struct vm *vm = report->facts->vms.item[i];
-		const struct vm_hostpci *entry = entry_with(vm, gpu);
-		if (vm == report->vm || !entry)
+	size_t found = for_each_hostpci(report, check, judge_conflict);
+	for (size_t i = 0; report->gpu && report->vm && i < report->facts->vms.n; i++) {
+		const struct vm *other = report->facts->vms.item[i];
+		const struct vm_hostpci *entry =
+				other == report->vm ? NULL : entry_with(other, report->gpu);
+		if (!entry)
 			continue;
-		found = true;
-		bool running = vm->running == KNOWN_YES;
-		struct finding *finding = report_add(report, check,
-				running ? STATUS_FAIL : STATUS_WARN, subject_of(report, vm),
-				"%u %s has %s too%s.", vm->vmid, vm->name, gpu->name,
-				running ? " and is running" : "; only one of them can run");
-		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, false, running ? "stop that VM first"
-							    : "do not start both");
-		if (running && report->vm)
-			finding->risk = RISK_NEVER;
+		found++;
+		add_conflict(report, check, report->vm, other, entry, report->gpu);
 	}
 	if (!found)
-		(void)report_add(report, check, STATUS_OK, "host", "None.");
+		(void)report_add(report, check, STATUS_OK, "host", "No device is given to two VMs.");
 }
 
 static bool describe(struct report *report, const struct check *check, const struct vm *vm,
@@ -228,6 +267,21 @@ static const char *free_key(const struct vm *vm, struct arena *arena)
 	return NULL;
 }
 
+/* A whole card is its slot: without a function PVE takes them all, as the guide does. Of a slot
+ * that holds more than the card the functions are named. */
+static const char *host_value(const struct report *report, struct arena *arena)
+{
+	const struct pci_device *gpu = report->gpu;
+	struct list slot = facts_slot(report->facts, gpu, arena);
+	struct list card = facts_card(report->facts, gpu, arena);
+	if (card.n == slot.n)
+		return arena_strndup(arena, gpu->name, strlen(gpu->name) - 2);
+	struct strings names = {0};
+	for (size_t i = 0; i < card.n; i++)
+		strings_add(arena, &names, ((struct pci_device *)card.item[i])->name);
+	return strings_join(arena, &names, ";");
+}
+
 FIX_FUNCTION(fix_attach_hostpci)
 {
 	(void)root;
@@ -235,9 +289,7 @@ FIX_FUNCTION(fix_attach_hostpci)
 	const char *key = free_key(vm, plan->arena);
 	if (!key)
 		return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot", vm->vmid);
-	/* The whole slot: without a function PVE takes them all, as the guide does. */
-	char *slot = arena_strndup(plan->arena, report->gpu->name, strlen(report->gpu->name) - 2);
-	const char *value = arena_printf(plan->arena, "%s%s%s", slot,
+	const char *value = arena_printf(plan->arena, "%s%s%s", host_value(report, plan->arena),
 			report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
 	plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
 			finding->check->id);

@@ -6,13 +6,14 @@
 #include "pvegpu/formats/kernel_cmdline.h"
 
 static const char default_name[] = "GRUB_CMDLINE_LINUX_DEFAULT";
+static const char linux_name[] = "GRUB_CMDLINE_LINUX";
 
 /* The words the boot loader's file asks for. */
 static struct strings configured_words(const struct report *report)
 {
 	const struct facts *facts = report->facts;
 	struct text text = {0};
-	static const char *const names[] = {"GRUB_CMDLINE_LINUX", default_name};
+	const char *const names[] = {linux_name, default_name};
 	for (size_t i = 0; i < 2; i++) {
 		const struct grub_assignment *found =
 				grub_default_find(&facts->grub_parsed, names[i], NULL);
@@ -22,6 +23,26 @@ static struct strings configured_words(const struct report *report)
 	struct strings words = cmdline_words(report->arena, text_string(&text));
 	text_free(&text);
 	return words;
+}
+
+static bool variable_has(const struct report *report, const char *name, const char *word)
+{
+	const struct grub_assignment *found =
+			grub_default_find(&report->facts->grub_parsed, name, NULL);
+	if (!found || found->dynamic)
+		return false;
+	struct strings words = cmdline_words(report->arena, found->value);
+	return cmdline_has_word(&words, word);
+}
+
+/* Nothing is known of the command line, running or configured: say so instead of "none". */
+static bool cmdline_unknown(struct report *report, const struct check *check)
+{
+	if (report->facts->cmdline_running)
+		return false;
+	(void)report_add(report, check, STATUS_UNKNOWN, "host",
+			"The running command line could not be read.");
+	return true;
 }
 
 /* Why the file cannot be edited, or NULL. */
@@ -185,8 +206,11 @@ CHECK_FUNCTION(check_boot_loader)
 		return;
 	}
 	const char *name = facts->boot_loader == BOOT_GRUB ? "GRUB" : "systemd-boot";
+	bool missing = facts->boot_loader == BOOT_GRUB && !facts->grub.text;
 	struct finding *finding = report_add(report, check, STATUS_OK, "host",
-			"%s boots this machine; %s has effect.", name, facts->cmdline_file);
+			missing ? "%s boots this machine; %s, which would have effect, is not there."
+				: "%s boots this machine; %s has effect.",
+			name, facts->cmdline_file);
 	finding_evidence(report, finding, facts->boot_loader_source, "%s",
 			facts->cmdline_running ? facts->cmdline_running : "");
 	if (facts->proxmox_boot_tool == KNOWN_YES)
@@ -258,6 +282,11 @@ CHECK_FUNCTION(check_iommu_cmdline)
 	}
 	const struct facts *facts = report->facts;
 	const struct param_choice *first = report->params.item[0];
+	if (!add.n && !remove.n && facts->iommu_active == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"Whether the IOMMU is on is not known, so neither is what it needs.");
+		return;
+	}
 	if (!add.n && !remove.n) {
 		struct finding *finding = report_add(report, check,
 				needed ? STATUS_FAIL : STATUS_OK, "host",
@@ -300,14 +329,24 @@ FIX_FUNCTION(fix_params)
 		return status;
 	struct strings add = {0};
 	struct strings remove = {0};
+	struct strings remove_linux = {0};
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
-		if (param->selected != param->configured)
-			strings_add(plan->arena, param->selected ? &add : &remove, param->word);
+		if (param->selected && !param->configured)
+			strings_add(plan->arena, &add, param->word);
+		if (!param->selected && variable_has(report, default_name, param->word))
+			strings_add(plan->arena, &remove, param->word);
+		if (!param->selected && variable_has(report, linux_name, param->word))
+			strings_add(plan->arena, &remove_linux, param->word);
 	}
-	char *edited = NULL;
-	status = grub_default_edit(plan->arena, path, text ? text : "", default_name, &add, &remove,
-			&edited, err);
+	char *edited = arena_strdup(plan->arena, text ? text : "");
+	const struct strings none = {0};
+	if (add.n || remove.n)
+		status = grub_default_edit(plan->arena, path, edited, default_name, &add, &remove,
+				&edited, err);
+	if (status == 0 && remove_linux.n)
+		status = grub_default_edit(plan->arena, path, edited, linux_name, &none,
+				&remove_linux, &edited, err);
 	if (status < 0)
 		return status;
 	for (size_t i = 0; i < report->params.n; i++) {
@@ -376,12 +415,23 @@ static struct strings all_words(const struct report *report)
 	return words;
 }
 
+static void add_cmdline_evidence(struct report *report, struct finding *finding)
+{
+	finding_evidence(report, finding, "/proc/cmdline", "%s", report->facts->cmdline_running);
+}
+
 CHECK_FUNCTION(check_cmdline_conflict)
 {
 	static const char *const off[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off",
 			"iommu=soft"};
+	if (cmdline_unknown(report, check))
+		return;
 	struct strings words = all_words(report);
 	struct strings found = {0};
+	if (cmdline_has_word(&words, "pci=nomsi"))
+		(void)report_add(report, check, STATUS_WARN, "host",
+				"pci=nomsi keeps devices from using message-signalled interrupts, which "
+				"passthrough relies on.");
 	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
 		if (cmdline_has_word(&words, off[i]))
 			strings_add(report->arena, &found, off[i]);
@@ -399,71 +449,107 @@ CHECK_FUNCTION(check_cmdline_conflict)
 
 CHECK_FUNCTION(check_cmdline_obsolete)
 {
+	if (cmdline_unknown(report, check))
+		return;
 	struct strings words = all_words(report);
 	bool found = false;
+	struct finding *finding = NULL;
 	if (cmdline_has_word(&words, "amd_iommu=on")) {
 		found = true;
-		(void)report_add(report, check, STATUS_INFO, "host",
+		finding = report_add(report, check, STATUS_INFO, "host",
 				"amd_iommu=on is not a value the kernel knows and does nothing; AMD's "
 				"IOMMU is on by itself.");
+		add_cmdline_evidence(report, finding);
 	}
 	if (cmdline_has_word(&words, "intel_iommu=on") && report->facts->cpu_vendor == CPU_AMD) {
 		found = true;
-		(void)report_add(report, check, STATUS_INFO, "host",
+		finding = report_add(report, check, STATUS_INFO, "host",
 				"intel_iommu=on does nothing on an AMD CPU.");
+		add_cmdline_evidence(report, finding);
 	}
 	if (!found)
 		(void)report_add(report, check, STATUS_OK, "host", "None.");
 }
 
+bool acs_override_works(const struct strings *words)
+{
+	const char *value = cmdline_value(words, "pcie_acs_override");
+	if (!value)
+		return false;
+	return cmdline_list_has(value, "downstream") || cmdline_list_has(value, "multifunction") ||
+			strstr(value, "id:");
+}
+
 CHECK_FUNCTION(check_acs_override)
 {
+	if (cmdline_unknown(report, check))
+		return;
 	struct strings words = all_words(report);
 	const char *value = cmdline_value(&words, "pcie_acs_override");
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, "host",
-				"Not used: groups are what the hardware keeps apart.");
+				"Not used: groups are what the kernel found the hardware to keep apart.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
-			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the "
-			"hardware.",
-			value);
-	finding_evidence(report, finding, "/proc/cmdline", "%s",
-			report->facts->cmdline_running ? report->facts->cmdline_running : "unknown");
 	const char *at = value;
 	while (*at) {
 		char *token = arena_strndup(report->arena, at, strcspn(at, ","));
 		at += strlen(token);
 		at += *at == ',';
-		if (strcmp(token, "downstream") != 0 && strcmp(token, "multifunction") != 0 &&
-				!text_starts(token, "id:"))
-			(void)report_add(report, check, STATUS_WARN, "host",
-					"'%s' is not a word pcie_acs_override knows (downstream, "
-					"multifunction, id:vvvv:dddd).",
-					token);
+		if (strcmp(token, "downstream") == 0 || strcmp(token, "multifunction") == 0 ||
+				text_starts(token, "id:"))
+			continue;
+		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+				"'%s' is not a word pcie_acs_override knows (downstream, "
+				"multifunction, id:vvvv:dddd) and does nothing.",
+				token);
+		add_cmdline_evidence(report, finding);
 	}
+	if (!acs_override_works(&words))
+		return;
+	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the "
+			"hardware.",
+			value);
+	add_cmdline_evidence(report, finding);
 	finding_fix(report, finding, false,
 			"keep it only if you accept that; another slot may need no override");
 }
 
+/* One video= word that means to keep a firmware framebuffer driver off. */
+static void judge_video(struct report *report, const struct check *check, const char *word)
+{
+	enum known ignored = facts_kernel_at_least(report->facts, 5, 16);
+	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+			ignored == KNOWN_YES ? "%s is ignored by this kernel: simpledrm took the place of "
+					       "efifb and vesafb."
+			: ignored == KNOWN_NO ? "%s keeps the firmware framebuffer driver off; Proxmox "
+						"kernels since 5.15.27 ignore it."
+					      : "%s is set; Proxmox kernels since 5.15.27 ignore it.",
+			word);
+	add_cmdline_evidence(report, finding);
+}
+
 CHECK_FUNCTION(check_framebuffer)
 {
+	if (cmdline_unknown(report, check))
+		return;
 	struct strings words = all_words(report);
-	const char *video = cmdline_value(&words, "video");
-	bool efifb = video && strstr(video, "efifb:off");
 	bool found = false;
-	if (efifb && facts_kernel_at_least(report->facts, 5, 16) == KNOWN_YES) {
+	for (size_t i = 0; i < words.n; i++) {
+		const char *word = words.item[i];
+		if (!text_starts(word, "video=") ||
+				(!strstr(word, "efifb:off") && !strstr(word, "vesafb:off")))
+			continue;
 		found = true;
-		(void)report_add(report, check, STATUS_INFO, "host",
-				"video=%s is ignored by this kernel: simpledrm took efifb's place.",
-				video);
+		judge_video(report, check, word);
 	}
 	if (cmdline_has_word(&words, "initcall_blacklist=sysfb_init")) {
 		found = true;
-		(void)report_add(report, check, STATUS_INFO, "host",
+		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
 				"initcall_blacklist=sysfb_init is set: the host has no local console "
 				"until a GPU driver loads.");
+		add_cmdline_evidence(report, finding);
 	}
 	if (!found)
 		(void)report_add(report, check, STATUS_OK, "host", "None set.");

@@ -134,10 +134,10 @@ const struct check check_catalogue[] = {
 	{"attach.romfile", STEP_ATTACH, "ROM files",
 		"Proxmox VE looks for romfile below /usr/share/kvm/ only, and QEMU fails when it is not there.",
 		check_romfile, NULL},
-	{"attach.conflict", STEP_ATTACH, "Other VMs with this GPU",
+	{"attach.conflict", STEP_ATTACH, "One device, one VM",
 		"A device can be in one running VM only; the second one does not start.",
 		check_attach_conflict, NULL},
-	{"attach.hostpci", STEP_ATTACH, "GPU in the VM's configuration",
+	{"attach.hostpci", STEP_ATTACH, "PCI devices given to VMs",
 		"The hostpci line of the VM is what gives it the GPU.",
 		check_attach_hostpci, fix_attach_hostpci},
 

@@ -19,6 +19,25 @@ static size_t count_gpus(const struct report *report)
 	return n;
 }
 
+/* Everything that leaves the host with this GPU: its group and the whole card. */
+static struct list taken_with(const struct report *report, const struct pci_device *gpu)
+{
+	struct list taken = facts_group(report->facts, gpu->group, report->arena);
+	struct list card = facts_card(report->facts, gpu, report->arena);
+	for (size_t i = 0; i < card.n; i++)
+		if (!facts_in_list(&taken, card.item[i]))
+			list_add(report->arena, &taken, card.item[i]);
+	/* The groups of the card's other functions go along as well. */
+	for (size_t i = 0; i < card.n; i++) {
+		const struct pci_device *function = card.item[i];
+		struct list group = facts_group(report->facts, function->group, report->arena);
+		for (size_t g = 0; g < group.n; g++)
+			if (!facts_in_list(&taken, group.item[g]))
+				list_add(report->arena, &taken, group.item[g]);
+	}
+	return taken;
+}
+
 /* Judge each display function by itself. */
 typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
 
@@ -51,14 +70,26 @@ CHECK_FUNCTION(check_gpu_present)
 
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
-	size_t n = count_gpus(report);
-	if (n > 1) {
+	struct list taken = taken_with(report, gpu);
+	size_t left = 0;
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		bool vfio = other->driver && strcmp(other->driver, "vfio-pci") == 0;
+		if (pci_is_display(other) && other != gpu && !facts_in_list(&taken, other) && !vfio &&
+				!vfio_takes_at_boot(report, other))
+			left++;
+	}
+	if (left) {
 		(void)report_add(report, check, STATUS_OK, gpu->name,
-				"One of %zu GPUs: another is left for the host.", n);
+				"%zu other %s left for the host.", left,
+				text_plural(left, "GPU is", "GPUs are"));
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-			"The only GPU: with it in a VM the host has no local console.");
+			count_gpus(report) > 1
+					? "No other GPU is left for the host: the others go along with "
+					  "it or are on vfio-pci. The host has no local console then."
+					: "The only GPU: with it in a VM the host has no local console.");
 	finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
 	if (is_goal(report, gpu))
 		finding->risk = RISK_ACCEPT;
@@ -99,21 +130,18 @@ CHECK_FUNCTION(check_boot_vga)
 	for_each_gpu(report, check, judge_boot_vga);
 }
 
-static bool acs_override(const struct report *report)
-{
-	return cmdline_value(&report->facts->cmdline_words, "pcie_acs_override") != NULL;
-}
 
 /* Members of the group that are neither bridges nor functions of the card itself; `*ret_driven`
- * when a host driver may have one of them. */
+ * when a host driver may have one of them. The rest of an APU's slot is not of the card. */
 static struct strings others_in_group(const struct report *report, const struct list *group,
 		const struct pci_device *gpu, bool *ret_driven)
 {
 	struct strings others = {0};
+	struct list card = facts_card(report->facts, gpu, report->arena);
 	*ret_driven = false;
 	for (size_t i = 0; i < group->n; i++) {
 		const struct pci_device *other = group->item[i];
-		if (pci_is_bridge(other) || pci_address_same_slot(&other->address, &gpu->address))
+		if (pci_is_bridge(other) || facts_in_list(&card, other))
 			continue;
 		strings_add(report->arena, &others, device_text(report->arena, other));
 		if (!other->driver || strcmp(other->driver, "vfio-pci") != 0)
@@ -126,9 +154,9 @@ static void judge_isolated(struct report *report, const struct check *check, str
 {
 	if (gpu->group < 0) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-				report->facts->iommu_groups
-						? "The group of this function is not recorded."
-						: "Groups are known once the IOMMU is on.");
+				report->facts->iommu_active == KNOWN_NO
+						? "Groups are known once the IOMMU is on."
+						: "The group of this function is not recorded.");
 		return;
 	}
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
@@ -143,7 +171,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 				"use another slot, or the ACS override at the price it has");
 		if (is_goal(report, gpu) && driven)
 			finding->risk = RISK_ACCEPT;
-	} else if (acs_override(report)) {
+	} else if (acs_override_works(&report->facts->cmdline_words)) {
 		finding = report_add(report, check, STATUS_WARN, gpu->name,
 				"Group %d has only this card, but the ACS override is on: the "
 				"hardware may not keep it apart.",
@@ -165,32 +193,23 @@ CHECK_FUNCTION(check_group_isolated)
 	for_each_gpu(report, check, judge_isolated);
 }
 
-/* Everything that leaves the host with this GPU: its group, or its slot while groups are unknown. */
-static struct list taken_with(const struct report *report, const struct pci_device *gpu)
+/* Those that the host may need, without it being known: disk controllers, and the USB controllers a
+ * disk may hang on, while storage cannot be traced; network functions, and USB ones, while links
+ * are unknown. */
+static struct list find_doubtful(const struct report *report, const struct list *taken)
 {
-	struct list taken = facts_group(report->facts, gpu->group, report->arena);
-	struct list slot = facts_slot(report->facts, gpu, report->arena);
-	for (size_t i = 0; i < slot.n; i++) {
-		const struct pci_device *function = slot.item[i];
-		if (function->group != gpu->group || gpu->group < 0)
-			list_add(report->arena, &taken, slot.item[i]);
-	}
-	return taken;
-}
-
-/* One that the host may need, without it being known: a disk controller whose use cannot be
- * traced, a network function while links are unknown. */
-static const struct pci_device *find_doubtful(const struct facts *facts, const struct list *taken)
-{
+	const struct facts *facts = report->facts;
+	struct list doubtful = {0};
+	bool blind = facts->uses_known != KNOWN_YES;
 	for (size_t i = 0; i < taken->n; i++) {
-		const struct pci_device *device = taken->item[i];
-		bool blind = facts->uses_known != KNOWN_YES;
-		bool unsure = pci_is_storage(device) ? blind || facts->untraced.n
-						      : pci_is_network(device) && blind;
+		struct pci_device *device = taken->item[i];
+		bool usb = device->class_code >> 8 == 0x0c03;
+		bool unsure = pci_is_storage(device) || usb ? blind || facts->untraced.n
+							     : pci_is_network(device) && blind;
 		if (unsure && !device->uses.n)
-			return device;
+			list_add(report->arena, &doubtful, device);
 	}
-	return NULL;
+	return doubtful;
 }
 
 /* The finding that names every use the host has of what goes along; NULL when there is none. */
@@ -221,25 +240,31 @@ static void judge_critical(struct report *report, const struct check *check, str
 			? gpu->name
 			: arena_printf(report->arena, "group/%d", gpu->group);
 	struct finding *critical = add_critical(report, check, subject, gpu, &taken);
-	const struct pci_device *doubtful = find_doubtful(facts, &taken);
+	struct list doubtful = find_doubtful(report, &taken);
 	enum risk risk = is_goal(report, gpu) ? RISK_NEVER : RISK_NONE;
 	if (critical) {
 		finding_fix(report, critical, false,
 				"use another slot or another GPU; the ACS override may split the "
 				"group, at the price it has");
 		critical->risk = risk;
-	} else if (doubtful) {
+	} else if (doubtful.n) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
-				"With %s goes %s, and whether the host needs it could not be "
+				"With %s %s %s, and whether the host needs %s could not be "
 				"traced%s%s.",
-				gpu->name, device_text(report->arena, doubtful),
-				facts->untraced.n ? ": " : "",
+				gpu->name, doubtful.n > 1 ? "go devices like" : "goes",
+				device_text(report->arena, doubtful.item[0]),
+				doubtful.n > 1 ? "them" : "it", facts->untraced.n ? ": " : "",
 				facts->untraced.n ? facts->untraced.item[0] : "");
+		for (size_t i = 0; i < doubtful.n; i++)
+			finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
+					device_text(report->arena, doubtful.item[i]));
 		finding->risk = risk;
 	} else if (gpu->group < 0) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
-				"Judged again when groups are known; the card's own functions are "
-				"not used by the host.");
+				facts->uses_known == KNOWN_YES
+						? "Judged again when groups are known; the card's own "
+						  "functions are not used by the host."
+						: "Neither groups nor what the host uses are recorded.");
 	} else {
 		(void)report_add(report, check, STATUS_OK, subject,
 				"No disk, network link or default route of the host goes along "
@@ -257,17 +282,24 @@ static void judge_functions(struct report *report, const struct check *check,
 		struct pci_device *gpu)
 {
 	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	struct list card = facts_card(report->facts, gpu, report->arena);
 	bool split = false;
-	for (size_t i = 0; i < slot.n; i++)
-		split = split || ((struct pci_device *)slot.item[i])->group != gpu->group;
-	struct finding *finding = report_add(report, check, STATUS_OK, gpu->name,
-			"%zu %s in the slot%s.", slot.n, text_plural(slot.n, "function", "functions"),
-			split ? ", in different IOMMU groups" : "");
+	for (size_t i = 0; i < card.n; i++)
+		split = split || ((struct pci_device *)card.item[i])->group != gpu->group;
+	struct finding *finding = card.n == slot.n
+			? report_add(report, check, STATUS_OK, gpu->name, "%zu %s in the slot%s.",
+					  slot.n, text_plural(slot.n, "function", "functions"),
+					  split ? ", in different IOMMU groups" : "")
+			: report_add(report, check, STATUS_WARN, gpu->name,
+					  "The slot holds parts of the processor too: %zu of its %zu "
+					  "functions are the GPU's, the others stay with the host.",
+					  card.n, slot.n);
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
-		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s",
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s%s",
 				device_text(report->arena, function),
-				function->driver ? function->driver : "none");
+				function->driver ? function->driver : "none",
+				facts_in_list(&card, function) ? "" : " (stays with the host)");
 	}
 }
 
@@ -279,23 +311,30 @@ CHECK_FUNCTION(check_gpu_functions)
 static void judge_identical(struct report *report, const struct check *check,
 		struct pci_device *gpu)
 {
-	struct strings twins = {0};
-	for (size_t i = 0; i < report->facts->devices.n; i++) {
-		const struct pci_device *other = report->facts->devices.item[i];
-		if (other != gpu && other->vendor == gpu->vendor && other->device == gpu->device &&
-				gpu->vendor != 0xffff)
-			strings_add(report->arena, &twins, other->name);
-	}
-	if (!twins.n) {
-		(void)report_add(report, check, STATUS_OK, gpu->name,
-				"%04x:%04x stands once on this host.", gpu->vendor, gpu->device);
+	if (gpu->vendor == 0xffff) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Its vendor and device id are not recorded.");
 		return;
 	}
-	const char *names = strings_join(report->arena, &twins, ", ");
-	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-			"%s has the same id %04x:%04x: tell them apart by address.", names,
-			gpu->vendor, gpu->device);
-	finding_evidence(report, finding, "/sys/bus/pci/devices", "%s and %s", gpu->name, names);
+	struct list card = facts_card(report->facts, gpu, report->arena);
+	struct finding *finding = NULL;
+	for (size_t i = 0; i < card.n; i++) {
+		const struct pci_device *function = card.item[i];
+		const struct pci_device *twin = twin_of(report, function);
+		if (!twin)
+			continue;
+		if (!finding)
+			finding = report_add(report, check, STATUS_WARN, gpu->name,
+					"%s has the id %04x:%04x of %s too: tell them apart by "
+					"address.",
+					twin->name, function->vendor, function->device,
+					function->name);
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s and %s: %04x:%04x",
+				function->name, twin->name, function->vendor, function->device);
+	}
+	if (!finding)
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"No other card has its ids.");
 }
 
 CHECK_FUNCTION(check_gpu_identical)

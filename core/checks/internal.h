@@ -21,8 +21,12 @@ void choose_attach(struct report *report);
 /* Shared questions. */
 bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */
 const char *device_text(struct arena *arena, const struct pci_device *device);
-/* The vendor's GPU drivers of the kernel that could hold a display function. */
-const char *gpu_driver_text(const struct pci_device *device);
+/* The command line has an ACS override with a word the kernel patch knows. */
+bool acs_override_works(const struct strings *words);
+/* modprobe.d or the command line tells vfio-pci to take this device at boot. */
+bool vfio_takes_at_boot(const struct report *report, const struct pci_device *device);
+/* A device of another slot with the same (known) id, or NULL. */
+const struct pci_device *twin_of(const struct report *report, const struct pci_device *device);
 /* "the VM is q35" as PVE tests it: the machine type contains q35 (QemuServer/Machine.pm). */
 bool vm_is_q35(const struct vm *vm);
 /* What a reboot of this host costs: the guests it stops. */

@@ -131,6 +131,7 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 	const char *group = arena_printf(report->arena, "group/%d", gpu->group);
 	bool needs_work = false;
 	bool blocked = false;
+	bool unknown = gpu->group < 0;
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		bool host = strcmp(finding->subject, "host") == 0 &&
@@ -138,6 +139,8 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 						finding->check->step == STEP_BOOT);
 		bool mine = strcmp(finding->subject, gpu->name) == 0 ||
 				strcmp(finding->subject, group) == 0;
+		if (mine && finding->status == STATUS_UNKNOWN)
+			unknown = unknown || strncmp(finding->check->id, "gpu.group", 9) == 0;
 		if (finding->status != STATUS_FAIL || (!mine && !host))
 			continue;
 		needs_work = needs_work || finding->automatic || host;
@@ -147,7 +150,7 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 		return "blocked";
 	if (needs_work)
 		return "needs-work";
-	return gpu->group < 0 ? "unknown" : "ready";
+	return unknown ? "unknown" : "ready";
 }
 
 enum step report_next_step(const struct report *report)

@@ -44,7 +44,7 @@ CHECK_FUNCTION(check_vfio_bound)
 				"Seen while the VM runs with the GPU.");
 		return;
 	}
-	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	struct list slot = facts_card(report->facts, gpu, report->arena);
 	const struct pci_device *unbound = NULL;
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];

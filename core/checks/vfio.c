@@ -75,7 +75,8 @@ CHECK_FUNCTION(check_vfio_modules)
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
-			"Not loaded at boot: %s. Proxmox VE loads them when a VM needs them.",
+			"Not named for loading at boot: %s. Proxmox VE loads them when a VM needs "
+			"them.",
 			strings_join(report->arena, &missing, ", "));
 	finding_evidence(report, finding, "/etc/modules, /etc/modules-load.d", "%zu of 3 named",
 			WANTED_MODULES - missing.n);
@@ -180,6 +181,8 @@ static const char *configured_ids(const struct report *report, const struct modp
 static bool ids_have(const char *ids, const struct pci_device *device)
 {
 	char id[10];
+	if (device->vendor == 0xffff)
+		return false; /* its ids are not known */
 	(void)snprintf(id, sizeof id, "%04x:%04x", device->vendor, device->device);
 	while (ids && *ids) {
 		size_t n = strcspn(ids, ",");
@@ -192,11 +195,15 @@ static bool ids_have(const char *ids, const struct pci_device *device)
 	return false;
 }
 
-/* Another slot has a device of this id that must not be taken along. */
-static const struct pci_device *twin_of(const struct report *report,
-		const struct pci_device *device)
+bool vfio_takes_at_boot(const struct report *report, const struct pci_device *device)
 {
-	for (size_t i = 0; i < report->facts->devices.n; i++) {
+	const char *parameter = cmdline_value(&report->facts->cmdline_words, "vfio-pci.ids");
+	return ids_have(configured_ids(report, NULL), device) || ids_have(parameter, device);
+}
+
+const struct pci_device *twin_of(const struct report *report, const struct pci_device *device)
+{
+	for (size_t i = 0; device->vendor != 0xffff && i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
 		if (other->vendor == device->vendor && other->device == device->device &&
 				!pci_address_same_slot(&other->address, &device->address))
@@ -213,15 +220,16 @@ CHECK_FUNCTION(check_vfio_binding)
 				"Decided when a GPU is chosen.");
 		return;
 	}
-	struct list slot = facts_slot(report->facts, gpu, report->arena);
-	const char *ids = configured_ids(report, NULL);
+	struct list card = facts_card(report->facts, gpu, report->arena);
 	bool all_bound = true;
 	bool all_configured = true;
 	const struct pci_device *twin = NULL;
-	for (size_t i = 0; i < slot.n; i++) {
-		const struct pci_device *function = slot.item[i];
+	bool ids_known = true;
+	for (size_t i = 0; i < card.n; i++) {
+		const struct pci_device *function = card.item[i];
 		all_bound = all_bound && is_vfio(function);
-		all_configured = all_configured && ids_have(ids, function);
+		all_configured = all_configured && vfio_takes_at_boot(report, function);
+		ids_known = ids_known && function->vendor != 0xffff;
 		if (!twin)
 			twin = twin_of(report, function);
 	}
@@ -235,6 +243,10 @@ CHECK_FUNCTION(check_vfio_binding)
 		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
 				"Configured, but not bound yet.");
 		finding_fix(report, finding, true, "reboot");
+	} else if (!ids_known) {
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Its ids are not recorded, so it cannot be bound by them.");
+		finding->risk = RISK_NEVER;
 	} else if (twin) {
 		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
 				"Cannot be bound at boot by id: %s has the same id and would be taken "
@@ -321,7 +333,7 @@ FIX_FUNCTION(fix_vfio_binding)
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
 	if (strcmp(finding->fix, "reboot") == 0)
 		return 0;
-	struct list slot = facts_slot(report->facts, report->gpu, plan->arena);
+	struct list slot = facts_card(report->facts, report->gpu, plan->arena);
 	int status = add_ids(report, &slot, plan, root, finding->check->id, err);
 	if (status < 0)
 		return status;
@@ -348,6 +360,26 @@ FIX_FUNCTION(fix_vfio_binding)
 	return 0;
 }
 
+/* Several ids= are not added up: the last one is what vfio-pci gets. */
+static void judge_repeated_ids(struct report *report, const struct check *check)
+{
+	size_t n = 0;
+	struct finding *finding = NULL;
+	for (size_t i = 0; i < report->facts->modprobe.n; i++) {
+		const struct modprobe_entry *entry = report->facts->modprobe.item[i];
+		if (strcmp(entry->command, "options") == 0 &&
+				modules_same_name(entry->module, "vfio-pci"))
+			for (size_t w = 0; w < entry->words.n; w++)
+				n += text_starts(entry->words.item[w], "ids=");
+	}
+	const char *ids = configured_ids(report, NULL);
+	if (n < 2 || !ids)
+		return;
+	finding = report_add(report, check, STATUS_WARN, "host",
+			"ids= is set %zu times; only the last one counts: %s.", n, ids);
+	finding_fix(report, finding, false, "put all ids into one ids=, with commas");
+}
+
 CHECK_FUNCTION(check_ids_overreach)
 {
 	const struct facts *facts = report->facts;
@@ -357,37 +389,46 @@ CHECK_FUNCTION(check_ids_overreach)
 	if (!ids)
 		ids = cmdline_value(&facts->cmdline_words, "vfio-pci.ids");
 	if (!ids || !*ids) {
-		(void)report_add(report, check, STATUS_OK, "host", "vfio-pci has no ids= option.");
+		(void)report_add(report, check,
+				facts->cmdline_running ? STATUS_OK : STATUS_UNKNOWN, "host",
+				facts->cmdline_running ? "vfio-pci has no ids= option."
+						       : "No ids= in modprobe.d; the command line "
+							 "could not be read.");
 		return;
 	}
+	judge_repeated_ids(report, check);
+	struct strings taken = {0};
 	bool found = false;
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *device = facts->devices.item[i];
 		if (pci_is_bridge(device) || !ids_have(ids, device))
 			continue;
+		strings_add(report->arena, &taken, device->name);
 		const struct pci_device *twin = twin_of(report, device);
+		struct finding *finding = NULL;
 		if (device->uses.n) {
-			found = true;
 			const struct host_use *use = device->uses.item[0];
-			struct finding *finding = report_add(report, check, STATUS_FAIL,
-					device->name, "ids= takes %s, which the host needs: %s.",
-					device->label, use->what);
-			finding_evidence(report, finding, source, "ids=%s", ids);
+			finding = report_add(report, check, STATUS_FAIL, device->name,
+					"ids= takes %s, which the host needs: %s.", device->label,
+					use->what);
 			finding_fix(report, finding, false, "take %04x:%04x out of ids=",
 					device->vendor, device->device);
 		} else if (twin && pci_address_compare(&device->address, &twin->address) < 0) {
+			finding = report_add(report, check, STATUS_WARN, device->name,
+					"ids= takes both %s and %s: they have one id.", device->name,
+					twin->name);
+		}
+		if (finding) {
 			found = true;
-			struct finding *finding = report_add(report, check, STATUS_WARN,
-					device->name, "ids= takes both %s and %s: they have one id.",
-					device->name, twin->name);
 			finding_evidence(report, finding, source, "ids=%s", ids);
 		}
 	}
-	if (!found) {
-		struct finding *finding = report_add(report, check, STATUS_OK, "host",
-				"Only devices that stand once on this host.");
-		finding_evidence(report, finding, source, "ids=%s", ids);
-	}
+	if (found)
+		return;
+	struct finding *finding = report_add(report, check, taken.n ? STATUS_OK : STATUS_INFO, "host",
+			taken.n ? "It takes %s." : "It names no device of this host%s.",
+			taken.n ? strings_join(report->arena, &taken, ", ") : "");
+	finding_evidence(report, finding, source, "ids=%s", ids);
 }
 
 CHECK_FUNCTION(check_unsafe_interrupts)
@@ -400,6 +441,11 @@ CHECK_FUNCTION(check_unsafe_interrupts)
 	if (!value)
 		value = cmdline_value(&facts->cmdline_words,
 				"vfio_iommu_type1.allow_unsafe_interrupts");
+	if (!value && !facts->cmdline_running) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"Not in modprobe.d; the running command line could not be read.");
+		return;
+	}
 	if (!value || strcmp(value, "0") == 0 || strcasecmp(value, "n") == 0) {
 		(void)report_add(report, check, STATUS_OK, "host", "Not allowed.");
 		return;

@@ -203,6 +203,13 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "cpu: %s.", value);
 		return;
 	}
+	const char *arguments = get(vm, "args");
+	if (arguments && strstr(arguments, "-cpu ")) {
+		struct finding *by_hand = report_add(report, check, STATUS_INFO,
+				subject_of(report, vm), "Its args set the CPU by hand.");
+		finding_evidence(report, by_hand, vm->path, "args: %s", arguments);
+		return;
+	}
 	bool goal = vm == report->vm && report->gpu;
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
 			"cpu: %s; the guide sets host.",

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/facts/internal.h"
@@ -32,6 +33,24 @@ static void judge_loader(const struct root *root, struct facts *facts)
 		facts->cmdline_file = arena_strdup(facts->arena, "/etc/default/grub");
 	else if (facts->boot_loader == BOOT_SYSTEMD)
 		facts->cmdline_file = arena_strdup(facts->arena, "/etc/kernel/cmdline");
+}
+
+/* In a captured tree the kernel's version may be recorded nowhere but in BOOT_IMAGE=. */
+static void kernel_from_image(struct facts *facts)
+{
+	const char *image = cmdline_value(&facts->cmdline_words, "BOOT_IMAGE");
+	const char *version = image ? strstr(image, "/vmlinuz-") : NULL;
+	int major = 0;
+	int minor = 0;
+	if (facts->kernel || !version)
+		return;
+	version += strlen("/vmlinuz-");
+	/* Bounded by the widths. NOLINTNEXTLINE(cert-err34-c) */
+	if (sscanf(version, "%4d.%4d", &major, &minor) != 2)
+		return;
+	facts->kernel = arena_strdup(facts->arena, version);
+	facts->kernel_major = major;
+	facts->kernel_minor = minor;
 }
 
 static void read_grub_files(const struct root *root, struct facts *facts)
@@ -94,6 +113,7 @@ void facts_read_boot(const struct root *root, struct facts *facts)
 	facts->cmdline_running = root_read_value(root, "/proc/cmdline", facts->arena);
 	if (facts->cmdline_running)
 		facts->cmdline_words = cmdline_words(facts->arena, facts->cmdline_running);
+	kernel_from_image(facts);
 	judge_loader(root, facts);
 	read_grub_files(root, facts);
 	if (facts->boot_loader == BOOT_GRUB)

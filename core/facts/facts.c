@@ -64,6 +64,42 @@ struct list facts_slot(const struct facts *facts, const struct pci_device *devic
 	return found;
 }
 
+bool facts_in_list(const struct list *devices, const struct pci_device *device)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		if (devices->item[i] == device)
+			return true;
+	return false;
+}
+
+/* Classes that a graphics card has beside display: audio, and USB-C (USB, serial bus). Anything
+ * else in the slot tells that it belongs to the processor. */
+static bool card_class(const struct pci_device *device)
+{
+	uint32_t base = device->class_code >> 16;
+	return base == 0x03 || base == 0x04 || base == 0x0c;
+}
+
+struct list facts_card(const struct facts *facts, const struct pci_device *gpu,
+		struct arena *arena)
+{
+	struct list slot = facts_slot(facts, gpu, arena);
+	bool apu = false;
+	for (size_t i = 0; i < slot.n; i++)
+		apu = apu || !card_class(slot.item[i]);
+	if (!apu)
+		return slot;
+	struct list card = {0};
+	for (size_t i = 0; i < slot.n; i++) {
+		struct pci_device *function = slot.item[i];
+		bool audio = function->class_code >> 8 == 0x0403 && function->address.function == 1 &&
+				function->vendor == gpu->vendor && gpu->address.function == 0;
+		if (function == gpu || audio)
+			list_add(arena, &card, function);
+	}
+	return card;
+}
+
 struct list facts_group(const struct facts *facts, int group, struct arena *arena)
 {
 	struct list found = {0};

@@ -39,7 +39,7 @@ static void look_up(struct pci_access *access, struct facts *facts)
 		if (device->vendor == 0xffff)
 			continue;
 		const char *name = pci_lookup_name(access, buffer, sizeof buffer,
-				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, device->vendor,
+				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB, device->vendor,
 				device->device);
 		if (name && strcmp(name, "<pci_lookup_name: buffer too small>") != 0)
 			device->label = arena_strdup(facts->arena, name);

@@ -267,13 +267,15 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 	}
 	if (!report->gpu)
 		return;
-	struct list slot = facts_slot(facts, report->gpu, rows->arena);
+	struct list slot = facts_card(facts, report->gpu, rows->arena);
 	(void)rows_add(rows, ROW_TEXT, "");
-	(void)rows_add(rows, ROW_HEADING, "The whole card goes to the VM");
+	(void)rows_add(rows, ROW_HEADING, "What goes to the VM");
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
+		const char *name = text_starts(function->name, "0000:") ? function->name + 5
+									   : function->name;
 		(void)rows_add(rows, ROW_TEXT,
-				arena_printf(rows->arena, "%s %s, %s", function->name + 5,
+				arena_printf(rows->arena, "%s %s, %s", name,
 						pci_class_text(function->class_code),
 						function->driver ? function->driver : "no driver"));
 	}

@@ -141,6 +141,12 @@ void facts_free(struct facts *facts); /* NULL is fine */
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
 struct list facts_slot(const struct facts *facts, const struct pci_device *device,
 		struct arena *arena);
+/* What goes to a VM with a GPU: every function of a graphics card, but of a processor's own GPU only
+ * the display function and its audio. The slot of an APU also holds the security processor, the
+ * board's USB and audio, which must stay with the host. */
+struct list facts_card(const struct facts *facts, const struct pci_device *gpu,
+		struct arena *arena);
+bool facts_in_list(const struct list *devices, const struct pci_device *device);
 /* Members of an IOMMU group, bridges included. */
 struct list facts_group(const struct facts *facts, int group, struct arena *arena);
 struct vm *facts_vm(const struct facts *facts, unsigned vmid);
