@@ -113,7 +113,8 @@ const char *text_plural(size_t n, const char *one, const char *many)
 
 bool text_to_ulong(const char *text, int base, unsigned long max, unsigned long *ret_value)
 {
-	if (!isxdigit((unsigned char)text[0]))
+	/* strtoul() would take blanks, a sign and 0x. */
+	if (!isxdigit((unsigned char)text[0]) || text[1] == 'x' || text[1] == 'X')
 		return false;
 	char *end = NULL;
 	errno = 0;

@@ -14,12 +14,12 @@ struct reader {
 	const char *text;
 	size_t at;
 	size_t line;
-	int blocks;        /* open if, case, for, while, { */
-	int parentheses;   /* open ( */
+	struct text open;  /* what is open, innermost last: c for case, ( and { for the other blocks */
 	size_t block_line; /* where the outermost of them opened */
 	bool after_logic;  /* the command follows &&, || or | */
 	size_t first;      /* the first assignment of the command being read */
 	bool has_words;    /* the command being read has a word or assignment */
+	bool after_bracket; /* what was read last is a ) */
 	struct grub_default *parsed;
 	struct error *err;
 };
@@ -53,8 +53,10 @@ static char take(struct reader *reader)
 }
 
 /* Copy up to `shut`, nested quotes and expansions in it included: what stands in $(…), ${…} and
- * `…` may be anything, and quotes in it hide brackets. Calls itself; files are small. */
-static int skip_to(struct reader *reader, struct word *word, char shut, size_t line, int depth)
+ * `…` may be anything, and quotes in it hide brackets. `in_double`: in double quotes, where a
+ * single quote in ${…} is a plain character. Calls itself; files are small. */
+static int skip_to(struct reader *reader, struct word *word, char shut, size_t line, int depth,
+		bool in_double)
 {
 	if (depth > 50)
 		return fail_at(reader, line, "expansions are nested too deeply");
@@ -72,15 +74,21 @@ static int skip_to(struct reader *reader, struct word *word, char shut, size_t l
 			text_add_bytes(&word->value, &next, 1);
 		} else if (shut == '\'') {
 			continue;
-		} else if (c == '"' || c == '`' || (c == '\'' && shut != '"')) {
-			status = skip_to(reader, word, c, reader->line, depth + 1);
-		} else if (c == '(' && shut != '"' && shut != '`') {
-			status = skip_to(reader, word, ')', reader->line, depth + 1);
+		} else if (shut == '`') {
+			continue; /* only a backslash counts before the next backquote */
+		} else if (c == '"' || c == '`' || (c == '\'' && shut != '"' &&
+							  !(in_double && shut == '}'))) {
+			status = skip_to(reader, word, c, reader->line, depth + 1, c == '"');
+		} else if (c == '(' && shut == ')') {
+			status = skip_to(reader, word, ')', reader->line, depth + 1, false);
+		} else if (c == '#' && shut == ')' && strchr(" \t\n;&|(", reader->text[reader->at - 2])) {
+			while (peek(reader) && peek(reader) != '\n')
+				(void)take(reader); /* a comment; the value is dynamic anyway */
 		} else if (c == '$' && (next == '(' || next == '{')) {
 			next = take(reader);
 			text_add_bytes(&word->value, &next, 1);
 			status = skip_to(reader, word, (char)(next == '(' ? ')' : '}'), reader->line,
-					depth + 1);
+					depth + 1, next == '{' && (in_double || shut == '"'));
 		}
 		if (status < 0)
 			return status;
@@ -88,17 +96,18 @@ static int skip_to(struct reader *reader, struct word *word, char shut, size_t l
 }
 
 /* After a `$` or `: skip what belongs to it. */
-static int skip_expansion(struct reader *reader, struct word *word, char start)
+static int skip_expansion(struct reader *reader, struct word *word, char start, bool in_double)
 {
 	word->dynamic = true;
 	if (start == '`')
-		return skip_to(reader, word, '`', reader->line, 0);
+		return skip_to(reader, word, '`', reader->line, 0, false);
 	char open = peek(reader);
 	if (open != '(' && open != '{')
 		return 0;
 	(void)take(reader);
 	text_add_bytes(&word->value, &open, 1);
-	return skip_to(reader, word, (char)(open == '(' ? ')' : '}'), reader->line, 0);
+	return skip_to(reader, word, (char)(open == '(' ? ')' : '}'), reader->line, 0,
+			in_double && open == '{');
 }
 
 static int read_double_quoted(struct reader *reader, struct word *word)
@@ -118,7 +127,7 @@ static int read_double_quoted(struct reader *reader, struct word *word)
 			continue;
 		}
 		text_add_bytes(&word->value, &c, 1);
-		if ((c == '$' || c == '`') && skip_expansion(reader, word, c) < 0)
+		if ((c == '$' || c == '`') && skip_expansion(reader, word, c, true) < 0)
 			return ERROR_PARSE;
 	}
 }
@@ -158,12 +167,14 @@ static int read_word(struct reader *reader, struct word *word)
 		(void)take(reader);
 		if (c == '\\') {
 			char escaped = take(reader);
-			if (escaped && escaped != '\n')
+			if (!escaped)
+				escaped = '\\'; /* the last character of the file stands for itself */
+			if (escaped != '\n')
 				text_add_bytes(&word->value, &escaped, 1);
 			continue;
 		}
 		text_add_bytes(&word->value, &c, 1);
-		if ((c == '$' || c == '`') && skip_expansion(reader, word, c) < 0)
+		if ((c == '$' || c == '`') && skip_expansion(reader, word, c, false) < 0)
 			return ERROR_PARSE;
 	}
 	word->end = reader->at;
@@ -212,8 +223,7 @@ static int read_assignment(struct reader *reader, size_t prefix, size_t name, bo
 			.quote = (char)(word.pieces == 1 ? word.quote : '\0'),
 			.dynamic = word.dynamic,
 			.append = append,
-			.conditional = reader->blocks > 0 || reader->parentheses > 0 ||
-					reader->after_logic,
+			.conditional = reader->open.n > 0 || reader->after_logic,
 	};
 	assignment->value = text_take(&word.value, reader->arena);
 	list_add(reader->arena, &reader->parsed->assignments, assignment);
@@ -245,11 +255,16 @@ static int skip_between(struct reader *reader, bool *ret_skipped)
 	return 0;
 }
 
-static void open_block(struct reader *reader, int *counter)
+static void open_block(struct reader *reader, char mark)
 {
-	if (reader->blocks + reader->parentheses == 0)
+	if (reader->open.n == 0)
 		reader->block_line = reader->line;
-	(*counter)++;
+	text_add_bytes(&reader->open, &mark, 1);
+}
+
+static char innermost(const struct reader *reader)
+{
+	return (char)(reader->open.n ? reader->open.data[reader->open.n - 1] : '\0');
 }
 
 static void add_unset(struct reader *reader, const char *name, size_t line)
@@ -283,19 +298,20 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 	char *text = text_take(&word.value, reader->arena);
 	if (status < 0)
 		return status;
-	/* `export $X`: what that declares, and whether it is a name at all, only a shell knows. */
-	if (word.dynamic && *kind == COMMAND_DECLARES && !reader->parsed->code_line)
+	/* `export $X`, `export "A=b"`: what that declares only a shell knows. */
+	if ((word.dynamic || strchr(text, '=')) && *kind == COMMAND_DECLARES &&
+			!reader->parsed->code_line)
 		reader->parsed->code_line = line;
 	if (*kind == COMMAND_UNSETS) {
 		add_unset(reader, text, line);
 	} else if (*kind != COMMAND_NONE || one_of(text, transparent)) {
 		return 0;
 	} else if (one_of(text, opening)) {
-		open_block(reader, &reader->blocks);
+		open_block(reader, (char)(strcmp(text, "case") == 0 ? 'c' : '{'));
 	} else if (one_of(text, closing)) {
-		if (reader->blocks == 0)
+		if (innermost(reader) != (strcmp(text, "esac") == 0 ? 'c' : '{'))
 			return fail_at(reader, line, "a block ends here that was not begun");
-		reader->blocks--;
+		reader->open.n--;
 	} else if (one_of(text, declaring)) {
 		*kind = COMMAND_DECLARES;
 	} else if (strcmp(text, "unset") == 0) {
@@ -340,16 +356,29 @@ static int read_command(struct reader *reader)
 }
 
 /* The character between two commands. */
-static void read_separator(struct reader *reader)
+static int read_separator(struct reader *reader)
 {
+	size_t line = reader->line;
 	char c = take(reader);
+	bool in_case = innermost(reader) == 'c';
 	bool twice = (c == '&' || c == '|') && peek(reader) == c;
-	if (twice)
+	bool case_end = c == ';' && peek(reader) == c;
+	if (twice || case_end)
 		(void)take(reader);
+	/* NAME() begins a function; anything else before a bracket is no shell (an array of bash). */
+	if (c == '(' && reader->has_words && (reader->first < reader->parsed->assignments.n ||
+						     peek(reader) != ')'))
+		return fail_at(reader, line, "a bracket is not understood here");
 	if (c == '(')
-		open_block(reader, &reader->parentheses);
-	else if (c == ')') /* without an open one: a pattern of case */
-		reader->parentheses -= reader->parentheses > 0;
+		open_block(reader, '(');
+	else if (c == ')' && innermost(reader) == '(')
+		reader->open.n--;
+	else if (c == ')' && !in_case) /* in case it ends a pattern */
+		return fail_at(reader, line, "a bracket ends here that was not begun");
+	if (case_end ? !in_case
+		     : c != '\n' && c != '(' && c != ')' && !reader->has_words && !reader->after_bracket)
+		return fail_at(reader, line, "a command is missing here");
+	reader->after_bracket = c == ')';
 	/* A command of a pipe or in the background runs in a shell of its own. */
 	for (size_t i = reader->first; (c == '|' || c == '&') && !twice &&
 			i < reader->parsed->assignments.n;
@@ -358,6 +387,7 @@ static void read_separator(struct reader *reader)
 	/* `a &&` goes on over the end of the line. */
 	bool goes_on = c == '\n' && !reader->has_words && reader->after_logic;
 	reader->after_logic = twice || c == '|' || goes_on;
+	return 0;
 }
 
 int grub_default_parse(struct arena *arena, const char *file, const char *text,
@@ -366,14 +396,17 @@ int grub_default_parse(struct arena *arena, const char *file, const char *text,
 	struct grub_default parsed = {0};
 	struct reader reader = {.arena = arena, .file = file, .text = text, .line = 1,
 			.parsed = &parsed, .err = err};
-	while (peek(&reader)) {
-		int status = read_command(&reader);
-		if (status < 0)
-			return status;
-		if (peek(&reader))
-			read_separator(&reader);
+	int status = 0;
+	while (status == 0 && peek(&reader)) {
+		status = read_command(&reader);
+		if (status == 0 && peek(&reader))
+			status = read_separator(&reader);
 	}
-	if (reader.blocks + reader.parentheses > 0)
+	bool unfinished = reader.open.n > 0;
+	text_free(&reader.open);
+	if (status < 0)
+		return status;
+	if (unfinished)
 		return fail_at(&reader, reader.block_line, "a block that opens here is not closed");
 	if (reader.after_logic)
 		return fail_at(&reader, reader.line, "a command is missing after &&, || or |");

@@ -84,11 +84,26 @@ bool cmdline_list_has(const char *value, const char *item)
 	return false;
 }
 
+/* Where the word "--" stands, or the end. */
+static const char *init_part(const char *text)
+{
+	const char *at = text;
+	while (*at) {
+		const char *end = word_end(at);
+		if (end - at == 2 && at[0] == '-' && at[1] == '-')
+			break;
+		at = end > at ? end : at + 1;
+	}
+	return at;
+}
+
 char *cmdline_add(struct arena *arena, const char *text, const char *word)
 {
-	size_t n = strlen(text);
+	const char *rest = init_part(text);
+	size_t n = (size_t)(rest - text);
 	const char *between = n == 0 || is_blank(text[n - 1]) ? "" : " ";
-	return arena_printf(arena, "%s%s%s", text, between, word);
+	return arena_printf(arena, "%.*s%s%s%s%s", (int)n, text, between, word, *rest ? " " : "",
+			rest);
 }
 
 char *cmdline_remove(struct arena *arena, const char *text, const char *word)

@@ -40,21 +40,32 @@ void modprobe_conf_parse(struct arena *arena, const char *file, const char *text
 	struct text command = {0};
 	size_t number = 0;
 	size_t start = 0;
+	bool continued = false;
 	while (line_next(&cursor, end, &line)) {
 		number++;
-		if (command.n == 0)
+		if (!continued)
 			start = number;
+		continued = false;
 		size_t n = line.n;
 		bool more = n && line.start[n - 1] == '\\';
 		text_add_bytes(&command, line.start, more ? n - 1 : n);
 		if (more && cursor) {
-			text_add(&command, " ");
+			continued = true; /* kmod puts nothing between (getline_wrapped()) */
 			continue;
 		}
 		parse_command(arena, file, start, text_string(&command), entries);
 		text_free(&command);
 	}
 	text_free(&command);
+}
+
+/* The kernel takes - and _ for the same in a parameter's name (kernel/params.c, parameqn). */
+static bool same_parameter(const char *word, const char *option, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((word[i] == '-' ? '_' : word[i]) != (option[i] == '-' ? '_' : option[i]))
+			return false;
+	return true;
 }
 
 const char *modprobe_option(const struct list *entries, const char *module, const char *option,
@@ -69,7 +80,7 @@ const char *modprobe_option(const struct list *entries, const char *module, cons
 			continue;
 		for (size_t w = 0; w < entry->words.n; w++) {
 			const char *word = entry->words.item[w];
-			if (strncmp(word, option, n) != 0 || (word[n] != '=' && word[n] != '\0'))
+			if (!same_parameter(word, option, n) || (word[n] != '=' && word[n] != '\0'))
 				continue;
 			value = word[n] == '=' ? word + n + 1 : "";
 			if (ret_entry)

@@ -36,6 +36,13 @@ static bool sh_value(struct arena *arena, const char *text, const char *name, ch
 	return true;
 }
 
+/* Whether the text that was last given to sh_value() is shell text at all. */
+static bool sh_takes_syntax(struct arena *arena)
+{
+	const char *const argv[] = {"/bin/sh", "-n", helper_path(arena, "grub"), NULL};
+	return helper_run(arena, argv, NULL) == 0;
+}
+
 static struct strings split_words(struct arena *arena, const char *text)
 {
 	struct strings words = {0};
@@ -126,8 +133,12 @@ static bool check_against_sh(struct arena *arena, const char *text, const char *
 			assert_string_equal(found->value, value);
 		return false;
 	}
-	if (!understood)
-		fail_msg("edited a file that sh refuses:\n%s", text);
+	if (!understood) {
+		/* A command of it ends the shell; only what is no shell text must be seen here. */
+		if (!sh_takes_syntax(arena))
+			fail_msg("edited a file that sh refuses:\n%s", text);
+		return false;
+	}
 	if ((found ? found->value : NULL) != value &&
 			(!found || !value || strcmp(found->value, value) != 0))
 		fail_msg("%s is '%s' to us and '%s' to sh in\n%s", name,
@@ -262,6 +273,9 @@ static void case_branch_is_conditional(void **state)
 			DEFAULT));
 	assert_false(check_against_sh(*state,
 			"case x in (y) " DEFAULT "=\"quiet\" ;; esac\n", DEFAULT));
+	/* the bracket of a pattern does not end a subshell */
+	assert_false(check_against_sh(*state,
+			"(case x in y) true ;; esac; " DEFAULT "=\"quiet\")\n", DEFAULT));
 }
 
 /* `A=1 command` sets A for that command only: a value that forgot its quotes. */
@@ -284,6 +298,15 @@ static void condition_over_the_line_end(void **state)
 	assert_false(check_against_sh(*state, "false && \\\n" DEFAULT "=\"quiet\"\n", DEFAULT));
 }
 
+/* The shell takes these for assignments, too: to add a line would undo them. */
+static void quoted_declaration(void **state)
+{
+	assert_false(check_against_sh(*state, "export \"" DEFAULT "=quiet\"\n", DEFAULT));
+	assert_false(check_against_sh(*state, "readonly '" DEFAULT "=quiet'\n", DEFAULT));
+	assert_false(check_against_sh(*state, "X=" DEFAULT "\nexport $X=quiet\n", DEFAULT));
+	assert_false(check_against_sh(*state, "eval '" DEFAULT "=quiet'\n", DEFAULT));
+}
+
 static void unset_takes_it_back(void **state)
 {
 	assert_false(check_against_sh(*state, DEFAULT "=\"quiet\"\nunset " DEFAULT "\n", DEFAULT));
@@ -304,9 +327,27 @@ static void quotes_inside_expansions(void **state)
 			"GRUB_X=$((1 + (2 * 3)))\n" DEFAULT "=\"quiet\"\n",
 			"GRUB_X=$((1 << 3))\n" DEFAULT "=\"quiet\"\n",
 			"GRUB_X=`echo '`'\n" DEFAULT "=\"quiet\"\n",
+			/* in double quotes a single quote inside ${…} is a plain character */
+			"GRUB_X=\"${GRUB_Y:-it's}\"\n" DEFAULT "=\"quiet\"\n"
+			"GRUB_Z=\"${GRUB_Y:-it's}\"\n",
+			"GRUB_X=$(case a in a) echo b ;; esac)\n" DEFAULT "=\"quiet\"\n",
+			"GRUB_X=$(echo a # it's\n)\n" DEFAULT "=\"quiet\"\n"
+			"GRUB_Y=$(echo a # it's\n)\n",
+			"GRUB_X=`echo \"it's\"`\n" DEFAULT "=\"quiet\"\n"
+			"GRUB_Y=`echo \"it's\"`\n",
+			"GRUB_X=\"`echo \"a b\"`\"\n" DEFAULT "=\"quiet\"\n",
 	};
 	for (size_t i = 0; i < COUNT(texts); i++)
 		(void)check_against_sh(*state, texts[i], DEFAULT);
+}
+
+/* A second shell: what it assigns is gone with it. */
+static void pipes_and_background(void **state)
+{
+	assert_false(check_against_sh(*state, DEFAULT "=\"quiet\" | true\n", DEFAULT));
+	assert_false(check_against_sh(*state, "true | " DEFAULT "=\"quiet\"\n", DEFAULT));
+	assert_false(check_against_sh(*state, DEFAULT "=\"quiet\" &\n", DEFAULT));
+	assert_false(check_against_sh(*state, "true |\n" DEFAULT "=\"quiet\"\n", DEFAULT));
 }
 
 /* What stands in backquotes is a command of its own and sets nothing here. */
@@ -325,6 +366,7 @@ static void added_line_is_not_continued(void **state)
 			"GRUB_TIMEOUT=5 \\\n",
 			"GRUB_TIMEOUT=5\\\n",
 			"GRUB_TIMEOUT=5\\",
+			DEFAULT "=quiet\\",
 			"true \\\n",
 			"false &&\n",
 			"false ||",
@@ -533,8 +575,10 @@ int main(void)
 			TEST(case_branch_is_conditional),
 			TEST(assignment_before_a_command),
 			TEST(condition_over_the_line_end),
+			TEST(quoted_declaration),
 			TEST(unset_takes_it_back),
 			TEST(quotes_inside_expansions),
+			TEST(pipes_and_background),
 			TEST(assignment_inside_backquotes),
 			TEST(added_line_is_not_continued),
 			TEST(broken_files_name_the_place),

@@ -92,7 +92,8 @@ static void printable(void **state)
 		const char *shown;
 	} rows[] = {
 			{"plain text", "plain text"},
-			{"r\xc3\xa9glages \xe2\x9c\x93 \xf0\x9f\x98\x80", "r\xc3\xa9glages \xe2\x9c\x93 \xf0\x9f\x98\x80"},
+			{"r\xc3\xa9glages \xe2\x9c\x93 \xf0\x9f\x98\x80",
+					"r\xc3\xa9glages \xe2\x9c\x93 \xf0\x9f\x98\x80"},
 			{"\033[31mred\033[0m", "?[31mred?[0m"},
 			{"a\tb\nc\rd\x7f", "a?b?c?d?"},
 			{"\xff\xfe", "??"},

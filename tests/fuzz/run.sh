@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# run.sh DIR SECONDS: run every fuzz_* in DIR for SECONDS each, from a small corpus of its own.
+# A failing input is kept in the current directory as crash-…, leak-… or timeout-….
+set -eu
+
+if [ $# -ne 2 ] || [ ! -d "$1" ]; then
+	echo "usage: $0 DIR SECONDS" >&2
+	exit 2
+fi
+dir=$1
+seconds=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+n=0
+# The seeds are printf formats: \n, \000.
+# shellcheck disable=SC2059
+seed() {
+	n=$((n + 1))
+	printf "$@" >"$corpus/seed-$n"
+}
+
+# shellcheck disable=SC2016 # what looks like an expansion is part of the seed
+seeds_for() {
+	case $1 in
+	fuzz_grub_default)
+		seed '# x\nGRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX_DEFAULT="quiet splash" # y\nGRUB_CMDLINE_LINUX=""\n'
+		seed "export GRUB_CMDLINE_LINUX_DEFAULT='quiet'\n"
+		seed 'GRUB_CMDLINE_LINUX_DEFAULT=quiet'
+		seed 'GRUB_CMDLINE_LINUX_DEFAULT="a \\\\\n  \\"b c\\" \\\\ \\$x"\r\n'
+		seed 'if true; then\nGRUB_CMDLINE_LINUX_DEFAULT=a\nfi\ncase x in a) b=1;; esac\n'
+		seed 'GRUB_DISTRIBUTOR=`id 2>/dev/null || echo Debian`\nX="$(id "a")" && Y=${Z:-1}\n'
+		;;
+	fuzz_kernel_cmdline)
+		seed 'BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet intel_iommu=on,sm_on iommu=pt\n'
+		seed 'a="b c" d -- single'
+		;;
+	fuzz_modules_list)
+		seed '# /etc/modules\n\nvfio\nvfio-pci ids=1 # x\r\n; y\nlp'
+		;;
+	fuzz_modprobe_conf)
+		seed 'options vfio-pci ids=10de:2684,10de:22ba \\\n disable_vga=1\nblacklist nouveau\n'
+		seed '# x \\\nsoftdep nvidia pre: vfio-pci post: a\nalias a b\ninstall x /bin/true\n'
+		;;
+	fuzz_pci_address)
+		seed '0000:01:00.0'
+		seed '10000:E1:1f'
+		seed '01:00'
+		;;
+	fuzz_property_string | fuzz_hostpci)
+		seed '0000:01:00.0;01:00.1,pcie=1,x-vga=on,rombar=0,romfile=a.rom'
+		seed 'mapping=gpu0,mdev=nvidia-35,driver=keep,legacy-igd=0'
+		seed 'host=01:00,vendor-id=0x10de,device-id=0x2684,sub-vendor-id=0x1,sub-device-id=0x2'
+		seed 'hostpci15'
+		;;
+	fuzz_vm_conf)
+		seed '#text\nhostpci0: 01:00,pcie=1\nname:a\n\n[PENDING]\ndelete: x\n[snap]\ncores: 2\n'
+		seed '[special:cloudinit]\na: b\n[x]\nstray\n[snap]\n#t\n[snap]\nmemory: \n'
+		;;
+	fuzz_upid)
+		seed 'x\nUPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:\n'
+		seed 'UPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:'
+		;;
+	fuzz_diff)
+		seed 'a\nb\nc\nd\ne\nf\ng\nh\n\000a\nb\nX\nd\ne\nf\ng\nh'
+		seed 'a\na\nb\n\000a\nb\nb\n'
+		seed '\000a'
+		;;
+	*)
+		seed 'a: b\n'
+		;;
+	esac
+}
+
+passed=0
+failed=0
+for target in "$dir"/fuzz_*; do
+	if [ ! -f "$target" ] || [ ! -x "$target" ]; then
+		continue
+	fi
+	name=$(basename "$target")
+	corpus=$work/$name
+	mkdir "$corpus"
+	seeds_for "$name"
+	if "$target" -max_total_time="$seconds" -timeout=10 -max_len=2048 -verbosity=0 "$corpus" \
+		>"$work/log" 2>&1; then
+		echo "ok   $name"
+		passed=$((passed + 1))
+	else
+		echo "FAIL $name"
+		cat "$work/log"
+		failed=$((failed + 1))
+	fi
+done
+if [ $((passed + failed)) -eq 0 ]; then
+	echo "no fuzz_* program in $dir" >&2
+	exit 2
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
