@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "pvegpu/apply/apply.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
+#include "pvegpu/plan/diff.h"
 #include "tui/options.h"
 #include "tui/wizard.h"
 
 static int say_error(const struct error *error, int status)
 {
+	(void)fflush(stdout); /* so that the reason comes last */
 	(void)fprintf(stderr, "pvegpu: %s\n", error->text);
 	if (error->hint[0])
 		(void)fprintf(stderr, "        %s\n", error->hint);
@@ -34,6 +38,7 @@ static int status_of(const struct error *error, int otherwise)
 	case ERROR_BUSY:
 	case ERROR_COMMAND:
 	case ERROR_API:
+	case ERROR_STOPPED:
 		break;
 	}
 	return otherwise;
@@ -117,6 +122,11 @@ static int run_audit(const struct options *options)
 	return counts.by_status[STATUS_FAIL] ? EXIT_ATTENTION : EXIT_FINE;
 }
 
+static void print_plan(FILE *out, const struct plan *plan)
+{
+	(void)fputs(text_printable_page(plan->arena, plan_text(plan->arena, plan)), out);
+}
+
 static int run_plan(const struct options *options)
 {
 	struct error error;
@@ -131,7 +141,7 @@ static int run_plan(const struct options *options)
 	if (options->json)
 		print_json(plan_to_json(plan));
 	else
-		(void)fputs(plan_text(plan->arena, plan), stdout);
+		print_plan(stdout, plan);
 	int status = plan->refusals.n ? EXIT_ATTENTION : EXIT_FINE;
 	if (options->out && plan_save(plan, options->out, &error) < 0)
 		status = say_error(&error, EXIT_USAGE);
@@ -140,8 +150,10 @@ static int run_plan(const struct options *options)
 	return status;
 }
 
+static volatile sig_atomic_t stop_asked;
+
 /* Progress as lines; on standard error where standard output is JSON. */
-static void print_progress(void *user, const struct change *change, enum apply_event event,
+static bool print_progress(void *user, const struct change *change, enum apply_event event,
 		const char *text)
 {
 	FILE *out = user;
@@ -164,11 +176,28 @@ static void print_progress(void *user, const struct change *change, enum apply_e
 		break;
 	}
 	(void)fflush(out);
+	return !(event == APPLY_BEGIN && stop_asked);
+}
+
+/* While changes are made a signal does not cut one in half: the run stops before the next. */
+static void on_stop(int number)
+{
+	(void)number;
+	stop_asked = 1;
+}
+
+static void hold_signals(void)
+{
+	static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT};
+	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		(void)sigaction(numbers[i], &action, NULL);
 }
 
 static bool typed_yes(const char *question)
 {
 	char line[32];
+	(void)tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed before the question is no answer */
 	(void)fprintf(stderr, "%s", question);
 	(void)fflush(stderr);
 	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
@@ -246,12 +275,17 @@ static int run_apply(const struct options *options)
 		return say_error(&error, EXIT_NO_HOST);
 	}
 	FILE *out = options->json ? stderr : stdout;
-	(void)fputs(plan_text(plan->arena, plan), out);
+	/* What is shown is what the host and the goal give now, not what the file says of itself. */
+	struct plan *fresh = NULL;
+	bool same = apply_check(root, plan, &fresh, &error) == 0;
+	print_plan(out, same ? fresh : plan);
+	plan_free(fresh);
 	int status = 0;
-	if (!plan->refusals.n && plan->changes.n)
+	if (same && plan->changes.n)
 		status = confirm(options, "\nType yes to make these changes: ");
 	if (status == 0) {
 		struct apply_result result;
+		hold_signals();
 		bool failed = apply_plan(root, plan, print_progress, out, &result, &error) < 0;
 		print_apply_result(options, plan, &result, failed ? &error : NULL);
 		if (failed)
@@ -270,11 +304,69 @@ static bool ask_overwrite(void *user, const struct change *change, const char *d
 	FILE *out = user;
 	struct arena *arena = arena_new();
 	(void)fprintf(out, "    changed since by someone else: %s\n%s",
-			change_title(arena, change), diff);
+			change_title(arena, change), text_printable_page(arena, diff));
 	arena_free(arena);
 	(void)fflush(out);
 	/* --yes does not cover this: a person's edit is only overwritten by a person's word. */
 	return isatty(STDIN_FILENO) && typed_yes("    Type yes to overwrite that, Enter to keep it: ");
+}
+
+/* What a rollback would do, newest change first. */
+static void print_undo(FILE *out, const struct run *run)
+{
+	struct arena *arena = arena_new();
+	(void)fprintf(out, "Run %s (%s), to be undone, newest change first:\n", run->id,
+			run_state_names[run->state]);
+	for (size_t i = run->plan->changes.n; i-- > 0;) {
+		const struct change *change = run->plan->changes.item[i];
+		if (change->kind == CHANGE_COMMAND || change->kind == CHANGE_REBOOT)
+			continue;
+		(void)fprintf(out, "\n%s\n    undo: %s\n", change_title(arena, change),
+				change->undo);
+		if (change->kind == CHANGE_FILE)
+			(void)fputs(text_printable_page(arena,
+						    diff_unified(arena, change->path, change->after,
+								    change->before)),
+					out);
+		for (size_t p = 0; p < change->before_params.n; p++) {
+			const struct pve_param *before = change->before_params.item[p];
+			(void)fprintf(out, "    %s: %s\n", before->key,
+					before->value ? before->value : "(not set)");
+		}
+	}
+	for (size_t i = 0; i < run->plan->changes.n; i++) {
+		const struct change *change = run->plan->changes.item[i];
+		if (change->kind == CHANGE_COMMAND)
+			(void)fprintf(out, "\n%s (once more, at the end)\n",
+					change_title(arena, change));
+	}
+	arena_free(arena);
+}
+
+/* Show it before the question; what is wrong with the name is said by rollback_run() itself. */
+static int show_rollback(const struct root *root, const char *name, FILE *out)
+{
+	struct history *history = NULL;
+	struct error error;
+	if (history_read(root, &history, &error) < 0)
+		return say_error(&error, EXIT_NO_HOST);
+	const struct run *found = NULL;
+	for (size_t i = 0; i < history->runs.n; i++) {
+		const struct run *run = history->runs.item[i];
+		bool open = run->state != RUN_UNDONE && run->state != RUN_EMPTY;
+		if (name ? strcmp(run->id, name) == 0 : open)
+			found = run;
+	}
+	if (found)
+		print_undo(out, found);
+	history_free(history);
+	if (found)
+		return 0;
+	(void)error_set(&error, ERROR_USAGE,
+			name ? "there is no run '%s': see pvegpu history"
+			     : "there is nothing to roll back on this host%s",
+			name ? name : "");
+	return say_error(&error, EXIT_USAGE);
 }
 
 static void print_rollback_result(const struct rollback_result *result)
@@ -294,9 +386,12 @@ static int run_rollback(const struct options *options)
 	if (root_open(options->root, &root, &error) < 0)
 		return say_error(&error, EXIT_NO_HOST);
 	FILE *out = options->json ? stderr : stdout;
-	int status = confirm(options, "Type yes to undo the run: ");
+	int status = show_rollback(root, options->operand, out);
+	if (status == 0)
+		status = confirm(options, "\nType yes to undo this: ");
 	if (status == 0) {
 		struct rollback_result result;
+		hold_signals();
 		bool failed = rollback_run(root, options->operand, ask_overwrite, print_progress, out,
 					      &result, &error) < 0;
 		if (options->json)
@@ -337,13 +432,13 @@ static int run_history(const struct options *options)
 	return EXIT_FINE;
 }
 
-static int run_wizard(const struct options *options)
+static int run_wizard(const struct options *options, bool demo)
 {
 	struct error error;
 	struct root *root = NULL;
 	if (root_open(options->root, &root, &error) < 0)
 		return say_error(&error, EXIT_NO_HOST);
-	int status = wizard_run(root, options->no_color);
+	int status = wizard_run(root, options->no_color, demo);
 	root_close(root);
 	return status;
 }
@@ -363,7 +458,7 @@ static int run_demo(const struct options *options)
 	if (status < 0)
 		return say_error(&error, EXIT_NO_HOST);
 	demo.root = dir;
-	status = run_wizard(&demo);
+	status = run_wizard(&demo, true);
 	if (root_remove_tree(dir, &error) < 0)
 		(void)say_error(&error, 0);
 	free(dir);
@@ -394,5 +489,5 @@ int command_run(const struct options *options)
 	case COMMAND_WIZARD:
 		break;
 	}
-	return run_wizard(options);
+	return run_wizard(options, false);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pvegpu/base/text.h"
+#include "pvegpu/checks/check.h"
 
 static const struct {
 	const char *name;
@@ -20,6 +21,7 @@ static const struct {
 		{"history", COMMAND_HISTORY, false, "runs and what they changed"},
 		{"demo", COMMAND_DEMO, false, "the wizard on a built-in sample host; nothing real is "
 					      "touched"},
+		{"help", COMMAND_HELP, false, "this text"},
 };
 
 enum {
@@ -107,6 +109,7 @@ static int goal_option(struct goal *goal, int option, const char *argument)
 {
 	unsigned long vmid = 0;
 	const char *equals = NULL;
+	const char *name = NULL;
 	switch (option) {
 	case OPTION_GPU:
 		strings_add(goal->arena, &goal->gpus, argument);
@@ -132,8 +135,10 @@ static int goal_option(struct goal *goal, int option, const char *argument)
 		equals = strchr(argument, '=');
 		if (!equals)
 			return wrong("--accept takes CHECK=SUBJECT, not", argument);
-		goal_accept(goal, arena_strndup(goal->arena, argument, (size_t)(equals - argument)),
-				equals + 1);
+		name = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
+		if (!check_by_id(name))
+			return wrong("--accept names no check of 'pvegpu audit --list':", name);
+		goal_accept(goal, name, equals + 1);
 		return 0;
 	default:
 		*goal_choice_at(goal, &goal_choices[(option - OPTION_CHOICE) / 2]) =
@@ -180,6 +185,7 @@ static int take_option(struct options *options, int option, const char *argument
 		(void)fputs("        try: pvegpu --help\n", stderr);
 		return EXIT_USAGE;
 	default:
+		options->goal_given = "--gpu, --vm, --param ...";
 		return goal_option(options->goal, option, argument);
 	}
 }
@@ -196,10 +202,18 @@ static int take_operands(struct options *options, int argc, char **argv)
 		return wrong("no such command:", argv[optind]);
 	options->command = commands[found].command;
 	optind++;
+	if (options->command == COMMAND_PLAN && options->goal->vmid && !options->goal->gpus.n)
+		return wrong("a VM needs a GPU to go with it, --gpu ADDRESS:", "--vm");
 	if (optind < argc && commands[found].operand)
 		options->operand = argv[optind++];
 	if (optind < argc)
 		return wrong("not understood:", argv[optind]);
+	if (options->list && options->command != COMMAND_AUDIT)
+		return wrong("only audit takes", "--list");
+	bool goal = options->command == COMMAND_AUDIT || options->command == COMMAND_PLAN;
+	if (options->goal_given && !goal)
+		return wrong("only audit and plan take a goal; this command does not take",
+				options->goal_given);
 	if (options->command == COMMAND_APPLY && !options->operand)
 		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
 	return 0;

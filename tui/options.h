@@ -19,6 +19,7 @@ struct options {
 	const char *out;     /* of plan */
 	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */
 	struct goal *goal;
+	const char *goal_given; /* options of the goal were given: their names, for a message */
 };
 
 /* Read the command line. Returns 0, or EXIT_USAGE after saying on standard error what is wrong. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/term.h"
+#include "tui/layout.h" /* before term.h, whose macros take the names of its members */
 
 #include <locale.h>
 #include <signal.h>
@@ -13,11 +14,12 @@ static struct termios saved;
 static bool active;
 static SCREEN *screen;
 static volatile sig_atomic_t ended_by;
+static volatile sig_atomic_t held;
 static attr_t attributes[ROLE_COUNT];
 
 static void on_end(int number)
 {
-	if (ended_by) {
+	if (ended_by && !held) {
 		/* The second one does not wait for the loop: give the terminal back and go. */
 		static const char reset[] = "\033[?1049l\033[?25h\033[0m\033(B\033[?1l\033>";
 		ssize_t ignored = write(STDOUT_FILENO, reset, sizeof reset - 1);
@@ -41,7 +43,7 @@ static void on_crash(int number)
 
 static void catch_signals(void)
 {
-	static const int ends[] = {SIGTERM, SIGHUP, SIGINT};
+	static const int ends[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 	static const int crashes[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 	struct sigaction action = {.sa_handler = on_end};
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -127,6 +129,15 @@ bool term_start(bool no_color, const char **ret_reason)
 	(void)keypad(stdscr, TRUE);
 	(void)intrflush(stdscr, FALSE);
 	(void)curs_set(0); /* a terminal without it keeps its cursor */
+	/* Home and End as many terminals send them, whatever their terminfo entry says. */
+	static const struct {
+		const char *sequence;
+		int key;
+	} spellings[] = {{"\033[1~", KEY_HOME}, {"\033[4~", KEY_END}, {"\033[7~", KEY_HOME},
+			{"\033[8~", KEY_END}, {"\033[H", KEY_HOME}, {"\033[F", KEY_END},
+			{"\033OH", KEY_HOME}, {"\033OF", KEY_END}};
+	for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+		(void)define_key(spellings[i].sequence, spellings[i].key);
 	active = true;
 	return true;
 }
@@ -150,6 +161,11 @@ bool term_active(void)
 int term_signal(void)
 {
 	return (int)ended_by;
+}
+
+void term_hold(bool hold)
+{
+	held = hold;
 }
 
 attr_t role_attr(enum role role)
@@ -187,6 +203,24 @@ static int fold(int key)
 	}
 }
 
+/* After an Esc: true when it was the start of a sequence that ncurses did not know, or Alt with a
+ * key. All of it is read away: no part of it must count as a key of its own. */
+static bool swallow_sequence(void)
+{
+	timeout(get_escdelay());
+	int key = getch();
+	if (key == ERR)
+		return false;
+	if (key == 'O') {
+		(void)getch();
+	} else if (key == '[') {
+		do
+			key = getch();
+		while (key != ERR && !(key >= 0x40 && key <= 0x7e));
+	}
+	return true;
+}
+
 int term_key(int timeout_ms, bool raw)
 {
 	/* Wake up now and then so that a signal is never left waiting for a key. */
@@ -201,6 +235,12 @@ int term_key(int timeout_ms, bool raw)
 			(void)clearok(stdscr, TRUE);
 			return KEY_RESIZE;
 		}
+		if (key == 27 && swallow_sequence())
+			continue;
+		/* Where the screen shows nothing but its size no key may do anything. */
+		bool blind = LINES < LAYOUT_MIN_LINES || COLS < LAYOUT_MIN_COLUMNS;
+		if (key != ERR && key != KEY_RESIZE && blind)
+			continue;
 		if (key != ERR)
 			return raw ? (key == '\r' || key == KEY_ENTER ? '\n' : key) : fold(key);
 		waited += step;

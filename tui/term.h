@@ -24,6 +24,9 @@ void term_stop(void);
 bool term_active(void);
 int term_signal(void); /* 0 none */
 
+/* While held, a second signal does not end the program at once: a change is being made. */
+void term_hold(bool hold);
+
 /* The attributes of a role: never colour alone, see draw.h. */
 attr_t role_attr(enum role role);
 

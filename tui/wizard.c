@@ -83,7 +83,10 @@ static const char *mark_of(const struct row *row)
 	case ROW_RADIO:
 		return row->on ? "(*) " : "( ) ";
 	case ROW_FINDING:
-		return findings[row->finding->status];
+		/* What the plan mends is no fault of the person's: it is still to be done. */
+		return row->finding->automatic && row->finding->status != STATUS_OK
+				? "[todo] "
+				: findings[row->finding->status];
 	case ROW_HEADING:
 	case ROW_TEXT:
 		break;
@@ -306,7 +309,7 @@ static void general_help(void)
 			"Space              tick, or choose\n"
 			"Enter, n           next step; on a GPU or VM: choose it\n"
 			"b, Backspace, Esc  back\n"
-			"1 ... 7            go to that step\n"
+			"1 ... 7            go to that step (from any step)\n"
 			"v                  review all planned changes\n"
 			"r                  read the host again\n"
 			"? or F1            why: explains the row\n"
@@ -318,7 +321,11 @@ static bool quit_question(struct wizard *wizard)
 {
 	if (!wizard->plan || !wizard->plan->changes.n)
 		return true;
-	wizard->message = "Quit? The planned changes were not made. y quits, any other key stays.";
+	struct plan_totals totals = plan_totals(&wizard->plan->changes);
+	bool reboot_only = totals.reboots == wizard->plan->changes.n;
+	wizard->message = reboot_only
+			? "Quit? The reboot is still to be made. y quits, any other key stays."
+			: "Quit? The planned changes were not made. y quits, any other key stays.";
 	struct rows rows = {.arena = arena_new()};
 	wizard_steps[wizard->step].rows(wizard, &rows);
 	draw_step(wizard, &rows);
@@ -334,6 +341,21 @@ static void act(struct wizard *wizard, const struct row *row)
 		return;
 	wizard_steps[wizard->step].act(wizard, row);
 	wizard_judge(wizard);
+}
+
+/* A choice that nothing can make right: stay with it and say why. */
+static bool stay_for_refusal(struct wizard *wizard)
+{
+	static const enum step steps[WIZARD_STEPS] = {STEP_BIOS, STEP_BOOT, STEP_VFIO, STEP_GPU,
+			STEP_VM, STEP_ATTACH, STEP_VERIFY};
+	for (size_t i = 0; i < wizard->report->findings.n; i++) {
+		const struct finding *finding = wizard->report->findings.item[i];
+		if (finding->check->step == steps[wizard->step] && finding->risk == RISK_NEVER) {
+			wizard->message = finding->detail;
+			return true;
+		}
+	}
+	return false;
 }
 
 static int next_step(struct wizard *wizard)
@@ -383,8 +405,11 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		break;
 	case '\n':
 	case 'n':
-		if (row && row->kind == ROW_RADIO && key == '\n' && wizard->step >= 3)
+		if (row && row->kind == ROW_RADIO && key == '\n') {
 			act(wizard, row);
+			if (stay_for_refusal(wizard))
+				break;
+		}
 		return next_step(wizard);
 	case 'b':
 		wizard->step -= wizard->step > 0;
@@ -460,20 +485,31 @@ static int first_step(const struct wizard *wizard)
 
 static void say_goodbye(const struct wizard *wizard)
 {
+	if (wizard->demo) {
+		(void)puts("This was the demo: only its sample host was changed, and that is gone.");
+		return;
+	}
+	if (!wizard->runs.n)
+		(void)puts("Nothing was changed.");
+	for (size_t i = wizard->runs.n; i-- > 0;)
+		(void)printf("Changes were made in run %s.\nUndo them with: %s\n",
+				wizard->runs.item[i], wizard->undo);
+	if (wizard->runs.n > 1)
+		(void)puts("Each rollback undoes one run, the newest first.");
 	if (wizard->rebooting)
 		(void)puts("The host is restarting. Run pvegpu again when it is back.");
-	else if (wizard->last_run[0])
-		(void)printf("Changes were made in run %s.\nUndo them with: pvegpu rollback\n",
-				wizard->last_run);
-	else
-		(void)puts("Nothing was changed.");
 }
 
-int wizard_run(struct root *root, bool no_color)
+int wizard_run(struct root *root, bool no_color, bool demo)
 {
 	static const char *const banners[] = {[ROOT_LIVE] = "", [ROOT_CAPTURED] = "CAPTURED HOST",
 			[ROOT_SAMPLE] = "SAMPLE HOST"};
-	struct wizard wizard = {.root = root, .banner = banners[root_kind(root)]};
+	struct wizard wizard = {.root = root, .banner = banners[root_kind(root)], .demo = demo,
+			.arena = arena_new()};
+	wizard.undo = root_dir(root)[0] ? arena_printf(wizard.arena, "pvegpu rollback --root %s",
+							  text_shell_quote(wizard.arena,
+									  root_dir(root)))
+					: "pvegpu rollback";
 	struct error error;
 	wizard.goal = history_last_goal(root);
 	if (!wizard.goal)
@@ -483,6 +519,7 @@ int wizard_run(struct root *root, bool no_color)
 		if (error.hint[0])
 			(void)fprintf(stderr, "        %s\n", error.hint);
 		goal_free(wizard.goal);
+		arena_free(wizard.arena);
 		return error.code == ERROR_USAGE ? 2 : 3;
 	}
 	const char *reason = NULL;
@@ -499,12 +536,12 @@ int wizard_run(struct root *root, bool no_color)
 		term_stop();
 		if (term_signal())
 			status = 128 + term_signal();
-		else
-			say_goodbye(&wizard);
+		say_goodbye(&wizard);
 	}
 	plan_free(wizard.plan);
 	report_free(wizard.report);
 	facts_free(wizard.facts);
 	goal_free(wizard.goal);
+	arena_free(wizard.arena);
 	return status;
 }

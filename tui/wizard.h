@@ -56,7 +56,10 @@ struct wizard {
 	struct error plan_error;
 	int step;                 /* 0 … 6 */
 	int focus[WIZARD_STEPS];  /* index among the rows that can have the focus */
-	char last_run[64];        /* of this session, "" none */
+	struct arena *arena;      /* of the session */
+	struct strings runs;      /* made in this session and not rolled back, oldest first */
+	bool demo;                /* the host is thrown away at the end */
+	const char *undo;         /* the command that undoes: "pvegpu rollback --root DIR" */
 	const char *message;      /* shown instead of the hint until the next key, or NULL */
 	bool rebooting;           /* the live host is going down: leave */
 };
@@ -77,8 +80,9 @@ extern const struct wizard_step wizard_steps[WIZARD_STEPS];
 void wizard_judge(struct wizard *wizard);
 int wizard_refresh(struct wizard *wizard, struct error *err);
 
-/* Run it; `root` is lent. Returns the exit status of the program. */
-int wizard_run(struct root *root, bool no_color);
+/* Run it; `root` is lent. `demo`: the host is a copy that is thrown away at the end. Returns the exit
+ * status of the program. */
+int wizard_run(struct root *root, bool no_color, bool demo);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);

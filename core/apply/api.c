@@ -61,34 +61,59 @@ static void add_param(struct arena *arena, struct list *list, const char *key, c
 	list_add(arena, list, param);
 }
 
-/* One PUT: what has a value is set, what has none is deleted, with the digest of right now unless
- * the plan names one. */
-static int put_config(struct pve_client *client, const char *node, const struct change *change,
-		const struct list *params, const char *digest, struct error *err)
+/* Between the plan and this call nobody else may have set what it sets. */
+static int check_before(const json_t *config, const struct change *change, struct error *err)
 {
 	struct arena *arena = arena_new();
-	json_t *config = NULL;
 	int status = 0;
-	if (!digest) {
-		status = pve_vm_config(client, node, change->vmid, &config, err);
-		digest = json_string_value(json_object_get(config, "digest"));
+	for (size_t i = 0; status == 0 && i < change->before_params.n; i++) {
+		const struct pve_param *before = change->before_params.item[i];
+		const char *now = pve_config_text(arena, config, before->key);
+		bool same = before->value ? now && strcmp(now, before->value) == 0 : !now;
+		if (!same)
+			status = error_set(err, ERROR_DRIFT,
+					"VM %u: %s is '%s' now; the plan saw '%s'", change->vmid,
+					before->key, now ? now : "(not set)",
+					before->value ? before->value : "(not set)");
 	}
+	arena_free(arena);
+	return status;
+}
+
+/* One PUT: what has a value is set, what has none is deleted. It carries the digest of the
+ * configuration that was just looked at: `apply` says whether that must be as the plan saw it. */
+static int put_config(struct pve_client *client, const char *node, const struct change *change,
+		const struct list *params, bool apply, struct error *err)
+{
+	json_t *config = NULL;
+	int status = pve_vm_config(client, node, change->vmid, &config, err);
+	if (status < 0)
+		return status;
+	const char *digest = json_string_value(json_object_get(config, "digest"));
+	if (apply && change->digest)
+		digest = change->digest;
+	if (!digest)
+		status = error_set(err, ERROR_API, "VM %u: its configuration came without a digest",
+				change->vmid);
+	if (status == 0 && apply)
+		status = check_before(config, change, err);
+	struct arena *arena = arena_new();
 	struct list sent = {0};
 	struct strings deleted = {0};
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
 		if (param->value)
 			add_param(arena, &sent, param->key, param->value);
-		else
+		else if (json_object_get(config, param->key))
 			strings_add(arena, &deleted, param->key);
 	}
 	if (deleted.n)
 		add_param(arena, &sent, "delete", strings_join(arena, &deleted, ","));
-	if (digest)
-		add_param(arena, &sent, "digest", digest);
 	json_t *data = NULL;
-	if (status == 0)
+	if (status == 0 && sent.n) {
+		add_param(arena, &sent, "digest", digest);
 		status = pve_call(client, "PUT", change->api_path, &sent, &data, err);
+	}
 	json_decref(data);
 	json_decref(config);
 	arena_free(arena);
@@ -99,21 +124,25 @@ int api_apply(struct pve_client *client, const char *node, const struct change *
 		struct error *err)
 {
 	if (is_config(change))
-		return put_config(client, node, change, &change->params, change->digest, err);
+		return put_config(client, node, change, &change->params, true, err);
 	return pve_task(client, node, change->api_path, &change->params, TASK_TIMEOUT_S, err);
 }
 
-static bool is_running(struct pve_client *client, const char *node, unsigned vmid,
-		struct arena *arena)
+static int is_running(struct pve_client *client, const char *node, unsigned vmid,
+		struct arena *arena, bool *ret_running, struct error *err)
 {
 	json_t *data = NULL;
 	char *path = arena_printf(arena, "/nodes/%s/qemu/%u/status/current", node, vmid);
-	if (pve_call(client, "GET", path, NULL, &data, NULL) < 0)
-		return false;
+	int status = pve_call(client, "GET", path, NULL, &data, err);
+	if (status < 0)
+		return status;
 	const char *state = json_string_value(json_object_get(data, "status"));
-	bool running = state && strcmp(state, "running") == 0;
+	if (state)
+		*ret_running = strcmp(state, "running") == 0;
+	else
+		status = error_set(err, ERROR_API, "whether VM %u runs cannot be told", vmid);
 	json_decref(data);
-	return running;
+	return status;
 }
 
 /* The keys whose present value is not what the change set, as a small diff; NULL if none. */
@@ -142,15 +171,14 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 {
 	*ret_changed_since = false;
 	if (change->stage == STAGE_START || change->stage == STAGE_STOP) {
-		bool running = is_running(client, node, change->vmid, arena);
+		bool running = false;
+		int asked = is_running(client, node, change->vmid, arena, &running, err);
 		bool stop = change->stage == STAGE_START;
-		if (running != stop)
-			return 0; /* it is as it was already */
+		if (asked < 0 || running != stop)
+			return asked; /* it is as it was already */
 		struct list params = {0};
-		if (stop) {
-			add_param(arena, &params, "timeout", "120");
-			add_param(arena, &params, "forceStop", "1");
-		}
+		if (stop) /* by the guest's own shutdown: pulling the plug is a person's decision */
+			add_param(arena, &params, "timeout", "180");
 		char *path = arena_printf(arena, "/nodes/%s/qemu/%u/status/%s", node, change->vmid,
 				stop ? "shutdown" : "start");
 		return pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);
@@ -166,5 +194,5 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 		*ret_diff = diff;
 		return 0;
 	}
-	return put_config(client, node, change, &change->before_params, NULL, err);
+	return put_config(client, node, change, &change->before_params, false, err);
 }

@@ -8,10 +8,10 @@
 
 enum { COMMAND_TIMEOUT_S = 1800 }; /* update-initramfs for many kernels is slow */
 
-void run_tell(struct run_context *context, enum apply_event event, const char *text)
+bool run_tell(struct run_context *context, enum apply_event event, const char *text)
 {
-	if (context->progress)
-		context->progress(context->user, context->change, event, text);
+	return !context->progress ||
+			context->progress(context->user, context->change, event, text);
 }
 
 void run_line(void *user, const char *line, bool standard_error)
@@ -22,7 +22,7 @@ void run_line(void *user, const char *line, bool standard_error)
 	if (context->journal)
 		journal_output(context->journal, context->change ? context->change->n : 0, shown,
 				standard_error);
-	run_tell(context, APPLY_OUTPUT, shown);
+	(void)run_tell(context, APPLY_OUTPUT, shown);
 	arena_free(arena);
 }
 
@@ -139,30 +139,31 @@ static int apply_one(struct run_context *context, struct apply_result *result, s
 {
 	const struct change *change = context->change;
 	struct arena *arena = arena_new();
-	run_tell(context, APPLY_BEGIN, change_title(arena, change));
+	bool go_on = run_tell(context, APPLY_BEGIN, change_title(arena, change));
 	arena_free(arena);
+	if (!go_on)
+		return error_set(err, ERROR_STOPPED, "stopped before change %zu, as asked", change->n);
 	bool runs = change->kind == CHANGE_COMMAND || change->kind == CHANGE_API;
 	if (runs && root_kind(context->root) == ROOT_CAPTURED) {
 		result->not_run++;
-		run_tell(context, APPLY_NOT_RUN, "not run: no command is run in a captured tree");
+		(void)run_tell(context, APPLY_NOT_RUN,
+				"not run: no command is run in a captured tree");
 		return journal_record(context->journal, change->n, "not-run", NULL, err);
 	}
-	int status = journal_record(context->journal, change->n, "begin", NULL, err);
 	struct error error = {0};
+	int status = journal_record(context->journal, change->n, "begin", NULL, &error);
 	if (status == 0)
 		status = apply_change(context, &error);
-	else if (err)
-		error = *err;
 	if (status == 0)
 		status = journal_record(context->journal, change->n, "done", NULL, &error);
 	if (status == 0) {
 		result->done++;
-		run_tell(context, APPLY_DONE, NULL);
+		(void)run_tell(context, APPLY_DONE, NULL);
 		return 0;
 	}
 	result->failed_n = change->n;
 	(void)journal_record(context->journal, change->n, "failed", error.text, NULL);
-	run_tell(context, APPLY_FAILED, error.text);
+	(void)run_tell(context, APPLY_FAILED, error.text);
 	if (err)
 		*err = error;
 	return status;
@@ -181,8 +182,6 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	}
 	int status = file_check_room(context->root, RUNS_DIR, room, err);
 	if (status == 0)
-		status = preflight(context, err);
-	if (status == 0)
 		status = journal_begin(context->root, plan, &context->journal, err);
 	if (status < 0)
 		return status;
@@ -197,7 +196,57 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	context->change = NULL;
 	if (status < 0)
 		error_hint(err, "%zu of %zu changes were made; undo them with 'pvegpu rollback %s'",
-				result->done, plan->changes.n, result->run);
+				result->done, plan_totals(&plan->changes).reboots ? plan->changes.n - 1 : plan->changes.n,
+				result->run);
+	return status;
+}
+
+int apply_check(const struct root *root, const struct plan *plan, struct plan **ret_fresh,
+		struct error *err)
+{
+	struct facts *facts = NULL;
+	struct report *report = NULL;
+	struct plan *fresh = NULL;
+	int status = facts_read(root, &facts, err);
+	if (status == 0)
+		status = report_new(facts, plan->goal, &report, err);
+	if (status == 0)
+		status = report_plan(report, root, &fresh, err);
+	report_free(report);
+	facts_free(facts);
+	if (status == 0)
+		status = refuse(fresh, err);
+	if (status == 0 && fresh && strcmp(fresh->id, plan->id) != 0) {
+		status = error_set(err, ERROR_DRIFT,
+				strcmp(fresh->node, plan->node) != 0
+						? "the plan was made for the node '%s', not for this one"
+						: "the host is not as it was when the plan for '%s' was made",
+				plan->node);
+		error_hint(err, "make a new plan; nothing was changed");
+	}
+	if (status < 0) {
+		plan_free(fresh);
+		return status;
+	}
+	*ret_fresh = fresh;
+	return 0;
+}
+
+static int apply_under_lock(struct run_context *context, struct apply_result *result,
+		struct error *err)
+{
+	/* What is said first is the most telling: a changed file or configuration by its name. */
+	struct plan *fresh = NULL;
+	const struct plan *shown = context->plan;
+	int status = preflight(context, err);
+	if (status == 0)
+		status = apply_check(context->root, shown, &fresh, err);
+	if (status == 0) {
+		context->plan = fresh;
+		status = apply_locked(context, result, err);
+		context->plan = shown;
+	}
+	plan_free(fresh);
 	return status;
 }
 
@@ -214,7 +263,7 @@ int apply_plan(const struct root *root, const struct plan *plan, apply_progress 
 		return status;
 	struct run_context context = {
 			.root = root, .plan = plan, .progress = progress, .user = user};
-	status = apply_locked(&context, ret_result, err);
+	status = apply_under_lock(&context, ret_result, err);
 	pve_close(context.client);
 	journal_close(context.journal);
 	(void)close(lock);

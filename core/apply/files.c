@@ -86,14 +86,21 @@ static int copy_metadata(int dir, const char *name, int to)
 	return failed ? -1 : 0;
 }
 
+/* The file that becomes the new one. Its name is always the same, so that a run after one that was
+ * killed finds it; only the holder of the lock writes. */
+static bool temporary_name(const struct place *place, char *buffer, size_t size)
+{
+	return snprintf(buffer, size, ".%s.pvegpu-new", place->name) < (int)size;
+}
+
 static int replace_in(const struct place *place, const char *bytes, size_t n)
 {
 	char temporary[300];
-	if (snprintf(temporary, sizeof temporary, ".%s.pvegpu-%d", place->name, (int)getpid()) >=
-			(int)sizeof temporary) {
+	if (!temporary_name(place, temporary, sizeof temporary)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
+	(void)unlinkat(place->dir, temporary, 0);
 	int fd = openat(place->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 			0600);
 	if (fd < 0)
@@ -131,6 +138,19 @@ int file_replace(const struct root *root, const char *path, const char *bytes, s
 	}
 	arena_free(arena);
 	return status;
+}
+
+void file_clean(const struct root *root, const char *path)
+{
+	struct arena *arena = arena_new();
+	struct place place = {.dir = -1};
+	char temporary[300];
+	if (open_place(root, path, arena, &place, NULL) == 0) {
+		if (temporary_name(&place, temporary, sizeof temporary))
+			(void)unlinkat(place.dir, temporary, 0);
+		(void)close(place.dir);
+	}
+	arena_free(arena);
 }
 
 int file_remove(const struct root *root, const char *path, struct error *err)

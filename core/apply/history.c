@@ -2,9 +2,11 @@
 #include <string.h>
 
 #include "core/apply/internal.h"
+#include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 
-const char *const run_state_names[] = {[RUN_APPLIED] = "applied", [RUN_FAILED] = "failed",
+const char *const run_state_names[] = {[RUN_EMPTY] = "nothing was changed",
+		[RUN_APPLIED] = "applied", [RUN_FAILED] = "failed",
 		[RUN_INTERRUPTED] = "interrupted", [RUN_UNDONE] = "rolled back",
 		[RUN_PARTLY_UNDONE] = "partly rolled back"};
 
@@ -29,6 +31,8 @@ static enum run_state judge(const struct run_record *record, size_t *ret_done)
 	*ret_done = done;
 	if (record->rolled_back)
 		return RUN_UNDONE;
+	if (wanted && !done && !undone && !failed && !begun)
+		return RUN_EMPTY;
 	if (undone)
 		return RUN_PARTLY_UNDONE;
 	if (failed)
@@ -87,7 +91,7 @@ json_t *history_to_json(const struct history *history)
 						"plan", run->plan->id, "state",
 						run_state_names[run->state], "done",
 						(json_int_t)run->done, "failure",
-						run->failure ? json_string(run->failure)
+						run->failure ? json_text(run->failure)
 							     : json_null(),
 						"goal", goal_to_json(run->plan->goal), "changes",
 						changes));
@@ -95,7 +99,7 @@ json_t *history_to_json(const struct history *history)
 	json_t *unreadable = json_array();
 	for (size_t i = 0; i < history->unreadable.n; i++)
 		(void)json_array_append_new(
-				unreadable, json_string(history->unreadable.item[i]));
+				unreadable, json_text(history->unreadable.item[i]));
 	return json_pack("{s:s, s:o, s:o}", "schema", "pvegpu.history/1", "runs", runs, "unreadable",
 			unreadable);
 }
@@ -109,6 +113,10 @@ char *history_text(struct arena *arena, const struct history *history)
 		const struct run *run = history->runs.item[i];
 		text_addf(&text, "%s  %s: %s\n", run->id, run_state_names[run->state],
 				plan_totals_text(arena, plan_totals(&run->plan->changes)));
+		const struct goal *goal = run->plan->goal;
+		if (goal->gpus.n && goal->vmid)
+			text_addf(&text, "    for: GPU %s to VM %u\n",
+					strings_join(arena, &goal->gpus, ", "), goal->vmid);
 		for (size_t c = 0; c < run->plan->changes.n; c++)
 			text_addf(&text, "    %s\n",
 					change_title(arena, run->plan->changes.item[c]));
@@ -134,5 +142,7 @@ struct goal *history_last_goal(const struct root *root)
 			goal = goal_copy(run->plan->goal);
 	}
 	history_free(history);
+	if (goal) /* a risk is accepted for one plan, not for good */
+		goal->accepted.n = 0;
 	return goal;
 }

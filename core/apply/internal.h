@@ -10,6 +10,8 @@
 /* files.c: durable writes below a root. All give ERROR_IO naming the path. */
 int file_replace(const struct root *root, const char *path, const char *bytes, size_t n,
 		struct error *err);
+/* Remove what a run that was killed in file_replace() may have left beside the file. */
+void file_clean(const struct root *root, const char *path);
 int file_remove(const struct root *root, const char *path, struct error *err);
 int file_make_dirs(const struct root *root, const char *path, struct error *err); /* 0700 */
 /* Is there room for `bytes` more where `path` is (or its nearest directory that exists)? */
@@ -54,7 +56,7 @@ struct run_context {
 	void *user;
 };
 
-void run_tell(struct run_context *context, enum apply_event event, const char *text);
+bool run_tell(struct run_context *context, enum apply_event event, const char *text);
 /* A process_line that keeps the line in the journal and hands it on. `user` is the context. */
 void run_line(void *user, const char *line, bool standard_error);
 int run_command(struct run_context *context, const struct strings *argv, struct error *err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/apply/internal.h"
+#include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 
 struct journal {
@@ -54,7 +55,7 @@ static int open_files(const struct root *root, struct journal *journal, int flag
 	journal->output = -1;
 	if (dir >= 0) {
 		journal->fd = openat(dir, "journal",
-				O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+				O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 		journal->output = openat(dir, "output",
 				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	}
@@ -63,6 +64,12 @@ static int open_files(const struct root *root, struct journal *journal, int flag
 		(void)fsync(dir);
 		(void)close(dir);
 	}
+	/* A record that was cut short must not swallow the next one. */
+	char last = '\n';
+	off_t end = journal->fd < 0 ? 0 : lseek(journal->fd, 0, SEEK_END);
+	if (end > 0 && pread(journal->fd, &last, 1, end - 1) == 1 && last != '\n' &&
+			write(journal->fd, "\n", 1) != 1)
+		number = errno;
 	if (journal->fd < 0)
 		return error_set_errno(err, number, "cannot open the journal '%s%s/journal'",
 				root_dir(root), path);
@@ -97,7 +104,7 @@ int journal_begin(const struct root *root, const struct plan *plan, struct journ
 		free(text);
 	}
 	if (status == 0)
-		status = open_files(root, journal, O_CREAT | O_EXCL, err);
+		status = open_files(root, journal, O_EXCL, err);
 	if (status < 0) {
 		free(journal);
 		return status;
@@ -132,7 +139,7 @@ int journal_record(struct journal *journal, size_t n, const char *state, const c
 {
 	json_t *json = json_pack("{s:I, s:s, s:I}", "n", (json_int_t)n, "state", state, "time",
 			(json_int_t)time(NULL));
-	json_t *said = text ? json_string(text) : NULL;
+	json_t *said = text ? json_text(text) : NULL;
 	if (said)
 		(void)json_object_set_new(json, "text", said);
 	char *line = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -198,6 +205,8 @@ int journal_read(const struct root *root, const char *run, struct arena *arena,
 		return error_set(err, ERROR_USAGE, "'%s' is not the name of a run", run);
 	char *path = arena_printf(arena, RUNS_DIR "/%s/plan.json", run);
 	char *text = NULL;
+	if (!root_exists(root, arena_printf(arena, RUNS_DIR "/%s", run)))
+		return error_set(err, ERROR_USAGE, "there is no run '%s': see pvegpu history", run);
 	int status = root_read(root, path, arena, &text, NULL, err);
 	if (status < 0)
 		return status;

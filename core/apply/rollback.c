@@ -12,6 +12,7 @@ static int undo_file(struct run_context *context, rollback_ask *ask, bool *ret_k
 {
 	const struct change *change = context->change;
 	char now[SHA256_HEX];
+	file_clean(context->root, change->path);
 	int status = file_hash(context->root, change->path, now, err);
 	if (status < 0 || strcmp(now, change->before_sha256) == 0)
 		return status;
@@ -63,7 +64,7 @@ static int undo_one(struct run_context *context, rollback_ask *ask, struct rollb
 {
 	const struct change *change = context->change;
 	struct arena *arena = arena_new();
-	run_tell(context, APPLY_BEGIN, change_title(arena, change));
+	(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
 	arena_free(arena);
 	bool kept = false;
 	int status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
@@ -72,12 +73,12 @@ static int undo_one(struct run_context *context, rollback_ask *ask, struct rollb
 		status = journal_record(context->journal, change->n, kept ? "kept" : "undone", NULL,
 				err);
 	if (status < 0) {
-		run_tell(context, APPLY_FAILED, err ? err->text : "it failed");
+		(void)run_tell(context, APPLY_FAILED, err ? err->text : "it failed");
 		return status;
 	}
 	result->undone += !kept;
 	result->kept += kept;
-	run_tell(context, kept ? APPLY_NOT_RUN : APPLY_DONE,
+	(void)run_tell(context, kept ? APPLY_NOT_RUN : APPLY_DONE,
 			kept ? "kept: it was changed since, and that was not overwritten" : NULL);
 	return 0;
 }
@@ -109,12 +110,12 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 			continue;
 		context->change = change;
 		struct arena *arena = arena_new();
-		run_tell(context, APPLY_BEGIN, change_title(arena, change));
+		(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
 		arena_free(arena);
 		status = run_command(context, &change->argv, err);
 		if (status == 0)
 			status = journal_record(context->journal, change->n, "undone", NULL, err);
-		run_tell(context, status == 0 ? APPLY_DONE : APPLY_FAILED,
+		(void)run_tell(context, status == 0 ? APPLY_DONE : APPLY_FAILED,
 				status < 0 && err ? err->text : NULL);
 		result->undone += status == 0;
 	}
@@ -134,7 +135,7 @@ static int find_run(const struct root *root, struct arena *arena, const char **r
 	const char *found = NULL;
 	for (size_t i = history->runs.n; !found && i-- > 0;) {
 		const struct run *run = history->runs.item[i];
-		if (run->state != RUN_UNDONE)
+		if (run->state != RUN_UNDONE && run->state != RUN_EMPTY)
 			found = arena_strdup(arena, run->id);
 	}
 	history_free(history);

@@ -72,15 +72,16 @@ static long long now_ms(void)
 }
 
 /* Wait for the child's end, which may come after it closed its output; false on time-out. */
-static bool reap(pid_t pid, long long deadline, int *ret_status)
+static bool reap(pid_t pid, long long deadline, int *ret_status, bool *ret_lost)
 {
 	for (;;) {
 		pid_t ended = waitpid(pid, ret_status, WNOHANG);
-		if (ended == pid || (ended < 0 && errno != EINTR))
+		*ret_lost = ended < 0 && errno != EINTR;
+		if (ended == pid || *ret_lost)
 			return true;
 		if (now_ms() >= deadline)
 			return false;
-		(void)nanosleep(&(struct timespec){.tv_nsec = 2 * 1000 * 1000}, NULL);
+		(void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	}
 }
 
@@ -203,7 +204,8 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 	struct stream streams[2] = {{.fd = out[0]}, {.fd = error_out[0], .standard_error = true}};
 	long long deadline = now_ms() + timeout_s * 1000LL;
 	int status = 0;
-	bool in_time = pump(streams, deadline, line, user) && reap(pid, deadline, &status);
+	bool lost = false;
+	bool in_time = pump(streams, deadline, line, user) && reap(pid, deadline, &status, &lost);
 	for (int i = 0; i < 2; i++)
 		if (streams[i].fd >= 0)
 			(void)close(streams[i].fd);
@@ -220,6 +222,8 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 	if (!in_time)
 		return error_set(err, ERROR_COMMAND, "'%s' did not end within %d seconds", argv[0],
 				timeout_s);
+	if (lost) /* whether it worked is not known, and that is no success */
+		return error_set(err, ERROR_COMMAND, "the exit status of '%s' was lost", argv[0]);
 	*ret_result = result;
 	return 0;
 }

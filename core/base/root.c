@@ -38,14 +38,6 @@ int root_open(const char *dir, struct root **ret_root, struct error *err)
 		root->kind = ROOT_CAPTURED;
 		if (root_exists(root, "/.pvegpu-sample"))
 			root->kind = ROOT_SAMPLE;
-		int probe = root_openat(root, "/", O_PATH | O_DIRECTORY);
-		if (probe < 0) {
-			int number = errno;
-			root_close(root);
-			return error_set_errno(err, number,
-					"this kernel cannot resolve paths inside '%s' (openat2)", dir);
-		}
-		(void)close(probe);
 	}
 	*ret_root = root;
 	return 0;
@@ -76,6 +68,68 @@ const char *root_absolute(const struct root *root)
 	return root->kind == ROOT_LIVE ? "" : root->real;
 }
 
+enum { LINKS_MAX = 40, PATH_BYTES = 4096 };
+
+/* Take the next part off `rest` and apply it to the resolved path; a link's text is put before the
+ * rest. False with errno. */
+static bool resolve_part(int fd, char *resolved, char *rest, bool follow_last, int *links)
+{
+	char part[PATH_BYTES];
+	char target[PATH_BYTES];
+	char joined[2 * PATH_BYTES];
+	size_t skip = strspn(rest, "/");
+	size_t n = strcspn(rest + skip, "/");
+	bool last = rest[skip + n] == '\0';
+	memcpy(part, rest + skip, n);
+	part[n] = '\0';
+	memmove(rest, rest + skip + n, strlen(rest + skip + n) + 1);
+	if (n == 0 || strcmp(part, ".") == 0)
+		return true;
+	if (strcmp(part, "..") == 0) {
+		char *slash = strrchr(resolved, '/');
+		*(slash ? slash : resolved) = '\0';
+		return true;
+	}
+	if (snprintf(joined, sizeof joined, "%s%s%s", resolved, *resolved ? "/" : "", part) >=
+			PATH_BYTES) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	ssize_t size = last && !follow_last ? -1
+					    : readlinkat(fd, joined, target, sizeof target - 1);
+	if (size < 0) { /* no link: openat() will say if it is nothing at all */
+		memcpy(resolved, joined, strlen(joined) + 1);
+		return true;
+	}
+	target[size] = '\0';
+	if (target[0] == '/')
+		resolved[0] = '\0';
+	if (++*links > LINKS_MAX || snprintf(joined, sizeof joined, "%s/%s", target, rest) >= PATH_BYTES) {
+		errno = ELOOP;
+		return false;
+	}
+	memcpy(rest, joined, strlen(joined) + 1);
+	return true;
+}
+
+/* openat2(RESOLVE_IN_ROOT) by hand, for systems without that call (before Linux 5.6, and some
+ * debuggers and sandboxes). Unlike the kernel's it is not safe against links that are changed
+ * meanwhile. */
+static int open_by_steps(const struct root *root, const char *path, int flags)
+{
+	char resolved[PATH_BYTES] = "";
+	char rest[PATH_BYTES];
+	int links = 0;
+	if (snprintf(rest, sizeof rest, "%s", path) >= PATH_BYTES) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	while (*rest)
+		if (!resolve_part(root->fd, resolved, rest, !(flags & O_NOFOLLOW), &links))
+			return -1;
+	return openat(root->fd, *resolved ? resolved : ".", flags | O_CLOEXEC | O_NOFOLLOW);
+}
+
 int root_openat(const struct root *root, const char *path, int flags)
 {
 	if (root->kind == ROOT_LIVE && root->dir[0] == '\0')
@@ -84,7 +138,8 @@ int root_openat(const struct root *root, const char *path, int flags)
 			.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
 			.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	return (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+	int fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+	return fd < 0 && errno == ENOSYS ? open_by_steps(root, path, flags) : fd;
 }
 
 int root_stat(const struct root *root, const char *path, struct stat *ret_stat)

@@ -154,14 +154,15 @@ bool text_is_utf8(const char *bytes, size_t n)
 	return true;
 }
 
-char *text_printable(struct arena *arena, const char *text)
+static char *printable(struct arena *arena, const char *text, bool page)
 {
 	size_t n = strlen(text);
 	char *copy = arena_memdup(arena, text, n);
 	unsigned char *s = (unsigned char *)copy;
 	for (size_t i = 0; i < n;) {
 		size_t length = utf8_length(s + i, n - i);
-		bool control = s[i] < 0x20 || s[i] == 0x7f ||
+		bool kept = page && (s[i] == '\n' || s[i] == '\t');
+		bool control = (s[i] < 0x20 && !kept) || s[i] == 0x7f ||
 				(length == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0); /* C1 */
 		/* Bidirectional overrides and separators can make text look like other text. */
 		bool format = length == 3 && s[i] == 0xe2 &&
@@ -174,6 +175,16 @@ char *text_printable(struct arena *arena, const char *text)
 		i += length ? length : 1;
 	}
 	return copy;
+}
+
+char *text_printable(struct arena *arena, const char *text)
+{
+	return printable(arena, text, false);
+}
+
+char *text_printable_page(struct arena *arena, const char *text)
+{
+	return printable(arena, text, true);
 }
 
 char *text_shell_quote(struct arena *arena, const char *word)

@@ -31,8 +31,13 @@ bool gpu_attached(const struct report *report)
 void choose_attach(struct report *report)
 {
 	const struct goal *goal = report->goal;
-	report->pcie = goal->pcie != CHOICE_NO;
-	report->x_vga = goal->x_vga == CHOICE_YES;
+	/* Once attached, what is there stays unless something else is asked for. */
+	const struct vm_hostpci *entry =
+			gpu_attached(report) ? entry_with(report->vm, report->gpu) : NULL;
+	report->pcie = goal->pcie == CHOICE_ADVISED && entry ? entry->parsed.pcie
+							     : goal->pcie != CHOICE_NO;
+	report->x_vga = goal->x_vga == CHOICE_ADVISED && entry ? entry->parsed.x_vga
+							       : goal->x_vga == CHOICE_YES;
 	report->machine_q35 = goal->machine_q35 != CHOICE_NO;
 	report->cpu_host = goal->cpu_host != CHOICE_NO;
 	report->tablet_off = goal->tablet_off != CHOICE_NO;
@@ -237,6 +242,20 @@ static void describe_attached(struct report *report, const struct check *check)
 				"No VM of this node has a PCI device.");
 }
 
+/* An attached GPU has another pcie= or x-vga= than is asked for. */
+static bool options_differ(const struct report *report, const struct vm_hostpci *entry)
+{
+	return entry->parsed.pcie != report->pcie || entry->parsed.x_vga != report->x_vga;
+}
+
+bool attach_needs_change(const struct report *report)
+{
+	const struct vm_hostpci *entry = report->vm && report->gpu
+			? entry_with(report->vm, report->gpu)
+			: NULL;
+	return report->gpu && (!entry || options_differ(report, entry));
+}
+
 CHECK_FUNCTION(check_attach_hostpci)
 {
 	const struct vm *vm = report->vm;
@@ -245,10 +264,17 @@ CHECK_FUNCTION(check_attach_hostpci)
 		return;
 	}
 	const struct vm_hostpci *entry = entry_with(vm, report->gpu);
-	if (entry) {
+	if (entry && !options_differ(report, entry)) {
 		struct finding *finding = report_add(report, check, STATUS_OK,
 				subject_of(report, vm), "%s: %s.", entry->key, entry->value);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		return;
+	}
+	if (entry) {
+		struct finding *finding = report_add(report, check, STATUS_INFO,
+				subject_of(report, vm), "%s is attached with other options.", entry->key);
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		finding_fix(report, finding, true, "set pcie and x-vga as chosen");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
@@ -282,10 +308,34 @@ static const char *host_value(const struct report *report, struct arena *arena)
 	return strings_join(arena, &names, ";");
 }
 
+/* The line as it is, with pcie and x-vga as chosen and all else kept. */
+static const char *with_options(const struct report *report, const struct vm_hostpci *entry,
+		struct arena *arena)
+{
+	struct text text = {0};
+	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
+		const struct property *property = entry->parsed.properties.properties.item[i];
+		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0)
+			continue;
+		text_addf(&text, "%s%s%s%s", text.n ? "," : "",
+				strcmp(property->key, "host") == 0 ? "" : property->key,
+				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
+	}
+	text_addf(&text, "%s%s", report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
+	return text_take(&text, arena);
+}
+
 FIX_FUNCTION(fix_attach_hostpci)
 {
 	(void)root;
 	const struct vm *vm = report->vm;
+	const struct vm_hostpci *entry = entry_with(vm, report->gpu);
+	if (entry) {
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
+				with_options(report, entry, plan->arena), entry->value,
+				finding->check->id);
+		return 0;
+	}
 	const char *key = free_key(vm, plan->arena);
 	if (!key)
 		return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot", vm->vmid);

@@ -129,6 +129,10 @@ static void choose_acs(struct report *report)
 		advise(param, NEED_LATER, "known once the IOMMU is on");
 		return;
 	}
+	if (acs_override_works(&facts->cmdline_words)) {
+		advise(param, NEED_OPTIONAL, "on: it may be what splits the groups");
+		return;
+	}
 	struct list group = report->gpu ? facts_group(facts, report->gpu->group, report->arena)
 					: (struct list){0};
 	bool shared = false;
@@ -234,8 +238,12 @@ CHECK_FUNCTION(check_iommu_active)
 			: report_add(report, check, STATUS_FAIL, "host",
 					  "Off: there are no IOMMU groups.");
 	finding_evidence(report, finding, facts->iommu_source, "%zu groups", facts->iommu_groups);
+	const struct param_choice *first = report->params.item[0];
+	bool planned = first->selected && (first->need == NEED_ADVISED || first->configured);
 	if (!active)
-		finding_fix(report, finding, false, "see the kernel parameters and the firmware");
+		finding_fix(report, finding, planned, "%s",
+				planned ? "the kernel parameters turn it on, after a reboot"
+					: "see the kernel parameters and the firmware");
 }
 
 static bool has_edits(const struct report *report)
@@ -271,27 +279,34 @@ CHECK_FUNCTION(check_iommu_cmdline)
 {
 	struct strings add = {0};
 	struct strings remove = {0};
-	bool needed = false;
+	const struct param_choice *first = report->params.item[0];
+	if (first->need == NEED_ADVISED && !first->selected) {
+		struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+				"%s was left out: without it the IOMMU stays off, and no VM can get a "
+				"GPU.",
+				first->word);
+		finding_fix(report, finding, false, "tick it again");
+		if (report->gpu)
+			finding->risk = RISK_NEVER;
+	}
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
 		if (param->selected && !param->configured)
 			strings_add(report->arena, &add, param->word);
 		if (!param->selected && param->configured)
 			strings_add(report->arena, &remove, param->word);
-		needed = needed || (param->need == NEED_ADVISED && !param->configured);
 	}
 	const struct facts *facts = report->facts;
-	const struct param_choice *first = report->params.item[0];
 	if (!add.n && !remove.n && facts->iommu_active == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
 				"Whether the IOMMU is on is not known, so neither is what it needs.");
 		return;
 	}
 	if (!add.n && !remove.n) {
-		struct finding *finding = report_add(report, check,
-				needed ? STATUS_FAIL : STATUS_OK, "host",
-				needed ? "A needed parameter was left out: %s." : "Nothing to add: %s %s.",
-				first->word, first->note);
+		if (first->need == NEED_ADVISED)
+			return;
+		struct finding *finding = report_add(report, check, STATUS_OK, "host",
+				"Nothing to add: %s %s.", first->word, first->note);
 		finding_evidence(report, finding, "/proc/cmdline", "%s",
 				facts->cmdline_running ? facts->cmdline_running : "unknown");
 		return;

@@ -108,7 +108,8 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 	if (gpu->boot_vga == KNOWN_YES) {
 		finding = report_add(report, check, is_goal(report, gpu) ? STATUS_WARN : STATUS_INFO,
 				gpu->name,
-				"The firmware booted with this GPU: the host's console is on it.");
+				"The firmware booted with this GPU: the host's console is on it, and its "
+				"screen stays black when a VM has it. Keep SSH or the web interface.");
 		finding_evidence(report, finding, source, "1");
 		if (is_goal(report, gpu))
 			finding->risk = RISK_ACCEPT;

@@ -20,6 +20,8 @@ void choose_attach(struct report *report);
 
 /* Shared questions. */
 bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */
+/* It is not, or with other options than are chosen. */
+bool attach_needs_change(const struct report *report);
 const char *device_text(struct arena *arena, const struct pci_device *device);
 /* The command line has an ACS override with a word the kernel patch knows. */
 bool acs_override_works(const struct strings *words);

@@ -2,23 +2,10 @@
 #include <string.h>
 
 #include "core/checks/internal.h"
+#include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 
 enum { WIDTH = 79 };
-
-static json_t *text_json(const char *text)
-{
-	if (!text)
-		return json_null();
-	/* A host's text may be anything; JSON takes UTF-8 only. */
-	json_t *string = json_string(text);
-	if (string)
-		return string;
-	struct arena *arena = arena_new();
-	string = json_string(text_printable(arena, text));
-	arena_free(arena);
-	return string;
-}
 
 static json_t *known_json(enum known known)
 {
@@ -45,8 +32,8 @@ static void set_device(json_t *object, const struct pci_device *device)
 							  device->subsystem_vendor,
 							  device->subsystem_device))
 					: json_null());
-	(void)json_object_set_new(object, "name", text_json(device->label));
-	(void)json_object_set_new(object, "driver", text_json(device->driver));
+	(void)json_object_set_new(object, "name", json_text(device->label));
+	(void)json_object_set_new(object, "driver", json_text(device->driver));
 	(void)json_object_set_new(object, "iommu_group", group_json(device->group));
 	arena_free(arena);
 }
@@ -79,7 +66,10 @@ static json_t *section_json(const struct vm_conf_section *section)
 	json_t *object = json_object();
 	for (size_t i = 0; i < section->entries.n; i++) {
 		const struct vm_conf_entry *entry = section->entries.item[i];
-		(void)json_object_set_new(object, entry->key, text_json(entry->value));
+		/* As the API does: a password is never shown, not even its hash. */
+		bool secret = strcmp(entry->key, "cipassword") == 0;
+		(void)json_object_set_new(
+				object, entry->key, json_text(secret ? "**********" : entry->value));
 	}
 	return object;
 }
@@ -90,7 +80,7 @@ static json_t *vm_json(const struct vm *vm)
 	json_t *hostpci = json_array();
 	for (size_t i = 0; i < vm->conf.snapshots.n; i++) {
 		const struct vm_conf_section *snapshot = vm->conf.snapshots.item[i];
-		(void)json_array_append_new(snapshots, text_json(snapshot->name));
+		(void)json_array_append_new(snapshots, json_text(snapshot->name));
 	}
 	for (size_t i = 0; i < vm->hostpci.n; i++) {
 		const struct vm_hostpci *entry = vm->hostpci.item[i];
@@ -101,13 +91,13 @@ static json_t *vm_json(const struct vm *vm)
 									->name));
 		(void)json_array_append_new(hostpci,
 				json_pack("{s:i, s:o, s:b, s:o, s:o, s:o}", "index", entry->index,
-						"value", text_json(entry->value), "valid",
-						entry->valid ? 1 : 0, "error", text_json(entry->error),
-						"mapping", text_json(entry->parsed.mapping), "devices",
+						"value", json_text(entry->value), "valid",
+						entry->valid ? 1 : 0, "error", json_text(entry->error),
+						"mapping", json_text(entry->parsed.mapping), "devices",
 						devices));
 	}
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "vmid", (json_int_t)vm->vmid, "name",
-			text_json(vm->name), "config", section_json(&vm->conf.current), "pending",
+			json_text(vm->name), "config", section_json(&vm->conf.current), "pending",
 			section_json(&vm->conf.pending), "snapshots", snapshots, "hostpci", hostpci);
 }
 
@@ -117,16 +107,16 @@ static json_t *finding_json(const struct finding *finding)
 	for (size_t i = 0; i < finding->evidence.n; i++) {
 		const struct evidence *item = finding->evidence.item[i];
 		(void)json_array_append_new(evidence, json_pack("{s:o, s:o}", "source",
-								      text_json(item->source), "text",
-								      text_json(item->text)));
+								      json_text(item->source), "text",
+								      json_text(item->text)));
 	}
-	json_t *fix = finding->fix ? json_pack("{s:o, s:b}", "summary", text_json(finding->fix),
+	json_t *fix = finding->fix ? json_pack("{s:o, s:b}", "summary", json_text(finding->fix),
 						     "automatic", finding->automatic ? 1 : 0)
 				   : json_null();
 	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "id", finding->check->id,
 			"step", step_names[finding->check->step], "status",
-			status_names[finding->status], "subject", text_json(finding->subject),
-			"title", finding->check->title, "detail", text_json(finding->detail),
+			status_names[finding->status], "subject", json_text(finding->subject),
+			"title", finding->check->title, "detail", json_text(finding->detail),
 			"evidence", evidence, "fix", fix);
 }
 
@@ -138,12 +128,12 @@ static json_t *host_json(const struct facts *facts)
 			(json_int_t)facts->iommu_groups);
 	bool tool = facts->proxmox_boot_tool == KNOWN_YES;
 	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "node",
-			text_json(facts->node), "pve_version", text_json(facts->pve_version),
-			"kernel", text_json(facts->kernel), "cpu_vendor", vendors[facts->cpu_vendor],
+			json_text(facts->node), "pve_version", json_text(facts->pve_version),
+			"kernel", json_text(facts->kernel), "cpu_vendor", vendors[facts->cpu_vendor],
 			"boot_loader", loaders[facts->boot_loader], "boot_managed_by",
 			tool ? json_string("proxmox-boot-tool") : json_null(), "cmdline_file",
-			text_json(facts->cmdline_file), "cmdline_running",
-			text_json(facts->cmdline_running), "iommu", iommu);
+			json_text(facts->cmdline_file), "cmdline_running",
+			json_text(facts->cmdline_running), "iommu", iommu);
 }
 
 json_t *report_to_json(const struct report *report)

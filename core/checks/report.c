@@ -177,13 +177,13 @@ enum step report_next_step(const struct report *report)
 	return STEP_VERIFY;
 }
 
-static void add_refusals(const struct report *report, struct plan *plan)
+static void add_refusals(const struct report *report, struct plan *plan, enum risk risk)
 {
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
-		if (finding->risk == RISK_NONE)
+		if (finding->risk != risk)
 			continue;
-		bool acceptable = finding->risk == RISK_ACCEPT;
+		bool acceptable = risk == RISK_ACCEPT;
 		if (acceptable && goal_accepted(report->goal, finding->check->id, finding->subject))
 			continue;
 		plan_refuse(plan, finding->check->id, finding->subject, finding->detail, acceptable);
@@ -206,7 +206,8 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 			return status;
 		}
 	}
-	add_refusals(report, plan);
+	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */
+	add_refusals(report, plan, RISK_ACCEPT);
 	plan_finish(plan);
 	*ret_plan = plan;
 	return 0;

@@ -38,6 +38,16 @@ void choose_vfio(struct report *report)
 		advised = true;
 		report->bind_reason = "the host's console is on this GPU and may not let go";
 	}
+	struct list card = gpu ? facts_card(report->facts, gpu, report->arena) : (struct list){0};
+	report->bound_at_boot = card.n > 0;
+	for (size_t i = 0; i < card.n; i++)
+		if (!vfio_takes_at_boot(report, card.item[i]))
+			report->bound_at_boot = false;
+	if (report->bound_at_boot) {
+		report->bind_early = true;
+		report->bind_reason = "modprobe.d gives it to vfio-pci at boot";
+		return;
+	}
 	report->bind_early = goal->bind_early == CHOICE_ADVISED ? advised
 							       : goal->bind_early == CHOICE_YES;
 }

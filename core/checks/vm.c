@@ -113,7 +113,7 @@ CHECK_FUNCTION(check_vm_syntax)
 /* Something of the VM's configuration is still to be changed for the goal. */
 static bool needs_changes(const struct report *report)
 {
-	return report->gpu && !gpu_attached(report);
+	return attach_needs_change(report);
 }
 
 CHECK_FUNCTION(check_vm_running)

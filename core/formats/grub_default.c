@@ -52,6 +52,29 @@ static char take(struct reader *reader)
 	return c;
 }
 
+/* What ends the nested quote or expansion that `c` begins inside one ended by `shut`; 0 when it
+ * begins none. `next` follows `c`. */
+static char nested_end(char c, char next, char shut, bool in_double)
+{
+	if (shut == '\'' || shut == '`')
+		return '\0'; /* only the end itself counts there */
+	if (c == '"' || c == '`')
+		return c;
+	if (c == '\'' && shut != '"' && !(in_double && shut == '}'))
+		return c;
+	if (c == '(' && shut == ')')
+		return ')';
+	if (c == '$' && next == '(')
+		return ')';
+	return (char)(c == '$' && next == '{' ? '}' : '\0');
+}
+
+static void copy_next(struct reader *reader, struct word *word)
+{
+	char c = take(reader);
+	text_add_bytes(&word->value, &c, 1);
+}
+
 /* Copy up to `shut`, nested quotes and expansions in it included: what stands in $(…), ${…} and
  * `…` may be anything, and quotes in it hide brackets. `in_double`: in double quotes, where a
  * single quote in ${…} is a plain character. Calls itself; files are small. */
@@ -68,30 +91,21 @@ static int skip_to(struct reader *reader, struct word *word, char shut, size_t l
 		if (c == shut)
 			return 0;
 		char next = peek(reader);
-		int status = 0;
+		char end = nested_end(c, next, shut, in_double);
 		if (c == '\\' && shut != '\'' && next) {
-			next = take(reader);
-			text_add_bytes(&word->value, &next, 1);
-		} else if (shut == '\'') {
-			continue;
-		} else if (shut == '`') {
-			continue; /* only a backslash counts before the next backquote */
-		} else if (c == '"' || c == '`' || (c == '\'' && shut != '"' &&
-							  !(in_double && shut == '}'))) {
-			status = skip_to(reader, word, c, reader->line, depth + 1, c == '"');
-		} else if (c == '(' && shut == ')') {
-			status = skip_to(reader, word, ')', reader->line, depth + 1, false);
-		} else if (c == '#' && shut == ')' && strchr(" \t\n;&|(", reader->text[reader->at - 2])) {
+			copy_next(reader, word);
+		} else if (c == '#' && shut == ')' &&
+				strchr(" \t\n;&|(", reader->text[reader->at - 2])) {
 			while (peek(reader) && peek(reader) != '\n')
 				(void)take(reader); /* a comment; the value is dynamic anyway */
-		} else if (c == '$' && (next == '(' || next == '{')) {
-			next = take(reader);
-			text_add_bytes(&word->value, &next, 1);
-			status = skip_to(reader, word, (char)(next == '(' ? ')' : '}'), reader->line,
-					depth + 1, next == '{' && (in_double || shut == '"'));
+		} else if (end) {
+			if (c == '$')
+				copy_next(reader, word);
+			bool quoted = c == '"' || (end == '}' && (in_double || shut == '"'));
+			int status = skip_to(reader, word, end, reader->line, depth + 1, quoted);
+			if (status < 0)
+				return status;
 		}
-		if (status < 0)
-			return status;
 	}
 }
 
@@ -512,7 +526,7 @@ int grub_default_edit(struct arena *arena, const char *file, const char *text, c
 		const struct strings *add, const struct strings *remove, char **ret_text,
 		struct error *err)
 {
-	struct grub_default parsed;
+	struct grub_default parsed = {0};
 	int status = grub_default_parse(arena, file, text, &parsed, err);
 	if (status < 0)
 		return status;
@@ -530,7 +544,7 @@ int grub_default_edit(struct arena *arena, const char *file, const char *text, c
 					       quote_value(arena, value, found->quote))
 			     : add_assignment(arena, text, name, quote_value(arena, value, '"'));
 	/* Read back what a shell will read: the edit is right, or it is not made. */
-	struct grub_default after;
+	struct grub_default after = {0};
 	status = grub_default_parse(arena, file, edited, &after, err);
 	const struct grub_assignment *now =
 			status == 0 ? grub_default_find(&after, name, NULL) : NULL;

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "pvegpu/base/json.h"
+
 const struct goal_choice goal_choices[] = {
 		{"modules", offsetof(struct goal, modules), "modules", "no-modules",
 				"load the vfio modules at boot (/etc/modules)"},
@@ -108,7 +110,7 @@ static json_t *strings_to_json(const struct strings *list)
 {
 	json_t *array = json_array();
 	for (size_t i = 0; i < list->n; i++)
-		(void)json_array_append_new(array, json_string(list->item[i]));
+		(void)json_array_append_new(array, json_text(list->item[i]));
 	return array;
 }
 

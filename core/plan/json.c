@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/plan/internal.h"
+#include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/plan/diff.h"
 
@@ -19,14 +20,14 @@ static const char *const stages[] = {[STAGE_STOP] = "stop", [STAGE_SETTINGS] = "
 
 static json_t *string_or_null(const char *text)
 {
-	return text && *text ? json_string(text) : json_null();
+	return text && *text ? json_text(text) : json_null();
 }
 
 static json_t *strings_json(const struct strings *list)
 {
 	json_t *array = json_array();
 	for (size_t i = 0; i < list->n; i++)
-		(void)json_array_append_new(array, json_string(list->item[i]));
+		(void)json_array_append_new(array, json_text(list->item[i]));
 	return array;
 }
 
@@ -79,7 +80,7 @@ static json_t *params_json(const struct list *params)
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
 		(void)json_object_set_new(object, param->key,
-				param->value ? json_string(param->value) : json_null());
+				json_text(param->value));
 	}
 	return object;
 }
@@ -87,12 +88,12 @@ static json_t *params_json(const struct list *params)
 static json_t *change_json(const struct plan *plan, const struct change *change, bool forecast)
 {
 	struct arena *arena = plan->arena;
-	json_t *object = json_pack("{s:I, s:s, s:o, s:s, s:o}", "n", (json_int_t)change->n, "kind",
+	json_t *object = json_pack("{s:I, s:s, s:o, s:o, s:o}", "n", (json_int_t)change->n, "kind",
 			kinds[change->kind], "because", strings_json(&change->because), "undo",
-			change->undo, "cost", string_or_null(change->cost));
+			json_text(change->undo), "cost", string_or_null(change->cost));
 	switch (change->kind) {
 	case CHANGE_FILE:
-		(void)json_object_set_new(object, "path", json_string(change->path));
+		(void)json_object_set_new(object, "path", json_text(change->path));
 		(void)json_object_set_new(
 				object, "operation", json_string(operations[change->operation]));
 		(void)json_object_set_new(object, "before_sha256",
@@ -109,7 +110,7 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 	case CHANGE_API:
 		(void)json_object_set_new(object, "transport", json_string("pvesh"));
 		(void)json_object_set_new(object, "method", json_string(change->method));
-		(void)json_object_set_new(object, "path", json_string(change->api_path));
+		(void)json_object_set_new(object, "path", json_text(change->api_path));
 		(void)json_object_set_new(object, "params", params_json(&change->params));
 		(void)json_object_set_new(
 				object, "before_params", params_json(&change->before_params));
@@ -118,7 +119,7 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		if (!forecast)
 			(void)json_object_set_new(
 					object, "digest", string_or_null(change->digest));
-		(void)json_object_set_new(object, "equivalent", json_string(change->equivalent));
+		(void)json_object_set_new(object, "equivalent", json_text(change->equivalent));
 		break;
 	case CHANGE_REBOOT:
 		break;
@@ -140,13 +141,13 @@ json_t *plan_to_json(const struct plan *plan)
 	for (size_t i = 0; i < plan->refusals.n; i++) {
 		const struct refusal *refusal = plan->refusals.item[i];
 		(void)json_array_append_new(refusals,
-				json_pack("{s:s, s:s, s:s, s:b}", "check", refusal->check,
-						"subject", refusal->subject, "reason",
-						refusal->reason, "acceptable",
+				json_pack("{s:o, s:o, s:o, s:b}", "check", json_text(refusal->check),
+						"subject", json_text(refusal->subject), "reason",
+						json_text(refusal->reason), "acceptable",
 						refusal->acceptable ? 1 : 0));
 	}
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
-			"id", plan->id, "node", plan->node, "goal", goal_to_json(plan->goal),
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
+			"id", plan->id, "node", json_text(plan->node), "goal", goal_to_json(plan->goal),
 			"changes", changes, "forecast", forecast, "refusals", refusals,
 			"nothing_to_do", plan->nothing_to_do ? 1 : 0);
 }
@@ -225,6 +226,9 @@ static bool read_api_change(struct arena *arena, const json_t *json, struct chan
 		change->equivalent = arena_strdup(arena, "");
 	read_params(arena, json_object_get(json, "params"), &change->params);
 	read_params(arena, json_object_get(json, "before_params"), &change->before_params);
+	for (size_t i = 0; i < change->params.n; i++)
+		if (!((struct pve_param *)change->params.item[i])->value)
+			return false;
 	return true;
 }
 
@@ -255,6 +259,7 @@ static bool read_changes(struct plan *plan, const json_t *array, struct list *li
 		struct change *change = read_change(plan->arena, item);
 		if (!change)
 			return false;
+		change->n = plan->changes.n + plan->forecast.n + 1; /* by its place, whatever it says */
 		list_add(plan->arena, list, change);
 	}
 	return json_is_array(array);
@@ -334,8 +339,8 @@ int plan_load(const char *path, struct plan **ret_plan, struct error *err)
 	json_t *json = json_load_file(path, 0, &error);
 	if (!json) {
 		if (error.line > 0)
-			return error_set(err, ERROR_PARSE, "%s, line %d: %s", path, error.line,
-					error.text);
+			return error_set(err, ERROR_PARSE, "%s, line %d: not a saved plan: %s", path,
+					error.line, error.text);
 		return error_set(err, ERROR_PARSE, "cannot read the plan: %s", error.text);
 	}
 	int status = plan_from_json(json, ret_plan, err);

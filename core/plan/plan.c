@@ -250,8 +250,8 @@ static void chain_digests(struct list *changes)
 		struct change *change = changes->item[i];
 		for (size_t j = 0; j < i; j++) {
 			const struct change *other = changes->item[j];
-			if (other->kind == CHANGE_API && other->stage != STAGE_STOP &&
-					change->kind == CHANGE_API && other->vmid == change->vmid)
+			/* A stop counts too: it applies what is pending in the configuration. */
+			if (other->kind == CHANGE_API && change->kind == CHANGE_API && other->vmid == change->vmid)
 				change->digest = NULL;
 		}
 	}
@@ -330,6 +330,11 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_field(&text, change->digest);
 		for (size_t p = 0; p < change->params.n; p++) {
 			const struct pve_param *param = change->params.item[p];
+			hash_field(&text, param->key);
+			hash_field(&text, param->value);
+		}
+		for (size_t p = 0; p < change->before_params.n; p++) {
+			const struct pve_param *param = change->before_params.item[p];
 			hash_field(&text, param->key);
 			hash_field(&text, param->value);
 		}

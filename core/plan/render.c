@@ -52,9 +52,14 @@ char *change_title(struct arena *arena, const struct change *change)
 	case CHANGE_COMMAND:
 		return arena_printf(arena, "$ %s", command_line(arena, &change->argv));
 	case CHANGE_API: {
-		const char *short_path = strstr(change->api_path, "/qemu/");
-		return arena_printf(arena, "> %s ...%s", change->method,
-				short_path ? short_path + 5 : change->api_path);
+		/* What it is about: the keys it sets, or the action its path ends in. */
+		const char *slash = strrchr(change->api_path, '/');
+		struct strings keys = {0};
+		bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
+		for (size_t i = 0; config && i < change->params.n; i++)
+			strings_add(arena, &keys, ((struct pve_param *)change->params.item[i])->key);
+		return arena_printf(arena, "> %s %u %s", change->method, change->vmid,
+				config ? strings_join(arena, &keys, " ") : slash ? slash + 1 : "");
 	}
 	case CHANGE_REBOOT:
 		return arena_strdup(arena, "! reboot");

@@ -19,6 +19,9 @@ class WrongUse(HostTest):
         self.refused(run("frobnicate"), 2, "no such command: 'frobnicate'")
         self.refused(run("audit", "extra"), 2, "not understood: 'extra'")
         self.refused(run("audit", "--format", "xml"), 2, "text or json")
+        self.refused(run("apply", "plan", "--gpu", "01:00"), 2, "does not take")
+        self.refused(run("plan", "--accept", "no.such=x", root=self.root), 2, "names no check")
+        self.refused(run("plan", "--list", root=self.root), 2, "only audit takes")
         self.refused(run("apply"), 2, "saved plan")
         self.refused(run("plan", "--param", "a b", root=self.root), 2, "single kernel parameter")
         self.refused(run("plan", "--bind", "now", root=self.root), 2, "early or at-start")
@@ -29,7 +32,8 @@ class WrongUse(HostTest):
         self.refused(run("plan", "--gpu", "09:00", root=self.root), 2, "no GPU at '09:00'", "0000:01:00.0")
         self.refused(run("plan", "--gpu", "00:1f.6", root=self.root), 2, "is no GPU", "Ethernet")
         self.refused(run("plan", "--vm", "12", root=self.root), 2, "not a VM's number")
-        self.refused(run("plan", "--vm", "999", root=self.root), 2, "no VM 999", "106")
+        self.refused(run("plan", "--gpu", "01:00", "--vm", "999", root=self.root), 2, "no VM 999", "106")
+        self.refused(run("plan", "--vm", "106", root=self.root), 2, "needs a GPU")
         self.refused(run("plan", "--vm", "-5", root=self.root), 2, "not a VM's number")
 
     def test_spellings_of_one_gpu(self):
@@ -113,6 +117,19 @@ class WrongUse(HostTest):
         done = run("audit", "--format", "json", root=self.root)
         self.assertTrue(json.loads(done.stdout)["vms"])
 
+    def test_shown_text_cannot_hide_a_line(self):
+        self.write("etc/default/grub", self.read("etc/default/grub") + "# x\x1b[2K\r\x1b[1A\n")
+        self.write("etc/modules", "# y\x1b[1A")
+        done = run("plan", "--gpu", "01:00", "--vm", "106", root=self.root)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("# y?[1A", done.stdout)
+        self.assertNotIn("\x1b", done.stdout)
+
+    def test_passwords_are_not_shown(self):
+        conf = "etc/pve/nodes/pve2/qemu-server/106.conf"
+        self.write(conf, "cipassword: $5$SECRET\n" + self.read(conf))
+        self.assertNotIn("SECRET", run("audit", "--format", "json", root=self.root).stdout)
+
     def test_unreadable_file(self):
         os.chmod(self.path("etc/default/grub"), 0)
         os.chmod(self.directory, 0o755)
@@ -146,12 +163,14 @@ class WrongUse(HostTest):
         self.apply()
         run_ = self.history()[0]["run"]
         self.write("var/lib/pvegpu/runs/%s/journal" % run_, '{"n":1,"state":"begin"')
+        self.assertEqual(self.history()[0]["state"], "nothing was changed")
+        self.write("var/lib/pvegpu/runs/%s/journal" % run_, '{"n":1,"state":"begin"}\n{"n":1,"st')
         self.assertEqual(self.history()[0]["state"], "interrupted")
         self.write("var/lib/pvegpu/runs/%s/plan.json" % run_, "{")
         done = run("history", root=self.root)
         self.assertEqual(done.returncode, 0)
         self.assertIn("cannot be read: " + run_, done.stdout)
-        self.refused(run("rollback", "../../etc", "--yes", root=self.root), 2, "not the name of a run")
+        self.refused(run("rollback", "../../etc", "--yes", root=self.root), 2, "there is no run")
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="utf-8") as full:

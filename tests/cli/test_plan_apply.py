@@ -326,6 +326,196 @@ class PlanApply(HostTest):
         self.assertIn("gpu.group-host-critical", [r["check"] for r in plan["refusals"]])
         self.apply(expect=1)
 
+    def attach_plan(self, *more):
+        """A host that was rebooted with the IOMMU on, and the plan to attach."""
+        self.plan(*GOAL)
+        self.apply()
+        self.script("usr/sbin/reboot")
+        return self.plan(*GOAL, *more)
+
+    def forge(self, change):
+        with open(self.plan_file, encoding="utf-8") as file:
+            plan = json.load(file)
+        change(plan)
+        with open(self.plan_file, "w", encoding="utf-8") as file:
+            json.dump(plan, file)
+
+    def test_a_plan_is_judged_again_when_it_is_applied(self):
+        """Since the plan the network card has come into the GPU's group."""
+        self.attach_plan()
+        link = self.path("sys/bus/pci/devices/0000:00:1f.6/iommu_group")
+        target = os.readlink(link)
+        os.unlink(link)
+        os.symlink(os.path.join(os.path.dirname(target), "1"), link)
+        before = tree_hash(self.root)
+        self.assertIn("gpu.group-host-critical", self.apply(expect=1).stderr)
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_refusals_cannot_be_taken_out_of_the_file(self):
+        self.plan("--gpu", "02:00", "--vm", "106", expect=1)
+        self.forge(lambda plan: plan.update(refusals=[]))
+        before = tree_hash(self.root)
+        self.assertIn("gpu.boot-vga", self.apply(expect=1).stderr)
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_forged_calls_are_not_made(self):
+        plan = self.attach_plan()
+        for change in (lambda p: p["changes"][0].update(before_params={"scsi0": None}),
+                       lambda p: p["changes"][0]["params"].update(net0=None),
+                       lambda p: p["changes"][2].update(path="/nodes/pve2/qemu/105/status/stop"),
+                       lambda p: p["changes"][2].update(method="DELETE")):
+            with open(self.plan_file, "w", encoding="utf-8") as file:
+                json.dump(plan, file)
+            self.forge(change)
+            before = tree_hash(self.root)
+            self.assertEqual(run("apply", self.plan_file, "--yes", root=self.root).returncode, 2)
+            self.assertEqual(before, tree_hash(self.root))
+
+    def test_plan_of_another_node(self):
+        self.plan(*GOAL)
+        self.write("etc/hostname", "pve9\n")
+        before = tree_hash(self.root)
+        self.assertIn("for the node 'pve2'", self.apply(expect=4).stderr)
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_a_colleague_between_two_calls(self):
+        self.attach_plan()
+        real = self.path("usr/bin/pvesh.real")
+        os.rename(self.path("usr/bin/pvesh"), real)
+        with open(self.path("usr/bin/pvesh"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n'%s' \"$@\" || exit\ncase \"$*\" in set*machine=*) "
+                       "sed -i '1i hostpci0: 0000:02:00,pcie=1' "
+                       "'%s' ;; esac\n" % (real, self.path("etc/pve/nodes/pve2/qemu-server/106.conf")))
+        os.chmod(self.path("usr/bin/pvesh"), 0o755)
+        done = self.apply(expect=4)
+        self.assertIn("hostpci0 is '0000:02:00,pcie=1' now; the plan saw '(not set)'", done.stderr)
+        self.rollback(expect=1)
+        self.assertIn("hostpci0: 0000:02:00,pcie=1\n", self.read("etc/pve/qemu-server/106.conf"))
+
+    def test_pending_settings_of_a_running_vm(self):
+        self.plan("--gpu", "01:00", "--vm", "105")
+        self.apply()
+        self.script("usr/sbin/reboot")
+        name = "etc/pve/nodes/pve2/qemu-server/105.conf"
+        self.write(name, self.read(name).rstrip("\n") + "\n\n[PENDING]\ncores: 2\n")
+        self.plan("--gpu", "01:00", "--vm", "105")
+        self.apply()
+        self.assertIn("hostpci0:", self.read(name))
+        self.assertIn("cores: 2\n", self.read(name))
+
+    def test_hang_up_finishes_the_change(self):
+        """A lost connection must not cut update-grub in half."""
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        environment = {k: v for k, v in os.environ.items() if k != "PVEGPU_SAMPLE_FAST"}
+        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, text=True, env=environment)
+        for line in process.stdout:
+            if line.startswith("$ update-grub"):
+                break
+        process.send_signal(signal.SIGHUP)
+        process.stdout.close()
+        self.assertEqual(process.wait(), 3)  # all was done; only its output had no reader
+        self.assertEqual(self.history()[0]["state"], "applied")
+        self.assertIn("intel_iommu=on", self.read("boot/grub/grub.cfg"))
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_stop_between_two_changes(self):
+        self.plan(*GOAL)
+        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True,
+                                   env={k: v for k, v in os.environ.items()
+                                        if k != "PVEGPU_SAMPLE_FAST"})
+        for line in process.stdout:
+            if line.startswith("~ /etc/modules"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate()
+        self.assertIn(process.returncode, (0, 4))
+        if process.returncode == 4:
+            self.assertIn("stopped before change 3, as asked", error)
+            self.assertNotIn("Found linux image", out)
+
+    def test_lost_exit_status_is_no_success(self):
+        self.plan(*GOAL)
+        done = subprocess.run(["perl", "-e", "$SIG{CHLD}='IGNORE'; exec @ARGV", PVEGPU, "apply",
+                               self.plan_file, "--yes", "--root", self.root],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env=dict(os.environ, PVEGPU_SAMPLE_FAIL="update-grub",
+                                       PVEGPU_SAMPLE_FAST="1"))
+        self.assertEqual(done.returncode, 4, done.stdout)
+        self.assertEqual(self.history()[0]["state"], "failed")
+
+    def test_a_run_that_began_nothing_is_not_in_the_way(self):
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        self.apply()
+        runs = self.path("var/lib/pvegpu/runs")
+        first = os.listdir(runs)[0]
+        shutil.copytree(os.path.join(runs, first), os.path.join(runs, "99990101T000000.000-x"))
+        os.unlink(os.path.join(runs, "99990101T000000.000-x", "journal"))
+        self.assertEqual(self.history()[-1]["state"], "nothing was changed")
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_rollback_is_shown_before_it_is_asked_for(self):
+        self.plan(*GOAL)
+        self.apply()
+        done = run("rollback", root=self.root)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('+GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n', done.stdout)
+        self.assertIn("$ update-grub (once more, at the end)", done.stdout)
+        self.assertIn("intel_iommu=on", self.read("etc/default/grub"))
+
+    def test_unknown_state_stops_a_rollback(self):
+        self.attach_plan()
+        self.apply()
+        real = self.path("usr/bin/pvesh.real")
+        os.rename(self.path("usr/bin/pvesh"), real)
+        with open(self.path("usr/bin/pvesh"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\ncase \"$*\" in *status/current*) exit 111 ;; esac\n"
+                       "exec '%s' \"$@\"\n" % real)
+        os.chmod(self.path("usr/bin/pvesh"), 0o755)
+        self.rollback(expect=4)
+        self.assertIn("hostpci0:", self.read("etc/pve/qemu-server/106.conf"))
+        os.rename(real, self.path("usr/bin/pvesh"))
+        self.rollback()
+        self.assertNotIn("hostpci0:", self.read("etc/pve/qemu-server/106.conf"))
+
+    def test_leftover_of_a_killed_write_is_removed(self):
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        self.apply()
+        self.write("etc/default/.grub.pvegpu-new", "half")
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_text_that_is_not_utf8(self):
+        name = "etc/pve/nodes/pve2/qemu-server/105.conf"
+        self.write(name, self.read(name).replace("talos-cp-1", "t\xe9los"))
+        self.write("etc/modules", self.read("etc/modules") + "# caf\xe9\n")
+        before = tree_hash(self.root)
+        self.plan(*GOAL)
+        self.apply()
+        self.assertIn("# caf\xe9\nvfio\n", self.read("etc/modules"))
+        self.rollback()
+        self.assertEqual(before, tree_hash(self.root))
+
+    def test_changing_the_options_of_an_attached_gpu(self):
+        self.attach_plan()
+        self.apply()
+        plan = self.plan(*GOAL, "--x-vga")
+        self.assertEqual([c.get("params") for c in plan["changes"]][1:2],
+                         [{"hostpci0": "0000:01:00,pcie=1,x-vga=1"}])
+        self.assertTrue(plan["changes"][0]["path"].endswith("/106/status/shutdown"))
+
+    def test_a_needed_parameter_cannot_be_left_out(self):
+        plan = self.plan(*GOAL, "--no-param", "intel_iommu=on", expect=1)
+        self.assertEqual(plan["refusals"][0]["check"], "boot.iommu-cmdline")
+
     def test_same_run_twice_changes_nothing(self):
         self.plan(*GOAL)
         self.apply()

@@ -18,16 +18,23 @@ keys Enter
 shows "Boot parameters" "60x20 works"
 keys v
 wait_for "Review: 2 files"
-shows "Type yes to make the 4 changes" "the review asks at 60x20"
+shows "Type yes to make the 3 changes" "the review asks at 60x20"
 resize 40 10
 wait_for "Review: 2 files"
-shows "make the 4 changes" "the review asks at 40x10"
+shows "make the 3 changes" "the review asks at 40x10"
 keys b
 shows "Step 2 of 7: Boot" "without room for the list the step is named"
 resize 20 5
 wait_for "need 40x10"
-keys q
+keys q y
 resize 80 24
+shows "Boot parameters" "keys do nothing where nothing can be read"
+keys End
+shows "> [todo]" "End, as many terminals send it, goes to the last row"
+typed "$(printf '\033[99~')"
+shows "> 2 Boot" "an unknown sequence does nothing"
+keys q
+wait_for "Quit?"
 keys y
 shows "[exit 0]" "quits"
 

@@ -33,18 +33,18 @@ shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "step 6 names both"
 shows "qm set 106 --hostpci0 0000:01:00,pcie=1" "and shows the command that does the same"
 keys Enter
 shows "Review: 2 files, 1 command, 1 reboot; then, after it, 3 API calls" "the review counts"
-shows '+GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on' "the review shows the diff"
+shows '+GRUB_CMDLINE_LINUX_DEFAULT="quiet' "the review shows the diff"
 keys Enter
 shows "Type yes, then Enter" "Enter alone changes nothing"
 [ "$untouched" = "$(tree_hash "$host")" ] || fail "something was written before yes"
 [ ! -e "$host/var/lib/pvegpu" ] || fail "a journal was made before yes"
 ok "nothing was written before yes"
 typed yes
-shows "4 changes: yes_" "the typed word is shown"
+shows "3 changes: yes_" "the typed word is shown"
 keys Enter
 wait_for "[done] \$ update-grub"
 shows "Reboot now? [y/N]" "asks about the reboot, default No"
-shows "stops the running VMs 100 docker" "and names the guests it stops"
+shows "It stops the running VMs 100 docker" "and names the guests it stops"
 grep -q 'quiet intel_iommu=on iommu=pt' "$host/etc/default/grub" || fail "grub was not edited"
 keys Enter
 shows "Not rebooted" "Enter means no"
@@ -53,7 +53,7 @@ keys q
 wait_for "Quit?"
 keys y
 shows "[exit 0]" "quits"
-shows "Undo them with: pvegpu rollback" "and says how to undo"
+shows "Undo them with: pvegpu rollback --root" "and says how to undo"
 
 PVEGPU_ROOT=$host PVEGPU_SAMPLE_FAST=1 "$host/usr/sbin/reboot" >/dev/null
 terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"

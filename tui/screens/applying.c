@@ -31,6 +31,7 @@ struct job {
 	struct list entries; /* of struct entry */
 	struct strings output;
 	bool finished;
+	bool stop; /* asked to end: not before a change, never within one */
 
 	/* read after the thread has ended */
 	int status;
@@ -40,7 +41,7 @@ struct job {
 	time_t started;
 };
 
-static void on_progress(void *user, const struct change *change, enum apply_event event,
+static bool on_progress(void *user, const struct change *change, enum apply_event event,
 		const char *text)
 {
 	struct job *job = user;
@@ -75,7 +76,11 @@ static void on_progress(void *user, const struct change *change, enum apply_even
 			entry->mark = MARK_FAIL;
 		break;
 	}
+	bool go_on = !(event == APPLY_BEGIN && job->stop);
+	if (!go_on && entry)
+		entry->mark = MARK_WAIT;
 	(void)pthread_mutex_unlock(&job->lock);
+	return go_on;
 }
 
 static void *work(void *user)
@@ -83,8 +88,8 @@ static void *work(void *user)
 	struct job *job = user;
 	if (job->undo)
 		/* Without a question: what a person changed since is kept and told. */
-		job->status = rollback_run(job->wizard->root, job->wizard->last_run, NULL,
-				on_progress, job, &job->undone, &job->error);
+		job->status = rollback_run(job->wizard->root, NULL, NULL, on_progress, job,
+				&job->undone, &job->error);
 	else
 		job->status = apply_plan(job->wizard->root, job->plan, on_progress, job,
 				&job->result, &job->error);
@@ -111,7 +116,7 @@ static void draw_job(struct job *job, const char *hint, enum role hint_role,
 	long elapsed = (long)(time(NULL) - job->started);
 	(void)snprintf(title, sizeof title, "pvegpu  %s%s", job->undo ? "Rolling back" : "Applying",
 			job->finished ? "" : ": do not switch the host off");
-	(void)draw_text(0, 0, COLS, ROLE_TITLE, title);
+	(void)draw_text(0, 0, COLS - 9, ROLE_TITLE, title);
 	char seconds[24];
 	(void)snprintf(seconds, sizeof seconds, "%ld s", elapsed);
 	if (!job->finished)
@@ -159,14 +164,21 @@ static void run_job(struct job *job)
 		(void)work(job);
 		return;
 	}
+	term_hold(true);
 	while (!is_finished(job)) {
-		draw_job(job, job->undo ? "Undoing, newest change first."
-					: "Each change is written to the journal before it is made.",
-				ROLE_PLAIN, keys);
-		if (term_key(100, true) == KEY_ENDED)
-			break;
+		draw_job(job, job->stop	  ? "Asked to end: this change is finished first."
+				: job->undo ? "Undoing, newest change first."
+					    : "Each change is written to the journal before it is made.",
+				job->stop ? ROLE_WARN : ROLE_PLAIN, keys);
+		if (term_key(100, true) == KEY_ENDED) {
+			(void)pthread_mutex_lock(&job->lock);
+			job->stop = true;
+			(void)pthread_mutex_unlock(&job->lock);
+			(void)napms(100); /* term_key() does not wait any more */
+		}
 	}
 	(void)pthread_join(thread, NULL);
+	term_hold(false);
 }
 
 /* Show the end and wait for one of `wanted`; other keys do nothing. */
@@ -204,8 +216,8 @@ static int after_failure(struct job *job)
 					: undo.undone.kept
 					? "Rolled back, but for what was changed since: see pvegpu history."
 					: "Rolled back: the host is as it was before.");
-	if (undo.status == 0)
-		wizard->last_run[0] = '\0';
+	if (undo.status == 0 && !undo.undone.kept && wizard->runs.n)
+		wizard->runs.n--;
 	key = wait_key(&undo, hint, undo.status < 0 ? ROLE_FAIL : ROLE_OK, nothing_keys, "\n");
 	(void)pthread_mutex_destroy(&undo.lock);
 	arena_free(undo.arena);
@@ -228,10 +240,11 @@ static int ask_reboot(struct job *job)
 	static const char *const keys[] = {"y reboot now", "Enter not now", NULL};
 	struct wizard *wizard = job->wizard;
 	char hint[512];
-	(void)snprintf(hint, sizeof hint,
-			"Done. The changes count after a reboot, which %s. Reboot now? [y/N]",
+	(void)snprintf(hint, sizeof hint, "Reboot now? [y/N] It %s. The changes count after it.",
 			reboot_cost(job->plan));
-	int key = wait_key(job, hint, ROLE_WARN, keys, "yYnN\n\033");
+	/* Where the reboot is all there is, the typed yes was for it. */
+	bool asked = job->plan->changes.n == 1;
+	int key = asked ? 'y' : wait_key(job, hint, ROLE_WARN, keys, "yYnN\n\033");
 	if (key != 'y' && key != 'Y') {
 		wizard->message = "Not rebooted. When the host was rebooted, run pvegpu again: it goes "
 				  "on where this ends.";
@@ -279,7 +292,7 @@ int apply_show(struct wizard *wizard)
 	add_entries(&job);
 	run_job(&job);
 	if (job.result.run[0])
-		(void)snprintf(wizard->last_run, sizeof wizard->last_run, "%s", job.result.run);
+		strings_add(wizard->arena, &wizard->runs, job.result.run);
 	int key = 0;
 	if (term_signal())
 		key = KEY_ENDED;
@@ -288,9 +301,13 @@ int apply_show(struct wizard *wizard)
 	else if (job.result.reboot)
 		key = ask_reboot(&job);
 	else
-		key = wait_key(&job, job.result.not_run
+		key = wait_key(&job,
+				job.result.not_run
 						? "Done, but for what could not be run in a captured tree."
-						: "Done. Undo at any time with: pvegpu rollback",
+						: arena_printf(wizard->arena,
+								  "Done. Undo at any time with: %s",
+								  wizard->demo ? "pvegpu rollback"
+									       : wizard->undo),
 				ROLE_OK, keys, "\n");
 	if (key != KEY_ENDED)
 		go_on(wizard);

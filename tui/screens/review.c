@@ -9,7 +9,7 @@
  * The review: every change on the left, the focused one in full on the right, and a typed yes.
  * Nothing on this screen writes; only apply_show() does, after the yes.
  */
-enum { LIST_COLUMNS = 30 };
+enum { LIST_COLUMNS = 31 };
 
 struct item {
 	const char *title;
@@ -125,10 +125,60 @@ static const char *headline(const struct review *review)
 	return text;
 }
 
+/* The line that asks for yes; the reboot is asked for by itself later, unless it is all there is. */
+static char *question(const struct review *review)
+{
+	const struct plan *plan = review->wizard->plan;
+	size_t n = plan->changes.n - plan_totals(&plan->changes).reboots;
+	if (!n)
+		return arena_printf(review->arena, "Type yes to reboot: %s_", review->typed);
+	return arena_printf(review->arena, "Type yes to make the %zu %s: %s_", n,
+			text_plural(n, "change", "changes"), review->typed);
+}
+
+static const char *review_hint(const struct review *review)
+{
+	const struct plan *plan = review->wizard->plan;
+	if (review->message)
+		return review->message;
+	if (plan->refusals.n)
+		return "Refused as it stands; the x lines say why. Nothing has been changed.";
+	size_t reboots = plan_totals(&plan->changes).reboots;
+	return reboots && reboots == plan->changes.n ? "All else is done."
+						      : "Nothing has been changed yet.";
+}
+
+/* The hint on the left and the question on the right, or below it where it is narrow. */
+static void draw_bottom(const struct review *review, const struct layout *layout)
+{
+	static const char *const keys[] = {"b back", "Up/Down change", "PgDn/PgUp scroll", NULL};
+	static const char *const refused_keys[] = {
+			"a accept the risk", "b back", "Up/Down change", "PgDn scroll", NULL};
+	const struct plan *plan = review->wizard->plan;
+	struct area hints = layout->hint;
+	if (!plan->refusals.n && plan->changes.n) {
+		const char *ask = question(review);
+		int n = (int)strlen(ask);
+		bool beside = hints.columns > n + 32;
+		(void)draw_text(hints.y + (beside ? 0 : hints.lines - 1), hints.columns - n - 1, n,
+				ROLE_KEY, ask);
+		if (beside)
+			hints.columns -= n + 2;
+		else if (hints.lines == 1)
+			hints.columns = 0;
+		hints.lines = 1;
+	}
+	if (hints.columns > 0)
+		draw_wrapped(hints, plan->refusals.n ? ROLE_FAIL : ROLE_PLAIN, review_hint(review));
+	bool acceptable = false;
+	for (size_t i = 0; i < plan->refusals.n; i++)
+		acceptable = acceptable || ((struct refusal *)plan->refusals.item[i])->acceptable;
+	draw_keys(layout->keys, acceptable ? refused_keys : keys);
+}
+
 /* Returns how far the detail can be scrolled. */
 static int draw_review(struct review *review)
 {
-	const struct plan *plan = review->wizard->plan;
 	struct layout layout = layout_make(LINES, COLS, LIST_COLUMNS);
 	if (layout.too_small) {
 		draw_too_small();
@@ -153,30 +203,7 @@ static int draw_review(struct review *review)
 	draw_rule(layout.rule_bottom, COLS);
 	if (more > review->scroll)
 		(void)draw_text(layout.rule_bottom, COLS - 21, 21, ROLE_DIM, " PgDn shows the rest ");
-	static const char *const keys[] = {"Up/Down change", "PgDn/PgUp scroll", "b back", NULL};
-	static const char *const refused_keys[] = {
-			"a accept the risk", "Up/Down change", "PgDn scroll", "b back", NULL};
-	char ask[96];
-	(void)snprintf(ask, sizeof ask, "Type yes to make the %zu %s: %s_", plan->changes.n,
-			text_plural(plan->changes.n, "change", "changes"), review->typed);
-	const char *hint = review->message ? review->message
-			: plan->refusals.n ? "Refused as it stands; the x lines say why. Nothing has been "
-					     "changed."
-					   : "Nothing has been changed yet.";
-	struct area hints = layout.hint;
-	if (!plan->refusals.n && plan->changes.n) {
-		int n = (int)strlen(ask);
-		bool beside = hints.columns > n + 34;
-		(void)draw_text(hints.y + (beside ? 0 : hints.lines - 1), hints.columns - n - 1, n,
-				ROLE_KEY, ask);
-		hints.columns -= beside ? n + 2 : 0;
-		hints.lines = beside || hints.lines == 1 ? 1 : hints.lines - 1;
-		if (!beside && layout.hint.lines == 1)
-			hints.columns = 0;
-	}
-	if (hints.columns > 0)
-		draw_wrapped(hints, plan->refusals.n ? ROLE_FAIL : ROLE_PLAIN, hint);
-	draw_keys(layout.keys, plan->refusals.n ? refused_keys : keys);
+	draw_bottom(review, &layout);
 	(void)refresh();
 	return more > 0 ? more : 0;
 }
@@ -202,7 +229,11 @@ static int accept_risk(struct review *review)
 	int key = ask_line(prompt, typed, sizeof typed, redraw, review);
 	if (key == KEY_ENDED)
 		return key;
-	if (key == '\n' && strcmp(typed, refusal->subject) == 0) {
+	/* 02:00.0 will do for 0000:02:00.0. */
+	const char *short_subject = text_starts(refusal->subject, "0000:") ? refusal->subject + 5
+									   : refusal->subject;
+	if (key == '\n' && (strcmp(typed, refusal->subject) == 0 ||
+					   strcmp(typed, short_subject) == 0)) {
 		goal_accept(review->wizard->goal, refusal->check, refusal->subject);
 		wizard_judge(review->wizard);
 		if (!review->wizard->plan)
@@ -257,8 +288,8 @@ static int review_key(struct review *review, int key, int more)
 		if (strcmp(review->typed, "yes") == 0)
 			return '\n';
 		review->message = review->wizard->plan->refusals.n
-				? "Refused as it stands: b goes back, a accepts a risk."
-				: "Nothing was changed. Type yes, then Enter; b goes back.";
+				? "Refused as it stands: b goes back."
+				: "Type yes, then Enter.";
 		review->typed[0] = '\0';
 		return 0;
 	}
@@ -291,9 +322,12 @@ int review_show(struct wizard *wizard)
 	fill(&review);
 	int key = 0;
 	if (!review.items.n) {
-		key = show_text("Nothing to do",
-				"The host is already as the choices ask: there is nothing to change.\n\n"
-				"Choose a GPU in step 4 and a VM in step 5, or see step 7.");
+		bool chosen = wizard->report->gpu && wizard->report->vm;
+		key = show_text("Nothing to do", chosen
+						? "All is done: the host is as the choices ask, and the "
+						  "GPU is with the VM.\n\nStep 7 shows how it runs."
+						: "There is nothing to change so far.\n\nChoose a GPU in "
+						  "step 4 and a VM in step 5.");
 		if (key != KEY_ENDED && wizard->step == 5)
 			wizard->step = 6;
 	} else {

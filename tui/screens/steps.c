@@ -8,14 +8,15 @@
 /* The seven steps, in the guide's order: what each shows, and what a key on a row changes. */
 
 static const char *const list_keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
-		"q quit", NULL};
-static const char *const read_keys[] = {
-		"Enter next", "b back", "? why", "v review", "r reread", "q quit", NULL};
+		"1-7 step", "q quit", NULL};
+static const char *const read_keys[] = {"Enter next", "b back", "? why", "v review", "r reread",
+		"1-7 step", "q quit", NULL};
 static const char *const choose_keys[] = {
-		"Enter choose", "b back", "? why", "v review", "q quit", NULL};
+		"Enter choose", "b back", "? why", "v review", "1-7 step", "q quit", NULL};
 static const char *const attach_keys[] = {
-		"Enter review", "Space tick", "b back", "? why", "q quit", NULL};
-static const char *const verify_keys[] = {"v review", "r reread", "b back", "? why", "q quit", NULL};
+		"Enter review", "Space tick", "b back", "? why", "1-7 step", "q quit", NULL};
+static const char *const verify_keys[] = {
+		"v review", "r reread", "b back", "? why", "1-7 step", "q quit", NULL};
 
 /* ---- 1 BIOS ---- */
 
@@ -37,6 +38,22 @@ static const struct board {
 				"Advanced > NB Configuration > IOMMU"},
 };
 
+static const char *bios_state(struct wizard *wizard, struct arena *arena)
+{
+	(void)arena;
+	const char *state = "[ OK ]";
+	for (size_t i = 0; i < wizard->report->findings.n; i++) {
+		const struct finding *finding = wizard->report->findings.item[i];
+		if (finding->check->step != STEP_BIOS)
+			continue;
+		if (finding->status == STATUS_FAIL)
+			return "[FAIL]";
+		if (finding->status == STATUS_UNKNOWN)
+			state = "[ ?? ]";
+	}
+	return state;
+}
+
 static void bios_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct facts *facts = wizard->facts;
@@ -44,7 +61,9 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_HEADING, "What the firmware setup (BIOS) must have on");
 	rows_add_findings(rows, wizard->report, STEP_BIOS, NULL, true);
 	(void)rows_add(rows, ROW_TEXT, "");
-	(void)rows_add(rows, ROW_HEADING, "If one is not: restart, press DEL, F2 or F12");
+	bool fine = strcmp(bios_state(wizard, rows->arena), "[ OK ]") == 0;
+	(void)rows_add(rows, ROW_HEADING, fine ? "Nothing to do here. It is set in the firmware setup:"
+					       : "To switch it on: restart, press DEL, F2 or F12");
 	bool found = false;
 	for (size_t i = 0; i < sizeof boards / sizeof *boards; i++) {
 		const struct board *board = &boards[i];
@@ -65,24 +84,8 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 		(void)rows_add(rows, ROW_TEXT, arena_printf(rows->arena, "%s: %s", boards[i].name,
 						amd ? boards[i].amd : boards[i].intel));
 	(void)rows_add(rows, ROW_TEXT, "");
-	(void)rows_add(rows, ROW_TEXT, amd ? "Switch on SVM (AMD-V) and IOMMU (AMD-Vi)."
-					   : "Switch on VT-x and VT-d.");
-}
-
-static const char *bios_state(struct wizard *wizard, struct arena *arena)
-{
-	(void)arena;
-	const char *state = "[ OK ]";
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step != STEP_BIOS)
-			continue;
-		if (finding->status == STATUS_FAIL)
-			return "[FAIL]";
-		if (finding->status == STATUS_UNKNOWN)
-			state = "[ ?? ]";
-	}
-	return state;
+	(void)rows_add(rows, ROW_TEXT, amd ? "Its names: SVM or AMD-V, and IOMMU or AMD-Vi."
+					   : "Its names: VT-x, and VT-d. Keys: DEL, F2 or F12.");
 }
 
 /* ---- 2 Boot ---- */
@@ -191,6 +194,14 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	}
 	(void)rows_add(rows, ROW_TEXT, "");
 	(void)rows_add(rows, ROW_HEADING, "Who takes the GPU from the host, and when");
+	if (report->bound_at_boot) {
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena,
+						"vfio-pci takes the card at boot: that is set up in "
+						"/etc/modprobe.d. To undo it: %s",
+						wizard->undo));
+		return;
+	}
 	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
 	start->on = !report->bind_early;
 	start->action = ACT_BIND_START;
@@ -409,6 +420,21 @@ static bool attach_value(const struct report *report, const char *name)
 							  : report->start;
 }
 
+/* What the VM has already is not chosen any more; rollback takes it back. */
+static bool attach_done(const struct report *report, const char *name)
+{
+	const char *machine = vm_conf_get(&report->vm->conf.current, "machine");
+	const char *cpu = vm_conf_get(&report->vm->conf.current, "cpu");
+	const char *tablet = vm_conf_get(&report->vm->conf.current, "tablet");
+	if (strcmp(name, "machine_q35") == 0)
+		return machine && strstr(machine, "q35");
+	if (strcmp(name, "cpu_host") == 0)
+		return cpu && text_starts(cpu, "host") && (!cpu[4] || cpu[4] == ',');
+	if (strcmp(name, "tablet_off") == 0)
+		return tablet && strcmp(tablet, "0") == 0;
+	return false;
+}
+
 static void add_calls(struct rows *rows, const struct list *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
@@ -434,10 +460,11 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	for (size_t i = 0; i < sizeof attach_choices / sizeof *attach_choices; i++) {
 		const struct attach_choice *choice = &attach_choices[i];
 		struct row *row = rows_add(rows, ROW_CHECK, choice->text);
-		row->on = attach_value(report, choice->name);
-		row->note = choice->note;
+		bool done = attach_done(report, choice->name);
+		row->on = done || attach_value(report, choice->name);
+		row->note = done ? "so already" : choice->note;
 		row->hint = choice->hint;
-		row->data = choice;
+		row->data = done ? NULL : choice;
 	}
 	(void)rows_add(rows, ROW_TEXT, "");
 	if (wizard->plan) {

@@ -2,7 +2,7 @@
 #ifndef PVEGPU_APPLY_APPLY_H
 #define PVEGPU_APPLY_APPLY_H
 
-#include "pvegpu/plan/plan.h"
+#include "pvegpu/checks/check.h"
 
 /*
  * The only code that changes a host.
@@ -24,7 +24,8 @@ enum apply_event {
 	APPLY_FAILED,  /* text: why */
 };
 
-typedef void apply_progress(void *user, const struct change *change, enum apply_event event,
+/* False on APPLY_BEGIN stops before that change: ERROR_STOPPED, as a failure that did nothing. */
+typedef bool apply_progress(void *user, const struct change *change, enum apply_event event,
 		const char *text);
 
 struct apply_result {
@@ -35,7 +36,16 @@ struct apply_result {
 	bool reboot;      /* the plan ends in a reboot that is still to be done */
 };
 
-/* `ret_result` is filled in failure too. ERROR_REFUSED while the plan has refusals. */
+/*
+ * Plan again for the same goal from what the host shows now. ERROR_DRIFT when that is not the same
+ * plan, ERROR_REFUSED when it has refusals. What comes back is what apply_plan() would do, whatever
+ * a saved file says of itself.
+ */
+int apply_check(const struct root *root, const struct plan *plan, struct plan **ret_fresh,
+		struct error *err);
+
+/* Checks as apply_check() does, under the lock, and applies that. `ret_result` is filled in failure
+ * too. */
 int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
 		void *user, struct apply_result *ret_result, struct error *err);
 /* Reboot the host (or the sample host). */
@@ -58,7 +68,7 @@ int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
 		apply_progress *progress, void *user, struct rollback_result *ret_result,
 		struct error *err);
 
-enum run_state { RUN_APPLIED, RUN_FAILED, RUN_INTERRUPTED, RUN_UNDONE, RUN_PARTLY_UNDONE };
+enum run_state { RUN_EMPTY, RUN_APPLIED, RUN_FAILED, RUN_INTERRUPTED, RUN_UNDONE, RUN_PARTLY_UNDONE };
 extern const char *const run_state_names[];
 
 struct run {

@@ -21,6 +21,7 @@ enum error_code {
 	ERROR_COMMAND = -7,  /* a command could not be run or failed */
 	ERROR_API = -8,      /* Proxmox VE refused a call, or a task ended badly */
 	ERROR_REFUSED = -9,  /* refused for the safety of the host */
+	ERROR_STOPPED = -10, /* stopped between two changes, as asked */
 };
 
 struct error {

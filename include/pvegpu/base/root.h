@@ -13,7 +13,7 @@
  * The root directory everything is read below and written below.
  *
  * `/` is the live host. Any other directory is a captured or sample host: paths are resolved
- * inside it by openat2(RESOLVE_IN_ROOT), so its absolute links cannot lead out, and no command is
+ * inside it by openat2(RESOLVE_IN_ROOT) or what amounts to it, so its absolute links cannot lead out, and no command is
  * run, except in a tree marked by a file `.pvegpu-sample`, whose own scripts stand in for the
  * host's commands (see process.h). Paths given to these functions begin with `/`.
  */

@@ -47,6 +47,8 @@ bool text_to_ulong(const char *text, int base, unsigned long max, unsigned long 
  * control characters and bytes that are not UTF-8 become '?'. Tabs and newlines are controls too.
  */
 char *text_printable(struct arena *arena, const char *text);
+/* The same for a page of text: newlines and tabs stay. */
+char *text_printable_page(struct arena *arena, const char *text);
 /* True when the bytes are valid UTF-8 (no overlong forms, no surrogates). */
 bool text_is_utf8(const char *bytes, size_t n);
 /* Add `string` in lines of at most `width` columns, broken at blanks, each after `indent` blanks (the

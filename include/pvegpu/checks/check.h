@@ -87,6 +87,7 @@ struct report {
 	struct list params;        /* of struct param_choice */
 	/* The choices with the advice filled in. */
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
+	bool bound_at_boot;        /* vfio-pci is set up to take the GPU's card at boot already */
 	const char *bind_reason;   /* why early binding is advised or not */
 	bool needs_reboot;         /* a selected change takes effect only at boot */
 };
