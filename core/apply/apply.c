@@ -214,7 +214,7 @@ int apply_check(const struct root *root, const struct plan *plan, struct plan **
 		status = report_plan(report, root, &fresh, err);
 	report_free(report);
 	facts_free(facts);
-	if (status == 0)
+	if (status == 0 && fresh)
 		status = refuse(fresh, err);
 	if (status == 0 && fresh && strcmp(fresh->id, plan->id) != 0) {
 		status = error_set(err, ERROR_DRIFT,

@@ -144,8 +144,8 @@ void file_clean(const struct root *root, const char *path)
 {
 	struct arena *arena = arena_new();
 	struct place place = {.dir = -1};
-	char temporary[300];
 	if (open_place(root, path, arena, &place, NULL) == 0) {
+		char temporary[300];
 		if (temporary_name(&place, temporary, sizeof temporary))
 			(void)unlinkat(place.dir, temporary, 0);
 		(void)close(place.dir);

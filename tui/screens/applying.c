@@ -76,11 +76,11 @@ static bool on_progress(void *user, const struct change *change, enum apply_even
 			entry->mark = MARK_FAIL;
 		break;
 	}
-	bool go_on = !(event == APPLY_BEGIN && job->stop);
-	if (!go_on && entry)
+	bool stop = event == APPLY_BEGIN && job->stop;
+	if (stop && entry)
 		entry->mark = MARK_WAIT;
 	(void)pthread_mutex_unlock(&job->lock);
-	return go_on;
+	return !stop;
 }
 
 static void *work(void *user)
