@@ -21,6 +21,12 @@ step() {
 		failed="$failed $name"
 	fi
 }
+run_install() {
+	DESTDIR="$PWD/$build/stage" cmake --install "$build/Release" >/dev/null &&
+		[ -x "$build/stage/usr/local/sbin/pvegpu" ] &&
+		"$build/stage/usr/local/sbin/pvegpu" --version &&
+		[ -f "$build/stage/usr/local/share/pvegpu/sample_host/.pvegpu-sample" ]
+}
 make_build() { # TYPE
 	cmake -S . -B "$build/$1" -G Ninja -DCMAKE_BUILD_TYPE="$1" -DPVEGPU_WERROR=ON >/dev/null &&
 		cmake --build "$build/$1" -- --quiet
@@ -46,15 +52,31 @@ run_cppcheck() {
 		--error-exitcode=1 -I include -I . -D_GNU_SOURCE -DPVEGPU_VERSION='""' \
 		-DPVEGPU_SAMPLE_BUILD='""' -DPVEGPU_SAMPLE_INSTALLED='""' core tui
 }
+run_format() {
+	find core tui include tests/unit tests/fuzz -name '*.[ch]' -print0 |
+		xargs -0 clang-format --dry-run -Werror
+}
+# Every file that can carry a comment says its licence.
+run_licences() {
+	missing=$(find .ci core include tui tests screenshots .clang-format .clang-tidy .editorconfig .gitignore \
+		CMakeLists.txt -path tests/sample_host/root -prune -o -type f \
+		! -name '*.png' ! -name '*.pyc' -print | xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')
+	missing="$missing$(find tests/sample_host/root/usr/sbin tests/sample_host/root/usr/bin -type f |
+		xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')"
+	[ -z "$missing" ] || { echo "no licence line: $missing"; return 1; }
+}
 run_fuzzers() {
 	CC=clang make_build Fuzz && sh tests/fuzz/run.sh "$build/Fuzz/tests" "$seconds"
 }
 
 step "release build" make_build Release
 step "release tests" run_tests Release
+step "install" run_install
 step "sanitized build" make_build Dev
 step "sanitized tests" run_tests Dev
 step "valgrind" run_valgrind
+step "format" run_format
+step "licences" run_licences
 step "clang-tidy" run_tidy
 step "cppcheck" run_cppcheck
 step "fuzzers" run_fuzzers

@@ -57,10 +57,10 @@ static int list_checks(bool json)
 	json_t *array = json_array();
 	for (const struct check *check = check_catalogue; check->id; check++) {
 		if (json)
-			(void)json_array_append_new(array,
-					json_pack("{s:s, s:s, s:s}", "id", check->id, "step",
-							step_names[check->step], "title",
-							check->title));
+			(void)json_array_append_new(
+					array, json_pack("{s:s, s:s, s:s}", "id", check->id, "step",
+							       step_names[check->step], "title",
+							       check->title));
 		else
 			(void)printf("%-28s %-7s %s\n", check->id, step_names[check->step],
 					check->title);
@@ -153,8 +153,8 @@ static int run_plan(const struct options *options)
 static volatile sig_atomic_t stop_asked;
 
 /* Progress as lines; on standard error where standard output is JSON. */
-static bool print_progress(void *user, const struct change *change, enum apply_event event,
-		const char *text)
+static bool print_progress(
+		void *user, const struct change *change, enum apply_event event, const char *text)
 {
 	FILE *out = user;
 	(void)change;
@@ -209,7 +209,8 @@ static int confirm(const struct options *options, const char *question)
 	if (options->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO)) {
-		(void)fputs("pvegpu: nothing was changed: there is no terminal to ask on, and --yes "
+		(void)fputs("pvegpu: nothing was changed: there is no terminal to ask on, and "
+			    "--yes "
 			    "was not given\n",
 				stderr);
 		return EXIT_USAGE;
@@ -231,8 +232,8 @@ static void print_apply_result(const struct options *options, const struct plan 
 				"failed",
 				result->failed_n ? json_integer((json_int_t)result->failed_n)
 						 : json_null(),
-				"error", error ? json_string(error->text) : json_null(), "reboot_needed",
-				result->reboot ? 1 : 0));
+				"error", error ? json_string(error->text) : json_null(),
+				"reboot_needed", result->reboot ? 1 : 0));
 		return;
 	}
 	if (error)
@@ -251,9 +252,9 @@ static int reboot_after(const struct options *options, const struct root *root)
 	struct error error;
 	if (root_kind(root) == ROOT_CAPTURED)
 		return EXIT_FINE;
-	bool now = options->reboot ||
-			(!options->yes && isatty(STDIN_FILENO) &&
-					typed_yes("Reboot now? Type yes to reboot, Enter for not now: "));
+	bool now = options->reboot || (!options->yes && isatty(STDIN_FILENO) &&
+						      typed_yes("Reboot now? Type yes to reboot, "
+								"Enter for not now: "));
 	if (!now) {
 		(void)fputs("The changes count after a reboot. Then run pvegpu again.\n", stderr);
 		return EXIT_FINE;
@@ -275,7 +276,8 @@ static int run_apply(const struct options *options)
 		return say_error(&error, EXIT_NO_HOST);
 	}
 	FILE *out = options->json ? stderr : stdout;
-	/* What is shown is what the host and the goal give now, not what the file says of itself. */
+	/* What is shown is what the host and the goal give now, not what the file says of itself.
+	 */
 	struct plan *fresh = NULL;
 	bool same = apply_check(root, plan, &fresh, &error) == 0;
 	print_plan(out, same ? fresh : plan);
@@ -289,8 +291,8 @@ static int run_apply(const struct options *options)
 		bool failed = apply_plan(root, plan, print_progress, out, &result, &error) < 0;
 		print_apply_result(options, plan, &result, failed ? &error : NULL);
 		if (failed)
-			status = say_error(&error, error.code == ERROR_REFUSED ? EXIT_ATTENTION
-								   : EXIT_APPLY);
+			status = say_error(&error,
+					error.code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
 		else if (result.reboot)
 			status = reboot_after(options, root);
 	}
@@ -303,12 +305,13 @@ static bool ask_overwrite(void *user, const struct change *change, const char *d
 {
 	FILE *out = user;
 	struct arena *arena = arena_new();
-	(void)fprintf(out, "    changed since by someone else: %s\n%s",
-			change_title(arena, change), text_printable_page(arena, diff));
+	(void)fprintf(out, "    changed since by someone else: %s\n%s", change_title(arena, change),
+			text_printable_page(arena, diff));
 	arena_free(arena);
 	(void)fflush(out);
 	/* --yes does not cover this: a person's edit is only overwritten by a person's word. */
-	return isatty(STDIN_FILENO) && typed_yes("    Type yes to overwrite that, Enter to keep it: ");
+	return isatty(STDIN_FILENO) &&
+	       typed_yes("    Type yes to overwrite that, Enter to keep it: ");
 }
 
 /* What a rollback would do, newest change first. */
@@ -392,19 +395,21 @@ static int run_rollback(const struct options *options)
 	if (status == 0) {
 		struct rollback_result result;
 		hold_signals();
-		bool failed = rollback_run(root, options->operand, ask_overwrite, print_progress, out,
-					      &result, &error) < 0;
+		bool failed = rollback_run(root, options->operand, ask_overwrite, print_progress,
+					      out, &result, &error) < 0;
 		if (options->json)
 			print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:b}", "schema",
 					"pvegpu.rollback/1", "run",
-					result.run[0] ? json_string(result.run) : json_null(), "undone",
-					(json_int_t)result.undone, "kept", (json_int_t)result.kept,
-					"error", failed ? json_string(error.text) : json_null(),
+					result.run[0] ? json_string(result.run) : json_null(),
+					"undone", (json_int_t)result.undone, "kept",
+					(json_int_t)result.kept, "error",
+					failed ? json_string(error.text) : json_null(),
 					"reboot_needed", result.reboot ? 1 : 0));
 		else if (!failed)
 			print_rollback_result(&result);
 		if (failed)
-			status = say_error(&error, error.code == ERROR_USAGE ? EXIT_USAGE : EXIT_APPLY);
+			status = say_error(&error,
+					error.code == ERROR_USAGE ? EXIT_USAGE : EXIT_APPLY);
 		else if (result.kept)
 			status = EXIT_ATTENTION;
 	}

@@ -28,7 +28,8 @@ int draw_text(int y, int x, int columns, enum role role, const char *text)
 	size_t left = strlen(safe);
 	while (left && used < columns) {
 		wchar_t wide = L'?';
-		/* With a state of its own mbrtowc() is safe. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+		/* With a state of its own mbrtowc() is safe. */
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
 		size_t n = utf8 ? mbrtowc(&wide, safe, left, &state) : 1;
 		if (!utf8)
 			wide = (unsigned char)*safe < 0x80 ? (wchar_t)*safe : L'?';
@@ -238,8 +239,10 @@ int ask_line(const char *prompt, char *buffer, size_t size, void (*redraw)(void 
 			draw_too_small();
 		} else {
 			draw_bar(layout.keys.y, 0, layout.keys.columns, ROLE_PLAIN, "");
-			int x = draw_text(layout.keys.y, 0, layout.keys.columns - 1, ROLE_KEY, prompt);
-			x += draw_text(layout.keys.y, x, layout.keys.columns - x - 1, ROLE_PLAIN, buffer);
+			int x = draw_text(layout.keys.y, 0, layout.keys.columns - 1, ROLE_KEY,
+					prompt);
+			x += draw_text(layout.keys.y, x, layout.keys.columns - x - 1, ROLE_PLAIN,
+					buffer);
 			(void)mvaddch(layout.keys.y, x, '_');
 			(void)refresh();
 		}

@@ -27,7 +27,8 @@ void draw_too_small(void);
 struct strings wrap_lines(struct arena *arena, const char *text, int columns);
 enum role diff_role(const char *line);
 
-/* A page of text to read, with scrolling; leaves on any key that ends it. KEY_ENDED is passed on. */
+/* A page of text to read, with scrolling; leaves on any key that ends it. KEY_ENDED is passed on.
+ */
 int show_text(const char *title, const char *text);
 
 /* A line of input on the bottom row. Returns '\n' with the text, 'b' when it was left, or

@@ -7,8 +7,8 @@
 int main(int argc, char **argv)
 {
 	struct options options;
-	/* A caller may have these ignored; the status of commands must not be lost, and a reader that
-	 * goes away must not end a run in the middle. */
+	/* A caller may have these ignored; the status of commands must not be lost, and a reader
+	 * that goes away must not end a run in the middle. */
 	(void)signal(SIGCHLD, SIG_DFL); /* NOLINT(cert-err33-c) */
 	(void)signal(SIGPIPE, SIG_IGN); /* NOLINT(cert-err33-c) */
 	int status = options_parse(argc, argv, &options);

@@ -19,15 +19,28 @@ static const struct {
 		{"apply", COMMAND_APPLY, true, "PLAN: make exactly the changes of a saved plan"},
 		{"rollback", COMMAND_ROLLBACK, true, "[RUN]: undo the last run, or the one named"},
 		{"history", COMMAND_HISTORY, false, "runs and what they changed"},
-		{"demo", COMMAND_DEMO, false, "the wizard on a built-in sample host; nothing real is "
-					      "touched"},
+		{"demo", COMMAND_DEMO, false,
+				"the wizard on a built-in sample host; nothing real is "
+				"touched"},
 		{"help", COMMAND_HELP, false, "this text"},
 };
 
 enum {
-	OPTION_ROOT = 256, OPTION_FORMAT, OPTION_NO_COLOR, OPTION_ASCII, OPTION_GPU, OPTION_VM,
-	OPTION_PARAM, OPTION_NO_PARAM, OPTION_BIND, OPTION_ACCEPT, OPTION_OUT, OPTION_YES,
-	OPTION_REBOOT, OPTION_LIST, OPTION_CHOICE, /* and up: two for each goal choice */
+	OPTION_ROOT = 256,
+	OPTION_FORMAT,
+	OPTION_NO_COLOR,
+	OPTION_ASCII,
+	OPTION_GPU,
+	OPTION_VM,
+	OPTION_PARAM,
+	OPTION_NO_PARAM,
+	OPTION_BIND,
+	OPTION_ACCEPT,
+	OPTION_OUT,
+	OPTION_YES,
+	OPTION_REBOOT,
+	OPTION_LIST,
+	OPTION_CHOICE, /* and up: two for each goal choice */
 };
 
 static const struct option fixed[] = {
@@ -53,7 +66,8 @@ enum { FIXED = sizeof fixed / sizeof *fixed, OPTIONS_MAX = FIXED + 32 };
 void options_help(void)
 {
 	(void)puts("Usage: pvegpu [COMMAND] [OPTION]...\n"
-		   "GPU passthrough on a Proxmox VE host, step by step. Every change is shown before "
+		   "GPU passthrough on a Proxmox VE host, step by step. Every change is shown "
+		   "before "
 		   "it\nis made, written to a journal, and can be undone.\n\n"
 		   "Without a command the wizard starts. Commands:");
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -225,11 +239,14 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	struct option table[OPTIONS_MAX];
 	make_table(table);
 	int status = 0;
-	int option = 0;
-	/* One thread so far, as getopt needs. */
-	while (status == 0 &&
-			(option = getopt_long(argc, argv, "hV", table, NULL)) != -1) /* NOLINT(concurrency-mt-unsafe) */
+	while (status == 0) {
+		/* One thread so far, as getopt needs. */
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+		int option = getopt_long(argc, argv, "hV", table, NULL);
+		if (option == -1)
+			break;
 		status = take_option(&options, option, optarg);
+	}
 	if (status == 0 && options.command != COMMAND_HELP && options.command != COMMAND_VERSION)
 		status = take_operands(&options, argc, argv);
 	if (status != 0) {

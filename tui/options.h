@@ -9,12 +9,21 @@
 /* Exit status of the program, as the README lists it. */
 enum { EXIT_FINE = 0, EXIT_ATTENTION = 1, EXIT_USAGE = 2, EXIT_NO_HOST = 3, EXIT_APPLY = 4 };
 
-enum command { COMMAND_WIZARD, COMMAND_AUDIT, COMMAND_PLAN, COMMAND_APPLY, COMMAND_ROLLBACK,
-	COMMAND_HISTORY, COMMAND_DEMO, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+	COMMAND_WIZARD,
+	COMMAND_AUDIT,
+	COMMAND_PLAN,
+	COMMAND_APPLY,
+	COMMAND_ROLLBACK,
+	COMMAND_HISTORY,
+	COMMAND_DEMO,
+	COMMAND_HELP,
+	COMMAND_VERSION
+};
 
 struct options {
 	enum command command;
-	const char *root;    /* NULL: the live host */
+	const char *root; /* NULL: the live host */
 	bool json, no_color, yes, list, reboot;
 	const char *out;     /* of plan */
 	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */

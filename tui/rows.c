@@ -21,7 +21,8 @@ void rows_add_finding(struct rows *rows, const struct finding *finding)
 	row->hint = finding->detail;
 	if (strchr(finding->subject, '.') && !strchr(finding->subject, '/'))
 		row->note = finding->subject; /* an address: which device is meant */
-	row->role = roles[finding->status];
+	row->role = finding->automatic && finding->status != STATUS_OK ? ROLE_WARN
+								       : roles[finding->status];
 }
 
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
@@ -30,7 +31,7 @@ void rows_add_findings(struct rows *rows, const struct report *report, enum step
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		bool mine = finding->check->step == step &&
-				(!subject || strcmp(subject, finding->subject) == 0);
+			    (!subject || strcmp(subject, finding->subject) == 0);
 		if (mine && (all || finding->status != STATUS_OK))
 			rows_add_finding(rows, finding);
 	}
@@ -47,8 +48,8 @@ const char *state_of_findings(const struct wizard *wizard, enum step step, struc
 			continue;
 		todo += finding->automatic;
 		failed = failed || finding->risk == RISK_NEVER ||
-				(finding->status == STATUS_FAIL && finding->check->fix &&
-						!finding->automatic);
+			 (finding->status == STATUS_FAIL && finding->check->fix &&
+					 !finding->automatic);
 		unknown = unknown || finding->status == STATUS_UNKNOWN;
 	}
 	if (failed)

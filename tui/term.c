@@ -85,10 +85,11 @@ static void set_roles(bool colors)
 /* 25 ms tells a lone Esc from an arrow key on a fast line; a serial console needs longer. */
 static void set_escape_delay(void)
 {
-	const char *name = ttyname(STDIN_FILENO); /* NOLINT(concurrency-mt-unsafe): before threads */
-	const char *type = getenv("TERM");	  /* NOLINT(concurrency-mt-unsafe) */
+	const char *name =
+			ttyname(STDIN_FILENO); /* NOLINT(concurrency-mt-unsafe): before threads */
+	const char *type = getenv("TERM");     /* NOLINT(concurrency-mt-unsafe) */
 	bool slow = (name && (strstr(name, "/ttyS") || strstr(name, "/hvc"))) ||
-			(type && (strcmp(type, "vt100") == 0 || strcmp(type, "vt220") == 0));
+		    (type && (strcmp(type, "vt100") == 0 || strcmp(type, "vt220") == 0));
 	if (!getenv("ESCDELAY")) /* NOLINT(concurrency-mt-unsafe) */
 		(void)set_escdelay(slow ? 200 : 25);
 }
@@ -117,7 +118,8 @@ bool term_start(bool no_color, const char **ret_reason)
 		*ret_reason = "this terminal cannot place the cursor";
 		return false;
 	}
-	bool colors = has_colors() && !no_color && !getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe) */
+	bool colors = has_colors() && !no_color &&
+		      !getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe) */
 	if (colors) {
 		(void)start_color();
 		(void)use_default_colors();

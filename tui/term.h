@@ -10,8 +10,20 @@
  * program. SIGTERM, SIGHUP and SIGINT set a flag that term_key() reports; on SIGSEGV, SIGABRT and
  * the like the terminal is restored before the signal takes its course.
  */
-enum role { ROLE_PLAIN, ROLE_OK, ROLE_WARN, ROLE_FAIL, ROLE_ADD, ROLE_DELETE, ROLE_CHANGE, ROLE_KEY,
-	ROLE_TITLE, ROLE_DIM, ROLE_FOCUS, ROLE_COUNT };
+enum role {
+	ROLE_PLAIN,
+	ROLE_OK,
+	ROLE_WARN,
+	ROLE_FAIL,
+	ROLE_ADD,
+	ROLE_DELETE,
+	ROLE_CHANGE,
+	ROLE_KEY,
+	ROLE_TITLE,
+	ROLE_DIM,
+	ROLE_FOCUS,
+	ROLE_COUNT
+};
 
 enum {
 	KEY_ENDED = KEY_MAX + 1, /* a signal asks the program to end: term_signal() says which */

@@ -76,7 +76,8 @@ static void add_line(struct arena *arena, struct list *lines, struct line_out li
 
 static const char *mark_of(const struct row *row)
 {
-	static const char *const findings[] = {"[ OK ] ", "[INFO] ", "[WARN] ", "[FAIL] ", "[ ?? ] "};
+	static const char *const findings[] = {
+			"[ OK ] ", "[INFO] ", "[WARN] ", "[FAIL] ", "[ ?? ] "};
 	switch (row->kind) {
 	case ROW_CHECK:
 		return row->on ? "[x] " : "[ ] ";
@@ -85,8 +86,8 @@ static const char *mark_of(const struct row *row)
 	case ROW_FINDING:
 		/* What the plan mends is no fault of the person's: it is still to be done. */
 		return row->finding->automatic && row->finding->status != STATUS_OK
-				? "[todo] "
-				: findings[row->finding->status];
+				       ? "[todo] "
+				       : findings[row->finding->status];
 	case ROW_HEADING:
 	case ROW_TEXT:
 		break;
@@ -111,7 +112,9 @@ static struct list lines_of(struct arena *arena, const struct list *rows, int co
 			if (!wrapped.n)
 				strings_add(arena, &wrapped, "");
 			for (size_t w = 0; w < wrapped.n; w++)
-				add_line(arena, &lines, (struct line_out){.row = (int)i, .mark = "",
+				add_line(arena, &lines,
+						(struct line_out){.row = (int)i,
+								.mark = "",
 								.text = wrapped.item[w]});
 			continue;
 		}
@@ -119,12 +122,17 @@ static struct list lines_of(struct arena *arena, const struct list *rows, int co
 		int note = row->note ? (int)strlen(row->note) : 0;
 		int column = indent + text + 2 > NOTE_COLUMN ? indent + text + 2 : NOTE_COLUMN;
 		bool beside = row->note && column + note <= columns;
-		add_line(arena, &lines, (struct line_out){.row = (int)i, .mark = mark,
+		add_line(arena, &lines,
+				(struct line_out){.row = (int)i,
+						.mark = mark,
 						.text = row->text,
 						.note = beside ? row->note : NULL});
 		if (row->note && !beside)
-			add_line(arena, &lines, (struct line_out){.row = (int)i, .mark = "",
-							.text = row->note, .indent = indent});
+			add_line(arena, &lines,
+					(struct line_out){.row = (int)i,
+							.mark = "",
+							.text = row->note,
+							.indent = indent});
 		columns += 2;
 	}
 	return lines;
@@ -177,8 +185,8 @@ static void draw_side(struct wizard *wizard, const struct layout *layout, struct
 		bool here = i == wizard->step;
 		const char *state = wizard_steps[i].state(wizard, arena);
 		enum role role = strcmp(state, "[ OK ]") == 0   ? ROLE_OK
-				: strcmp(state, "[FAIL]") == 0  ? ROLE_FAIL
-				: strcmp(state, "[wait]") == 0  ? ROLE_DIM
+				 : strcmp(state, "[FAIL]") == 0 ? ROLE_FAIL
+				 : strcmp(state, "[wait]") == 0 ? ROLE_DIM
 								: ROLE_WARN;
 		int y = layout->side.y + i;
 		(void)draw_text(y, 0, 2, ROLE_KEY, here ? "> " : "  ");
@@ -247,16 +255,16 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	draw_rule(layout.rule_bottom, COLS);
 	if (top_line + layout.body.lines < (int)lines.n)
 		(void)draw_text(layout.rule_bottom, COLS - 13, 13, ROLE_DIM, " more below ");
-	const char *hint = wizard->message ? wizard->message
-			: focused && focused->hint ? focused->hint
-						   : "";
+	const char *hint = wizard->message            ? wizard->message
+			   : focused && focused->hint ? focused->hint
+						      : "";
 	draw_wrapped(layout.hint, wizard->message ? ROLE_WARN : ROLE_PLAIN, hint);
 	const char *keys[12];
 	size_t n = 0;
 	for (const char *const *key = wizard_steps[wizard->step].keys; *key && n < 11; key++)
 		keys[n++] = strcmp(*key, "v review") == 0 && planned(wizard)
-				? arena_printf(arena, "v review (%zu)", planned(wizard))
-				: *key;
+					    ? arena_printf(arena, "v review (%zu)", planned(wizard))
+					    : *key;
 	keys[n] = NULL;
 	draw_keys(layout.keys, keys);
 	(void)refresh();
@@ -274,8 +282,8 @@ int finding_show(struct wizard *wizard, const struct row *row)
 	if (row->note && !finding)
 		text_addf(&text, "\nHere:\n  %s\n", row->note);
 	if (row->check && !finding)
-		text_addf(&text, "\n%s:\n  %s\n\nCheck: %s\n", row->check->title,
-				row->check->why, row->check->id);
+		text_addf(&text, "\n%s:\n  %s\n\nCheck: %s\n", row->check->title, row->check->why,
+				row->check->id);
 	if (finding) {
 		title = finding->check->title;
 		text_addf(&text, "Found (%s, %s):\n  %s\n\nWhy it matters:\n  %s\n",
@@ -301,19 +309,20 @@ int finding_show(struct wizard *wizard, const struct row *row)
 
 static void general_help(void)
 {
-	(void)show_text("Keys",
-			"The seven steps are on the left, in the order of the guide. Nothing is changed\n"
-			"before the review, where every change is shown and a typed yes is asked for.\n"
-			"\n"
-			"Up, Down, j, k     move\n"
-			"Space              tick, or choose\n"
-			"Enter, n           next step; on a GPU or VM: choose it\n"
-			"b, Backspace, Esc  back\n"
-			"1 ... 7            go to that step (from any step)\n"
-			"v                  review all planned changes\n"
-			"r                  read the host again\n"
-			"? or F1            why: explains the row\n"
-			"q                  quit\n");
+	(void)show_text("Keys", "The seven steps are on the left, in the order of the guide. "
+				"Nothing is changed\n"
+				"before the review, where every change is shown and a typed yes is "
+				"asked for.\n"
+				"\n"
+				"Up, Down, j, k     move\n"
+				"Space              tick, or choose\n"
+				"Enter, n           next step; on a GPU or VM: choose it\n"
+				"b, Backspace, Esc  back\n"
+				"1 ... 7            go to that step (from any step)\n"
+				"v                  review all planned changes\n"
+				"r                  read the host again\n"
+				"? or F1            why: explains the row\n"
+				"q                  quit\n");
 }
 
 /* True when the person wants to leave. */
@@ -323,9 +332,10 @@ static bool quit_question(struct wizard *wizard)
 		return true;
 	struct plan_totals totals = plan_totals(&wizard->plan->changes);
 	bool reboot_only = totals.reboots == wizard->plan->changes.n;
-	wizard->message = reboot_only
-			? "Quit? The reboot is still to be made. y quits, any other key stays."
-			: "Quit? The planned changes were not made. y quits, any other key stays.";
+	wizard->message = reboot_only ? "Quit? The reboot is still to be made. y quits, any other "
+					"key stays."
+				      : "Quit? The planned changes were not made. y quits, any "
+					"other key stays.";
 	struct rows rows = {.arena = arena_new()};
 	wizard_steps[wizard->step].rows(wizard, &rows);
 	draw_step(wizard, &rows);
@@ -430,7 +440,8 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		if (key >= '1' && key <= '7')
 			wizard->step = key - '1';
 		else if (key != KEY_RESIZE)
-			wizard->message = "Keys: arrows move, Space ticks, Enter goes on, ? explains, q "
+			wizard->message = "Keys: arrows move, Space ticks, Enter goes on, ? "
+					  "explains, q "
 					  "quits.";
 		break;
 	}
@@ -474,9 +485,14 @@ static void focus_choices(struct wizard *wizard)
 
 static int first_step(const struct wizard *wizard)
 {
-	static const int steps[STEP_COUNT] = {
-			[STEP_HOST] = 0, [STEP_BIOS] = 0, [STEP_BOOT] = 1, [STEP_VFIO] = 2,
-			[STEP_GPU] = 3, [STEP_VM] = 4, [STEP_ATTACH] = 5, [STEP_VERIFY] = 6};
+	static const int steps[STEP_COUNT] = {[STEP_HOST] = 0,
+			[STEP_BIOS] = 0,
+			[STEP_BOOT] = 1,
+			[STEP_VFIO] = 2,
+			[STEP_GPU] = 3,
+			[STEP_VM] = 4,
+			[STEP_ATTACH] = 5,
+			[STEP_VERIFY] = 6};
 	/* Without any earlier choice a newcomer starts at the beginning. */
 	if (!wizard->goal->gpus.n && !wizard->goal->vmid)
 		return 0;
@@ -486,7 +502,8 @@ static int first_step(const struct wizard *wizard)
 static void say_goodbye(const struct wizard *wizard)
 {
 	if (wizard->demo) {
-		(void)puts("This was the demo: only its sample host was changed, and that is gone.");
+		(void)puts("This was the demo: only its sample host was changed, and that is "
+			   "gone.");
 		return;
 	}
 	if (!wizard->runs.n)
@@ -502,9 +519,12 @@ static void say_goodbye(const struct wizard *wizard)
 
 int wizard_run(struct root *root, bool no_color, bool demo)
 {
-	static const char *const banners[] = {[ROOT_LIVE] = "", [ROOT_CAPTURED] = "CAPTURED HOST",
+	static const char *const banners[] = {[ROOT_LIVE] = "",
+			[ROOT_CAPTURED] = "CAPTURED HOST",
 			[ROOT_SAMPLE] = "SAMPLE HOST"};
-	struct wizard wizard = {.root = root, .banner = banners[root_kind(root)], .demo = demo,
+	struct wizard wizard = {.root = root,
+			.banner = banners[root_kind(root)],
+			.demo = demo,
 			.arena = arena_new()};
 	wizard.undo = root_dir(root)[0] ? arena_printf(wizard.arena, "pvegpu rollback --root %s",
 							  text_shell_quote(wizard.arena,
@@ -525,7 +545,8 @@ int wizard_run(struct root *root, bool no_color, bool demo)
 	const char *reason = NULL;
 	int status = 0;
 	if (!term_start(no_color, &reason)) {
-		(void)fprintf(stderr, "pvegpu: %s, so the wizard cannot run here\n"
+		(void)fprintf(stderr,
+				"pvegpu: %s, so the wizard cannot run here\n"
 				"        without it: pvegpu audit, pvegpu plan, pvegpu apply\n",
 				reason);
 		status = 2;

@@ -27,7 +27,7 @@ struct row {
 	const char *hint; /* one sentence for the line above the keys, or NULL */
 	bool on;          /* ticked or chosen */
 	bool focusable;
-	int action;       /* for the step's act function */
+	int action; /* for the step's act function */
 	const void *data;
 	const struct finding *finding; /* what '?' explains, or NULL */
 	const struct check *check;     /* or the check a choice belongs to, or NULL */
@@ -52,16 +52,16 @@ struct wizard {
 	struct goal *goal;
 	struct facts *facts;
 	struct report *report;
-	struct plan *plan;        /* NULL when it could not be made: see plan_error */
+	struct plan *plan; /* NULL when it could not be made: see plan_error */
 	struct error plan_error;
-	int step;                 /* 0 … 6 */
-	int focus[WIZARD_STEPS];  /* index among the rows that can have the focus */
-	struct arena *arena;      /* of the session */
-	struct strings runs;      /* made in this session and not rolled back, oldest first */
-	bool demo;                /* the host is thrown away at the end */
-	const char *undo;         /* the command that undoes: "pvegpu rollback --root DIR" */
-	const char *message;      /* shown instead of the hint until the next key, or NULL */
-	bool rebooting;           /* the live host is going down: leave */
+	int step;                /* 0 … 6 */
+	int focus[WIZARD_STEPS]; /* index among the rows that can have the focus */
+	struct arena *arena;     /* of the session */
+	struct strings runs;     /* made in this session and not rolled back, oldest first */
+	bool demo;               /* the host is thrown away at the end */
+	const char *undo;        /* the command that undoes: "pvegpu rollback --root DIR" */
+	const char *message;     /* shown instead of the hint until the next key, or NULL */
+	bool rebooting;          /* the live host is going down: leave */
 };
 
 /* A step of the wizard. */
@@ -80,8 +80,8 @@ extern const struct wizard_step wizard_steps[WIZARD_STEPS];
 void wizard_judge(struct wizard *wizard);
 int wizard_refresh(struct wizard *wizard, struct error *err);
 
-/* Run it; `root` is lent. `demo`: the host is a copy that is thrown away at the end. Returns the exit
- * status of the program. */
+/* Run it; `root` is lent. `demo`: the host is a copy that is thrown away at the end. Returns the
+ * exit status of the program. */
 int wizard_run(struct root *root, bool no_color, bool demo);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */

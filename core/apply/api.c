@@ -44,8 +44,8 @@ static int read_back(struct pve_client *client, const char *node, const struct c
 		bool same = param->value ? now && strcmp(now, param->value) == 0 : !now;
 		if (!same)
 			status = error_set(err, ERROR_API,
-					"VM %u: %s reads back as '%s' instead of '%s'", change->vmid,
-					param->key, now ? now : "(not set)",
+					"VM %u: %s reads back as '%s' instead of '%s'",
+					change->vmid, param->key, now ? now : "(not set)",
 					param->value ? param->value : "(not set)");
 	}
 	arena_free(arena);
@@ -156,7 +156,7 @@ static char *changed_since(const json_t *config, const struct change *change, st
 				i < change->before_params.n ? change->before_params.item[i] : NULL;
 		bool as_set = now && strcmp(now, set->value) == 0;
 		bool as_before = before && (now && before->value ? strcmp(now, before->value) == 0
-								  : !now && !before->value);
+								 : !now && !before->value);
 		if (as_set || as_before)
 			continue;
 		text_addf(&diff, "-%s: %s\n+%s: %s\n", set->key, now ? now : "(not set)", set->key,

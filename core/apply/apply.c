@@ -10,8 +10,7 @@ enum { COMMAND_TIMEOUT_S = 1800 }; /* update-initramfs for many kernels is slow 
 
 bool run_tell(struct run_context *context, enum apply_event event, const char *text)
 {
-	return !context->progress ||
-			context->progress(context->user, context->change, event, text);
+	return !context->progress || context->progress(context->user, context->change, event, text);
 }
 
 void run_line(void *user, const char *line, bool standard_error)
@@ -34,7 +33,8 @@ static int refuse(const struct plan *plan, struct error *err)
 	(void)error_set(err, ERROR_REFUSED, "refused by %s on %s: %s", first->check, first->subject,
 			first->reason);
 	if (first->acceptable)
-		error_hint(err, "to accept this risk: --accept %s=%s", first->check, first->subject);
+		error_hint(err, "to accept this risk: --accept %s=%s", first->check,
+				first->subject);
 	return ERROR_REFUSED;
 }
 
@@ -142,7 +142,8 @@ static int apply_one(struct run_context *context, struct apply_result *result, s
 	bool go_on = run_tell(context, APPLY_BEGIN, change_title(arena, change));
 	arena_free(arena);
 	if (!go_on)
-		return error_set(err, ERROR_STOPPED, "stopped before change %zu, as asked", change->n);
+		return error_set(err, ERROR_STOPPED, "stopped before change %zu, as asked",
+				change->n);
 	bool runs = change->kind == CHANGE_COMMAND || change->kind == CHANGE_API;
 	if (runs && root_kind(context->root) == ROOT_CAPTURED) {
 		result->not_run++;
@@ -169,8 +170,7 @@ static int apply_one(struct run_context *context, struct apply_result *result, s
 	return status;
 }
 
-static int apply_locked(struct run_context *context, struct apply_result *result,
-		struct error *err)
+static int apply_locked(struct run_context *context, struct apply_result *result, struct error *err)
 {
 	const struct plan *plan = context->plan;
 	size_t room = 65536;
@@ -196,7 +196,9 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	context->change = NULL;
 	if (status < 0)
 		error_hint(err, "%zu of %zu changes were made; undo them with 'pvegpu rollback %s'",
-				result->done, plan_totals(&plan->changes).reboots ? plan->changes.n - 1 : plan->changes.n,
+				result->done,
+				plan_totals(&plan->changes).reboots ? plan->changes.n - 1
+								    : plan->changes.n,
 				result->run);
 	return status;
 }
@@ -219,8 +221,10 @@ int apply_check(const struct root *root, const struct plan *plan, struct plan **
 	if (status == 0 && fresh && strcmp(fresh->id, plan->id) != 0) {
 		status = error_set(err, ERROR_DRIFT,
 				strcmp(fresh->node, plan->node) != 0
-						? "the plan was made for the node '%s', not for this one"
-						: "the host is not as it was when the plan for '%s' was made",
+						? "the plan was made for the node '%s', not for "
+						  "this one"
+						: "the host is not as it was when the plan for "
+						  "'%s' was made",
 				plan->node);
 		error_hint(err, "make a new plan; nothing was changed");
 	}
@@ -232,8 +236,8 @@ int apply_check(const struct root *root, const struct plan *plan, struct plan **
 	return 0;
 }
 
-static int apply_under_lock(struct run_context *context, struct apply_result *result,
-		struct error *err)
+static int apply_under_lock(
+		struct run_context *context, struct apply_result *result, struct error *err)
 {
 	/* What is said first is the most telling: a changed file or configuration by its name. */
 	struct plan *fresh = NULL;
@@ -241,7 +245,7 @@ static int apply_under_lock(struct run_context *context, struct apply_result *re
 	int status = preflight(context, err);
 	if (status == 0)
 		status = apply_check(context->root, shown, &fresh, err);
-	if (status == 0) {
+	if (status == 0 && fresh) {
 		context->plan = fresh;
 		status = apply_locked(context, result, err);
 		context->plan = shown;

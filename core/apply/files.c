@@ -36,7 +36,8 @@ static int open_place(const struct root *root, const char *path, struct arena *a
 				root_dir(root), path);
 		return ERROR_IO;
 	}
-	*ret_place = (struct place){.dir = fd, .name = arena_strdup(arena, slash + 1), .path = real};
+	*ret_place = (struct place){
+			.dir = fd, .name = arena_strdup(arena, slash + 1), .path = real};
 	return 0;
 }
 
@@ -79,7 +80,7 @@ static int copy_metadata(int dir, const char *name, int to)
 		return errno == ENOENT ? fchmod(to, 0644) : -1;
 	struct stat status;
 	int failed = fstat(from, &status) < 0 || fchown(to, status.st_uid, status.st_gid) < 0 ||
-			fchmod(to, status.st_mode & 07777) < 0 || copy_attributes(from, to) < 0;
+		     fchmod(to, status.st_mode & 07777) < 0 || copy_attributes(from, to) < 0;
 	int number = errno;
 	(void)close(from);
 	errno = number;
@@ -105,8 +106,8 @@ static int replace_in(const struct place *place, const char *bytes, size_t n)
 			0600);
 	if (fd < 0)
 		return -1;
-	int failed = write_all(fd, bytes, n) < 0 || copy_metadata(place->dir, place->name, fd) < 0 ||
-			fsync(fd) < 0;
+	int failed = write_all(fd, bytes, n) < 0 ||
+		     copy_metadata(place->dir, place->name, fd) < 0 || fsync(fd) < 0;
 	int number = errno;
 	if (close(fd) < 0 && !failed) {
 		failed = 1;
@@ -215,12 +216,13 @@ int file_check_room(const struct root *root, const char *path, size_t bytes, str
 		int number = errno;
 		if (fd >= 0)
 			(void)close(fd);
-		return error_set_errno(err, number, "cannot see the room at '%s%s'", root_dir(root),
-				path);
+		return error_set_errno(
+				err, number, "cannot see the room at '%s%s'", root_dir(root), path);
 	}
 	(void)close(fd);
 	if (room.f_flag & ST_RDONLY)
-		return error_set_errno(err, EROFS, "cannot write below '%s%s'", root_dir(root), path);
+		return error_set_errno(
+				err, EROFS, "cannot write below '%s%s'", root_dir(root), path);
 	/* Blocks and two spare ones for directories; file systems without a count say 0 of 0. */
 	if (room.f_blocks && room.f_bavail * room.f_frsize < bytes + 2 * room.f_bsize)
 		return error_set_errno(err, ENOSPC, "no room below '%s%s' for %zu bytes",

@@ -6,8 +6,10 @@
 #include "pvegpu/base/text.h"
 
 const char *const run_state_names[] = {[RUN_EMPTY] = "nothing was changed",
-		[RUN_APPLIED] = "applied", [RUN_FAILED] = "failed",
-		[RUN_INTERRUPTED] = "interrupted", [RUN_UNDONE] = "rolled back",
+		[RUN_APPLIED] = "applied",
+		[RUN_FAILED] = "failed",
+		[RUN_INTERRUPTED] = "interrupted",
+		[RUN_UNDONE] = "rolled back",
 		[RUN_PARTLY_UNDONE] = "partly rolled back"};
 
 static enum run_state judge(const struct run_record *record, size_t *ret_done)
@@ -60,7 +62,8 @@ int history_read(const struct root *root, struct history **ret_history, struct e
 			continue;
 		}
 		struct run *run = arena_alloc(arena, sizeof *run);
-		*run = (struct run){.id = names.item[i], .plan = record.plan,
+		*run = (struct run){.id = names.item[i],
+				.plan = record.plan,
 				.failure = record.failure};
 		run->state = judge(&record, &run->done);
 		list_add(arena, &history->runs, run);
@@ -86,22 +89,21 @@ json_t *history_to_json(const struct history *history)
 		json_t *plan = plan_to_json(run->plan);
 		json_t *changes = json_incref(json_object_get(plan, "changes"));
 		json_decref(plan);
-		(void)json_array_append_new(runs,
-				json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "run", run->id,
-						"plan", run->plan->id, "state",
-						run_state_names[run->state], "done",
-						(json_int_t)run->done, "failure",
-						run->failure ? json_text(run->failure)
-							     : json_null(),
-						"goal", goal_to_json(run->plan->goal), "changes",
-						changes));
+		(void)json_array_append_new(
+				runs, json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "run",
+						      run->id, "plan", run->plan->id, "state",
+						      run_state_names[run->state], "done",
+						      (json_int_t)run->done, "failure",
+						      run->failure ? json_text(run->failure)
+								   : json_null(),
+						      "goal", goal_to_json(run->plan->goal),
+						      "changes", changes));
 	}
 	json_t *unreadable = json_array();
 	for (size_t i = 0; i < history->unreadable.n; i++)
-		(void)json_array_append_new(
-				unreadable, json_text(history->unreadable.item[i]));
-	return json_pack("{s:s, s:o, s:o}", "schema", "pvegpu.history/1", "runs", runs, "unreadable",
-			unreadable);
+		(void)json_array_append_new(unreadable, json_text(history->unreadable.item[i]));
+	return json_pack("{s:s, s:o, s:o}", "schema", "pvegpu.history/1", "runs", runs,
+			"unreadable", unreadable);
 }
 
 char *history_text(struct arena *arena, const struct history *history)

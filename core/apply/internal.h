@@ -5,7 +5,7 @@
 #include "pvegpu/apply/apply.h"
 
 #define STATE_DIR "/var/lib/pvegpu"
-#define RUNS_DIR STATE_DIR "/runs"
+#define RUNS_DIR  STATE_DIR "/runs"
 
 /* files.c: durable writes below a root. All give ERROR_IO naming the path. */
 int file_replace(const struct root *root, const char *path, const char *bytes, size_t n,
@@ -34,8 +34,15 @@ void journal_output(struct journal *journal, size_t n, const char *line, bool st
 void journal_close(struct journal *journal);
 
 /* What the journal says of each change: index n - 1. */
-enum change_state { STATE_UNTOUCHED, STATE_BEGUN, STATE_DONE, STATE_FAILED, STATE_NOT_RUN,
-	STATE_UNDONE, STATE_KEPT };
+enum change_state {
+	STATE_UNTOUCHED,
+	STATE_BEGUN,
+	STATE_DONE,
+	STATE_FAILED,
+	STATE_NOT_RUN,
+	STATE_UNDONE,
+	STATE_KEPT
+};
 struct run_record {
 	struct plan *plan;
 	enum change_state *states; /* one for each of plan->changes */

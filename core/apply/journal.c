@@ -24,7 +24,8 @@ int journal_lock(const struct root *root, int *ret_fd, struct error *err)
 	if (status < 0)
 		return status;
 	int dir = root_openat(root, STATE_DIR, O_RDONLY | O_DIRECTORY);
-	int fd = dir < 0 ? -1 : openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = dir < 0 ? -1
+			 : openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int number = errno;
 	if (dir >= 0)
 		(void)close(dir);
@@ -45,8 +46,8 @@ int journal_lock(const struct root *root, int *ret_fd, struct error *err)
 	return 0;
 }
 
-static int open_files(const struct root *root, struct journal *journal, int flags,
-		struct error *err)
+static int open_files(
+		const struct root *root, struct journal *journal, int flags, struct error *err)
 {
 	char path[128];
 	(void)snprintf(path, sizeof path, RUNS_DIR "/%s", journal->run);
@@ -153,7 +154,7 @@ int journal_record(struct journal *journal, size_t n, const char *state, const c
 	int number = written >= 0 && written != (ssize_t)record.n ? ENOSPC : errno;
 	text_free(&record);
 	return failed ? error_set_errno(err, number, "cannot write the journal of run %s",
-				     journal->run)
+					journal->run)
 		      : 0;
 }
 

@@ -7,8 +7,8 @@
 #include "pvegpu/plan/diff.h"
 
 /* Undo one change; `*ret_kept` when a person has changed it since and wants to keep that. */
-static int undo_file(struct run_context *context, rollback_ask *ask, bool *ret_kept,
-		struct error *err)
+static int undo_file(
+		struct run_context *context, rollback_ask *ask, bool *ret_kept, struct error *err)
 {
 	const struct change *change = context->change;
 	char now[SHA256_HEX];
@@ -30,11 +30,12 @@ static int undo_file(struct run_context *context, rollback_ask *ask, bool *ret_k
 	}
 	if (!change->before)
 		return file_remove(context->root, change->path, err);
-	return file_replace(context->root, change->path, change->before, strlen(change->before), err);
+	return file_replace(
+			context->root, change->path, change->before, strlen(change->before), err);
 }
 
-static int undo_call(struct run_context *context, rollback_ask *ask, bool *ret_kept,
-		struct error *err)
+static int undo_call(
+		struct run_context *context, rollback_ask *ask, bool *ret_kept, struct error *err)
 {
 	struct arena *arena = arena_new();
 	int status = 0;
@@ -70,8 +71,8 @@ static int undo_one(struct run_context *context, rollback_ask *ask, struct rollb
 	int status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
 						 : undo_call(context, ask, &kept, err);
 	if (status == 0)
-		status = journal_record(context->journal, change->n, kept ? "kept" : "undone", NULL,
-				err);
+		status = journal_record(
+				context->journal, change->n, kept ? "kept" : "undone", NULL, err);
 	if (status < 0) {
 		(void)run_tell(context, APPLY_FAILED, err ? err->text : "it failed");
 		return status;
@@ -87,7 +88,7 @@ static bool was_touched(enum change_state state)
 {
 	/* What was begun may have happened; what failed may have happened in part. */
 	return state == STATE_DONE || state == STATE_BEGUN || state == STATE_FAILED ||
-			state == STATE_KEPT;
+	       state == STATE_KEPT;
 }
 
 static int rollback_locked(struct run_context *context, const struct run_record *record,

@@ -98,7 +98,8 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
 	va_list again;
 	va_copy(again, args);
-	/* The analyzer does not follow va_copy. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+	/* The analyzer does not follow va_copy. */
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 	int length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	if (length < 0)

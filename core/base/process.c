@@ -126,7 +126,8 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 	 * what a command does. The sample's scripts also see the variables that steer them. */
 	char *environment[8];
 	size_t n = 0;
-	environment[n++] = strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	environment[n++] =
+			strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	environment[n++] = strdup("LC_ALL=C.UTF-8");
 	environment[n++] = strdup("HOME=/root");
 	environment[n++] = strdup("TERM=dumb");
@@ -156,8 +157,8 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 	(void)sigfillset(&all);
 	(void)posix_spawnattr_setsigdefault(&attributes, &all);
 	(void)posix_spawnattr_setpgroup(&attributes, 0);
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-			POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	(void)posix_spawnattr_setflags(&attributes,
+			POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	union {
 		const char *const *in; /* cppcheck-suppress unusedStructMember */
 		char *const *out;
@@ -171,9 +172,9 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 	return number;
 }
 
-int process_run(const struct root *root, const char *const *argv, int timeout_s,
-		process_line *line, void *user, struct arena *arena,
-		struct process_result *ret_result, struct error *err)
+int process_run(const struct root *root, const char *const *argv, int timeout_s, process_line *line,
+		void *user, struct arena *arena, struct process_result *ret_result,
+		struct error *err)
 {
 	if (root_kind(root) == ROOT_CAPTURED)
 		return error_set(err, ERROR_COMMAND,
@@ -215,7 +216,8 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 			;
 	}
 	struct process_result result = {
-			.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+			.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+							   : WEXITSTATUS(status),
 			.out = text_take(&streams[0].text, arena),
 			.error_out = text_take(&streams[1].text, arena),
 	};

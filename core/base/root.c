@@ -104,7 +104,8 @@ static bool resolve_part(int fd, char *resolved, char *rest, bool follow_last, i
 	target[size] = '\0';
 	if (target[0] == '/')
 		resolved[0] = '\0';
-	if (++*links > LINKS_MAX || snprintf(joined, sizeof joined, "%s/%s", target, rest) >= PATH_BYTES) {
+	if (++*links > LINKS_MAX ||
+			snprintf(joined, sizeof joined, "%s/%s", target, rest) >= PATH_BYTES) {
 		errno = ELOOP;
 		return false;
 	}
@@ -176,8 +177,8 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	}
 	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
 	size_t capacity = status.st_size > 0 && status.st_size < ROOT_FILE_MAX
-			? (size_t)status.st_size + 1
-			: 4096;
+					  ? (size_t)status.st_size + 1
+					  : 4096;
 	char *buffer = malloc(capacity + 1);
 	if (!buffer)
 		abort();

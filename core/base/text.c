@@ -47,7 +47,8 @@ void text_addf(struct text *text, const char *format, ...)
 	va_list again;
 	va_start(args, format);
 	va_copy(again, args);
-	/* The analyzer does not follow va_copy. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+	/* The analyzer does not follow va_copy. */
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 	int length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	if (length > 0) {
@@ -163,12 +164,12 @@ static char *printable(struct arena *arena, const char *text, bool page)
 		size_t length = utf8_length(s + i, n - i);
 		bool kept = page && (s[i] == '\n' || s[i] == '\t');
 		bool control = (s[i] < 0x20 && !kept) || s[i] == 0x7f ||
-				(length == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0); /* C1 */
+			       (length == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0); /* C1 */
 		/* Bidirectional overrides and separators can make text look like other text. */
 		bool format = length == 3 && s[i] == 0xe2 &&
-				((s[i + 1] == 0x80 && s[i + 2] >= 0x8b && s[i + 2] <= 0xae) ||
-						(s[i + 1] == 0x81 && s[i + 2] >= 0xa6 &&
-								s[i + 2] <= 0xa9));
+			      ((s[i + 1] == 0x80 && s[i + 2] >= 0x8b && s[i + 2] <= 0xae) ||
+					      (s[i + 1] == 0x81 && s[i + 2] >= 0xa6 &&
+							      s[i + 2] <= 0xa9));
 		if (length == 0 || control || format) {
 			memset(s + i, '?', length ? length : 1);
 		}
@@ -209,12 +210,12 @@ static size_t columns(const char *bytes, size_t n)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < n; i++)
-		count += ((unsigned char)bytes[i] & 0xc0) != 0x80; /* one a character is near enough */
+		count += ((unsigned char)bytes[i] & 0xc0) !=
+			 0x80; /* one a character is near enough */
 	return count;
 }
 
-void text_add_wrapped(struct text *text, const char *string, size_t at, size_t indent,
-		size_t width)
+void text_add_wrapped(struct text *text, const char *string, size_t at, size_t indent, size_t width)
 {
 	bool start = true;
 	while (*string) {

@@ -63,8 +63,8 @@ static bool vms_unknown(struct report *report, const struct check *check)
 typedef bool judge_hostpci(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm_hostpci *entry);
 
-static size_t for_each_hostpci(struct report *report, const struct check *check,
-		judge_hostpci *judge)
+static size_t for_each_hostpci(
+		struct report *report, const struct check *check, judge_hostpci *judge)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
@@ -98,7 +98,8 @@ CHECK_FUNCTION(check_hostpci_invalid)
 	if (vms_unknown(report, check))
 		return;
 	if (!for_each_hostpci(report, check, judge_invalid))
-		(void)report_add(report, check, STATUS_OK, "host", "All that there are is understood.");
+		(void)report_add(report, check, STATUS_OK, "host",
+				"All that there are is understood.");
 }
 
 static bool judge_missing(struct report *report, const struct check *check, const struct vm *vm,
@@ -109,13 +110,14 @@ static bool judge_missing(struct report *report, const struct check *check, cons
 	const struct pci_device *first = entry->devices.n ? entry->devices.item[0] : NULL;
 	if (first && !pci_is_bridge(first))
 		return false;
-	struct finding *finding = first
-			? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
-					  "%s of %u %s names a bridge (%s), not the card behind it.",
-					  entry->key, vm->vmid, vm->name, first->label)
-			: report_add(report, check, STATUS_FAIL, subject_of(report, vm),
-					  "%s of %u %s names a device that is not there.", entry->key,
-					  vm->vmid, vm->name);
+	struct finding *finding =
+			first ? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+						"%s of %u %s names a bridge (%s), not the card "
+						"behind it.",
+						entry->key, vm->vmid, vm->name, first->label)
+			      : report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+						"%s of %u %s names a device that is not there.",
+						entry->key, vm->vmid, vm->name);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "find the device's present address with lspci");
 	return true;
@@ -136,15 +138,17 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 	if (!romfile || entry->romfile_found == KNOWN_YES)
 		return false;
 	bool missing = entry->romfile_found == KNOWN_NO || romfile[0] == '/';
-	struct finding *finding = missing
-			? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
-					  "%s of %u %s: there is no /usr/share/kvm/%s, so the VM "
-					  "cannot start.",
-					  entry->key, vm->vmid, vm->name, romfile)
-			: report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
-					  "%s of %u %s names the ROM file %s; /usr/share/kvm is not "
-					  "recorded.",
-					  entry->key, vm->vmid, vm->name, romfile);
+	struct finding *finding =
+			missing ? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+						  "%s of %u %s: there is no /usr/share/kvm/%s, so "
+						  "the VM "
+						  "cannot start.",
+						  entry->key, vm->vmid, vm->name, romfile)
+				: report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+						  "%s of %u %s names the ROM file %s; "
+						  "/usr/share/kvm is not "
+						  "recorded.",
+						  entry->key, vm->vmid, vm->name, romfile);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	if (missing)
 		finding_fix(report, finding, false,
@@ -165,14 +169,14 @@ static void add_conflict(struct report *report, const struct check *check, const
 		const struct vm *other, const struct vm_hostpci *entry,
 		const struct pci_device *device)
 {
-	bool running = other->running == KNOWN_YES && (vm == report->vm || vm->running == KNOWN_YES);
+	bool running = other->running == KNOWN_YES &&
+		       (vm == report->vm || vm->running == KNOWN_YES);
 	struct finding *finding = report_add(report, check, running ? STATUS_FAIL : STATUS_WARN,
 			subject_of(report, other), "%u %s has %s too, like %u %s%s.", other->vmid,
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false,
-			running ? "stop that VM first" : "do not start both");
+	finding_fix(report, finding, false, running ? "stop that VM first" : "do not start both");
 	if (running && vm == report->vm)
 		finding->risk = RISK_NEVER;
 }
@@ -221,7 +225,8 @@ CHECK_FUNCTION(check_attach_conflict)
 		add_conflict(report, check, report->vm, other, entry, report->gpu);
 	}
 	if (!found)
-		(void)report_add(report, check, STATUS_OK, "host", "No device is given to two VMs.");
+		(void)report_add(
+				report, check, STATUS_OK, "host", "No device is given to two VMs.");
 }
 
 static bool describe(struct report *report, const struct check *check, const struct vm *vm,
@@ -250,9 +255,8 @@ static bool options_differ(const struct report *report, const struct vm_hostpci 
 
 bool attach_needs_change(const struct report *report)
 {
-	const struct vm_hostpci *entry = report->vm && report->gpu
-			? entry_with(report->vm, report->gpu)
-			: NULL;
+	const struct vm_hostpci *entry =
+			report->vm && report->gpu ? entry_with(report->vm, report->gpu) : NULL;
 	return report->gpu && (!entry || options_differ(report, entry));
 }
 
@@ -271,8 +275,9 @@ CHECK_FUNCTION(check_attach_hostpci)
 		return;
 	}
 	if (entry) {
-		struct finding *finding = report_add(report, check, STATUS_INFO,
-				subject_of(report, vm), "%s is attached with other options.", entry->key);
+		struct finding *finding =
+				report_add(report, check, STATUS_INFO, subject_of(report, vm),
+						"%s is attached with other options.", entry->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 		finding_fix(report, finding, true, "set pcie and x-vga as chosen");
 		return;
@@ -309,8 +314,8 @@ static const char *host_value(const struct report *report, struct arena *arena)
 }
 
 /* The line as it is, with pcie and x-vga as chosen and all else kept. */
-static const char *with_options(const struct report *report, const struct vm_hostpci *entry,
-		struct arena *arena)
+static const char *with_options(
+		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct text text = {0};
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {

@@ -8,7 +8,8 @@ CHECK_FUNCTION(check_pve_version)
 	const struct facts *facts = report->facts;
 	if (!facts->pve_version) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, "host",
-				"The package pve-manager is not recorded as installed here: this is no "
+				"The package pve-manager is not recorded as installed here: this "
+				"is no "
 				"Proxmox VE host, or only a part of one.");
 		finding_evidence(report, finding, "/var/lib/dpkg/status",
 				"no installed package pve-manager");
@@ -36,7 +37,8 @@ CHECK_FUNCTION(check_cpu_virtualization)
 		finding = report_add(report, check, STATUS_OK, "host", "%s: on.", model);
 	} else {
 		finding = report_add(report, check, STATUS_FAIL, "host",
-				"%s: neither vmx nor svm among its flags: switched off in the firmware, "
+				"%s: neither vmx nor svm among its flags: switched off in the "
+				"firmware, "
 				"or this is itself a VM.",
 				model);
 		finding_fix(report, finding, false,
@@ -64,7 +66,8 @@ CHECK_FUNCTION(check_iommu_firmware)
 				"DMAR or IVRS is there");
 	} else if (facts->iommu_table == KNOWN_NO) {
 		finding = report_add(report, check, STATUS_FAIL, "host",
-				"The firmware describes no IOMMU: it is switched off in the setup, or "
+				"The firmware describes no IOMMU: it is switched off in the setup, "
+				"or "
 				"the board has none.");
 		finding_evidence(report, finding, "/sys/firmware/acpi/tables",
 				"neither DMAR nor IVRS");

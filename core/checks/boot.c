@@ -66,8 +66,8 @@ static const char *why_not_editable(const struct report *report)
 	return grub_default_why_not_editable(&facts->grub_parsed, default_name, report->arena);
 }
 
-static struct param_choice *add_param(struct report *report, const char *word, const char *check,
-		const char *help)
+static struct param_choice *add_param(
+		struct report *report, const char *word, const char *check, const char *help)
 {
 	struct param_choice *param = arena_alloc(report->arena, sizeof *param);
 	struct strings configured = configured_words(report);
@@ -93,13 +93,15 @@ static bool choose_iommu_on(struct report *report)
 	const struct facts *facts = report->facts;
 	if (facts->cpu_vendor == CPU_AMD) {
 		advise(add_param(report, "amd_iommu=on", "boot.iommu-cmdline",
-				       "The kernel knows no such value for amd_iommu: it does nothing. "
+				       "The kernel knows no such value for amd_iommu: it does "
+				       "nothing. "
 				       "AMD's IOMMU is on by itself."),
 				NEED_USELESS, "ignored: AMD's is on by itself");
 		return false;
 	}
 	struct param_choice *param = add_param(report, "intel_iommu=on", "boot.iommu-cmdline",
-			"Turns the IOMMU on, so the kernel can give a VM a device of its own. Costs a "
+			"Turns the IOMMU on, so the kernel can give a VM a device of its own. "
+			"Costs a "
 			"reboot.");
 	const char *value = cmdline_value(&facts->cmdline_words, "intel_iommu");
 	enum known by_default = facts_intel_iommu_default_on(facts);
@@ -123,7 +125,8 @@ static void choose_acs(struct report *report)
 	const struct facts *facts = report->facts;
 	struct param_choice *param = add_param(report, "pcie_acs_override=downstream,multifunction",
 			"boot.acs-override",
-			"Pretends that devices are isolated. Splits groups on paper only: a VM's device "
+			"Pretends that devices are isolated. Splits groups on paper only: a VM's "
+			"device "
 			"may then reach others.");
 	if (facts->iommu_groups == 0) {
 		advise(param, NEED_LATER, "known once the IOMMU is on");
@@ -138,27 +141,29 @@ static void choose_acs(struct report *report)
 	bool shared = false;
 	for (size_t i = 0; i < group.n; i++) {
 		const struct pci_device *other = group.item[i];
-		shared = shared || (!pci_is_bridge(other) &&
-						   !pci_address_same_slot(&other->address,
+		shared = shared ||
+			 (!pci_is_bridge(other) && !pci_address_same_slot(&other->address,
 								   &report->gpu->address));
 	}
 	advise(param, NEED_OPTIONAL,
-			shared		? "the GPU's group is shared: see GPU"
-			: report->gpu	? "not needed: the GPU's group is clean"
-					: "known once a GPU is chosen");
+			shared        ? "the GPU's group is shared: see GPU"
+			: report->gpu ? "not needed: the GPU's group is clean"
+				      : "known once a GPU is chosen");
 }
 
 static void choose_framebuffer(struct report *report)
 {
 	struct param_choice *param = add_param(report, "video=efifb:off", "boot.framebuffer",
-			"Kept the old EFI framebuffer driver off the GPU. Today's kernels use simpledrm, "
+			"Kept the old EFI framebuffer driver off the GPU. Today's kernels use "
+			"simpledrm, "
 			"which does not read it.");
 	if (facts_kernel_at_least(report->facts, 5, 16) == KNOWN_YES)
 		advise(param, NEED_USELESS, "ignored by kernels since 5.15.27");
 	else
 		advise(param, NEED_OPTIONAL, "only for the GPU the host boots with");
 	advise(add_param(report, "initcall_blacklist=sysfb_init", "boot.framebuffer",
-			       "Keeps every firmware framebuffer off: the host loses its local console "
+			       "Keeps every firmware framebuffer off: the host loses its local "
+			       "console "
 			       "until a driver takes the card."),
 			NEED_OPTIONAL, "only if a BAR is held");
 }
@@ -167,7 +172,8 @@ void choose_params(struct report *report)
 {
 	bool iommu = choose_iommu_on(report);
 	struct param_choice *pt = add_param(report, "iommu=pt", "boot.iommu-cmdline",
-			"Host devices bypass the IOMMU's translation and stay fast. It changes nothing "
+			"Host devices bypass the IOMMU's translation and stay fast. It changes "
+			"nothing "
 			"for the VM's isolation.");
 	if (pt->running)
 		advise(pt, NEED_DONE, "set");
@@ -182,8 +188,9 @@ void choose_params(struct report *report)
 	for (size_t i = 0; i < goal->params.n; i++) {
 		bool known = false;
 		for (size_t p = 0; p < report->params.n; p++)
-			known = known || strcmp(((struct param_choice *)report->params.item[p])->word,
-							 goal->params.item[i]) == 0;
+			known = known ||
+				strcmp(((struct param_choice *)report->params.item[p])->word,
+						goal->params.item[i]) == 0;
 		if (!known)
 			advise(add_param(report, goal->params.item[i], "boot.iommu-cmdline",
 					       "Asked for by name."),
@@ -192,7 +199,7 @@ void choose_params(struct report *report)
 	for (size_t p = 0; p < report->params.n; p++) {
 		struct param_choice *param = report->params.item[p];
 		param->selected = param->configured || param->need == NEED_ADVISED ||
-				strings_has(&goal->params, param->word);
+				  strings_has(&goal->params, param->word);
 		if (strings_has(&goal->params_unwanted, param->word))
 			param->selected = false;
 		if (param->selected != param->configured)
@@ -212,7 +219,8 @@ CHECK_FUNCTION(check_boot_loader)
 	const char *name = facts->boot_loader == BOOT_GRUB ? "GRUB" : "systemd-boot";
 	bool missing = facts->boot_loader == BOOT_GRUB && !facts->grub.text;
 	struct finding *finding = report_add(report, check, STATUS_OK, "host",
-			missing ? "%s boots this machine; %s, which would have effect, is not there."
+			missing ? "%s boots this machine; %s, which would have effect, is not "
+				  "there."
 				: "%s boots this machine; %s has effect.",
 			name, facts->cmdline_file);
 	finding_evidence(report, finding, facts->boot_loader_source, "%s",
@@ -227,16 +235,16 @@ CHECK_FUNCTION(check_iommu_active)
 	const struct facts *facts = report->facts;
 	if (facts->iommu_active == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				"No IOMMU groups are recorded, and whether the IOMMU is on cannot be "
+				"No IOMMU groups are recorded, and whether the IOMMU is on cannot "
+				"be "
 				"seen.");
 		return;
 	}
 	bool active = facts->iommu_active == KNOWN_YES;
-	struct finding *finding = active
-			? report_add(report, check, STATUS_OK, "host", "On, %zu groups.",
-					  facts->iommu_groups)
-			: report_add(report, check, STATUS_FAIL, "host",
-					  "Off: there are no IOMMU groups.");
+	struct finding *finding = active ? report_add(report, check, STATUS_OK, "host",
+							   "On, %zu groups.", facts->iommu_groups)
+					 : report_add(report, check, STATUS_FAIL, "host",
+							   "Off: there are no IOMMU groups.");
 	finding_evidence(report, finding, facts->iommu_source, "%zu groups", facts->iommu_groups);
 	const struct param_choice *first = report->params.item[0];
 	bool planned = first->selected && (first->need == NEED_ADVISED || first->configured);
@@ -264,7 +272,8 @@ CHECK_FUNCTION(check_cmdline_syntax)
 	const char *why = why_not_editable(report);
 	const char *path = facts->cmdline_file ? facts->cmdline_file : "host";
 	if (!why) {
-		(void)report_add(report, check, STATUS_OK, path, "%s can be read and edited.", path);
+		(void)report_add(
+				report, check, STATUS_OK, path, "%s can be read and edited.", path);
 		return;
 	}
 	bool broken = facts->grub_parse_error || facts->grub.error;
@@ -282,7 +291,8 @@ CHECK_FUNCTION(check_iommu_cmdline)
 	const struct param_choice *first = report->params.item[0];
 	if (first->need == NEED_ADVISED && !first->selected) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
-				"%s was left out: without it the IOMMU stays off, and no VM can get a "
+				"%s was left out: without it the IOMMU stays off, and no VM can "
+				"get a "
 				"GPU.",
 				first->word);
 		finding_fix(report, finding, false, "tick it again");
@@ -299,7 +309,8 @@ CHECK_FUNCTION(check_iommu_cmdline)
 	const struct facts *facts = report->facts;
 	if (!add.n && !remove.n && facts->iommu_active == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				"Whether the IOMMU is on is not known, so neither is what it needs.");
+				"Whether the IOMMU is on is not known, so neither is what it "
+				"needs.");
 		return;
 	}
 	if (!add.n && !remove.n) {
@@ -437,15 +448,16 @@ static void add_cmdline_evidence(struct report *report, struct finding *finding)
 
 CHECK_FUNCTION(check_cmdline_conflict)
 {
-	static const char *const off[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off",
-			"iommu=soft"};
+	static const char *const off[] = {
+			"intel_iommu=off", "amd_iommu=off", "iommu=off", "iommu=soft"};
 	if (cmdline_unknown(report, check))
 		return;
 	struct strings words = all_words(report);
 	struct strings found = {0};
 	if (cmdline_has_word(&words, "pci=nomsi"))
 		(void)report_add(report, check, STATUS_WARN, "host",
-				"pci=nomsi keeps devices from using message-signalled interrupts, which "
+				"pci=nomsi keeps devices from using message-signalled interrupts, "
+				"which "
 				"passthrough relies on.");
 	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
 		if (cmdline_has_word(&words, off[i]))
@@ -457,7 +469,8 @@ CHECK_FUNCTION(check_cmdline_conflict)
 	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
 			"%s turns the IOMMU off.", strings_join(report->arena, &found, ", "));
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
-			report->facts->cmdline_running ? report->facts->cmdline_running : "unknown");
+			report->facts->cmdline_running ? report->facts->cmdline_running
+						       : "unknown");
 	finding_fix(report, finding, false, "take %s out of the kernel parameters",
 			strings_join(report->arena, &found, " and "));
 }
@@ -472,7 +485,8 @@ CHECK_FUNCTION(check_cmdline_obsolete)
 	if (cmdline_has_word(&words, "amd_iommu=on")) {
 		found = true;
 		finding = report_add(report, check, STATUS_INFO, "host",
-				"amd_iommu=on is not a value the kernel knows and does nothing; AMD's "
+				"amd_iommu=on is not a value the kernel knows and does nothing; "
+				"AMD's "
 				"IOMMU is on by itself.");
 		add_cmdline_evidence(report, finding);
 	}
@@ -492,7 +506,7 @@ bool acs_override_works(const struct strings *words)
 	if (!value)
 		return false;
 	return cmdline_list_has(value, "downstream") || cmdline_list_has(value, "multifunction") ||
-			strstr(value, "id:");
+	       strstr(value, "id:");
 }
 
 CHECK_FUNCTION(check_acs_override)
@@ -503,7 +517,8 @@ CHECK_FUNCTION(check_acs_override)
 	const char *value = cmdline_value(&words, "pcie_acs_override");
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, "host",
-				"Not used: groups are what the kernel found the hardware to keep apart.");
+				"Not used: groups are what the kernel found the hardware to keep "
+				"apart.");
 		return;
 	}
 	const char *at = value;
@@ -536,11 +551,13 @@ static void judge_video(struct report *report, const struct check *check, const 
 {
 	enum known ignored = facts_kernel_at_least(report->facts, 5, 16);
 	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
-			ignored == KNOWN_YES ? "%s is ignored by this kernel: simpledrm took the place of "
+			ignored == KNOWN_YES ? "%s is ignored by this kernel: simpledrm took the "
+					       "place of "
 					       "efifb and vesafb."
-			: ignored == KNOWN_NO ? "%s keeps the firmware framebuffer driver off; Proxmox "
-						"kernels since 5.15.27 ignore it."
-					      : "%s is set; Proxmox kernels since 5.15.27 ignore it.",
+			: ignored == KNOWN_NO
+					? "%s keeps the firmware framebuffer driver off; Proxmox "
+					  "kernels since 5.15.27 ignore it."
+					: "%s is set; Proxmox kernels since 5.15.27 ignore it.",
 			word);
 	add_cmdline_evidence(report, finding);
 }
@@ -562,7 +579,8 @@ CHECK_FUNCTION(check_framebuffer)
 	if (cmdline_has_word(&words, "initcall_blacklist=sysfb_init")) {
 		found = true;
 		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
-				"initcall_blacklist=sysfb_init is set: the host has no local console "
+				"initcall_blacklist=sysfb_init is set: the host has no local "
+				"console "
 				"until a GPU driver loads.");
 		add_cmdline_evidence(report, finding);
 	}

@@ -75,8 +75,8 @@ static void judge_only(struct report *report, const struct check *check, struct 
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
 		bool vfio = other->driver && strcmp(other->driver, "vfio-pci") == 0;
-		if (pci_is_display(other) && other != gpu && !facts_in_list(&taken, other) && !vfio &&
-				!vfio_takes_at_boot(report, other))
+		if (pci_is_display(other) && other != gpu && !facts_in_list(&taken, other) &&
+				!vfio && !vfio_takes_at_boot(report, other))
 			left++;
 	}
 	if (left) {
@@ -86,10 +86,12 @@ static void judge_only(struct report *report, const struct check *check, struct 
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-			count_gpus(report) > 1
-					? "No other GPU is left for the host: the others go along with "
-					  "it or are on vfio-pci. The host has no local console then."
-					: "The only GPU: with it in a VM the host has no local console.");
+			count_gpus(report) > 1 ? "No other GPU is left for the host: the others go "
+						 "along with "
+						 "it or are on vfio-pci. The host has no local "
+						 "console then."
+					       : "The only GPU: with it in a VM the host has no "
+						 "local console.");
 	finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
 	if (is_goal(report, gpu))
 		finding->risk = RISK_ACCEPT;
@@ -106,10 +108,12 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 			arena_printf(report->arena, "/sys/bus/pci/devices/%s/boot_vga", gpu->name);
 	struct finding *finding = NULL;
 	if (gpu->boot_vga == KNOWN_YES) {
-		finding = report_add(report, check, is_goal(report, gpu) ? STATUS_WARN : STATUS_INFO,
-				gpu->name,
-				"The firmware booted with this GPU: the host's console is on it, and its "
-				"screen stays black when a VM has it. Keep SSH or the web interface.");
+		finding = report_add(report, check,
+				is_goal(report, gpu) ? STATUS_WARN : STATUS_INFO, gpu->name,
+				"The firmware booted with this GPU: the host's console is on it, "
+				"and its "
+				"screen stays black when a VM has it. Keep SSH or the web "
+				"interface.");
 		finding_evidence(report, finding, source, "1");
 		if (is_goal(report, gpu))
 			finding->risk = RISK_ACCEPT;
@@ -130,7 +134,6 @@ CHECK_FUNCTION(check_boot_vga)
 {
 	for_each_gpu(report, check, judge_boot_vga);
 }
-
 
 /* Members of the group that are neither bridges nor functions of the card itself; `*ret_driven`
  * when a host driver may have one of them. The rest of an APU's slot is not of the card. */
@@ -182,8 +185,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 				"Group %d has only this card%s.", gpu->group,
 				group.n > 1 ? " and bridges" : "");
 	}
-	const char *source =
-			arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
+	const char *source = arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
 	for (size_t i = 0; i < group.n; i++)
 		finding_evidence(report, finding, source, "%s",
 				device_text(report->arena, group.item[i]));
@@ -206,7 +208,7 @@ static struct list find_doubtful(const struct report *report, const struct list 
 		struct pci_device *device = taken->item[i];
 		bool usb = device->class_code >> 8 == 0x0c03;
 		bool unsure = pci_is_storage(device) || usb ? blind || facts->untraced.n
-							     : pci_is_network(device) && blind;
+							    : pci_is_network(device) && blind;
 		if (unsure && !device->uses.n)
 			list_add(report->arena, &doubtful, device);
 	}
@@ -224,7 +226,8 @@ static struct finding *add_critical(struct report *report, const struct check *c
 			const struct host_use *use = device->uses.item[u];
 			if (!critical)
 				critical = report_add(report, check, STATUS_FAIL, subject,
-						"Giving %s to a VM would take from the host: %s (%s).",
+						"Giving %s to a VM would take from the host: %s "
+						"(%s).",
 						gpu->name, use->what, device->name);
 			finding_evidence(report, critical, use->source, "%s: %s", device->name,
 					use->what);
@@ -237,9 +240,8 @@ static void judge_critical(struct report *report, const struct check *check, str
 {
 	const struct facts *facts = report->facts;
 	struct list taken = taken_with(report, gpu);
-	const char *subject = gpu->group < 0
-			? gpu->name
-			: arena_printf(report->arena, "group/%d", gpu->group);
+	const char *subject = gpu->group < 0 ? gpu->name
+					     : arena_printf(report->arena, "group/%d", gpu->group);
 	struct finding *critical = add_critical(report, check, subject, gpu, &taken);
 	struct list doubtful = find_doubtful(report, &taken);
 	enum risk risk = is_goal(report, gpu) ? RISK_NEVER : RISK_NONE;
@@ -263,9 +265,11 @@ static void judge_critical(struct report *report, const struct check *check, str
 	} else if (gpu->group < 0) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				facts->uses_known == KNOWN_YES
-						? "Judged again when groups are known; the card's own "
+						? "Judged again when groups are known; the card's "
+						  "own "
 						  "functions are not used by the host."
-						: "Neither groups nor what the host uses are recorded.");
+						: "Neither groups nor what the host uses are "
+						  "recorded.");
 	} else {
 		(void)report_add(report, check, STATUS_OK, subject,
 				"No disk, network link or default route of the host goes along "
@@ -279,22 +283,27 @@ CHECK_FUNCTION(check_group_host_critical)
 	for_each_gpu(report, check, judge_critical);
 }
 
-static void judge_functions(struct report *report, const struct check *check,
-		struct pci_device *gpu)
+static void judge_functions(
+		struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	struct list slot = facts_slot(report->facts, gpu, report->arena);
 	struct list card = facts_card(report->facts, gpu, report->arena);
 	bool split = false;
 	for (size_t i = 0; i < card.n; i++)
 		split = split || ((struct pci_device *)card.item[i])->group != gpu->group;
-	struct finding *finding = card.n == slot.n
-			? report_add(report, check, STATUS_OK, gpu->name, "%zu %s in the slot%s.",
-					  slot.n, text_plural(slot.n, "function", "functions"),
-					  split ? ", in different IOMMU groups" : "")
-			: report_add(report, check, STATUS_WARN, gpu->name,
-					  "The slot holds parts of the processor too: %zu of its %zu "
-					  "functions are the GPU's, the others stay with the host.",
-					  card.n, slot.n);
+	struct finding *finding =
+			card.n == slot.n ? report_add(report, check, STATUS_OK, gpu->name,
+							   "%zu %s in the slot%s.", slot.n,
+							   text_plural(slot.n, "function",
+									   "functions"),
+							   split ? ", in different IOMMU groups"
+								 : "")
+					 : report_add(report, check, STATUS_WARN, gpu->name,
+							   "The slot holds parts of the processor "
+							   "too: %zu of its %zu "
+							   "functions are the GPU's, the others "
+							   "stay with the host.",
+							   card.n, slot.n);
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s%s",
@@ -309,8 +318,8 @@ CHECK_FUNCTION(check_gpu_functions)
 	for_each_gpu(report, check, judge_functions);
 }
 
-static void judge_identical(struct report *report, const struct check *check,
-		struct pci_device *gpu)
+static void judge_identical(
+		struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	if (gpu->vendor == 0xffff) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
@@ -334,8 +343,7 @@ static void judge_identical(struct report *report, const struct check *check,
 				function->name, twin->name, function->vendor, function->device);
 	}
 	if (!finding)
-		(void)report_add(report, check, STATUS_OK, gpu->name,
-				"No other card has its ids.");
+		(void)report_add(report, check, STATUS_OK, gpu->name, "No other card has its ids.");
 }
 
 CHECK_FUNCTION(check_gpu_identical)

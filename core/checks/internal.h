@@ -6,12 +6,11 @@
 
 /* For the check functions: add a finding, then what it rests on. */
 struct finding *report_add(struct report *report, const struct check *check, enum status status,
-		const char *subject, const char *format, ...)
-		__attribute__((format(printf, 5, 6)));
+		const char *subject, const char *format, ...) __attribute__((format(printf, 5, 6)));
 void finding_evidence(struct report *report, struct finding *finding, const char *source,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
-void finding_fix(struct report *report, struct finding *finding, bool automatic,
-		const char *format, ...) __attribute__((format(printf, 4, 5)));
+void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
+		...) __attribute__((format(printf, 4, 5)));
 
 /* Fill in advice (boot.c, vfio.c, attach.c), before the checks run. */
 void choose_params(struct report *report);

@@ -23,15 +23,16 @@ static void set_device(json_t *object, const struct pci_device *device)
 	(void)json_object_set_new(object, "address", json_string(device->name));
 	(void)json_object_set_new(object, "class",
 			json_string(arena_printf(arena, "%04x", device->class_code >> 8)));
-	(void)json_object_set_new(object, "id", json_string(arena_printf(arena, "%04x:%04x",
-								device->vendor, device->device)));
+	(void)json_object_set_new(object, "id",
+			json_string(arena_printf(
+					arena, "%04x:%04x", device->vendor, device->device)));
 	bool subsystem = device->subsystem_known &&
-			(device->subsystem_vendor || device->subsystem_device);
-	(void)json_object_set_new(object, "subsystem_id", subsystem
-					? json_string(arena_printf(arena, "%04x:%04x",
-							  device->subsystem_vendor,
-							  device->subsystem_device))
-					: json_null());
+			 (device->subsystem_vendor || device->subsystem_device);
+	(void)json_object_set_new(object, "subsystem_id",
+			subsystem ? json_string(arena_printf(arena, "%04x:%04x",
+						    device->subsystem_vendor,
+						    device->subsystem_device))
+				  : json_null());
 	(void)json_object_set_new(object, "name", json_text(device->label));
 	(void)json_object_set_new(object, "driver", json_text(device->driver));
 	(void)json_object_set_new(object, "iommu_group", group_json(device->group));
@@ -68,8 +69,8 @@ static json_t *section_json(const struct vm_conf_section *section)
 		const struct vm_conf_entry *entry = section->entries.item[i];
 		/* As the API does: a password is never shown, not even its hash. */
 		bool secret = strcmp(entry->key, "cipassword") == 0;
-		(void)json_object_set_new(
-				object, entry->key, json_text(secret ? "**********" : entry->value));
+		(void)json_object_set_new(object, entry->key,
+				json_text(secret ? "**********" : entry->value));
 	}
 	return object;
 }
@@ -92,13 +93,15 @@ static json_t *vm_json(const struct vm *vm)
 		(void)json_array_append_new(hostpci,
 				json_pack("{s:i, s:o, s:b, s:o, s:o, s:o}", "index", entry->index,
 						"value", json_text(entry->value), "valid",
-						entry->valid ? 1 : 0, "error", json_text(entry->error),
-						"mapping", json_text(entry->parsed.mapping), "devices",
+						entry->valid ? 1 : 0, "error",
+						json_text(entry->error), "mapping",
+						json_text(entry->parsed.mapping), "devices",
 						devices));
 	}
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "vmid", (json_int_t)vm->vmid, "name",
 			json_text(vm->name), "config", section_json(&vm->conf.current), "pending",
-			section_json(&vm->conf.pending), "snapshots", snapshots, "hostpci", hostpci);
+			section_json(&vm->conf.pending), "snapshots", snapshots, "hostpci",
+			hostpci);
 }
 
 static json_t *finding_json(const struct finding *finding)
@@ -106,9 +109,9 @@ static json_t *finding_json(const struct finding *finding)
 	json_t *evidence = json_array();
 	for (size_t i = 0; i < finding->evidence.n; i++) {
 		const struct evidence *item = finding->evidence.item[i];
-		(void)json_array_append_new(evidence, json_pack("{s:o, s:o}", "source",
-								      json_text(item->source), "text",
-								      json_text(item->text)));
+		(void)json_array_append_new(
+				evidence, json_pack("{s:o, s:o}", "source", json_text(item->source),
+							  "text", json_text(item->text)));
 	}
 	json_t *fix = finding->fix ? json_pack("{s:o, s:b}", "summary", json_text(finding->fix),
 						     "automatic", finding->automatic ? 1 : 0)
@@ -129,10 +132,10 @@ static json_t *host_json(const struct facts *facts)
 	bool tool = facts->proxmox_boot_tool == KNOWN_YES;
 	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o}", "node",
 			json_text(facts->node), "pve_version", json_text(facts->pve_version),
-			"kernel", json_text(facts->kernel), "cpu_vendor", vendors[facts->cpu_vendor],
-			"boot_loader", loaders[facts->boot_loader], "boot_managed_by",
-			tool ? json_string("proxmox-boot-tool") : json_null(), "cmdline_file",
-			json_text(facts->cmdline_file), "cmdline_running",
+			"kernel", json_text(facts->kernel), "cpu_vendor",
+			vendors[facts->cpu_vendor], "boot_loader", loaders[facts->boot_loader],
+			"boot_managed_by", tool ? json_string("proxmox-boot-tool") : json_null(),
+			"cmdline_file", json_text(facts->cmdline_file), "cmdline_running",
 			json_text(facts->cmdline_running), "iommu", iommu);
 }
 
@@ -155,9 +158,9 @@ json_t *report_to_json(const struct report *report)
 		(void)json_object_set_new(summary, status_names[i],
 				json_integer((json_int_t)counts.by_status[i]));
 	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-			"pvegpu.audit/1", "tool", "name", "pvegpu", "version", PVEGPU_VERSION, "host",
-			host_json(facts), "gpus", gpus, "vms", vms, "mappings", json_array(),
-			"findings", findings, "summary", summary);
+			"pvegpu.audit/1", "tool", "name", "pvegpu", "version", PVEGPU_VERSION,
+			"host", host_json(facts), "gpus", gpus, "vms", vms, "mappings",
+			json_array(), "findings", findings, "summary", summary);
 }
 
 static void add_gpu(const struct report *report, struct text *text, const struct pci_device *gpu)
@@ -181,8 +184,8 @@ static void add_gpu(const struct report *report, struct text *text, const struct
 	}
 }
 
-static void add_finding(const struct report *report, struct text *text,
-		const struct finding *finding)
+static void add_finding(
+		const struct report *report, struct text *text, const struct finding *finding)
 {
 	static const char *const marks[] = {"[ OK ]", "[INFO]", "[WARN]", "[FAIL]", "[ ?? ]"};
 	struct arena *arena = report->arena;
@@ -199,7 +202,7 @@ static void add_finding(const struct report *report, struct text *text,
 		text_addf(text, "%11s", "");
 		text_add_wrapped(text,
 				text_printable(arena, arena_printf(arena, "%s: %s", item->source,
-								  item->text)),
+								      item->text)),
 				11, 13, WIDTH);
 	}
 	if (finding->fix) {
@@ -214,7 +217,8 @@ char *report_text(struct arena *arena, const struct report *report)
 	struct text text = {0};
 	text_addf(&text, "pvegpu %s audit of %s: Proxmox VE %s, kernel %s\n", PVEGPU_VERSION,
 			facts->node ? text_printable(arena, facts->node) : "an unnamed host",
-			facts->pve_version ? text_printable(arena, facts->pve_version) : "not found",
+			facts->pve_version ? text_printable(arena, facts->pve_version)
+					   : "not found",
 			facts->kernel ? text_printable(arena, facts->kernel) : "unknown");
 	text_add(&text, "\nGPUs\n");
 	for (size_t i = 0; i < facts->devices.n; i++)

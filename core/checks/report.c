@@ -35,8 +35,8 @@ void finding_evidence(struct report *report, struct finding *finding, const char
 	list_add(report->arena, &finding->evidence, evidence);
 }
 
-void finding_fix(struct report *report, struct finding *finding, bool automatic,
-		const char *format, ...)
+void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
+		...)
 {
 	va_list args;
 	va_start(args, format);
@@ -87,8 +87,7 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 			struct strings names = {0};
 			for (size_t i = 0; i < facts->vms.n && i < 8; i++) {
 				const struct vm *vm = facts->vms.item[i];
-				strings_add(arena, &names,
-						arena_printf(arena, "%u", vm->vmid));
+				strings_add(arena, &names, arena_printf(arena, "%u", vm->vmid));
 			}
 			status = error_set(err, ERROR_USAGE, "there is no VM %u on this node",
 					goal->vmid);
@@ -135,10 +134,10 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		bool host = strcmp(finding->subject, "host") == 0 &&
-				(finding->check->step == STEP_BIOS ||
-						finding->check->step == STEP_BOOT);
+			    (finding->check->step == STEP_BIOS ||
+					    finding->check->step == STEP_BOOT);
 		bool mine = strcmp(finding->subject, gpu->name) == 0 ||
-				strcmp(finding->subject, group) == 0;
+			    strcmp(finding->subject, group) == 0;
 		if (mine && finding->status == STATUS_UNKNOWN)
 			unknown = unknown || strncmp(finding->check->id, "gpu.group", 9) == 0;
 		if (finding->status != STATUS_FAIL || (!mine && !host))
@@ -186,7 +185,8 @@ static void add_refusals(const struct report *report, struct plan *plan, enum ri
 		bool acceptable = risk == RISK_ACCEPT;
 		if (acceptable && goal_accepted(report->goal, finding->check->id, finding->subject))
 			continue;
-		plan_refuse(plan, finding->check->id, finding->subject, finding->detail, acceptable);
+		plan_refuse(plan, finding->check->id, finding->subject, finding->detail,
+				acceptable);
 	}
 }
 

@@ -51,12 +51,12 @@ CHECK_FUNCTION(check_vfio_bound)
 		if (!function->driver || strcmp(function->driver, "vfio-pci") != 0)
 			unbound = function;
 	}
-	struct finding *finding = unbound
-			? report_add(report, check, STATUS_FAIL, gpu->name,
-					  "%s is not on vfio-pci but on %s.", unbound->name,
-					  unbound->driver ? unbound->driver : "no driver")
-			: report_add(report, check, STATUS_OK, gpu->name,
-					  "All %zu functions are on vfio-pci.", slot.n);
+	struct finding *finding =
+			unbound ? report_add(report, check, STATUS_FAIL, gpu->name,
+						  "%s is not on vfio-pci but on %s.", unbound->name,
+						  unbound->driver ? unbound->driver : "no driver")
+				: report_add(report, check, STATUS_OK, gpu->name,
+						  "All %zu functions are on vfio-pci.", slot.n);
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",

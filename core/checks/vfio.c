@@ -49,7 +49,7 @@ void choose_vfio(struct report *report)
 		return;
 	}
 	report->bind_early = goal->bind_early == CHOICE_ADVISED ? advised
-							       : goal->bind_early == CHOICE_YES;
+								: goal->bind_early == CHOICE_YES;
 }
 
 static struct strings missing_modules(const struct report *report)
@@ -79,9 +79,10 @@ CHECK_FUNCTION(check_vfio_modules)
 		struct finding *finding = report_add(report, check, STATUS_OK, "host", "%s",
 				facts->modules_known == KNOWN_UNKNOWN
 						? "Configured; what is loaded is not recorded."
-						: unloaded.n ? "Configured; loaded at the next boot."
-							     : "Configured and loaded.");
-		finding_evidence(report, finding, "/etc/modules", "vfio, vfio_iommu_type1, vfio_pci");
+				: unloaded.n ? "Configured; loaded at the next boot."
+					     : "Configured and loaded.");
+		finding_evidence(report, finding, "/etc/modules",
+				"vfio, vfio_iommu_type1, vfio_pci");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
@@ -122,7 +123,8 @@ CHECK_FUNCTION(check_modules_obsolete)
 		found = true;
 		if (facts->virqfd_exists == KNOWN_UNKNOWN) {
 			(void)report_add(report, check, STATUS_UNKNOWN, file->path,
-					"%s names vfio_virqfd; whether this kernel still has it is not "
+					"%s names vfio_virqfd; whether this kernel still has it is "
+					"not "
 					"known.",
 					file->path);
 			continue;
@@ -165,8 +167,8 @@ CHECK_FUNCTION(check_host_driver)
 			finding = report_add(report, check, STATUS_OK, gpu->name,
 					"No host driver holds it.");
 		} else if (is_vfio(gpu)) {
-			finding = report_add(report, check, STATUS_OK, gpu->name,
-					"It is on vfio-pci.");
+			finding = report_add(
+					report, check, STATUS_OK, gpu->name, "It is on vfio-pci.");
 		} else if (strcmp(gpu->driver, "nvidia") == 0) {
 			finding = report_add(report, check, STATUS_WARN, gpu->name,
 					"The nvidia driver holds it, which does not let go while "
@@ -177,8 +179,8 @@ CHECK_FUNCTION(check_host_driver)
 					"%s holds it; Proxmox VE unbinds it when the VM starts.",
 					gpu->driver);
 		}
-		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s", gpu->name,
-				gpu->driver ? gpu->driver : "none");
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
+				gpu->name, gpu->driver ? gpu->driver : "none");
 	}
 }
 
@@ -259,7 +261,8 @@ CHECK_FUNCTION(check_vfio_binding)
 		finding->risk = RISK_NEVER;
 	} else if (twin) {
 		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"Cannot be bound at boot by id: %s has the same id and would be taken "
+				"Cannot be bound at boot by id: %s has the same id and would be "
+				"taken "
 				"too.",
 				twin->name);
 		finding_fix(report, finding, false,
@@ -291,9 +294,9 @@ static char *replace_ids(struct arena *arena, const char *text, const struct mod
 	struct line line;
 	const char *needle = arena_printf(arena, "ids=%s", old_ids);
 	for (size_t number = 1; line_next(&cursor, text + strlen(text), &line); number++) {
-		const char *found = number >= entry->line
-				? memmem(line.start, line.n, needle, strlen(needle))
-				: NULL;
+		const char *found = number >= entry->line ? memmem(line.start, line.n, needle,
+									    strlen(needle))
+							  : NULL;
 		if (!found) {
 			text_add_bytes(&edited, line.start, line.full);
 			continue;
@@ -327,12 +330,12 @@ static int add_ids(const struct report *report, const struct list *slot, struct 
 	int status = plan_draft(plan, root, path, &text, err);
 	if (status < 0)
 		return status;
-	char *edited = present
-			? replace_ids(plan->arena, text ? text : "", entry, present, value)
-			: arena_printf(plan->arena,
-					  "%s# Written by pvegpu: the GPU for VMs goes to vfio-pci at "
-					  "boot.\noptions vfio-pci ids=%s\n",
-					  text ? text : "", value);
+	char *edited = present ? replace_ids(plan->arena, text ? text : "", entry, present, value)
+			       : arena_printf(plan->arena,
+						 "%s# Written by pvegpu: the GPU for VMs goes to "
+						 "vfio-pci at "
+						 "boot.\noptions vfio-pci ids=%s\n",
+						 text ? text : "", value);
 	plan_set_draft(plan, path, edited, because, NULL);
 	return 0;
 }
@@ -399,8 +402,8 @@ CHECK_FUNCTION(check_ids_overreach)
 	if (!ids)
 		ids = cmdline_value(&facts->cmdline_words, "vfio-pci.ids");
 	if (!ids || !*ids) {
-		(void)report_add(report, check,
-				facts->cmdline_running ? STATUS_OK : STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, facts->cmdline_running ? STATUS_OK : STATUS_UNKNOWN,
+				"host",
 				facts->cmdline_running ? "vfio-pci has no ids= option."
 						       : "No ids= in modprobe.d; the command line "
 							 "could not be read.");
@@ -421,12 +424,13 @@ CHECK_FUNCTION(check_ids_overreach)
 			finding = report_add(report, check, STATUS_FAIL, device->name,
 					"ids= takes %s, which the host needs: %s.", device->label,
 					use->what);
-			finding_fix(report, finding, false, "take %04x:%04x out of ids=",
-					device->vendor, device->device);
+			finding_fix(report, finding, false,
+					"take %04x:%04x out of ids=", device->vendor,
+					device->device);
 		} else if (twin && pci_address_compare(&device->address, &twin->address) < 0) {
 			finding = report_add(report, check, STATUS_WARN, device->name,
-					"ids= takes both %s and %s: they have one id.", device->name,
-					twin->name);
+					"ids= takes both %s and %s: they have one id.",
+					device->name, twin->name);
 		}
 		if (finding) {
 			found = true;
@@ -435,8 +439,8 @@ CHECK_FUNCTION(check_ids_overreach)
 	}
 	if (found)
 		return;
-	struct finding *finding = report_add(report, check, taken.n ? STATUS_OK : STATUS_INFO, "host",
-			taken.n ? "It takes %s." : "It names no device of this host%s.",
+	struct finding *finding = report_add(report, check, taken.n ? STATUS_OK : STATUS_INFO,
+			"host", taken.n ? "It takes %s." : "It names no device of this host%s.",
 			taken.n ? strings_join(report->arena, &taken, ", ") : "");
 	finding_evidence(report, finding, source, "ids=%s", ids);
 }
@@ -445,12 +449,12 @@ CHECK_FUNCTION(check_unsafe_interrupts)
 {
 	const struct facts *facts = report->facts;
 	const struct modprobe_entry *entry = NULL;
-	const char *value = modprobe_option(&facts->modprobe, "vfio_iommu_type1",
-			"allow_unsafe_interrupts", &entry);
+	const char *value = modprobe_option(
+			&facts->modprobe, "vfio_iommu_type1", "allow_unsafe_interrupts", &entry);
 	const char *source = entry ? entry->file : "/proc/cmdline";
 	if (!value)
-		value = cmdline_value(&facts->cmdline_words,
-				"vfio_iommu_type1.allow_unsafe_interrupts");
+		value = cmdline_value(
+				&facts->cmdline_words, "vfio_iommu_type1.allow_unsafe_interrupts");
 	if (!value && !facts->cmdline_running) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
 				"Not in modprobe.d; the running command line could not be read.");
@@ -461,7 +465,8 @@ CHECK_FUNCTION(check_unsafe_interrupts)
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
-			"allow_unsafe_interrupts=%s is set: a guest can send interrupts to the host.",
+			"allow_unsafe_interrupts=%s is set: a guest can send interrupts to the "
+			"host.",
 			value);
 	finding_evidence(report, finding, source, "allow_unsafe_interrupts=%s", value);
 	finding_fix(report, finding, false,

@@ -41,7 +41,8 @@ CHECK_FUNCTION(check_vm_exists)
 				report->vm->vmid, report->vm->name);
 	} else if (facts->vms_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				"/etc/pve/qemu-server cannot be read: not a Proxmox VE host, or its "
+				"/etc/pve/qemu-server cannot be read: not a Proxmox VE host, or "
+				"its "
 				"cluster file system is not mounted.");
 	} else if (!facts->vms.n) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
@@ -60,7 +61,8 @@ CHECK_FUNCTION(check_vm_template)
 		return;
 	const char *value = get(vm, "template");
 	if (!value || !property_is_bool(value) || strcmp(value, "0") == 0) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "An ordinary VM.");
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+				"An ordinary VM.");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
@@ -200,7 +202,8 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 	const char *value = get(vm, "cpu");
 	const char *type = cpu_type(report->arena, value);
 	if (type && strcmp(type, "host") == 0) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "cpu: %s.", value);
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "cpu: %s.",
+				value);
 		return;
 	}
 	const char *arguments = get(vm, "args");

@@ -14,9 +14,9 @@
 static void judge_loader(const struct root *root, struct facts *facts)
 {
 	char *uuids = root_read_value(root, "/etc/kernel/proxmox-boot-uuids", facts->arena);
-	facts->proxmox_boot_tool = uuids && *uuids ? KNOWN_YES
-			: root_exists(root, "/etc/kernel") ? KNOWN_NO
-							   : KNOWN_UNKNOWN;
+	facts->proxmox_boot_tool = uuids && *uuids                    ? KNOWN_YES
+				   : root_exists(root, "/etc/kernel") ? KNOWN_NO
+								      : KNOWN_UNKNOWN;
 	const char *source = "/proc/cmdline";
 	const char *running = facts->cmdline_running ? facts->cmdline_running : "";
 	if (strstr(running, "initrd=\\EFI\\")) {

@@ -52,8 +52,8 @@ struct pci_device *facts_device(const struct facts *facts, const struct pci_addr
 	return NULL;
 }
 
-struct list facts_slot(const struct facts *facts, const struct pci_device *device,
-		struct arena *arena)
+struct list facts_slot(
+		const struct facts *facts, const struct pci_device *device, struct arena *arena)
 {
 	struct list found = {0};
 	for (size_t i = 0; i < facts->devices.n; i++) {
@@ -80,8 +80,7 @@ static bool card_class(const struct pci_device *device)
 	return base == 0x03 || base == 0x04 || base == 0x0c;
 }
 
-struct list facts_card(const struct facts *facts, const struct pci_device *gpu,
-		struct arena *arena)
+struct list facts_card(const struct facts *facts, const struct pci_device *gpu, struct arena *arena)
 {
 	struct list slot = facts_slot(facts, gpu, arena);
 	bool apu = false;
@@ -92,8 +91,9 @@ struct list facts_card(const struct facts *facts, const struct pci_device *gpu,
 	struct list card = {0};
 	for (size_t i = 0; i < slot.n; i++) {
 		struct pci_device *function = slot.item[i];
-		bool audio = function->class_code >> 8 == 0x0403 && function->address.function == 1 &&
-				function->vendor == gpu->vendor && gpu->address.function == 0;
+		bool audio = function->class_code >> 8 == 0x0403 &&
+			     function->address.function == 1 && function->vendor == gpu->vendor &&
+			     gpu->address.function == 0;
 		if (function == gpu || audio)
 			list_add(arena, &card, function);
 	}
@@ -172,7 +172,8 @@ enum known facts_kernel_at_least(const struct facts *facts, int major, int minor
 	return at_least ? KNOWN_YES : KNOWN_NO;
 }
 
-/* pve-docs, qm-pci-passthrough.adoc: "on newer kernels (6.8 or newer) this is enabled by default". */
+/* pve-docs, qm-pci-passthrough.adoc: "on newer kernels (6.8 or newer) this is enabled by default".
+ */
 enum known facts_intel_iommu_default_on(const struct facts *facts)
 {
 	return facts_kernel_at_least(facts, 6, 8);
@@ -189,8 +190,8 @@ struct pci_device *facts_device_in_path(const struct facts *facts, const char *p
 			part[n] = '\0';
 			struct pci_address address;
 			struct pci_device *device = pci_address_parse_full(part, &address)
-					? facts_device(facts, &address)
-					: NULL;
+								    ? facts_device(facts, &address)
+								    : NULL;
 			if (device)
 				found = device;
 		}

@@ -46,10 +46,11 @@ static void judge_virqfd(const struct root *root, struct facts *facts)
 	facts->virqfd_exists = KNOWN_UNKNOWN;
 	if (facts->kernel && !strchr(facts->kernel, '/')) {
 		char *text = NULL;
-		char *path = arena_printf(facts->arena, "/lib/modules/%s/modules.dep",
-				facts->kernel);
+		char *path = arena_printf(
+				facts->arena, "/lib/modules/%s/modules.dep", facts->kernel);
 		if (root_read(root, path, facts->arena, &text, NULL, NULL) == 0) {
-			facts->virqfd_exists = strstr(text, "vfio_virqfd.ko") ? KNOWN_YES : KNOWN_NO;
+			facts->virqfd_exists =
+					strstr(text, "vfio_virqfd.ko") ? KNOWN_YES : KNOWN_NO;
 			return;
 		}
 	}
@@ -84,8 +85,7 @@ static void read_module_lists(const struct root *root, struct facts *facts)
 		char *path = arena_printf(arena, "/etc/modules-load.d/%s", names.item[i]);
 		const char *real = root_real_path(root, path, arena);
 		/* Debian links modules.conf there to /etc/modules: the same file once. */
-		if (text_ends(names.item[i], ".conf") && real &&
-				strcmp(real, "/etc/modules") != 0)
+		if (text_ends(names.item[i], ".conf") && real && strcmp(real, "/etc/modules") != 0)
 			read_module_file(root, facts, path);
 	}
 }
@@ -112,7 +112,8 @@ static void read_modprobe(const struct root *root, struct facts *facts)
 				continue;
 			strings_add(arena, &seen, names.item[i]);
 			strings_add(arena, &paths,
-					arena_printf(arena, "%s/%s", directories[d], names.item[i]));
+					arena_printf(arena, "%s/%s", directories[d],
+							names.item[i]));
 		}
 	}
 	if (paths.n > 1)

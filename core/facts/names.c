@@ -27,8 +27,10 @@ __attribute__((format(printf, 1, 2))) static void on_message(char *message, ...)
 static void plain_label(struct arena *arena, struct pci_device *device)
 {
 	device->label = device->vendor == 0xffff && device->device == 0xffff
-			? arena_strdup(arena, "unknown device (its ids are not recorded)")
-			: arena_printf(arena, "Device %04x:%04x", device->vendor, device->device);
+					? arena_strdup(arena, "unknown device (its ids are not "
+							      "recorded)")
+					: arena_printf(arena, "Device %04x:%04x", device->vendor,
+							  device->device);
 }
 
 static void look_up(struct pci_access *access, struct facts *facts)
@@ -39,8 +41,8 @@ static void look_up(struct pci_access *access, struct facts *facts)
 		if (device->vendor == 0xffff)
 			continue;
 		const char *name = pci_lookup_name(access, buffer, sizeof buffer,
-				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB, device->vendor,
-				device->device);
+				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB,
+				device->vendor, device->device);
 		if (name && strcmp(name, "<pci_lookup_name: buffer too small>") != 0)
 			device->label = arena_strdup(facts->arena, name);
 	}

@@ -99,8 +99,8 @@ static void read_ids(int dir, const char *uevent, struct pci_device *device)
 			device->device = (uint16_t)value;
 	}
 	if (uevent_value(uevent, "PCI_SUBSYS_ID", buffer, sizeof buffer)) {
-		device->subsystem_known = split_ids(buffer, &device->subsystem_vendor,
-				&device->subsystem_device);
+		device->subsystem_known = split_ids(
+				buffer, &device->subsystem_vendor, &device->subsystem_device);
 	} else if (read_hex_attribute(dir, "subsystem_vendor", 0xffff, &value)) {
 		device->subsystem_vendor = (uint16_t)value;
 		device->subsystem_known =

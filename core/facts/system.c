@@ -73,18 +73,20 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	int major = 0;
 	int minor = 0;
 	/* Bounded digits by the widths; anything else leaves the version unknown. */
-	if (facts->kernel && sscanf(facts->kernel, "%4d.%4d", &major, &minor) == 2) { /* NOLINT(cert-err34-c) */
+	/* NOLINTNEXTLINE(cert-err34-c) */
+	int read = facts->kernel ? sscanf(facts->kernel, "%4d.%4d", &major, &minor) : 0;
+	if (read == 2) {
 		facts->kernel_major = major;
 		facts->kernel_minor = minor;
 	}
 	facts->board_vendor = root_read_value(root, "/sys/class/dmi/id/board_vendor", arena);
 	facts->board_name = root_read_value(root, "/sys/class/dmi/id/board_name", arena);
 	facts->efi = root_exists(root, "/sys/firmware/efi") ? KNOWN_YES
-			: root_exists(root, "/sys/firmware") ? KNOWN_NO
-							     : KNOWN_UNKNOWN;
+		     : root_exists(root, "/sys/firmware")   ? KNOWN_NO
+							    : KNOWN_UNKNOWN;
 	bool dmar = root_exists(root, "/sys/firmware/acpi/tables/DMAR");
 	bool ivrs = root_exists(root, "/sys/firmware/acpi/tables/IVRS");
-	facts->iommu_table = dmar || ivrs ? KNOWN_YES
-			: root_exists(root, "/sys/firmware/acpi/tables") ? KNOWN_NO
-									 : KNOWN_UNKNOWN;
+	facts->iommu_table = dmar || ivrs                                     ? KNOWN_YES
+			     : root_exists(root, "/sys/firmware/acpi/tables") ? KNOWN_NO
+									      : KNOWN_UNKNOWN;
 }

@@ -76,11 +76,11 @@ static char *block_name(const struct root *root, struct facts *facts, const char
 		struct strings names = {0};
 		(void)root_list(root, "/sys/class/block", arena, &names);
 		for (size_t i = 0; i < names.n; i++) {
-			char *path = arena_printf(arena, "/sys/class/block/%s/dm/name",
-					names.item[i]);
+			char *path = arena_printf(
+					arena, "/sys/class/block/%s/dm/name", names.item[i]);
 			const char *mapped = text_starts(names.item[i], "dm-")
-					? root_read_value(root, path, arena)
-					: NULL;
+							     ? root_read_value(root, path, arena)
+							     : NULL;
 			if (mapped && strcmp(mapped, device + strlen("/dev/mapper/")) == 0)
 				return names.item[i];
 		}
@@ -92,10 +92,10 @@ static char *block_name(const struct root *root, struct facts *facts, const char
 
 static const char *mount_text(struct arena *arena, const char *where, const char *device)
 {
-	const char *what = strcmp(where, "/") == 0	 ? "root filesystem"
-			: strcmp(where, "/boot") == 0	 ? "boot filesystem"
-			: strcmp(where, "/boot/efi") == 0 ? "EFI system partition"
-							 : NULL;
+	const char *what = strcmp(where, "/") == 0           ? "root filesystem"
+			   : strcmp(where, "/boot") == 0     ? "boot filesystem"
+			   : strcmp(where, "/boot/efi") == 0 ? "EFI system partition"
+							     : NULL;
 	return what ? arena_printf(arena, "%s (%s)", what, device)
 		    : arena_printf(arena, "mounted at %s (%s)", where, device);
 }
@@ -140,7 +140,8 @@ static void read_swaps(const struct root *root, struct facts *facts)
 	const char *cursor = text;
 	struct line line;
 	while (text && line_next(&cursor, text + strlen(text), &line)) {
-		char *device = arena_strndup(facts->arena, line.start, strcspn(line.start, " \t\n"));
+		char *device = arena_strndup(
+				facts->arena, line.start, strcspn(line.start, " \t\n"));
 		if (!text_starts(device, "/dev/"))
 			continue;
 		char *what = arena_printf(facts->arena, "swap (%s)", device);
@@ -208,8 +209,8 @@ static bool read_routes(const struct root *root, struct facts *facts)
 		const char *destination = strtok_r(NULL, " \t", &rest);
 		if (!name || !destination || strcmp(destination, "00000000") != 0)
 			continue;
-		trace_net(root, facts, name,
-				arena_printf(facts->arena, "default route (%s)", name), path, 0);
+		trace_net(root, facts, name, arena_printf(facts->arena, "default route (%s)", name),
+				path, 0);
 	}
 	return text != NULL;
 }
@@ -228,8 +229,8 @@ static bool read_links(const struct root *root, struct facts *facts)
 		(void)root_list(root, dir, arena, &entries);
 		for (size_t e = 0; e < entries.n; e++)
 			upper = upper || text_starts(entries.item[e], "lower_");
-		const char *state = root_read_value(root,
-				arena_printf(arena, "%s/operstate", dir), arena);
+		const char *state = root_read_value(
+				root, arena_printf(arena, "%s/operstate", dir), arena);
 		if (upper)
 			trace_net(root, facts, name, arena_printf(arena, "uplink of %s", name),
 					"/sys/class/net", 0);

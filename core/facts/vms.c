@@ -13,8 +13,8 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 	struct arena *arena = facts->arena;
 	if (!root_exists(root, "/run/qemu-server"))
 		return root_kind(root) == ROOT_CAPTURED ? KNOWN_UNKNOWN : KNOWN_NO;
-	char *pid = root_read_value(root, arena_printf(arena, "/run/qemu-server/%u.pid", vmid),
-			arena);
+	char *pid = root_read_value(
+			root, arena_printf(arena, "/run/qemu-server/%u.pid", vmid), arena);
 	unsigned long number = 0;
 	if (!pid || !text_to_ulong(pid, 10, 0x7fffffff, &number))
 		return KNOWN_NO;
@@ -115,7 +115,8 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 		const char *name = names.item[i];
 		unsigned long vmid = 0;
 		size_t digits = strspn(name, "0123456789");
-		if (digits < 3 || digits > 9 || name[0] == '0' || strcmp(name + digits, ".conf") != 0)
+		if (digits < 3 || digits > 9 || name[0] == '0' ||
+				strcmp(name + digits, ".conf") != 0)
 			continue;
 		if (!text_to_ulong(arena_strndup(facts->arena, name, digits), 10, 999999999, &vmid))
 			continue;

@@ -14,7 +14,8 @@ struct reader {
 	const char *text;
 	size_t at;
 	size_t line;
-	struct text open;  /* what is open, innermost last: c for case, ( and { for the other blocks */
+	struct text open;  /* what is open, innermost last: c for case, ( and { for the other blocks
+			    */
 	size_t block_line; /* where the outermost of them opened */
 	bool after_logic;  /* the command follows &&, || or | */
 	size_t first;      /* the first assignment of the command being read */
@@ -86,7 +87,8 @@ static int skip_to(struct reader *reader, struct word *word, char shut, size_t l
 	for (;;) {
 		char c = take(reader);
 		if (!c)
-			return fail_at(reader, line, "a quote or expansion that starts here is not closed");
+			return fail_at(reader, line,
+					"a quote or expansion that starts here is not closed");
 		text_add_bytes(&word->value, &c, 1);
 		if (c == shut)
 			return 0;
@@ -131,7 +133,8 @@ static int read_double_quoted(struct reader *reader, struct word *word)
 	for (;;) {
 		char c = take(reader);
 		if (!c)
-			return fail_at(reader, line, "the double quote that opens here is not closed");
+			return fail_at(reader, line,
+					"the double quote that opens here is not closed");
 		if (c == '"')
 			return 0;
 		if (c == '\\' && peek(reader) && strchr("\"\\$`\n", peek(reader))) {
@@ -153,7 +156,8 @@ static int read_single_quoted(struct reader *reader, struct word *word)
 	for (;;) {
 		char c = take(reader);
 		if (!c)
-			return fail_at(reader, line, "the single quote that opens here is not closed");
+			return fail_at(reader, line,
+					"the single quote that opens here is not closed");
 		if (c == '\'')
 			return 0;
 		text_add_bytes(&word->value, &c, 1);
@@ -182,7 +186,8 @@ static int read_word(struct reader *reader, struct word *word)
 		if (c == '\\') {
 			char escaped = take(reader);
 			if (!escaped)
-				escaped = '\\'; /* the last character of the file stands for itself */
+				escaped = '\\'; /* the last character of the file stands for itself
+						 */
 			if (escaped != '\n')
 				text_add_bytes(&word->value, &escaped, 1);
 			continue;
@@ -356,15 +361,16 @@ static int read_command(struct reader *reader)
 		size_t name = 0;
 		bool append = false;
 		bool may_assign = kind == COMMAND_NONE || kind == COMMAND_DECLARES;
-		size_t prefix = may_assign
-				? assignment_prefix(reader->text + reader->at, &name, &append)
-				: 0;
+		size_t prefix = may_assign ? assignment_prefix(reader->text + reader->at, &name,
+							     &append)
+					   : 0;
 		status = prefix ? read_assignment(reader, prefix, name, append)
 				: read_other_word(reader, &kind);
 		if (status < 0)
 			return status;
 	}
-	for (size_t i = reader->first; kind == COMMAND_OTHER && i < reader->parsed->assignments.n; i++)
+	for (size_t i = reader->first; kind == COMMAND_OTHER && i < reader->parsed->assignments.n;
+			i++)
 		((struct grub_assignment *)reader->parsed->assignments.item[i])->for_command = true;
 	return 0;
 }
@@ -379,9 +385,10 @@ static int read_separator(struct reader *reader)
 	bool case_end = c == ';' && peek(reader) == c;
 	if (twice || case_end)
 		(void)take(reader);
-	/* NAME() begins a function; anything else before a bracket is no shell (an array of bash). */
-	if (c == '(' && reader->has_words && (reader->first < reader->parsed->assignments.n ||
-						     peek(reader) != ')'))
+	/* NAME() begins a function; anything else before a bracket is no shell (an array of bash).
+	 */
+	if (c == '(' && reader->has_words &&
+			(reader->first < reader->parsed->assignments.n || peek(reader) != ')'))
 		return fail_at(reader, line, "a bracket is not understood here");
 	if (c == '(')
 		open_block(reader, '(');
@@ -390,13 +397,13 @@ static int read_separator(struct reader *reader)
 	else if (c == ')' && !in_case) /* in case it ends a pattern */
 		return fail_at(reader, line, "a bracket ends here that was not begun");
 	if (case_end ? !in_case
-		     : c != '\n' && c != '(' && c != ')' && !reader->has_words && !reader->after_bracket)
+		     : c != '\n' && c != '(' && c != ')' && !reader->has_words &&
+							!reader->after_bracket)
 		return fail_at(reader, line, "a command is missing here");
 	reader->after_bracket = c == ')';
 	/* A command of a pipe or in the background runs in a shell of its own. */
-	for (size_t i = reader->first; (c == '|' || c == '&') && !twice &&
-			i < reader->parsed->assignments.n;
-			i++)
+	for (size_t i = reader->first;
+			(c == '|' || c == '&') && !twice && i < reader->parsed->assignments.n; i++)
 		((struct grub_assignment *)reader->parsed->assignments.item[i])->conditional = true;
 	/* `a &&` goes on over the end of the line. */
 	bool goes_on = c == '\n' && !reader->has_words && reader->after_logic;
@@ -408,8 +415,12 @@ int grub_default_parse(struct arena *arena, const char *file, const char *text,
 		struct grub_default *ret_parsed, struct error *err)
 {
 	struct grub_default parsed = {0};
-	struct reader reader = {.arena = arena, .file = file, .text = text, .line = 1,
-			.parsed = &parsed, .err = err};
+	struct reader reader = {.arena = arena,
+			.file = file,
+			.text = text,
+			.line = 1,
+			.parsed = &parsed,
+			.err = err};
 	int status = 0;
 	while (status == 0 && peek(&reader)) {
 		status = read_command(&reader);
@@ -428,8 +439,8 @@ int grub_default_parse(struct arena *arena, const char *file, const char *text,
 	return 0;
 }
 
-const struct grub_assignment *grub_default_find(const struct grub_default *parsed,
-		const char *name, size_t *ret_count)
+const struct grub_assignment *grub_default_find(
+		const struct grub_default *parsed, const char *name, size_t *ret_count)
 {
 	const struct grub_assignment *last = NULL;
 	size_t count = 0;
@@ -447,19 +458,20 @@ const struct grub_assignment *grub_default_find(const struct grub_default *parse
 
 static const char *why_not(const struct grub_assignment *assignment)
 {
-	return assignment->for_command	   ? "is followed by a command, so it does not count (are quotes "
-					     "missing?)"
-			: assignment->unset	   ? "is unset"
-			: assignment->dynamic	   ? "is made from a variable or a command"
-			: assignment->conditional  ? "is set only under a condition"
-			: assignment->append	   ? "is added to with +="
-			: strchr(assignment->value, '\r') ? "ends in a carriage return (a CRLF file)"
-			: strchr(assignment->value, '\n') ? "runs over several lines"
-							  : NULL;
+	return assignment->for_command
+			       ? "is followed by a command, so it does not count (are quotes "
+				 "missing?)"
+	       : assignment->unset               ? "is unset"
+	       : assignment->dynamic             ? "is made from a variable or a command"
+	       : assignment->conditional         ? "is set only under a condition"
+	       : assignment->append              ? "is added to with +="
+	       : strchr(assignment->value, '\r') ? "ends in a carriage return (a CRLF file)"
+	       : strchr(assignment->value, '\n') ? "runs over several lines"
+						 : NULL;
 }
 
-const char *grub_default_why_not_editable(const struct grub_default *parsed, const char *name,
-		struct arena *arena)
+const char *grub_default_why_not_editable(
+		const struct grub_default *parsed, const char *name, struct arena *arena)
 {
 	size_t count = 0;
 	size_t last = 0;
@@ -469,8 +481,8 @@ const char *grub_default_why_not_editable(const struct grub_default *parsed, con
 			continue;
 		const char *what = why_not(assignment);
 		if (what)
-			return arena_printf(arena, "%s %s in line %zu", name, what,
-					assignment->line);
+			return arena_printf(
+					arena, "%s %s in line %zu", name, what, assignment->line);
 		last = assignment->line;
 		count++;
 	}
@@ -501,8 +513,8 @@ static char *quote_value(struct arena *arena, const char *value, char quote)
 
 /* The text with a line of its own at the end. A last line that ends in a backslash would swallow
  * it, and one without a newline would run into it. */
-static char *add_assignment(struct arena *arena, const char *text, const char *name,
-		const char *quoted)
+static char *add_assignment(
+		struct arena *arena, const char *text, const char *name, const char *quoted)
 {
 	size_t n = strlen(text);
 	bool finished = n == 0 || text[n - 1] == '\n';

@@ -51,7 +51,7 @@ static bool configid_is_valid(const char *text)
 static bool id_is_valid(const char *text)
 {
 	return strncmp(text, "0x", 2) == 0 && strlen(text) == 6 &&
-			strspn(text + 2, "0123456789abcdefABCDEF") == 4;
+	       strspn(text + 2, "0123456789abcdefABCDEF") == 4;
 }
 
 enum kind { KIND_HOST, KIND_MAPPING, KIND_BOOL, KIND_FILE, KIND_MDEV, KIND_ID, KIND_DRIVER };
@@ -75,8 +75,8 @@ static const struct key {
 		{"driver", KIND_DRIVER},
 };
 
-static bool value_is_valid(enum kind kind, const char *value, struct arena *arena,
-		struct strings *hosts)
+static bool value_is_valid(
+		enum kind kind, const char *value, struct arena *arena, struct strings *hosts)
 {
 	switch (kind) {
 	case KIND_HOST:

@@ -43,7 +43,8 @@ struct strings cmdline_words(struct arena *arena, const char *text)
 static bool same_name(const char *word, const char *key, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		bool dashes = (word[i] == '-' || word[i] == '_') && (key[i] == '-' || key[i] == '_');
+		bool dashes = (word[i] == '-' || word[i] == '_') &&
+			      (key[i] == '-' || key[i] == '_');
 		if (word[i] != key[i] && !dashes)
 			return false;
 	}
@@ -102,8 +103,8 @@ char *cmdline_add(struct arena *arena, const char *text, const char *word)
 	const char *rest = init_part(text);
 	size_t n = (size_t)(rest - text);
 	const char *between = n == 0 || is_blank(text[n - 1]) ? "" : " ";
-	return arena_printf(arena, "%.*s%s%s%s%s", (int)n, text, between, word, *rest ? " " : "",
-			rest);
+	return arena_printf(
+			arena, "%.*s%s%s%s%s", (int)n, text, between, word, *rest ? " " : "", rest);
 }
 
 char *cmdline_remove(struct arena *arena, const char *text, const char *word)

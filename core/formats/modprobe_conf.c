@@ -24,15 +24,17 @@ static void parse_command(struct arena *arena, const char *file, size_t number, 
 	*entry = (struct modprobe_entry){
 			.command = words.item[0],
 			.module = words.item[1],
-			.words = {.item = words.item + 2, .n = words.n - 2, .capacity = words.n - 2},
+			.words = {.item = words.item + 2,
+					.n = words.n - 2,
+					.capacity = words.n - 2},
 			.file = file,
 			.line = number,
 	};
 	list_add(arena, entries, entry);
 }
 
-void modprobe_conf_parse(struct arena *arena, const char *file, const char *text,
-		struct list *entries)
+void modprobe_conf_parse(
+		struct arena *arena, const char *file, const char *text, struct list *entries)
 {
 	const char *cursor = text;
 	const char *end = text + strlen(text);

@@ -54,8 +54,10 @@ bool pci_address_parse(const char *text, struct pci_address *ret_address, bool *
 		if (!at || *at || function > 7)
 			return false;
 	}
-	*ret_address = (struct pci_address){.domain = domain, .bus = (uint8_t)bus,
-			.device = (uint8_t)device, .function = (uint8_t)function};
+	*ret_address = (struct pci_address){.domain = domain,
+			.bus = (uint8_t)bus,
+			.device = (uint8_t)device,
+			.function = (uint8_t)function};
 	*ret_whole_slot = whole;
 	return true;
 }

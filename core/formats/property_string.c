@@ -27,8 +27,8 @@ int property_string_parse(struct arena *arena, const char *text, const char *def
 			property->value = part;
 		}
 		if (!property->key || !*property->key || !*property->value)
-			return error_set(err, ERROR_PARSE, "'%s' has a part without a key or a value",
-					text);
+			return error_set(err, ERROR_PARSE,
+					"'%s' has a part without a key or a value", text);
 		if (property_get(&parsed, property->key))
 			return error_set(err, ERROR_PARSE, "'%s' gives '%s' twice", text,
 					property->key);

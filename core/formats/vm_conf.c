@@ -50,7 +50,8 @@ static struct vm_conf_entry *read_entry(struct arena *arena, const struct line *
 		return NULL;
 	size_t rest = line->n - n - 1;
 	char *value = text_trim(arena, text + n + 1, rest);
-	if (!*value && rest) /* .+? needs one character: of blanks alone the last one is the value */
+	if (!*value && rest) /* .+? needs one character: of blanks alone the last one is the value
+			      */
 		value = arena_memdup(arena, text + line->n - 1, 1);
 	if (!*value)
 		return NULL;
@@ -61,8 +62,8 @@ static struct vm_conf_entry *read_entry(struct arena *arena, const struct line *
 }
 
 /* The section a header starts; NULL when PVE skips it and all that follows. */
-static struct vm_conf_section *open_section(struct arena *arena, struct vm_conf *conf,
-		const char *name, size_t number)
+static struct vm_conf_section *open_section(
+		struct arena *arena, struct vm_conf *conf, const char *name, size_t number)
 {
 	if (strcasecmp(name, "PENDING") == 0) {
 		conf->pending = (struct vm_conf_section){.name = arena_strdup(arena, "PENDING")};
@@ -112,7 +113,8 @@ void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_co
 			list_add(arena, &section->entries, entry);
 		else
 			problem(arena, ret_conf, number,
-					"not a 'key: value' line; PVE drops it when it next writes");
+					"not a 'key: value' line; PVE drops it when it next "
+					"writes");
 	}
 }
 

@@ -56,9 +56,11 @@ static void mark_changes(struct side *a, size_t a_from, size_t a_to, struct side
 		for (size_t j = columns; j-- > 0;) {
 			uint32_t down = common[(i + 1) * width + j];
 			uint32_t right = common[i * width + j + 1];
-			common[i * width + j] = same(&a->lines[a_from + i], &b->lines[b_from + j])
-					? common[(i + 1) * width + j + 1] + 1
-					: down > right ? down : right;
+			common[i * width + j] =
+					same(&a->lines[a_from + i], &b->lines[b_from + j])
+							? common[(i + 1) * width + j + 1] + 1
+					: down > right ? down
+						       : right;
 		}
 	size_t i = 0;
 	size_t j = 0;
@@ -191,7 +193,8 @@ char *diff_unified(struct arena *arena, const char *path, const char *before, co
 	slide_down(&a);
 	slide_down(&b);
 	struct text out = {0};
-	text_addf(&out, "--- %s\n+++ %s\n", before ? path : "/dev/null", after ? path : "/dev/null");
+	text_addf(&out, "--- %s\n+++ %s\n", before ? path : "/dev/null",
+			after ? path : "/dev/null");
 	add_hunks(&out, &a, &b);
 	return text_take(&out, arena);
 }

@@ -120,8 +120,8 @@ json_t *goal_to_json(const struct goal *goal)
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		enum choice value = choice_value(goal, choice);
 		if (value != CHOICE_ADVISED)
-			(void)json_object_set_new(options, choice->name,
-					json_boolean(value == CHOICE_YES));
+			(void)json_object_set_new(
+					options, choice->name, json_boolean(value == CHOICE_YES));
 	}
 	(void)json_object_set_new(options, "params", strings_to_json(&goal->params));
 	(void)json_object_set_new(
@@ -136,8 +136,7 @@ static void strings_from_json(struct arena *arena, const json_t *array, struct s
 {
 	size_t i = 0;
 	json_t *item = NULL;
-	json_array_foreach (array, i, item)
-		if (json_is_string(item))
+	json_array_foreach(array, i, item) if (json_is_string(item))
 			strings_add(arena, list, json_string_value(item));
 }
 

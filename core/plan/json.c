@@ -11,12 +11,16 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/plan/diff.h"
 
-static const char *const kinds[] = {[CHANGE_FILE] = "file", [CHANGE_COMMAND] = "command",
-		[CHANGE_API] = "api", [CHANGE_REBOOT] = "reboot"};
+static const char *const kinds[] = {[CHANGE_FILE] = "file",
+		[CHANGE_COMMAND] = "command",
+		[CHANGE_API] = "api",
+		[CHANGE_REBOOT] = "reboot"};
 static const char *const operations[] = {
 		[FILE_CREATE] = "create", [FILE_EDIT] = "edit", [FILE_DELETE] = "delete"};
-static const char *const stages[] = {[STAGE_STOP] = "stop", [STAGE_SETTINGS] = "settings",
-		[STAGE_ATTACH] = "attach", [STAGE_START] = "start"};
+static const char *const stages[] = {[STAGE_STOP] = "stop",
+		[STAGE_SETTINGS] = "settings",
+		[STAGE_ATTACH] = "attach",
+		[STAGE_START] = "start"};
 
 static json_t *string_or_null(const char *text)
 {
@@ -79,8 +83,7 @@ static json_t *params_json(const struct list *params)
 	json_t *object = json_object();
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
-		(void)json_object_set_new(object, param->key,
-				json_text(param->value));
+		(void)json_object_set_new(object, param->key, json_text(param->value));
 	}
 	return object;
 }
@@ -96,8 +99,8 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		(void)json_object_set_new(object, "path", json_text(change->path));
 		(void)json_object_set_new(
 				object, "operation", json_string(operations[change->operation]));
-		(void)json_object_set_new(object, "before_sha256",
-				string_or_null(change->before_sha256));
+		(void)json_object_set_new(
+				object, "before_sha256", string_or_null(change->before_sha256));
 		(void)json_object_set_new(
 				object, "after_sha256", string_or_null(change->after_sha256));
 		set_content(object, arena, "diff", change->diff);
@@ -117,8 +120,7 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		(void)json_object_set_new(object, "stage", json_string(stages[change->stage]));
 		(void)json_object_set_new(object, "vmid", json_integer(change->vmid));
 		if (!forecast)
-			(void)json_object_set_new(
-					object, "digest", string_or_null(change->digest));
+			(void)json_object_set_new(object, "digest", string_or_null(change->digest));
 		(void)json_object_set_new(object, "equivalent", json_text(change->equivalent));
 		break;
 	case CHANGE_REBOOT:
@@ -140,16 +142,17 @@ json_t *plan_to_json(const struct plan *plan)
 				forecast, change_json(plan, plan->forecast.item[i], true));
 	for (size_t i = 0; i < plan->refusals.n; i++) {
 		const struct refusal *refusal = plan->refusals.item[i];
-		(void)json_array_append_new(refusals,
-				json_pack("{s:o, s:o, s:o, s:b}", "check", json_text(refusal->check),
-						"subject", json_text(refusal->subject), "reason",
-						json_text(refusal->reason), "acceptable",
-						refusal->acceptable ? 1 : 0));
+		(void)json_array_append_new(
+				refusals, json_pack("{s:o, s:o, s:o, s:b}", "check",
+							  json_text(refusal->check), "subject",
+							  json_text(refusal->subject), "reason",
+							  json_text(refusal->reason), "acceptable",
+							  refusal->acceptable ? 1 : 0));
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
-			"id", plan->id, "node", json_text(plan->node), "goal", goal_to_json(plan->goal),
-			"changes", changes, "forecast", forecast, "refusals", refusals,
-			"nothing_to_do", plan->nothing_to_do ? 1 : 0);
+			"id", plan->id, "node", json_text(plan->node), "goal",
+			goal_to_json(plan->goal), "changes", changes, "forecast", forecast,
+			"refusals", refusals, "nothing_to_do", plan->nothing_to_do ? 1 : 0);
 }
 
 static int index_of(const char *text, const char *const *names, int n)
@@ -169,8 +172,7 @@ static void read_strings(struct arena *arena, const json_t *array, struct string
 {
 	size_t i = 0;
 	json_t *item = NULL;
-	json_array_foreach (array, i, item)
-		if (json_is_string(item))
+	json_array_foreach(array, i, item) if (json_is_string(item))
 			strings_add(arena, list, json_string_value(item));
 }
 
@@ -178,7 +180,8 @@ static void read_params(struct arena *arena, json_t *object, struct list *list)
 {
 	const char *key = NULL;
 	json_t *value = NULL;
-	json_object_foreach (object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		struct pve_param *param = arena_alloc(arena, sizeof *param);
 		param->key = arena_strdup(arena, key);
 		param->value = arena_strdup(arena, json_string_value(value));
@@ -199,7 +202,8 @@ static bool read_file_change(struct arena *arena, const json_t *json, struct cha
 	if (!change->before != (operation == FILE_CREATE) ||
 			!change->after != (operation == FILE_DELETE))
 		return false;
-	/* Hashes and diff are made again from the content, so that they cannot say another thing. */
+	/* Hashes and diff are made again from the content, so that they cannot say another thing.
+	 */
 	if (change->before)
 		hash_sha256(change->before, strlen(change->before), change->before_sha256);
 	if (change->after)
@@ -245,9 +249,9 @@ static struct change *read_change(struct arena *arena, const json_t *json)
 	change->cost = arena_strdup(arena, member(json, "cost"));
 	if (kind == CHANGE_COMMAND)
 		read_strings(arena, json_object_get(json, "argv"), &change->argv);
-	bool fine = kind == CHANGE_FILE	  ? read_file_change(arena, json, change)
-			: kind == CHANGE_API ? read_api_change(arena, json, change)
-					  : kind == CHANGE_REBOOT || change->argv.n > 0;
+	bool fine = kind == CHANGE_FILE  ? read_file_change(arena, json, change)
+		    : kind == CHANGE_API ? read_api_change(arena, json, change)
+					 : kind == CHANGE_REBOOT || change->argv.n > 0;
 	return fine ? change : NULL;
 }
 
@@ -255,11 +259,13 @@ static bool read_changes(struct plan *plan, const json_t *array, struct list *li
 {
 	size_t i = 0;
 	json_t *item = NULL;
-	json_array_foreach (array, i, item) {
+	json_array_foreach(array, i, item)
+	{
 		struct change *change = read_change(plan->arena, item);
 		if (!change)
 			return false;
-		change->n = plan->changes.n + plan->forecast.n + 1; /* by its place, whatever it says */
+		change->n = plan->changes.n + plan->forecast.n +
+			    1; /* by its place, whatever it says */
 		list_add(plan->arena, list, change);
 	}
 	return json_is_array(array);
@@ -269,12 +275,14 @@ static void read_refusals(struct plan *plan, const json_t *array)
 {
 	size_t i = 0;
 	json_t *item = NULL;
-	json_array_foreach (array, i, item) {
+	json_array_foreach(array, i, item)
+	{
 		const char *check = member(item, "check");
 		const char *subject = member(item, "subject");
 		const char *reason = member(item, "reason");
 		plan_refuse(plan, check ? check : "?", subject ? subject : "?",
-				reason ? reason : "", json_is_true(json_object_get(item, "acceptable")));
+				reason ? reason : "",
+				json_is_true(json_object_get(item, "acceptable")));
 	}
 }
 
@@ -339,8 +347,8 @@ int plan_load(const char *path, struct plan **ret_plan, struct error *err)
 	json_t *json = json_load_file(path, 0, &error);
 	if (!json) {
 		if (error.line > 0)
-			return error_set(err, ERROR_PARSE, "%s, line %d: not a saved plan: %s", path,
-					error.line, error.text);
+			return error_set(err, ERROR_PARSE, "%s, line %d: not a saved plan: %s",
+					path, error.line, error.text);
 		return error_set(err, ERROR_PARSE, "cannot read the plan: %s", error.text);
 	}
 	int status = plan_from_json(json, ret_plan, err);

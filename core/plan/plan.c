@@ -50,8 +50,8 @@ static void add_because(struct plan *plan, struct change *change, const char *be
 		strings_add(plan->arena, &change->because, because);
 }
 
-int plan_draft(struct plan *plan, const struct root *root, const char *path,
-		const char **ret_text, struct error *err)
+int plan_draft(struct plan *plan, const struct root *root, const char *path, const char **ret_text,
+		struct error *err)
 {
 	struct change *change = find_file(plan, path);
 	if (change) {
@@ -99,8 +99,8 @@ static bool same_argv(const struct strings *have, const char *const *argv)
 	return i == have->n;
 }
 
-void plan_add_command(struct plan *plan, const char *const *argv, const char *because,
-		const char *undo)
+void plan_add_command(
+		struct plan *plan, const char *const *argv, const char *because, const char *undo)
 {
 	struct change *change = NULL;
 	for (size_t i = 0; i < plan->changes.n && !change; i++) {
@@ -127,8 +127,7 @@ void plan_add_reboot(struct plan *plan, const char *because, const char *cost)
 	}
 	if (!change)
 		change = add_change(plan, CHANGE_REBOOT);
-	change->undo = arena_strdup(plan->arena,
-			"roll back what is above, then reboot once more");
+	change->undo = arena_strdup(plan->arena, "roll back what is above, then reboot once more");
 	change->cost = arena_strdup(plan->arena, cost);
 	add_because(plan, change, because);
 }
@@ -152,15 +151,15 @@ static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned
 	change->vmid = vmid;
 	change->method = arena_strdup(plan->arena, config ? "PUT" : "POST");
 	change->api_path = arena_printf(plan->arena, "/nodes/%s/qemu/%u/%s", plan->node, vmid,
-			config			  ? "config"
-					: stage == STAGE_STOP ? "status/shutdown"
-							      : "status/start");
+			config                ? "config"
+			: stage == STAGE_STOP ? "status/shutdown"
+					      : "status/start");
 	change->undo = arena_strdup(plan->arena, undo[stage]);
 	return change;
 }
 
-static struct pve_param *add_param(struct arena *arena, struct list *list, const char *key,
-		const char *value)
+static struct pve_param *add_param(
+		struct arena *arena, struct list *list, const char *key, const char *value)
 {
 	struct pve_param *param = arena_alloc(arena, sizeof *param);
 	param->key = arena_strdup(arena, key);
@@ -179,8 +178,7 @@ void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const 
 	add_because(plan, change, because);
 }
 
-void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid,
-		const char *because)
+void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, const char *because)
 {
 	struct change *change = find_api(plan, stage, vmid);
 	if (stage == STAGE_STOP) {
@@ -227,19 +225,19 @@ static void finish_file(struct plan *plan, struct change *change)
 		hash_sha256(change->before, strlen(change->before), change->before_sha256);
 	if (change->after)
 		hash_sha256(change->after, strlen(change->after), change->after_sha256);
-	change->operation = !change->before ? FILE_CREATE
-			: !change->after    ? FILE_DELETE
-					    : FILE_EDIT;
+	change->operation = !change->before  ? FILE_CREATE
+			    : !change->after ? FILE_DELETE
+					     : FILE_EDIT;
 	change->diff = diff_unified(plan->arena, change->path, change->before, change->after);
-	change->undo = arena_strdup(plan->arena, change->before
-					? "the file as it was is kept in the journal and put back"
-					: "the file is removed");
+	change->undo = arena_strdup(plan->arena,
+			change->before ? "the file as it was is kept in the journal and put back"
+				       : "the file is removed");
 }
 
 static bool unchanged(const struct change *change)
 {
 	return change->kind == CHANGE_FILE && !change->before == !change->after &&
-			(!change->before || strcmp(change->before, change->after) == 0);
+	       (!change->before || strcmp(change->before, change->after) == 0);
 }
 
 /* The first call on a VM's configuration carries the digest the plan was made from; for one that
@@ -251,7 +249,8 @@ static void chain_digests(struct list *changes)
 		for (size_t j = 0; j < i; j++) {
 			const struct change *other = changes->item[j];
 			/* A stop counts too: it applies what is pending in the configuration. */
-			if (other->kind == CHANGE_API && change->kind == CHANGE_API && other->vmid == change->vmid)
+			if (other->kind == CHANGE_API && change->kind == CHANGE_API &&
+					other->vmid == change->vmid)
 				change->digest = NULL;
 		}
 	}

@@ -57,9 +57,12 @@ char *change_title(struct arena *arena, const struct change *change)
 		struct strings keys = {0};
 		bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
 		for (size_t i = 0; config && i < change->params.n; i++)
-			strings_add(arena, &keys, ((struct pve_param *)change->params.item[i])->key);
+			strings_add(arena, &keys,
+					((struct pve_param *)change->params.item[i])->key);
 		return arena_printf(arena, "> %s %u %s", change->method, change->vmid,
-				config ? strings_join(arena, &keys, " ") : slash ? slash + 1 : "");
+				config  ? strings_join(arena, &keys, " ")
+				: slash ? slash + 1
+					: "");
 	}
 	case CHANGE_REBOOT:
 		return arena_strdup(arena, "! reboot");
@@ -76,8 +79,9 @@ static void add_api_detail(struct text *text, const struct change *change)
 	}
 	bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
 	if (config)
-		text_addf(text, "  digest=%s\n", change->digest ? change->digest
-						: "(as read back just before the call)");
+		text_addf(text, "  digest=%s\n",
+				change->digest ? change->digest
+					       : "(as read back just before the call)");
 	for (size_t i = 0; i < change->before_params.n; i++) {
 		const struct pve_param *param = change->before_params.item[i];
 		text_addf(text, "now: %s %s\n", param->key,

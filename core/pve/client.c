@@ -13,7 +13,8 @@ int pve_open_local(const struct root *root, struct pve_client **ret_client, stru
 	bool found = process_find(root, "pvesh", arena) != NULL;
 	arena_free(arena);
 	if (!found)
-		return error_set(err, ERROR_COMMAND, "cannot find pvesh%s%s: VMs are changed through it",
+		return error_set(err, ERROR_COMMAND,
+				"cannot find pvesh%s%s: VMs are changed through it",
 				root_dir(root)[0] ? " in " : "", root_dir(root));
 	struct pve_client *client = calloc(1, sizeof *client);
 	if (!client)
@@ -114,7 +115,8 @@ int pve_task(struct pve_client *client, const char *node, const char *path,
 	char *exitstatus = NULL;
 	status = wait_for(client, node, upid, timeout_s, arena, &exitstatus, err);
 	/* "WARNINGS: n" is a task that did its work. */
-	if (status == 0 && strcmp(exitstatus, "OK") != 0 && strncmp(exitstatus, "WARNINGS", 8) != 0) {
+	if (status == 0 && strcmp(exitstatus, "OK") != 0 &&
+			strncmp(exitstatus, "WARNINGS", 8) != 0) {
 		status = error_set(err, ERROR_API, "the task failed: %s", exitstatus);
 		error_hint(err, "its log has more: pvesh get /nodes/%s/tasks/%s/log", node, upid);
 	}

@@ -16,9 +16,9 @@ struct pvesh {
 static const char *verb_of(const char *method)
 {
 	return strcmp(method, "GET") == 0    ? "get"
-			: strcmp(method, "PUT") == 0 ? "set"
-			: strcmp(method, "POST") == 0 ? "create"
-						   : "delete";
+	       : strcmp(method, "PUT") == 0  ? "set"
+	       : strcmp(method, "POST") == 0 ? "create"
+					     : "delete";
 }
 
 /* The first line of what went wrong; PVE's own words. */

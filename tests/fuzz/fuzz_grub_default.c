@@ -41,7 +41,7 @@ static bool comes_back(const char *value)
 		quotes += *c == '"';
 	size_t n = strlen(value);
 	return quotes % 2 == 0 && !strstr(value, word) && !strstr(value, "--") &&
-			(n == 0 || (value[n - 1] != ' ' && value[n - 1] != '\t'));
+	       (n == 0 || (value[n - 1] != ' ' && value[n - 1] != '\t'));
 }
 
 static void check_edit(struct arena *arena, const char *text, const struct grub_default *parsed)
@@ -64,7 +64,7 @@ static void check_edit(struct arena *arena, const char *text, const struct grub_
 	CHECK(grub_default_parse(arena, "grub", added, &again, &err) == 0);
 	size_t count = 0;
 	const struct grub_assignment *new = grub_default_find(&again, name, &count);
-	CHECK(new && count == 1 && !new->dynamic && !new->append);
+	CHECK(new &&count == 1 && !new->dynamic && !new->append);
 	/* A last line that ends in a backslash is read as another line once one follows it. */
 	if (old || !*text || text[strlen(text) - 1] != '\\')
 		CHECK(again.assignments.n == parsed->assignments.n + !old);

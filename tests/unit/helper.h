@@ -39,7 +39,7 @@ static inline int helper_arena_free(void **state)
 	return 0;
 }
 
-#define TEST(function) \
+#define TEST(function)                                                                             \
 	cmocka_unit_test_setup_teardown(function, helper_arena_new, helper_arena_free)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -35,8 +35,8 @@ static char *real_diff(struct arena *arena, const char *before, const char *afte
 	return out;
 }
 
-static void check_patch(struct arena *arena, const char *before, const char *after,
-		const char *diff)
+static void check_patch(
+		struct arena *arena, const char *before, const char *after, const char *diff)
 {
 	char *old_path = helper_path(arena, "old");
 	char *diff_path = helper_path(arena, "diff");
@@ -82,23 +82,22 @@ static void check_same(struct arena *arena, const char *before, const char *afte
 			real_diff(arena, before, after, false));
 }
 
-static const char grub[] =
-		"# If you change this file, run 'update-grub' afterwards to update\n"
-		"# /boot/grub/grub.cfg.\n"
-		"# For full documentation of the options in this file, see:\n"
-		"#   info -f grub -n 'Simple configuration'\n"
-		"\n"
-		"GRUB_DEFAULT=0\n"
-		"GRUB_TIMEOUT=5\n"
-		"GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n"
-		"GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
-		"GRUB_CMDLINE_LINUX=\"\"\n"
-		"\n"
-		"# Uncomment to enable BadRAM filtering\n"
-		"#GRUB_BADRAM=\"0x01234567,0xfefefefe,0x89abcdef,0xefefefef\"\n"
-		"\n"
-		"# Uncomment to disable graphical terminal\n"
-		"#GRUB_TERMINAL=console\n";
+static const char grub[] = "# If you change this file, run 'update-grub' afterwards to update\n"
+			   "# /boot/grub/grub.cfg.\n"
+			   "# For full documentation of the options in this file, see:\n"
+			   "#   info -f grub -n 'Simple configuration'\n"
+			   "\n"
+			   "GRUB_DEFAULT=0\n"
+			   "GRUB_TIMEOUT=5\n"
+			   "GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n"
+			   "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"
+			   "GRUB_CMDLINE_LINUX=\"\"\n"
+			   "\n"
+			   "# Uncomment to enable BadRAM filtering\n"
+			   "#GRUB_BADRAM=\"0x01234567,0xfefefefe,0x89abcdef,0xefefefef\"\n"
+			   "\n"
+			   "# Uncomment to disable graphical terminal\n"
+			   "#GRUB_TERMINAL=console\n";
 
 static void made_by_hand(void **state)
 {
@@ -214,7 +213,8 @@ static char *random_edit(struct arena *arena, uint32_t *seed, const char *text, 
 		char *old = lines.item[at];
 		switch (helper_random(seed, 3)) {
 		case 0:
-			lines.item[at] = arena_printf(arena, "edited %u\n", helper_random(seed, 100));
+			lines.item[at] = arena_printf(
+					arena, "edited %u\n", helper_random(seed, 100));
 			break;
 		case 1:
 			lines.item[at] = arena_strdup(arena, "");
@@ -260,9 +260,11 @@ static void generated_with_repeated_lines(void **state)
 		char *before = random_text(arena, &seed, helper_random(&seed, 25), alphabet,
 				helper_random(&seed, 5) == 0);
 		char *after = helper_random(&seed, 2)
-				? random_edit(arena, &seed, before, 1 + helper_random(&seed, 4))
-				: random_text(arena, &seed, helper_random(&seed, 25), alphabet,
-						  helper_random(&seed, 5) == 0);
+					      ? random_edit(arena, &seed, before,
+								1 + helper_random(&seed, 4))
+					      : random_text(arena, &seed, helper_random(&seed, 25),
+								alphabet,
+								helper_random(&seed, 5) == 0);
 		all++;
 		equal += check_pair(arena, before, after);
 		char *ours = diff_unified(arena, name, before, after);
@@ -307,8 +309,7 @@ static void very_many_changes(void **state)
 	}
 	char *old_text = text_take(&before, *state);
 	char *new_text = text_take(&after, *state);
-	check_patch(*state, old_text, new_text,
-			diff_unified(*state, name, old_text, new_text));
+	check_patch(*state, old_text, new_text, diff_unified(*state, name, old_text, new_text));
 }
 
 int main(void)

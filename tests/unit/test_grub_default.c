@@ -10,7 +10,7 @@
 #include "pvegpu/formats/grub_default.h"
 
 #define DEFAULT "GRUB_CMDLINE_LINUX_DEFAULT"
-#define LINUX "GRUB_CMDLINE_LINUX"
+#define LINUX   "GRUB_CMDLINE_LINUX"
 
 static const char file_name[] = "/etc/default/grub";
 static const char *const new_words[] = {"iommu=pt", "pvegpu.test=1,a:b", NULL};
@@ -62,15 +62,14 @@ static void assert_names_place(const struct error *err)
 		fail_msg("the error does not name file and line: %s", err->text);
 }
 
-static char *edit(struct arena *arena, const char *text, const char *name,
-		const char *const *add, const char *const *remove, int *ret_status,
-		struct error *err)
+static char *edit(struct arena *arena, const char *text, const char *name, const char *const *add,
+		const char *const *remove, int *ret_status, struct error *err)
 {
 	struct strings added = helper_strings(arena, add);
 	struct strings removed = helper_strings(arena, remove);
 	char *edited = NULL;
-	*ret_status = grub_default_edit(arena, file_name, text, name, &added, &removed, &edited,
-			err);
+	*ret_status = grub_default_edit(
+			arena, file_name, text, name, &added, &removed, &edited, err);
 	if (*ret_status < 0)
 		assert_null(edited);
 	return edited;
@@ -102,8 +101,8 @@ static void check_edit(struct arena *arena, const char *text, const char *name,
 	char *want = strings_join(arena, &expected, " ");
 	char *have = strings_join(arena, &got, " ");
 	if (strcmp(want, have) != 0)
-		fail_msg("after the edit sh has\n  %s\ninstead of\n  %s\nfrom\n%s\nbefore\n%s", have,
-				want, edited, text);
+		fail_msg("after the edit sh has\n  %s\ninstead of\n  %s\nfrom\n%s\nbefore\n%s",
+				have, want, edited, text);
 }
 
 /* Whatever the text is: what the parser says without reservation is what sh has, and an edit is
@@ -142,7 +141,8 @@ static bool check_against_sh(struct arena *arena, const char *text, const char *
 	if ((found ? found->value : NULL) != value &&
 			(!found || !value || strcmp(found->value, value) != 0))
 		fail_msg("%s is '%s' to us and '%s' to sh in\n%s", name,
-				found ? found->value : "(not set)", value ? value : "(not set)", text);
+				found ? found->value : "(not set)", value ? value : "(not set)",
+				text);
 	check_edit(arena, text, name, found, edited);
 	return true;
 }
@@ -153,8 +153,8 @@ static void edits_what_sh_reads(void **state)
 			/* the file as installed */
 			"# If you change this file, run 'update-grub' afterwards to update\n"
 			"# /boot/grub/grub.cfg.\n\nGRUB_DEFAULT=0\nGRUB_TIMEOUT=5\n"
-			"GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n"
-			DEFAULT "=\"quiet\"\n" LINUX "=\"\"\n\n# end\n",
+			"GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`\n" DEFAULT
+			"=\"quiet\"\n" LINUX "=\"\"\n\n# end\n",
 			/* quotes */
 			DEFAULT "='quiet splash'\n",
 			DEFAULT "=\"quiet splash\"\n",
@@ -266,16 +266,17 @@ static void refuses_to_guess(void **state)
 /* A branch of `case` is a condition like one of `if`. */
 static void case_branch_is_conditional(void **state)
 {
+	assert_false(check_against_sh(
+			*state, "case x in\n\ty) " DEFAULT "=\"quiet\" ;;\nesac\n", DEFAULT));
 	assert_false(check_against_sh(*state,
-			"case x in\n\ty) " DEFAULT "=\"quiet\" ;;\nesac\n", DEFAULT));
-	assert_false(check_against_sh(*state,
-			"case x in\n\ty)\n\t\tGRUB_X=1 ;;\n\tz)\n\t\t" DEFAULT "=\"quiet\"\n\t\t;;\nesac\n",
+			"case x in\n\ty)\n\t\tGRUB_X=1 ;;\n\tz)\n\t\t" DEFAULT
+			"=\"quiet\"\n\t\t;;\nesac\n",
 			DEFAULT));
-	assert_false(check_against_sh(*state,
-			"case x in (y) " DEFAULT "=\"quiet\" ;; esac\n", DEFAULT));
+	assert_false(check_against_sh(
+			*state, "case x in (y) " DEFAULT "=\"quiet\" ;; esac\n", DEFAULT));
 	/* the bracket of a pattern does not end a subshell */
-	assert_false(check_against_sh(*state,
-			"(case x in y) true ;; esac; " DEFAULT "=\"quiet\")\n", DEFAULT));
+	assert_false(check_against_sh(
+			*state, "(case x in y) true ;; esac; " DEFAULT "=\"quiet\")\n", DEFAULT));
 }
 
 /* `A=1 command` sets A for that command only: a value that forgot its quotes. */
@@ -293,8 +294,8 @@ static void assignment_before_a_command(void **state)
 static void condition_over_the_line_end(void **state)
 {
 	assert_false(check_against_sh(*state, "false &&\n" DEFAULT "=\"quiet\"\n", DEFAULT));
-	assert_false(check_against_sh(*state, "true ||\n\n  # why\n  " DEFAULT "=\"quiet\"\n",
-			DEFAULT));
+	assert_false(check_against_sh(
+			*state, "true ||\n\n  # why\n  " DEFAULT "=\"quiet\"\n", DEFAULT));
 	assert_false(check_against_sh(*state, "false && \\\n" DEFAULT "=\"quiet\"\n", DEFAULT));
 }
 
@@ -354,7 +355,8 @@ static void pipes_and_background(void **state)
 static void assignment_inside_backquotes(void **state)
 {
 	(void)check_against_sh(*state,
-			"GRUB_X=`true; " DEFAULT "=splash; true`\n" DEFAULT "=\"quiet\"\n", DEFAULT);
+			"GRUB_X=`true; " DEFAULT "=splash; true`\n" DEFAULT "=\"quiet\"\n",
+			DEFAULT);
 	(void)check_against_sh(*state, "GRUB_X=`true; " DEFAULT "=splash; true`\n", DEFAULT);
 	(void)check_against_sh(*state, "GRUB_X=$(true; " DEFAULT "=splash; true)\n", DEFAULT);
 }
@@ -395,8 +397,8 @@ static void broken_files_name_the_place(void **state)
 	for (size_t i = 0; i < COUNT(broken); i++) {
 		struct grub_default parsed;
 		struct error err = {0};
-		assert_int_equal(grub_default_parse(*state, file_name, broken[i].text, &parsed,
-						 &err),
+		assert_int_equal(grub_default_parse(
+						 *state, file_name, broken[i].text, &parsed, &err),
 				ERROR_PARSE);
 		assert_names_place(&err);
 		char *line = arena_printf(*state, "line %zu", broken[i].line);
@@ -436,20 +438,22 @@ static void removes_words(void **state)
 		const char *before;
 		const char *after;
 	} rows[] = {
-			{DEFAULT "=\"quiet iommu=pt splash\" # x\n", DEFAULT "=\"quiet splash\" # x\n"},
+			{DEFAULT "=\"quiet iommu=pt splash\" # x\n",
+					DEFAULT "=\"quiet splash\" # x\n"},
 			{DEFAULT "='iommu=pt quiet'\n", DEFAULT "='quiet'\n"},
 			{DEFAULT "=\"quiet iommu=pt\"\n", DEFAULT "=\"quiet\"\n"},
 			{DEFAULT "=\"iommu=pt\"\n", DEFAULT "=\"\"\n"},
 			{DEFAULT "=\"iommu=pt a iommu=pt\"\n", DEFAULT "=\"a\"\n"},
 			/* only whole words */
-			{DEFAULT "=\"iommu=ptx xiommu=pt\"\n", DEFAULT "=\"iommu=ptx xiommu=pt\"\n"},
+			{DEFAULT "=\"iommu=ptx xiommu=pt\"\n",
+					DEFAULT "=\"iommu=ptx xiommu=pt\"\n"},
 	};
 	static const char *const words[] = {"iommu=pt", NULL};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		int status = 0;
 		struct error err = {0};
-		assert_string_equal(edit(*state, rows[i].before, DEFAULT, NULL, words, &status,
-						    &err),
+		assert_string_equal(
+				edit(*state, rows[i].before, DEFAULT, NULL, words, &status, &err),
 				rows[i].after);
 	}
 }
@@ -471,8 +475,8 @@ static void add_and_remove_give_the_file_back(void **state)
 		if (!added)
 			continue;
 		assert_string_not_equal(added, texts[i]);
-		assert_string_equal(edit(*state, added, DEFAULT, NULL, words, &status, &err),
-				texts[i]);
+		assert_string_equal(
+				edit(*state, added, DEFAULT, NULL, words, &status, &err), texts[i]);
 	}
 }
 
@@ -517,9 +521,35 @@ static void says_why_not(void **state)
 static void generated_files(void **state)
 {
 	static const char *const pieces[] = {
-			DEFAULT "=", DEFAULT "=", DEFAULT "=", LINUX "=", "export ", "\"", "\"", "'",
-			"'", "\\", "\n", "\n", "\n", " ", "quiet", "iommu=pt", "#", ";", "splash=x",
-			"$X", "\t", "\\\n", "\r\n", "=", "\"quiet\"", "'a b'", "true", "&&", "GRUB_X=1",
+			DEFAULT "=",
+			DEFAULT "=",
+			DEFAULT "=",
+			LINUX "=",
+			"export ",
+			"\"",
+			"\"",
+			"'",
+			"'",
+			"\\",
+			"\n",
+			"\n",
+			"\n",
+			" ",
+			"quiet",
+			"iommu=pt",
+			"#",
+			";",
+			"splash=x",
+			"$X",
+			"\t",
+			"\\\n",
+			"\r\n",
+			"=",
+			"\"quiet\"",
+			"'a b'",
+			"true",
+			"&&",
+			"GRUB_X=1",
 	};
 	uint32_t seed = 20240607;
 	for (int i = 0; i < 1200; i++) {
@@ -543,8 +573,8 @@ static size_t check_directory(struct arena *arena, const char *dir, size_t *ret_
 	while ((entry = readdir(listing)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
 		if (entry->d_name[0] == '.' || text_ends(entry->d_name, ".jsonl"))
 			continue;
-		char *text = helper_read(arena, arena_printf(arena, "%s/%s", dir, entry->d_name),
-				NULL);
+		char *text = helper_read(
+				arena, arena_printf(arena, "%s/%s", dir, entry->d_name), NULL);
 		assert_non_null(text);
 		*ret_edited += check_against_sh(arena, text, DEFAULT);
 		*ret_edited += check_against_sh(arena, text, LINUX);

@@ -22,14 +22,28 @@ static bool accepts(struct arena *arena, const char *value)
 static void accepted(void **state)
 {
 	static const char *const values[] = {
-			"01:00", "01:00.0", "0000:01:00", "0000:01:00.0", "10000:e1:00.0",
-			"01:00.0;01:00.1", "host=01:00,pcie=1", "01:00,pcie=on", "pcie=1,01:00",
-			"mapping=gpu0,pcie=1,x-vga=1", "01:00,romfile=vbios.bin",
-			"01:00,romfile=/root/x.rom", "01:00,rombar=0,x-vga=TRUE",
-			"01:00,vendor-id=0x10de,device-id=0xAbCd", "01:00,mdev=nvidia-35",
-			"01:00,driver=keep", "01:00,legacy-igd=1",
+			"01:00",
+			"01:00.0",
+			"0000:01:00",
+			"0000:01:00.0",
+			"10000:e1:00.0",
+			"01:00.0;01:00.1",
+			"host=01:00,pcie=1",
+			"01:00,pcie=on",
+			"pcie=1,01:00",
+			"mapping=gpu0,pcie=1,x-vga=1",
+			"01:00,romfile=vbios.bin",
+			"01:00,romfile=/root/x.rom",
+			"01:00,rombar=0,x-vga=TRUE",
+			"01:00,vendor-id=0x10de,device-id=0xAbCd",
+			"01:00,mdev=nvidia-35",
+			"01:00,driver=keep",
+			"01:00,legacy-igd=1",
 			/* what the schema lets through although a start fails */
-			"01:00,mapping=gpu0", "pcie=1", "01:00.f", "01:ff",
+			"01:00,mapping=gpu0",
+			"pcie=1",
+			"01:00.f",
+			"01:ff",
 	};
 	for (size_t i = 0; i < COUNT(values); i++)
 		if (!accepts(*state, values[i]))
@@ -39,12 +53,35 @@ static void accepted(void **state)
 static void refused(void **state)
 {
 	static const char *const values[] = {
-			"01", "01:0A.0", "01:00.F", "01:00.10", "01:00.0;", "01:00,01:01", "0B:00",
-			"01:00, pcie=1", "01:00,pcie=", "01:00,pcie=2", "01:00,pcie=1,pcie=1",
-			"01:00,foo=1", "mapping=g", "mapping=1gpu", "mapping=", "=01:00",
-			"01:00,vendor-id=10de", "01:00,vendor-id=0X10de", "01:00,vendor-id=0x10d",
-			"01:00,driver=nvidia", "01:00,PCIE=1", "01:00,mdev=a/b", "000:01:00",
-			"gpu0", "01:00;gpu0", "01:00.", "all", "0000:01:00.0.0", "01:00\r",
+			"01",
+			"01:0A.0",
+			"01:00.F",
+			"01:00.10",
+			"01:00.0;",
+			"01:00,01:01",
+			"0B:00",
+			"01:00, pcie=1",
+			"01:00,pcie=",
+			"01:00,pcie=2",
+			"01:00,pcie=1,pcie=1",
+			"01:00,foo=1",
+			"mapping=g",
+			"mapping=1gpu",
+			"mapping=",
+			"=01:00",
+			"01:00,vendor-id=10de",
+			"01:00,vendor-id=0X10de",
+			"01:00,vendor-id=0x10d",
+			"01:00,driver=nvidia",
+			"01:00,PCIE=1",
+			"01:00,mdev=a/b",
+			"000:01:00",
+			"gpu0",
+			"01:00;gpu0",
+			"01:00.",
+			"all",
+			"0000:01:00.0.0",
+			"01:00\r",
 	};
 	for (size_t i = 0; i < COUNT(values); i++)
 		if (accepts(*state, values[i]))
@@ -54,7 +91,8 @@ static void refused(void **state)
 static void parts(void **state)
 {
 	struct hostpci parsed;
-	assert_int_equal(hostpci_parse(*state, "pcie=yes,0000:01:00.0;0000:01:00.1,x-vga=0,romfile=a",
+	assert_int_equal(hostpci_parse(*state,
+					 "pcie=yes,0000:01:00.0;0000:01:00.1,x-vga=0,romfile=a",
 					 &parsed, NULL),
 			0);
 	assert_int_equal(parsed.hosts.n, 2);
@@ -119,8 +157,9 @@ static void verdicts_of_pve(void **state)
 			if (!ours != !kept || (ours && strcmp(ours, kept) != 0)) {
 				wrong++;
 				print_message("%s '%s': kept '%s', ours '%s'\n",
-						json_string_value(json_object_get(row, "id")), value,
-						kept ? kept : "(dropped)", ours ? ours : "(dropped)");
+						json_string_value(json_object_get(row, "id")),
+						value, kept ? kept : "(dropped)",
+						ours ? ours : "(dropped)");
 			}
 		}
 		json_decref(row);

@@ -21,15 +21,18 @@ static void words(void **state)
 			"dyndbg=\"file drivers/usb/* +p\"|quiet");
 	assert_string_equal(words_of(*state, "quiet -- single iommu=pt"), "quiet");
 	assert_string_equal(words_of(*state, "quiet --x"), "quiet|--x");
-	assert_string_equal(words_of(*state, "initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img quiet"),
+	assert_string_equal(
+			words_of(*state, "initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img quiet"),
 			"initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img|quiet");
 }
 
 static void values(void **state)
 {
-	struct strings list = cmdline_words(*state,
-			"BOOT_IMAGE=/boot/vmlinuz root=/dev/mapper/pve-root ro quiet intel_iommu=on "
-			"vfio-pci.ids=10de:2684,10de:22ba iommu=pt intel_iommu=on,sm_on empty= x=a=b");
+	struct strings list =
+			cmdline_words(*state, "BOOT_IMAGE=/boot/vmlinuz root=/dev/mapper/pve-root "
+					      "ro quiet intel_iommu=on "
+					      "vfio-pci.ids=10de:2684,10de:22ba iommu=pt "
+					      "intel_iommu=on,sm_on empty= x=a=b");
 	assert_string_equal(cmdline_value(&list, "intel_iommu"), "on,sm_on");
 	assert_string_equal(cmdline_value(&list, "intel-iommu"), "on,sm_on");
 	assert_string_equal(cmdline_value(&list, "vfio_pci.ids"), "10de:2684,10de:22ba");
@@ -45,8 +48,8 @@ static void values(void **state)
 
 static void names_that_only_look_alike(void **state)
 {
-	struct strings list = cmdline_words(*state,
-			"snd.intel_iommu=only notamd_iommu=on #intel_iommu=on");
+	struct strings list = cmdline_words(
+			*state, "snd.intel_iommu=only notamd_iommu=on #intel_iommu=on");
 	assert_null(cmdline_value(&list, "intel_iommu"));
 	assert_null(cmdline_value(&list, "amd_iommu"));
 }
@@ -105,8 +108,8 @@ static void removes(void **state)
 			{"", ""},
 	};
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_string_equal(cmdline_remove(*state, rows[i].before, "iommu=pt"),
-				rows[i].after);
+		assert_string_equal(
+				cmdline_remove(*state, rows[i].before, "iommu=pt"), rows[i].after);
 }
 
 int main(void)

@@ -32,7 +32,8 @@ static void parts_fit_and_do_not_overlap(void **state)
 		for (int columns = 1; columns <= 220; columns++)
 			for (int s = 0; s < 3; s++) {
 				struct layout layout = layout_make(lines, columns, sides[s]);
-				int small = lines < LAYOUT_MIN_LINES || columns < LAYOUT_MIN_COLUMNS;
+				int small = lines < LAYOUT_MIN_LINES ||
+					    columns < LAYOUT_MIN_COLUMNS;
 				assert_int_equal(layout.too_small, small);
 				if (small)
 					continue;
@@ -42,7 +43,8 @@ static void parts_fit_and_do_not_overlap(void **state)
 				for (int i = 0; i < n; i++) {
 					inside(parts[i], lines, columns);
 					assert_true(layout.rule_top < parts[i]->y ||
-							layout.rule_top >= parts[i]->y + parts[i]->lines);
+							layout.rule_top >=
+									parts[i]->y + parts[i]->lines);
 					assert_true(layout.rule_bottom < parts[i]->y ||
 							layout.rule_bottom >=
 									parts[i]->y + parts[i]->lines);

@@ -65,8 +65,8 @@ static void continued_lines(void **state)
 	assert_true(modprobe_blacklisted(&entries, "nouveau"));
 	const struct modprobe_entry *last = entries.item[entries.n - 1];
 	assert_int_equal(last->line, 5);
-	assert_string_equal(modprobe_option(&entries, "vfio-pci", "ids", NULL),
-			"10de:2684,10de:22ba");
+	assert_string_equal(
+			modprobe_option(&entries, "vfio-pci", "ids", NULL), "10de:2684,10de:22ba");
 }
 
 static void continued_comment(void **state)
@@ -78,8 +78,8 @@ static void continued_comment(void **state)
 
 static void blacklists(void **state)
 {
-	struct list entries = parse(*state,
-			"blacklist snd_hda_intel\n#blacklist nouveau\nalias x nvidia");
+	struct list entries = parse(
+			*state, "blacklist snd_hda_intel\n#blacklist nouveau\nalias x nvidia");
 	assert_true(modprobe_blacklisted(&entries, "snd-hda-intel"));
 	assert_false(modprobe_blacklisted(&entries, "nouveau"));
 	assert_false(modprobe_blacklisted(&entries, "nvidia"));
@@ -88,8 +88,8 @@ static void blacklists(void **state)
 
 static void softdeps(void **state)
 {
-	struct list entries = parse(*state,
-			"softdep nvidia post: a pre: b vfio_pci post: c\nsoftdep nouveau post: vfio-pci\n");
+	struct list entries = parse(*state, "softdep nvidia post: a pre: b vfio_pci post: "
+					    "c\nsoftdep nouveau post: vfio-pci\n");
 	assert_true(modprobe_softdep_pre(&entries, "nvidia", "vfio-pci"));
 	assert_true(modprobe_softdep_pre(&entries, "nvidia", "b"));
 	assert_false(modprobe_softdep_pre(&entries, "nvidia", "a"));
@@ -100,8 +100,8 @@ static void softdeps(void **state)
 
 static void odd_texts(void **state)
 {
-	static const char *const texts[] = {"", "\n", "\\", "\\\n", "#\\\n", "options", "options \\",
-			"options\\\n\n", "\\\n\\\n\\", "blacklist\t\n"};
+	static const char *const texts[] = {"", "\n", "\\", "\\\n", "#\\\n", "options",
+			"options \\", "options\\\n\n", "\\\n\\\n\\", "blacklist\t\n"};
 	for (size_t i = 0; i < COUNT(texts); i++)
 		assert_int_equal(parse(*state, texts[i]).n, 0);
 	struct list entries = parse(*state, "blacklist nouveau \\");

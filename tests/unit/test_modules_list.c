@@ -73,8 +73,8 @@ static void removes(void **state)
 			{"", ""},
 	};
 	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_string_equal(modules_list_remove(*state, rows[i].before, "vfio"),
-				rows[i].after);
+		assert_string_equal(
+				modules_list_remove(*state, rows[i].before, "vfio"), rows[i].after);
 	assert_string_equal(modules_list_remove(*state, "vfio-pci\nlp\n", "vfio_pci"), "lp\n");
 }
 

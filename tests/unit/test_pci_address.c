@@ -34,11 +34,12 @@ static void spellings(void **state)
 
 static void not_addresses(void **state)
 {
-	static const char *const texts[] = {"", ":", "01", "01:", "01:0", "1:00", "001:00", "01:00.",
-			"01:00.8", "01:00.f", "01:00.00", "01:20", "01:20.0", "01:00.0 ", " 01:00.0",
-			"01:00.0;01:00.1", "000:01:00.0", "0000:01:00:0", "0000::01:00.0",
-			"0000:01:00.0.0", "0x01:00.0", "g1:00.0", "01-00.0", "01.00.0", "-1:00.0",
-			"123456789:01:00.0", "0000:01:00.-1", "gpu0", "0000:01:00.0\n"};
+	static const char *const texts[] = {"", ":", "01", "01:", "01:0", "1:00", "001:00",
+			"01:00.", "01:00.8", "01:00.f", "01:00.00", "01:20", "01:20.0", "01:00.0 ",
+			" 01:00.0", "01:00.0;01:00.1", "000:01:00.0", "0000:01:00:0",
+			"0000::01:00.0", "0000:01:00.0.0", "0x01:00.0", "g1:00.0", "01-00.0",
+			"01.00.0", "-1:00.0", "123456789:01:00.0", "0000:01:00.-1", "gpu0",
+			"0000:01:00.0\n"};
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct pci_address address;
@@ -67,8 +68,10 @@ static void every_address_comes_back(void **state)
 {
 	(void)state;
 	for (unsigned n = 0; n < 65536; n += 7) {
-		struct pci_address address = {.domain = n * 31, .bus = (uint8_t)(n >> 8),
-				.device = (uint8_t)(n >> 3 & 31), .function = (uint8_t)(n & 7)};
+		struct pci_address address = {.domain = n * 31,
+				.bus = (uint8_t)(n >> 8),
+				.device = (uint8_t)(n >> 3 & 31),
+				.function = (uint8_t)(n & 7)};
 		struct pci_address again;
 		char text[PCI_ADDRESS_TEXT];
 		pci_address_format(&address, text);

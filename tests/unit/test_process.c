@@ -57,8 +57,8 @@ static void lines_and_status(void **state)
 	struct seen seen = {.arena = *state};
 	struct process_result result = {0};
 	struct error err = {0};
-	struct root *root = sample(*state,
-			"echo one\necho two\necho bad >&2\nprintf '\\n  three\\r\\nlast'\nexit 3\n");
+	struct root *root = sample(*state, "echo one\necho two\necho bad >&2\nprintf '\\n  "
+					   "three\\r\\nlast'\nexit 3\n");
 	assert_int_equal(process_run(root, task, 10, see, &seen, *state, &result, &err), 0);
 	assert_int_equal(result.exit_status, 3);
 	assert_string_equal(strings_join(*state, &seen.out, "|"), "one|two||  three|last");
@@ -91,8 +91,8 @@ static void lines_come_while_it_runs(void **state)
 {
 	struct process_result result = {0};
 	char *go = helper_path(*state, "go");
-	struct root *root = sample(*state,
-			"echo waiting\nwhile [ ! -e \"$1\" ]; do sleep 0.01; done\necho released\n");
+	struct root *root = sample(*state, "echo waiting\nwhile [ ! -e \"$1\" ]; do sleep 0.01; "
+					   "done\necho released\n");
 	const char *const argv[] = {"task", go, NULL};
 	assert_int_equal(process_run(root, argv, 20, release, go, *state, &result, NULL), 0);
 	assert_string_equal(result.out, "waiting\nreleased\n");
@@ -105,7 +105,8 @@ static void arguments_and_environment(void **state)
 	struct process_result result = {0};
 	struct root *root = sample(*state,
 			"printf '[%s]' \"$@\"\necho\necho \"$PVEGPU_ROOT\"\necho \"$LC_ALL\"\n"
-			"read -r line && echo \"read $line\"\necho \"${SECRET_OF_THE_CALLER-none}\"\n");
+			"read -r line && echo \"read $line\"\necho "
+			"\"${SECRET_OF_THE_CALLER-none}\"\n");
 	const char *const argv[] = {"task", "a b", "$(id)", ";", "'", "", NULL};
 	assert_return_code(setenv("SECRET_OF_THE_CALLER", "x", 1), errno);
 	assert_int_equal(process_run(root, argv, 10, NULL, NULL, *state, &result, NULL), 0);
@@ -220,8 +221,8 @@ static void only_the_samples_own_commands(void **state)
 	struct process_result result = {0};
 	struct error err = {0};
 	struct root *root = sample(*state, "echo own\n");
-	static const char *const names[] = {"uname", "none", "/bin/uname", "../../../../bin/uname",
-			"../bin/task", ""};
+	static const char *const names[] = {
+			"uname", "none", "/bin/uname", "../../../../bin/uname", "../bin/task", ""};
 	assert_return_code(symlink("/bin/uname", tree(*state, "/usr/bin/linked")), errno);
 	helper_write(tree(*state, "/usr/bin/no-program"), "#!/bin/sh\necho ran\n");
 	assert_string_equal(process_find(root, "task", *state), tree(*state, "/usr/bin/task"));

@@ -94,8 +94,8 @@ static void links_stay_inside(void **state)
 	make_link("/etc/modules", tree(arena, "/etc/inside"));
 	make_link("..", tree(arena, "/etc/parent"));
 	static const char *const escapes[] = {"/etc/absolute", "/etc/up", "/etc/beside",
-			"/etc/dir/secret", "/../secret", "/etc/../../secret", "/etc/parent/../secret",
-			"/etc/top/../secret"};
+			"/etc/dir/secret", "/../secret", "/etc/../../secret",
+			"/etc/parent/../secret", "/etc/top/../secret"};
 	for (size_t i = 0; i < COUNT(escapes); i++) {
 		char *text = NULL;
 		struct stat status;
@@ -177,7 +177,8 @@ static void unreadable(void **state)
 	(void)root_read_value(root, "/etc/pipe", *state);
 	if (geteuid() != 0) {
 		helper_write_mode(tree(*state, "/etc/closed"), "x", 1, 0);
-		assert_int_equal(root_read(root, "/etc/closed", *state, &text, NULL, &err), ERROR_IO);
+		assert_int_equal(root_read(root, "/etc/closed", *state, &text, NULL, &err),
+				ERROR_IO);
 		assert_int_equal(err.sys_errno, EACCES);
 	}
 	root_close(root);
@@ -210,7 +211,8 @@ static void too_large(void **state)
 
 static void lists_sorted(void **state)
 {
-	static const char *const names[] = {"z.cfg", "B.cfg", "a.cfg", ".hidden", "10.cfg", "9.cfg"};
+	static const char *const names[] = {
+			"z.cfg", "B.cfg", "a.cfg", ".hidden", "10.cfg", "9.cfg"};
 	make_dir(tree(*state, "/etc/d"));
 	for (size_t i = 0; i < COUNT(names); i++)
 		helper_write(tree(*state, arena_printf(*state, "/etc/d/%s", names[i])), "");

@@ -102,8 +102,12 @@ static void printable(void **state)
 			{"\xc0\xaf", "??"},
 			{"\xed\xa0\x80", "???"},
 			{"\xf5\x80\x80\x80", "????"},
-			{"\xc2\x9b" "31m", "??31m"},
-			{"a\xe2\x80\xae" "b", "a???b"},
+			{"\xc2\x9b"
+			 "31m",
+					"??31m"},
+			{"a\xe2\x80\xae"
+			 "b",
+					"a???b"},
 	};
 	for (size_t i = 0; i < COUNT(rows); i++)
 		assert_string_equal(text_printable(*state, rows[i].text), rows[i].shown);
@@ -147,12 +151,12 @@ static void wraps(void **state)
 /* What the quoting is for: sh gives back the word. */
 static void quotes_for_a_shell(void **state)
 {
-	static const char *const words[] = {"plain", "a b", "", "it's", "$HOME", "`id`", "a\"b", "*",
-			"~", "a;b", "\\", "'", "''", "a\nb", "0000:01:00,pcie=1", "#x", "-n", "!x",
-			"r\xc3\xa9", "a&b|c<d>e(f)", "{a,b}", "k=v", "\t"};
+	static const char *const words[] = {"plain", "a b", "", "it's", "$HOME", "`id`", "a\"b",
+			"*", "~", "a;b", "\\", "'", "''", "a\nb", "0000:01:00,pcie=1", "#x", "-n",
+			"!x", "r\xc3\xa9", "a&b|c<d>e(f)", "{a,b}", "k=v", "\t"};
 	for (size_t i = 0; i < COUNT(words); i++) {
-		char *script = arena_printf(*state, "printf '%%s.' %s",
-				text_shell_quote(*state, words[i]));
+		char *script = arena_printf(
+				*state, "printf '%%s.' %s", text_shell_quote(*state, words[i]));
 		const char *const argv[] = {"/bin/sh", "-c", script, NULL};
 		char *out = NULL;
 		assert_int_equal(helper_run(*state, argv, &out), 0);
@@ -217,11 +221,11 @@ static void hashes(void **state)
 	char sha1[SHA1_HEX];
 	(void)state;
 	hash_sha256("", 0, sha256);
-	assert_string_equal(sha256,
-			"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	assert_string_equal(
+			sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	hash_sha256("abc", 3, sha256);
-	assert_string_equal(sha256,
-			"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(
+			sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	hash_sha1("abc", 3, sha1);
 	assert_string_equal(sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
 	hash_sha1("a\0c", 3, sha1);

@@ -41,8 +41,8 @@ static void log_path(void **state)
 	assert_string_equal(upid_log_path(*state, START), "/var/log/pve/tasks/A/" START);
 	assert_string_equal(upid_log_path(*state, TOKEN), "/var/log/pve/tasks/F/" TOKEN);
 	assert_null(upid_log_path(*state, "UPID:x"));
-	assert_null(upid_log_path(*state,
-			"UPID:../../..:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:"));
+	assert_null(upid_log_path(
+			*state, "UPID:../../..:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:"));
 }
 
 static void found_in_output(void **state)

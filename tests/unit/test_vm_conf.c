@@ -163,8 +163,8 @@ static bool same_value(const char *ours, const char *theirs)
 static bool made_up(const char *file, const char *key)
 {
 	return strcmp(key, "digest") == 0 || strcmp(key, "description") == 0 ||
-			(strcmp(key, "snapstate") == 0 && strstr(file, "unanchored")) ||
-			(strcmp(key, "ide2") == 0 && strstr(file, "cdrom"));
+	       (strcmp(key, "snapstate") == 0 && strstr(file, "unanchored")) ||
+	       (strcmp(key, "ide2") == 0 && strstr(file, "cdrom"));
 }
 
 /* Values are not checked here, so a later bad one hides the good one that Proxmox VE keeps. */
@@ -192,8 +192,8 @@ static size_t compare_section(struct arena *arena, const char *file, json_t *the
 		const char *got = vm_conf_get(ours, key);
 		if (!got || (!same_value(got, value) && !has_entry(ours, key, value))) {
 			wrong++;
-			print_message("%s: [%s] %s is '%s', ours '%s'\n", file, ours->name, key, value,
-					got ? got : "(not set)");
+			print_message("%s: [%s] %s is '%s', ours '%s'\n", file, ours->name, key,
+					value, got ? got : "(not set)");
 		}
 	}
 	/* A passthrough that we see and Proxmox VE does not would be a false alarm. */
@@ -204,7 +204,8 @@ static size_t compare_section(struct arena *arena, const char *file, json_t *the
 				hostpci_parse(arena, entry->value, &parsed, NULL) == 0 &&
 				!json_object_get(theirs, entry->key)) {
 			wrong++;
-			print_message("%s: [%s] %s is not known to PVE\n", file, ours->name, entry->key);
+			print_message("%s: [%s] %s is not known to PVE\n", file, ours->name,
+					entry->key);
 		}
 	}
 	return wrong;
@@ -214,8 +215,8 @@ static size_t compare_file(struct arena *arena, const char *dir, const char *fil
 {
 	size_t size = 0;
 	char *text = helper_read(arena, arena_printf(arena, "%s/%s", dir, file), &size);
-	json_t *row = json_load_file(arena_printf(arena, "%s/%s.json", dir, file), JSON_ALLOW_NUL,
-			NULL);
+	json_t *row = json_load_file(
+			arena_printf(arena, "%s/%s.json", dir, file), JSON_ALLOW_NUL, NULL);
 	assert_non_null(text);
 	assert_non_null(row);
 	if (strlen(text) != size) {
@@ -248,8 +249,8 @@ static size_t compare_file(struct arena *arena, const char *dir, const char *fil
 	/* Every line Proxmox VE cannot read is a problem here too. */
 	size_t unread = 0;
 	size_t i = 0;
-	json_array_foreach(json_object_get(row, "warnings"), i, member)
-		unread += strstr(json_string_value(member), "unable to parse config") != NULL;
+	json_array_foreach(json_object_get(row, "warnings"), i, member) unread +=
+			strstr(json_string_value(member), "unable to parse config") != NULL;
 	size_t said = 0;
 	for (i = 0; i < conf.problems.n; i++) {
 		const struct vm_conf_problem *problem = conf.problems.item[i];

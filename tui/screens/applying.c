@@ -41,8 +41,8 @@ struct job {
 	time_t started;
 };
 
-static bool on_progress(void *user, const struct change *change, enum apply_event event,
-		const char *text)
+static bool on_progress(
+		void *user, const struct change *change, enum apply_event event, const char *text)
 {
 	struct job *job = user;
 	(void)pthread_mutex_lock(&job->lock);
@@ -102,8 +102,8 @@ static void *work(void *user)
 static const char *const mark_texts[] = {"[wait]", "[now ]", "[done]", "[FAIL]", "[skip]"};
 static const enum role mark_roles[] = {ROLE_DIM, ROLE_KEY, ROLE_OK, ROLE_FAIL, ROLE_WARN};
 
-static void draw_job(struct job *job, const char *hint, enum role hint_role,
-		const char *const *keys)
+static void draw_job(
+		struct job *job, const char *hint, enum role hint_role, const char *const *keys)
 {
 	struct layout layout = layout_make(LINES, COLS, 0);
 	if (layout.too_small) {
@@ -166,9 +166,11 @@ static void run_job(struct job *job)
 	}
 	term_hold(true);
 	while (!is_finished(job)) {
-		draw_job(job, job->stop	  ? "Asked to end: this change is finished first."
+		draw_job(job,
+				job->stop   ? "Asked to end: this change is finished first."
 				: job->undo ? "Undoing, newest change first."
-					    : "Each change is written to the journal before it is made.",
+					    : "Each change is written to the journal before it is "
+					      "made.",
 				job->stop ? ROLE_WARN : ROLE_PLAIN, keys);
 		if (term_key(100, true) == KEY_ENDED) {
 			(void)pthread_mutex_lock(&job->lock);
@@ -203,19 +205,20 @@ static int after_failure(struct job *job)
 	char hint[1024];
 	bool begun = job->result.run[0] != '\0';
 	(void)snprintf(hint, sizeof hint, "%s. %s", job->error.text,
-			begun ? "What was done before stays until it is rolled back."
-			      : job->error.hint[0] ? job->error.hint : "Nothing was changed.");
+			begun                ? "What was done before stays until it is rolled back."
+			: job->error.hint[0] ? job->error.hint
+					     : "Nothing was changed.");
 	int key = wait_key(job, hint, ROLE_FAIL, begun ? keys : nothing_keys, begun ? "r\n" : "\n");
 	if (key != 'r')
 		return key;
-	struct job undo = {.wizard = wizard, .plan = job->plan, .undo = true,
-			.arena = arena_new()};
+	struct job undo = {.wizard = wizard, .plan = job->plan, .undo = true, .arena = arena_new()};
 	(void)pthread_mutex_init(&undo.lock, NULL);
 	run_job(&undo);
-	(void)snprintf(hint, sizeof hint, "%s", undo.status < 0 ? undo.error.text
-					: undo.undone.kept
-					? "Rolled back, but for what was changed since: see pvegpu history."
-					: "Rolled back: the host is as it was before.");
+	(void)snprintf(hint, sizeof hint, "%s",
+			undo.status < 0    ? undo.error.text
+			: undo.undone.kept ? "Rolled back, but for what was changed since: see "
+					     "pvegpu history."
+					   : "Rolled back: the host is as it was before.");
 	if (undo.status == 0 && !undo.undone.kept && wizard->runs.n)
 		wizard->runs.n--;
 	key = wait_key(&undo, hint, undo.status < 0 ? ROLE_FAIL : ROLE_OK, nothing_keys, "\n");
@@ -246,7 +249,8 @@ static int ask_reboot(struct job *job)
 	bool asked = job->plan->changes.n == 1;
 	int key = asked ? 'y' : wait_key(job, hint, ROLE_WARN, keys, "yYnN\n\033");
 	if (key != 'y' && key != 'Y') {
-		wizard->message = "Not rebooted. When the host was rebooted, run pvegpu again: it goes "
+		wizard->message = "Not rebooted. When the host was rebooted, run pvegpu again: it "
+				  "goes "
 				  "on where this ends.";
 		return key;
 	}
@@ -264,8 +268,8 @@ static void add_entries(struct job *job)
 {
 	for (size_t i = 0; i < job->plan->changes.n; i++) {
 		struct entry *entry = arena_alloc(job->arena, sizeof *entry);
-		*entry = (struct entry){change_title(job->arena, job->plan->changes.item[i]),
-				MARK_WAIT};
+		*entry = (struct entry){
+				change_title(job->arena, job->plan->changes.item[i]), MARK_WAIT};
 		list_add(job->arena, &job->entries, entry);
 	}
 }
@@ -273,9 +277,14 @@ static void add_entries(struct job *job)
 /* Where to go on: the facts tell. */
 static void go_on(struct wizard *wizard)
 {
-	static const int steps[STEP_COUNT] = {
-			[STEP_HOST] = 0, [STEP_BIOS] = 0, [STEP_BOOT] = 1, [STEP_VFIO] = 2,
-			[STEP_GPU] = 3, [STEP_VM] = 4, [STEP_ATTACH] = 5, [STEP_VERIFY] = 6};
+	static const int steps[STEP_COUNT] = {[STEP_HOST] = 0,
+			[STEP_BIOS] = 0,
+			[STEP_BOOT] = 1,
+			[STEP_VFIO] = 2,
+			[STEP_GPU] = 3,
+			[STEP_VM] = 4,
+			[STEP_ATTACH] = 5,
+			[STEP_VERIFY] = 6};
 	struct error error;
 	const char *message = wizard->message;
 	if (!wizard->rebooting && wizard_refresh(wizard, &error) == 0)
@@ -303,7 +312,8 @@ int apply_show(struct wizard *wizard)
 	else
 		key = wait_key(&job,
 				job.result.not_run
-						? "Done, but for what could not be run in a captured tree."
+						? "Done, but for what could not be run in a "
+						  "captured tree."
 						: arena_printf(wizard->arena,
 								  "Done. Undo at any time with: %s",
 								  wizard->demo ? "pvegpu rollback"

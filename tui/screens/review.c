@@ -45,12 +45,14 @@ static void add_refusals(struct review *review)
 		add_item(review, arena_printf(arena, "x %s", refusal->check),
 				arena_printf(arena, "REFUSED on %s\n\n%s\n\n%s", refusal->subject,
 						refusal->reason,
-						refusal->acceptable
-								? "Press a to accept this risk by typing its "
-								  "address."
-								: "This cannot be accepted: it would harm the "
-								  "host or not work. Choose another GPU, VM or "
-								  "setting."),
+						refusal->acceptable ? "Press a to accept this risk "
+								      "by typing its "
+								      "address."
+								    : "This cannot be accepted: it "
+								      "would harm the "
+								      "host or not work. Choose "
+								      "another GPU, VM or "
+								      "setting."),
 				false);
 		((struct item *)review->items.item[review->items.n - 1])->refusal = refusal;
 	}
@@ -94,8 +96,8 @@ static void draw_list(const struct review *review, struct area area)
 		bool focused = top + i == review->focus;
 		int y = area.y + i;
 		(void)draw_text(y, area.x, 2, ROLE_KEY, focused ? "> " : "  ");
-		(void)draw_text(y, area.x + 2, area.columns - 3, focused ? ROLE_FOCUS : title_role(item),
-				item->title);
+		(void)draw_text(y, area.x + 2, area.columns - 3,
+				focused ? ROLE_FOCUS : title_role(item), item->title);
 	}
 }
 
@@ -108,7 +110,8 @@ static int draw_detail(const struct review *review, struct area area)
 		const char *line = lines.item[review->scroll + i];
 		diff = diff && *line; /* what follows the blank line is no diff any more */
 		(void)draw_text(area.y + i, area.x, area.columns - 1,
-				text_starts(item->detail, "---") ? diff_role(line) : ROLE_PLAIN, line);
+				text_starts(item->detail, "---") ? diff_role(line) : ROLE_PLAIN,
+				line);
 	}
 	return (int)lines.n - area.lines;
 }
@@ -125,7 +128,8 @@ static const char *headline(const struct review *review)
 	return text;
 }
 
-/* The line that asks for yes; the reboot is asked for by itself later, unless it is all there is. */
+/* The line that asks for yes; the reboot is asked for by itself later, unless it is all there is.
+ */
 static char *question(const struct review *review)
 {
 	const struct plan *plan = review->wizard->plan;
@@ -145,7 +149,7 @@ static const char *review_hint(const struct review *review)
 		return "Refused as it stands; the x lines say why. Nothing has been changed.";
 	size_t reboots = plan_totals(&plan->changes).reboots;
 	return reboots && reboots == plan->changes.n ? "All else is done."
-						      : "Nothing has been changed yet.";
+						     : "Nothing has been changed yet.";
 }
 
 /* The hint on the left and the question on the right, or below it where it is narrow. */
@@ -202,7 +206,8 @@ static int draw_review(struct review *review)
 	}
 	draw_rule(layout.rule_bottom, COLS);
 	if (more > review->scroll)
-		(void)draw_text(layout.rule_bottom, COLS - 21, 21, ROLE_DIM, " PgDn shows the rest ");
+		(void)draw_text(layout.rule_bottom, COLS - 21, 21, ROLE_DIM,
+				" PgDn shows the rest ");
 	draw_bottom(review, &layout);
 	(void)refresh();
 	return more > 0 ? more : 0;
@@ -288,8 +293,8 @@ static int review_key(struct review *review, int key, int more)
 		if (strcmp(review->typed, "yes") == 0)
 			return '\n';
 		review->message = review->wizard->plan->refusals.n
-				? "Refused as it stands: b goes back."
-				: "Type yes, then Enter.";
+						  ? "Refused as it stands: b goes back."
+						  : "Type yes, then Enter.";
 		review->typed[0] = '\0';
 		return 0;
 	}
@@ -323,11 +328,11 @@ int review_show(struct wizard *wizard)
 	int key = 0;
 	if (!review.items.n) {
 		bool chosen = wizard->report->gpu && wizard->report->vm;
-		key = show_text("Nothing to do", chosen
-						? "All is done: the host is as the choices ask, and the "
-						  "GPU is with the VM.\n\nStep 7 shows how it runs."
-						: "There is nothing to change so far.\n\nChoose a GPU in "
-						  "step 4 and a VM in step 5.");
+		key = show_text("Nothing to do",
+				chosen ? "All is done: the host is as the choices ask, and the "
+					 "GPU is with the VM.\n\nStep 7 shows how it runs."
+				       : "There is nothing to change so far.\n\nChoose a GPU in "
+					 "step 4 and a VM in step 5.");
 		if (key != KEY_ENDED && wizard->step == 5)
 			wizard->step = 6;
 	} else {

@@ -28,12 +28,14 @@ static const struct board {
 } boards[] = {
 		{"ASUS", "ASUS", "Advanced > CPU Configuration > Intel VT-d",
 				"Advanced > AMD CBS > NBIO > IOMMU"},
-		{"Gigabyte", "Gigabyte", "BIOS Features > Intel VT-d", "Settings > AMD CBS > IOMMU"},
+		{"Gigabyte", "Gigabyte", "BIOS Features > Intel VT-d",
+				"Settings > AMD CBS > IOMMU"},
 		{"Micro-Star", "MSI", "OC > CPU Features > Intel VT-d", "OC > AMD CBS > IOMMU"},
 		{"ASRock", "ASRock", "Advanced > CPU Configuration > Intel VT-d",
 				"Advanced > AMD CBS > NBIO > IOMMU"},
 		{"Supermicro", "Supermicro",
-				"Advanced > Chipset Configuration > North Bridge > IIO Configuration > "
+				"Advanced > Chipset Configuration > North Bridge > IIO "
+				"Configuration > "
 				"Intel VT-d",
 				"Advanced > NB Configuration > IOMMU"},
 };
@@ -62,14 +64,14 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 	rows_add_findings(rows, wizard->report, STEP_BIOS, NULL, true);
 	(void)rows_add(rows, ROW_TEXT, "");
 	bool fine = strcmp(bios_state(wizard, rows->arena), "[ OK ]") == 0;
-	(void)rows_add(rows, ROW_HEADING, fine ? "Nothing to do here. It is set in the firmware setup:"
-					       : "To switch it on: restart, press DEL, F2 or F12");
+	(void)rows_add(rows, ROW_HEADING,
+			fine ? "Nothing to do here. It is set in the firmware setup:"
+			     : "To switch it on: restart, press DEL, F2 or F12");
 	bool found = false;
 	for (size_t i = 0; i < sizeof boards / sizeof *boards; i++) {
 		const struct board *board = &boards[i];
-		bool mine = facts->board_vendor &&
-				strncasecmp(facts->board_vendor, board->vendor,
-						strlen(board->vendor)) == 0;
+		bool mine = facts->board_vendor && strncasecmp(facts->board_vendor, board->vendor,
+								   strlen(board->vendor)) == 0;
 		if (!mine)
 			continue;
 		found = true;
@@ -81,11 +83,13 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 						amd ? board->amd : board->intel));
 	}
 	for (size_t i = 0; !found && i < sizeof boards / sizeof *boards; i++)
-		(void)rows_add(rows, ROW_TEXT, arena_printf(rows->arena, "%s: %s", boards[i].name,
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena, "%s: %s", boards[i].name,
 						amd ? boards[i].amd : boards[i].intel));
 	(void)rows_add(rows, ROW_TEXT, "");
-	(void)rows_add(rows, ROW_TEXT, amd ? "Its names: SVM or AMD-V, and IOMMU or AMD-Vi."
-					   : "Its names: VT-x, and VT-d. Keys: DEL, F2 or F12.");
+	(void)rows_add(rows, ROW_TEXT,
+			amd ? "Its names: SVM or AMD-V, and IOMMU or AMD-Vi."
+			    : "Its names: VT-x, and VT-d. Keys: DEL, F2 or F12.");
 }
 
 /* ---- 2 Boot ---- */
@@ -95,13 +99,13 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 	const struct facts *facts = wizard->facts;
 	const struct report *report = wizard->report;
 	(void)rows_add(rows, ROW_HEADING, "Boot parameters");
-	const char *loader = facts->boot_loader == BOOT_GRUB ? "GRUB"
-			: facts->boot_loader == BOOT_SYSTEMD ? "systemd-boot"
-							      : NULL;
-	(void)rows_add(rows, ROW_TEXT, loader ? arena_printf(rows->arena,
-						"%s boots this machine; %s has effect.", loader,
-						facts->cmdline_file)
-					    : "It is not known what boots this machine.");
+	const char *loader = facts->boot_loader == BOOT_GRUB      ? "GRUB"
+			     : facts->boot_loader == BOOT_SYSTEMD ? "systemd-boot"
+								  : NULL;
+	(void)rows_add(rows, ROW_TEXT,
+			loader ? arena_printf(rows->arena, "%s boots this machine; %s has effect.",
+						 loader, facts->cmdline_file)
+			       : "It is not known what boots this machine.");
 	(void)rows_add(rows, ROW_TEXT, "");
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
@@ -119,12 +123,14 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 			facts->iommu_active == KNOWN_YES
 					? arena_printf(rows->arena, "IOMMU now: on, %zu groups",
 							  facts->iommu_groups)
-					: facts->iommu_active == KNOWN_NO
+			: facts->iommu_active == KNOWN_NO
 					? "IOMMU now: off, no groups in /sys/kernel/iommu_groups"
 					: "IOMMU now: unknown, no groups are recorded");
 	(void)rows_add(rows, ROW_TEXT, "Command line now:");
-	(void)rows_add(rows, ROW_TEXT, arena_printf(rows->arena, "  %s",
-					facts->cmdline_running ? facts->cmdline_running : "unknown"));
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena, "  %s",
+					facts->cmdline_running ? facts->cmdline_running
+							       : "unknown"));
 	(void)rows_add(rows, ROW_TEXT, "");
 	rows_add_findings(rows, report, STEP_BOOT, NULL, false);
 }
@@ -151,10 +157,10 @@ static const char *boot_state(struct wizard *wizard, struct arena *arena)
 		if (finding->check->step != STEP_BOOT)
 			continue;
 		conflict = conflict || finding->risk == RISK_NEVER ||
-				(strcmp(finding->check->id, "boot.cmdline-conflict") == 0 &&
-						finding->status == STATUS_FAIL);
+			   (strcmp(finding->check->id, "boot.cmdline-conflict") == 0 &&
+					   finding->status == STATUS_FAIL);
 		pending = pending || (strcmp(finding->check->id, "boot.cmdline-pending") == 0 &&
-						      finding->automatic);
+						     finding->automatic);
 	}
 	if (conflict)
 		return "[FAIL]";
@@ -162,9 +168,9 @@ static const char *boot_state(struct wizard *wizard, struct arena *arena)
 		return arena_printf(arena, "[%zu to do]", edits);
 	if (pending)
 		return "[reboot]";
-	return wizard->facts->iommu_active == KNOWN_YES ? "[ OK ]"
-			: wizard->facts->iommu_active == KNOWN_NO ? "[FAIL]"
-								   : "[ ?? ]";
+	return wizard->facts->iommu_active == KNOWN_YES  ? "[ OK ]"
+	       : wizard->facts->iommu_active == KNOWN_NO ? "[FAIL]"
+							 : "[ ?? ]";
 }
 
 /* ---- 3 VFIO ---- */
@@ -187,7 +193,8 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 		struct row *row = rows_add(rows, ROW_CHECK, "name them in /etc/modules");
 		row->on = report->modules;
 		row->note = "vfio, vfio_iommu_type1, vfio_pci";
-		row->hint = "Loads the driver that hands devices to VMs at every boot. Proxmox VE also "
+		row->hint = "Loads the driver that hands devices to VMs at every boot. Proxmox VE "
+			    "also "
 			    "loads it when a VM needs it.";
 		row->action = ACT_MODULES;
 		row->finding = modules;
@@ -197,7 +204,8 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	if (report->bound_at_boot) {
 		(void)rows_add(rows, ROW_TEXT,
 				arena_printf(rows->arena,
-						"vfio-pci takes the card at boot: that is set up in "
+						"vfio-pci takes the card at boot: that is set up "
+						"in "
 						"/etc/modprobe.d. To undo it: %s",
 						wizard->undo));
 		return;
@@ -205,21 +213,24 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
 	start->on = !report->bind_early;
 	start->action = ACT_BIND_START;
-	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci in "
+	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci "
+		      "in "
 		      "its place when the VM starts.";
 	struct row *early = rows_add(rows, ROW_RADIO, "vfio-pci, at boot");
 	early->on = report->bind_early;
 	early->action = ACT_BIND_EARLY;
-	early->hint = "Writes /etc/modprobe.d/pvegpu.conf with the card's ids, so that no host driver "
+	early->hint = "Writes /etc/modprobe.d/pvegpu.conf with the card's ids, so that no host "
+		      "driver "
 		      "ever touches it. Costs a reboot.";
-	(void)rows_add(rows, ROW_TEXT, arena_printf(rows->arena, "%s: %s.",
-					report->gpu ? "Advice" : "The GPU", report->bind_reason));
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena, "%s: %s.", report->gpu ? "Advice" : "The GPU",
+					report->bind_reason));
 	(void)rows_add(rows, ROW_TEXT, "");
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		/* Of the drivers only the one that matters: that of the GPU chosen. */
 		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
-				(!report->gpu || strcmp(finding->subject, report->gpu->name) != 0);
+			     (!report->gpu || strcmp(finding->subject, report->gpu->name) != 0);
 		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
 		if (finding->check->step == STEP_VFIO && finding->status != STATUS_OK &&
 				finding != modules && !other && !waiting)
@@ -265,13 +276,14 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 		if (!pci_is_display(gpu))
 			continue;
 		const char *address = text_starts(gpu->name, "0000:") ? gpu->name + 5 : gpu->name;
-		struct row *row = rows_add(rows, ROW_RADIO, arena_printf(rows->arena, "%s %s", address,
-								      short_label(rows->arena, gpu)));
+		struct row *row = rows_add(rows, ROW_RADIO,
+				arena_printf(rows->arena, "%s %s", address,
+						short_label(rows->arena, gpu)));
 		row->on = report->gpu == gpu;
 		row->data = gpu;
 		row->note = gpu->boot_vga == KNOWN_YES ? "host's console"
-				: gpu->group >= 0 ? arena_printf(rows->arena, "group %d", gpu->group)
-						  : "group not known yet";
+			    : gpu->group >= 0 ? arena_printf(rows->arena, "group %d", gpu->group)
+					      : "group not known yet";
 		row->hint = arena_printf(rows->arena, "%s, %04x:%04x, driver %s. Enter chooses it.",
 				gpu->label, gpu->vendor, gpu->device,
 				gpu->driver ? gpu->driver : "none");
@@ -284,7 +296,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
 		const char *name = text_starts(function->name, "0000:") ? function->name + 5
-									   : function->name;
+									: function->name;
 		(void)rows_add(rows, ROW_TEXT,
 				arena_printf(rows->arena, "%s %s, %s", name,
 						pci_class_text(function->class_code),
@@ -319,8 +331,8 @@ static const char *gpu_state(struct wizard *wizard, struct arena *arena)
 			return "[FAIL]";
 		if (finding->risk == RISK_ACCEPT)
 			state = goal_accepted(wizard->goal, finding->check->id, finding->subject)
-					? "[WARN]"
-					: "[risk]";
+						? "[WARN]"
+						: "[risk]";
 	}
 	return state;
 }
@@ -333,10 +345,12 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 	const struct report *report = wizard->report;
 	(void)rows_add(rows, ROW_HEADING, "Which VM gets the GPU?");
 	if (!facts->vms.n)
-		(void)rows_add(rows, ROW_TEXT, facts->vms_known == KNOWN_YES
-						? "There is no VM on this node yet. Create it first, then "
-						  "press r."
-						: "The VMs of this node cannot be read (/etc/pve).");
+		(void)rows_add(rows, ROW_TEXT,
+				facts->vms_known == KNOWN_YES ? "There is no VM on this node yet. "
+								"Create it first, then "
+								"press r."
+							      : "The VMs of this node cannot be "
+								"read (/etc/pve).");
 	for (size_t i = 0; i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
 		const char *template = vm_conf_get(&vm->conf.current, "template");
@@ -345,9 +359,9 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 		row->on = report->vm == vm;
 		row->data = vm;
 		row->note = template && strcmp(template, "1") == 0 ? "template"
-				: vm->running == KNOWN_YES	     ? "running"
-				: vm->running == KNOWN_NO	     ? "stopped"
-								     : "state unknown";
+			    : vm->running == KNOWN_YES             ? "running"
+			    : vm->running == KNOWN_NO              ? "stopped"
+								   : "state unknown";
 		const char *machine = vm_conf_get(&vm->conf.current, "machine");
 		const char *cpu = vm_conf_get(&vm->conf.current, "cpu");
 		const char *memory = vm_conf_get(&vm->conf.current, "memory");
@@ -396,13 +410,16 @@ static const struct attach_choice {
 				"Shows the GPU to the guest as a PCI Express device. Needs the q35 "
 				"machine."},
 		{"x_vga", "x-vga=1", "primary display: not for Talos",
-				"Makes the GPU the guest's primary display. A worker without a screen "
+				"Makes the GPU the guest's primary display. A worker without a "
+				"screen "
 				"has no use for it."},
 		{"machine_q35", "machine: q35", "needed by pcie=1",
-				"The guest sees other PCI addresses with q35: network and disk names may "
+				"The guest sees other PCI addresses with q35: network and disk "
+				"names may "
 				"change once."},
 		{"cpu_host", "cpu: host", "all features of the CPU",
-				"GPU drivers and CUDA use CPU features that the generic types hide. "
+				"GPU drivers and CUDA use CPU features that the generic types "
+				"hide. "
 				"Live migration then needs equal CPUs."},
 		{"tablet_off", "tablet: 0", "no emulated USB tablet",
 				"Removes the emulated tablet, which a GPU worker does not need."},
@@ -412,12 +429,12 @@ static const struct attach_choice {
 
 static bool attach_value(const struct report *report, const char *name)
 {
-	return strcmp(name, "pcie") == 0	  ? report->pcie
-			: strcmp(name, "x_vga") == 0	  ? report->x_vga
-			: strcmp(name, "machine_q35") == 0 ? report->machine_q35
-			: strcmp(name, "cpu_host") == 0	  ? report->cpu_host
-			: strcmp(name, "tablet_off") == 0 ? report->tablet_off
-							  : report->start;
+	return strcmp(name, "pcie") == 0          ? report->pcie
+	       : strcmp(name, "x_vga") == 0       ? report->x_vga
+	       : strcmp(name, "machine_q35") == 0 ? report->machine_q35
+	       : strcmp(name, "cpu_host") == 0    ? report->cpu_host
+	       : strcmp(name, "tablet_off") == 0  ? report->tablet_off
+						  : report->start;
 }
 
 /* What the VM has already is not chosen any more; rollback takes it back. */
@@ -449,8 +466,9 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	const struct report *report = wizard->report;
 	if (!report->gpu || !report->vm) {
 		(void)rows_add(rows, ROW_HEADING, "Attach the GPU to the VM");
-		(void)rows_add(rows, ROW_TEXT, !report->gpu ? "Choose a GPU in step 4 first (press 4)."
-							    : "Choose a VM in step 5 first (press 5).");
+		(void)rows_add(rows, ROW_TEXT,
+				!report->gpu ? "Choose a GPU in step 4 first (press 4)."
+					     : "Choose a VM in step 5 first (press 5).");
 		return;
 	}
 	(void)rows_add(rows, ROW_HEADING,
@@ -469,11 +487,11 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_TEXT, "");
 	if (wizard->plan) {
 		bool later = wizard->plan->forecast.n > 0;
-		size_t n = plan_totals(&wizard->plan->changes).api_calls +
-				wizard->plan->forecast.n;
+		size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;
 		if (n)
-			(void)rows_add(rows, ROW_HEADING, later ? "After the reboot this will be done"
-								: "The same by hand");
+			(void)rows_add(rows, ROW_HEADING,
+					later ? "After the reboot this will be done"
+					      : "The same by hand");
 		add_calls(rows, &wizard->plan->changes);
 		add_calls(rows, &wizard->plan->forecast);
 		if (n)
@@ -537,7 +555,8 @@ static void verify_rows(struct wizard *wizard, struct rows *rows)
 			arena_printf(rows->arena, "kubectl describe node %s | grep nvidia.com/gpu",
 					report->vm->name));
 	(void)rows_add(rows, ROW_TEXT,
-			"Talos needs the NVIDIA extensions, Kubernetes the GPU operator or its device "
+			"Talos needs the NVIDIA extensions, Kubernetes the GPU operator or its "
+			"device "
 			"plugin.");
 }
 

@@ -17,23 +17,23 @@
  * The journal is /var/lib/pvegpu/runs/RUN/{plan.json,journal,output} below the root, mode 0700.
  */
 enum apply_event {
-	APPLY_BEGIN,   /* text: the change's title */
-	APPLY_OUTPUT,  /* text: a line a command or task printed */
+	APPLY_BEGIN,  /* text: the change's title */
+	APPLY_OUTPUT, /* text: a line a command or task printed */
 	APPLY_DONE,
 	APPLY_NOT_RUN, /* a captured tree: text says why */
 	APPLY_FAILED,  /* text: why */
 };
 
 /* False on APPLY_BEGIN stops before that change: ERROR_STOPPED, as a failure that did nothing. */
-typedef bool apply_progress(void *user, const struct change *change, enum apply_event event,
-		const char *text);
+typedef bool apply_progress(
+		void *user, const struct change *change, enum apply_event event, const char *text);
 
 struct apply_result {
-	char run[64];     /* the journal's name for this run; "" when nothing was begun */
-	size_t done;      /* changes made */
-	size_t not_run;   /* commands and calls that could not be run in a captured tree */
-	size_t failed_n;  /* number of the change that failed; 0 none */
-	bool reboot;      /* the plan ends in a reboot that is still to be done */
+	char run[64];    /* the journal's name for this run; "" when nothing was begun */
+	size_t done;     /* changes made */
+	size_t not_run;  /* commands and calls that could not be run in a captured tree */
+	size_t failed_n; /* number of the change that failed; 0 none */
+	bool reboot;     /* the plan ends in a reboot that is still to be done */
 };
 
 /*
@@ -49,8 +49,7 @@ int apply_check(const struct root *root, const struct plan *plan, struct plan **
 int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
 		void *user, struct apply_result *ret_result, struct error *err);
 /* Reboot the host (or the sample host). */
-int apply_reboot(const struct root *root, apply_progress *progress, void *user,
-		struct error *err);
+int apply_reboot(const struct root *root, apply_progress *progress, void *user, struct error *err);
 
 /* Asked where a person changed something since: `diff` leads from what is there to what rollback
  * would write. True overwrites it; false leaves it alone. */
@@ -59,8 +58,8 @@ typedef bool rollback_ask(void *user, const struct change *change, const char *d
 struct rollback_result {
 	char run[64];
 	size_t undone;
-	size_t kept;   /* left alone because they were changed since */
-	bool reboot;   /* the run had a reboot: another is needed for the old state to count */
+	size_t kept; /* left alone because they were changed since */
+	bool reboot; /* the run had a reboot: another is needed for the old state to count */
 };
 
 /* Undo a run, newest change first; RUN NULL is the last one that is not undone yet. */
@@ -68,7 +67,14 @@ int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
 		apply_progress *progress, void *user, struct rollback_result *ret_result,
 		struct error *err);
 
-enum run_state { RUN_EMPTY, RUN_APPLIED, RUN_FAILED, RUN_INTERRUPTED, RUN_UNDONE, RUN_PARTLY_UNDONE };
+enum run_state {
+	RUN_EMPTY,
+	RUN_APPLIED,
+	RUN_FAILED,
+	RUN_INTERRUPTED,
+	RUN_UNDONE,
+	RUN_PARTLY_UNDONE
+};
 extern const char *const run_state_names[];
 
 struct run {
@@ -81,7 +87,7 @@ struct run {
 
 struct history {
 	struct arena *arena;
-	struct list runs; /* of struct run, oldest first */
+	struct list runs;          /* of struct run, oldest first */
 	struct strings unreadable; /* runs whose plan or journal cannot be read, with the reason */
 };
 

@@ -19,9 +19,9 @@ struct arena *arena_new(void);
 void arena_free(struct arena *arena); /* NULL is fine */
 
 void *arena_alloc(struct arena *arena, size_t size);
-char *arena_strdup(struct arena *arena, const char *text);             /* NULL gives NULL */
-char *arena_strndup(struct arena *arena, const char *text, size_t n);  /* stops at a NUL */
-char *arena_memdup(struct arena *arena, const char *bytes, size_t n);  /* adds a NUL */
+char *arena_strdup(struct arena *arena, const char *text);            /* NULL gives NULL */
+char *arena_strndup(struct arena *arena, const char *text, size_t n); /* stops at a NUL */
+char *arena_memdup(struct arena *arena, const char *bytes, size_t n); /* adds a NUL */
 char *arena_printf(struct arena *arena, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)

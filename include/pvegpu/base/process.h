@@ -34,8 +34,8 @@ struct process_result {
  * seconds the group is killed and ERROR_COMMAND is returned. A non-zero exit status is no error
  * here: the caller judges it.
  */
-int process_run(const struct root *root, const char *const *argv, int timeout_s,
-		process_line *line, void *user, struct arena *arena,
-		struct process_result *ret_result, struct error *err);
+int process_run(const struct root *root, const char *const *argv, int timeout_s, process_line *line,
+		void *user, struct arena *arena, struct process_result *ret_result,
+		struct error *err);
 
 #endif

@@ -13,9 +13,9 @@
  * The root directory everything is read below and written below.
  *
  * `/` is the live host. Any other directory is a captured or sample host: paths are resolved
- * inside it by openat2(RESOLVE_IN_ROOT) or what amounts to it, so its absolute links cannot lead out, and no command is
- * run, except in a tree marked by a file `.pvegpu-sample`, whose own scripts stand in for the
- * host's commands (see process.h). Paths given to these functions begin with `/`.
+ * inside it by openat2(RESOLVE_IN_ROOT) or what amounts to it, so its absolute links cannot lead
+ * out, and no command is run, except in a tree marked by a file `.pvegpu-sample`, whose own scripts
+ * stand in for the host's commands (see process.h). Paths given to these functions begin with `/`.
  */
 struct root;
 
@@ -34,7 +34,8 @@ const char *root_absolute(const struct root *root);
 /* A file descriptor below the root, O_CLOEXEC added; -1 and errno on failure. */
 int root_openat(const struct root *root, const char *path, int flags);
 bool root_exists(const struct root *root, const char *path);
-int root_stat(const struct root *root, const char *path, struct stat *ret_stat); /* 0 or -1 + errno */
+int root_stat(const struct root *root, const char *path,
+		struct stat *ret_stat); /* 0 or -1 + errno */
 
 /* A whole file. The text is NUL-terminated and owned by `arena`; `ret_size` may be NULL.
  * Files over ROOT_FILE_MAX are refused. A missing file gives ERROR_IO with sys_errno ENOENT. */

@@ -51,10 +51,10 @@ char *text_printable(struct arena *arena, const char *text);
 char *text_printable_page(struct arena *arena, const char *text);
 /* True when the bytes are valid UTF-8 (no overlong forms, no surrogates). */
 bool text_is_utf8(const char *bytes, size_t n);
-/* Add `string` in lines of at most `width` columns, broken at blanks, each after `indent` blanks (the
- * first line goes on where the text stands, at column `at`). Ends with a newline. */
-void text_add_wrapped(struct text *text, const char *string, size_t at, size_t indent,
-		size_t width);
+/* Add `string` in lines of at most `width` columns, broken at blanks, each after `indent` blanks
+ * (the first line goes on where the text stands, at column `at`). Ends with a newline. */
+void text_add_wrapped(
+		struct text *text, const char *string, size_t at, size_t indent, size_t width);
 /* Quote one word for a POSIX shell where that is needed. */
 char *text_shell_quote(struct arena *arena, const char *word);
 

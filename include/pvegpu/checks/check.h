@@ -14,8 +14,17 @@
  * To add a check: one function in the file of its step, one row in catalogue.c, and two fixtures
  * in tests/unit (a host that passes, a host that does not).
  */
-enum step { STEP_HOST, STEP_BIOS, STEP_BOOT, STEP_VFIO, STEP_GPU, STEP_VM, STEP_ATTACH, STEP_VERIFY,
-	STEP_COUNT };
+enum step {
+	STEP_HOST,
+	STEP_BIOS,
+	STEP_BOOT,
+	STEP_VFIO,
+	STEP_GPU,
+	STEP_VM,
+	STEP_ATTACH,
+	STEP_VERIFY,
+	STEP_COUNT
+};
 extern const char *const step_names[STEP_COUNT]; /* "host", "bios" … */
 
 /* fail: passthrough will not work or will harm the host. warn: it may, or weakens something.
@@ -41,11 +50,11 @@ struct check;
 struct finding {
 	const struct check *check;
 	enum status status;
-	char *subject; /* host, an address, group/N, vm/ID, a path */
-	char *detail;  /* what is the case, in a sentence or two */
+	char *subject;        /* host, an address, group/N, vm/ID, a path */
+	char *detail;         /* what is the case, in a sentence or two */
 	struct list evidence; /* of struct evidence */
-	char *fix;     /* what would mend it, or NULL */
-	bool automatic; /* the plan does it */
+	char *fix;            /* what would mend it, or NULL */
+	bool automatic;       /* the plan does it */
 	enum risk risk;
 };
 
@@ -67,14 +76,14 @@ const struct check *check_by_id(const char *id);
 enum need { NEED_DONE, NEED_ADVISED, NEED_OPTIONAL, NEED_LATER, NEED_USELESS };
 
 struct param_choice {
-	const char *word;    /* intel_iommu=on */
-	const char *check;   /* the check it belongs to */
+	const char *word;  /* intel_iommu=on */
+	const char *check; /* the check it belongs to */
 	enum need need;
-	bool running;        /* on the command line now */
-	bool configured;     /* in the boot loader's file */
-	bool selected;       /* would be there after the plan */
-	const char *note;    /* why, at most 40 columns */
-	const char *help;    /* one sentence on what it does and costs */
+	bool running;     /* on the command line now */
+	bool configured;  /* in the boot loader's file */
+	bool selected;    /* would be there after the plan */
+	const char *note; /* why, at most 40 columns */
+	const char *help; /* one sentence on what it does and costs */
 };
 
 struct report {
@@ -87,9 +96,9 @@ struct report {
 	struct list params;        /* of struct param_choice */
 	/* The choices with the advice filled in. */
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
-	bool bound_at_boot;        /* vfio-pci is set up to take the GPU's card at boot already */
-	const char *bind_reason;   /* why early binding is advised or not */
-	bool needs_reboot;         /* a selected change takes effect only at boot */
+	bool bound_at_boot;      /* vfio-pci is set up to take the GPU's card at boot already */
+	const char *bind_reason; /* why early binding is advised or not */
+	bool needs_reboot;       /* a selected change takes effect only at boot */
 };
 
 /* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there. */

@@ -58,7 +58,7 @@ struct vm_hostpci {
 	bool valid;
 	char *error; /* why not valid, or NULL */
 	struct hostpci parsed;
-	struct list devices; /* of struct pci_device: what PVE would take (prefix match) */
+	struct list devices;      /* of struct pci_device: what PVE would take (prefix match) */
 	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
 };
 
@@ -74,7 +74,7 @@ struct vm {
 
 struct text_file {
 	char *path;
-	char *text; /* NULL when it is not there */
+	char *text;  /* NULL when it is not there */
 	char *error; /* why it could not be read though it is there, or NULL */
 };
 
@@ -88,35 +88,35 @@ struct facts {
 	char *root_dir;
 	enum root_kind root_kind;
 
-	char *node;        /* host name, or NULL */
-	char *pve_version; /* of the package pve-manager: "8.0.3", or NULL */
-	char *kernel;      /* "6.2.16-3-pve", or NULL */
+	char *node;                     /* host name, or NULL */
+	char *pve_version;              /* of the package pve-manager: "8.0.3", or NULL */
+	char *kernel;                   /* "6.2.16-3-pve", or NULL */
 	int kernel_major, kernel_minor; /* -1 unknown */
 
 	enum cpu_vendor cpu_vendor;
-	char *cpu_model;                   /* or NULL */
-	enum known cpu_virtualization;     /* vmx or svm among the flags */
-	char *board_vendor, *board_name;   /* DMI, or NULL */
+	char *cpu_model;                 /* or NULL */
+	enum known cpu_virtualization;   /* vmx or svm among the flags */
+	char *board_vendor, *board_name; /* DMI, or NULL */
 	enum known efi;
-	enum known iommu_table;            /* ACPI DMAR or IVRS */
+	enum known iommu_table; /* ACPI DMAR or IVRS */
 
 	enum boot_loader boot_loader;
 	char *boot_loader_source;
-	enum known proxmox_boot_tool;      /* /etc/kernel/proxmox-boot-uuids has entries */
-	char *cmdline_file;                /* the file that makes the next command line, or NULL */
-	char *cmdline_running;             /* /proc/cmdline, or NULL */
+	enum known proxmox_boot_tool; /* /etc/kernel/proxmox-boot-uuids has entries */
+	char *cmdline_file;           /* the file that makes the next command line, or NULL */
+	char *cmdline_running;        /* /proc/cmdline, or NULL */
 	struct strings cmdline_words;
 	struct text_file grub;
 	struct grub_default grub_parsed;
-	char *grub_parse_error;            /* file, line, reason; NULL when it parsed */
-	struct strings grub_overrides;     /* later files that set GRUB_CMDLINE_LINUX_DEFAULT */
-	char *grub_cfg_cmdline;            /* of the first menu entry of /boot/grub/grub.cfg */
+	char *grub_parse_error;        /* file, line, reason; NULL when it parsed */
+	struct strings grub_overrides; /* later files that set GRUB_CMDLINE_LINUX_DEFAULT */
+	char *grub_cfg_cmdline;        /* of the first menu entry of /boot/grub/grub.cfg */
 
 	enum known iommu_active;
 	char *iommu_source;
 	size_t iommu_groups;
 
-	struct list devices; /* of struct pci_device, by address */
+	struct list devices;      /* of struct pci_device, by address */
 	enum known drivers_known; /* false in a captured tree that records no driver at all */
 	enum known uses_known;    /* mounts and routes could be read and traced */
 	struct strings untraced;  /* storage in use that could not be traced to a device */
@@ -139,13 +139,13 @@ void facts_free(struct facts *facts); /* NULL is fine */
 
 /* The device at an address, or NULL; and the functions of its slot. */
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
-struct list facts_slot(const struct facts *facts, const struct pci_device *device,
-		struct arena *arena);
-/* What goes to a VM with a GPU: every function of a graphics card, but of a processor's own GPU only
- * the display function and its audio. The slot of an APU also holds the security processor, the
- * board's USB and audio, which must stay with the host. */
-struct list facts_card(const struct facts *facts, const struct pci_device *gpu,
-		struct arena *arena);
+struct list facts_slot(
+		const struct facts *facts, const struct pci_device *device, struct arena *arena);
+/* What goes to a VM with a GPU: every function of a graphics card, but of a processor's own GPU
+ * only the display function and its audio. The slot of an APU also holds the security processor,
+ * the board's USB and audio, which must stay with the host. */
+struct list facts_card(
+		const struct facts *facts, const struct pci_device *gpu, struct arena *arena);
 bool facts_in_list(const struct list *devices, const struct pci_device *device);
 /* Members of an IOMMU group, bridges included. */
 struct list facts_group(const struct facts *facts, int group, struct arena *arena);

@@ -28,7 +28,7 @@ struct grub_assignment {
 
 struct grub_default {
 	struct list assignments; /* of struct grub_assignment, in order */
-	size_t code_line; /* where eval, source or . runs other code; 0 nowhere */
+	size_t code_line;        /* where eval, source or . runs other code; 0 nowhere */
 };
 
 /* ERROR_PARSE names `file` and the line: an open quote, expansion or block, a here-document. */
@@ -37,13 +37,13 @@ int grub_default_parse(struct arena *arena, const char *file, const char *text,
 
 /* The last assignment of `name` that counts for the file, or NULL when there is none or it was
  * unset after it; `ret_count` (may be NULL) is how many there are. */
-const struct grub_assignment *grub_default_find(const struct grub_default *parsed,
-		const char *name, size_t *ret_count);
+const struct grub_assignment *grub_default_find(
+		const struct grub_default *parsed, const char *name, size_t *ret_count);
 
 /* Why an edit of `name` in place would be a guess, in words for a person; NULL when it is safe:
  * one plain assignment, or none at all. */
-const char *grub_default_why_not_editable(const struct grub_default *parsed, const char *name,
-		struct arena *arena);
+const char *grub_default_why_not_editable(
+		const struct grub_default *parsed, const char *name, struct arena *arena);
 
 /* The text with the words of `name`'s value changed: those of `remove` taken out, those of `add`
  * put at the end. Every byte outside the value stays, and the quoting is kept. Where there is no

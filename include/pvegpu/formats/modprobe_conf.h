@@ -11,16 +11,16 @@
  * backslash at the end of a line continues it.
  */
 struct modprobe_entry {
-	char *command; /* options, blacklist, softdep, install, remove, alias */
-	char *module;  /* the first argument */
+	char *command;        /* options, blacklist, softdep, install, remove, alias */
+	char *module;         /* the first argument */
 	struct strings words; /* the other arguments */
 	const char *file;
 	size_t line; /* where the command starts, from 1 */
 };
 
 /* Add the entries of one file to `entries` (of struct modprobe_entry), in order. */
-void modprobe_conf_parse(struct arena *arena, const char *file, const char *text,
-		struct list *entries);
+void modprobe_conf_parse(
+		struct arena *arena, const char *file, const char *text, struct list *entries);
 
 /* The value of a module's option as modprobe hands it to the kernel: options of several lines are
  * joined in order, and for a plain parameter the last one wins. NULL when it is not set.

@@ -16,8 +16,9 @@ struct vm_conf_entry {
 };
 
 struct vm_conf_section {
-	char *name; /* "" for the current configuration, "PENDING", a snapshot's name */
-	struct list entries; /* of struct vm_conf_entry; a key's last entry is the one that counts */
+	char *name;          /* "" for the current configuration, "PENDING", a snapshot's name */
+	struct list entries; /* of struct vm_conf_entry; a key's last entry is the one that counts
+			      */
 	struct strings description; /* the # lines, still percent-encoded */
 };
 

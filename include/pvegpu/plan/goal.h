@@ -16,16 +16,16 @@ enum choice { CHOICE_ADVISED = -1, CHOICE_NO = 0, CHOICE_YES = 1 };
 
 struct goal {
 	struct arena *arena;
-	struct strings gpus;          /* 0000:01:00.0 */
-	unsigned vmid;                /* 0: none chosen */
-	struct strings params;        /* kernel parameters asked for */
+	struct strings gpus;   /* 0000:01:00.0 */
+	unsigned vmid;         /* 0: none chosen */
+	struct strings params; /* kernel parameters asked for */
 	struct strings params_unwanted;
-	enum choice modules;          /* load the vfio modules at boot (/etc/modules) */
-	enum choice bind_early;       /* bind to vfio-pci at boot; otherwise PVE does at VM start */
-	enum choice pcie, x_vga;      /* of hostpciN */
+	enum choice modules;     /* load the vfio modules at boot (/etc/modules) */
+	enum choice bind_early;  /* bind to vfio-pci at boot; otherwise PVE does at VM start */
+	enum choice pcie, x_vga; /* of hostpciN */
 	enum choice machine_q35, cpu_host, tablet_off;
-	enum choice start;            /* start the VM after attaching */
-	struct strings accepted;      /* CHECK=SUBJECT */
+	enum choice start;       /* start the VM after attaching */
+	struct strings accepted; /* CHECK=SUBJECT */
 };
 
 /* The yes/no choices as one table, for options, JSON and screens. */

@@ -26,7 +26,7 @@ enum api_stage { STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
 
 struct change {
 	enum change_kind kind;
-	size_t n; /* from 1, over changes and forecast */
+	size_t n;               /* from 1, over changes and forecast */
 	struct strings because; /* check ids */
 	char *undo;
 	char *cost; /* or NULL */
@@ -44,13 +44,13 @@ struct change {
 
 	/* CHANGE_API */
 	enum api_stage stage;
-	char *method;     /* PUT or POST */
-	char *api_path;   /* /nodes/pve2/qemu/106/config */
+	char *method;   /* PUT or POST */
+	char *api_path; /* /nodes/pve2/qemu/106/config */
 	unsigned vmid;
-	struct list params; /* of struct pve_param */
+	struct list params;        /* of struct pve_param */
 	struct list before_params; /* what those keys held; value NULL: not set */
 	char *digest;     /* of the VM's configuration as planned; NULL: as read back after the
-	                     call before it, or not used by this call */
+			     call before it, or not used by this call */
 	char *equivalent; /* the qm line that does the same */
 };
 
@@ -70,28 +70,27 @@ struct plan {
 	struct list forecast; /* of struct change */
 	struct list refusals; /* of struct refusal */
 	bool nothing_to_do;
-	bool sealed;          /* after plan_finish() */
+	bool sealed; /* after plan_finish() */
 };
 
 struct plan *plan_new(const struct goal *goal, const char *node);
 void plan_free(struct plan *plan); /* NULL is fine */
 
 /* The draft of a file: its text so far, NULL where there is none. Lent until the next set. */
-int plan_draft(struct plan *plan, const struct root *root, const char *path,
-		const char **ret_text, struct error *err);
+int plan_draft(struct plan *plan, const struct root *root, const char *path, const char **ret_text,
+		struct error *err);
 /* Replace the draft, adding to its reasons. `cost` may be NULL. */
 void plan_set_draft(struct plan *plan, const char *path, const char *text, const char *because,
 		const char *cost);
 /* A command after the files it serves; the same argv is kept once. `argv` ends with NULL. */
-void plan_add_command(struct plan *plan, const char *const *argv, const char *because,
-		const char *undo);
+void plan_add_command(
+		struct plan *plan, const char *const *argv, const char *because, const char *undo);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* Add one setting to the call of that stage; `before` is the key's present value or NULL. */
 void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
 		const char *key, const char *value, const char *before, const char *because);
 /* A call without settings: stop or start. */
-void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid,
-		const char *because);
+void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, const char *because);
 void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
 		bool acceptable);
 /* Order, number, diff and hash. Call once. */
