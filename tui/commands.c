@@ -158,6 +158,8 @@ static bool print_progress(
 {
 	FILE *out = user;
 	(void)change;
+	if (event == APPLY_BEGIN && stop_asked)
+		return false;
 	switch (event) {
 	case APPLY_BEGIN:
 		(void)fprintf(out, "%s\n", text);
@@ -176,7 +178,7 @@ static bool print_progress(
 		break;
 	}
 	(void)fflush(out);
-	return !(event == APPLY_BEGIN && stop_asked);
+	return true;
 }
 
 /* While changes are made a signal does not cut one in half: the run stops before the next. */

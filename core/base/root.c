@@ -70,46 +70,61 @@ const char *root_absolute(const struct root *root)
 
 enum { LINKS_MAX = 40, PATH_BYTES = 4096 };
 
-/* Take the next part off `rest` and apply it to the resolved path; a link's text is put before the
- * rest. False with errno. */
-static bool resolve_part(int fd, char *resolved, char *rest, bool follow_last, int *links)
+/* A path while it is resolved: the part that is done, and the rest that `at` points into. */
+struct steps {
+	char resolved[PATH_BYTES];
+	char rest[PATH_BYTES];
+	const char *at;
+	int links;
+};
+
+/* Put a link's text before the rest. False with errno. */
+static bool follow_link(struct steps *steps, const char *target)
 {
-	char part[PATH_BYTES];
-	char target[PATH_BYTES];
-	char joined[2 * PATH_BYTES];
-	size_t skip = strspn(rest, "/");
-	size_t n = strcspn(rest + skip, "/");
-	bool last = rest[skip + n] == '\0';
-	memcpy(part, rest + skip, n);
-	part[n] = '\0';
-	memmove(rest, rest + skip + n, strlen(rest + skip + n) + 1);
-	if (n == 0 || strcmp(part, ".") == 0)
-		return true;
-	if (strcmp(part, "..") == 0) {
-		char *slash = strrchr(resolved, '/');
-		*(slash ? slash : resolved) = '\0';
-		return true;
-	}
-	if (snprintf(joined, sizeof joined, "%s%s%s", resolved, *resolved ? "/" : "", part) >=
-			PATH_BYTES) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	ssize_t size = last && !follow_last ? -1
-					    : readlinkat(fd, joined, target, sizeof target - 1);
-	if (size < 0) { /* no link: openat() will say if it is nothing at all */
-		memcpy(resolved, joined, strlen(joined) + 1);
-		return true;
-	}
-	target[size] = '\0';
-	if (target[0] == '/')
-		resolved[0] = '\0';
-	if (++*links > LINKS_MAX ||
-			snprintf(joined, sizeof joined, "%s/%s", target, rest) >= PATH_BYTES) {
+	char joined[PATH_BYTES];
+	int n = snprintf(joined, sizeof joined, "%s/%s", target, steps->at);
+	if (++steps->links > LINKS_MAX || n >= PATH_BYTES) {
 		errno = ELOOP;
 		return false;
 	}
-	memcpy(rest, joined, strlen(joined) + 1);
+	if (target[0] == '/')
+		steps->resolved[0] = '\0';
+	memcpy(steps->rest, joined, (size_t)n + 1);
+	steps->at = steps->rest;
+	return true;
+}
+
+/* Take the next part off the rest and apply it to what is resolved. False with errno. */
+static bool resolve_part(int fd, struct steps *steps, bool follow_last)
+{
+	const char *part = steps->at + strspn(steps->at, "/");
+	size_t n = strcspn(part, "/");
+	steps->at = part + n;
+	if (n == 0 || (n == 1 && part[0] == '.'))
+		return true;
+	if (n == 2 && part[0] == '.' && part[1] == '.') {
+		char *slash = strrchr(steps->resolved, '/');
+		*(slash ? slash : steps->resolved) = '\0';
+		return true;
+	}
+	char joined[PATH_BYTES];
+	char target[PATH_BYTES];
+	int length = snprintf(joined, sizeof joined, "%s%s%.*s", steps->resolved,
+			*steps->resolved ? "/" : "", (int)n, part);
+	if (length >= PATH_BYTES) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	bool last = steps->at[strspn(steps->at, "/")] == '\0';
+	ssize_t size = -1;
+	if (!last || follow_last)
+		size = readlinkat(fd, joined, target, sizeof target - 1);
+	if (size >= 0) {
+		target[size] = '\0';
+		return follow_link(steps, target);
+	}
+	/* No link: openat() will say if it is nothing at all. */
+	memcpy(steps->resolved, joined, (size_t)length + 1);
 	return true;
 }
 
@@ -118,17 +133,17 @@ static bool resolve_part(int fd, char *resolved, char *rest, bool follow_last, i
  * meanwhile. */
 static int open_by_steps(const struct root *root, const char *path, int flags)
 {
-	char resolved[PATH_BYTES] = "";
-	char rest[PATH_BYTES];
-	int links = 0;
-	if (snprintf(rest, sizeof rest, "%s", path) >= PATH_BYTES) {
+	struct steps steps = {0};
+	if (snprintf(steps.rest, sizeof steps.rest, "%s", path) >= PATH_BYTES) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	while (*rest)
-		if (!resolve_part(root->fd, resolved, rest, !(flags & O_NOFOLLOW), &links))
+	steps.at = steps.rest;
+	while (*steps.at)
+		if (!resolve_part(root->fd, &steps, !(flags & O_NOFOLLOW)))
 			return -1;
-	return openat(root->fd, *resolved ? resolved : ".", flags | O_CLOEXEC | O_NOFOLLOW);
+	return openat(root->fd, *steps.resolved ? steps.resolved : ".",
+			flags | O_CLOEXEC | O_NOFOLLOW);
 }
 
 int root_openat(const struct root *root, const char *path, int flags)
