@@ -58,3 +58,13 @@ const char *state_of_findings(const struct wizard *wizard, enum step step, struc
 		return arena_printf(arena, "[%zu to do]", todo);
 	return unknown ? "[ ?? ]" : "[ OK ]";
 }
+
+const char *short_label(struct arena *arena, const struct pci_device *device)
+{
+	/* "NVIDIA Corporation GA102 [GeForce RTX 3080]": the name people know is in brackets. */
+	const char *open = strrchr(device->label, '[');
+	const char *end = open ? strchr(open, ']') : NULL;
+	if (open && end && !end[1])
+		return arena_strndup(arena, open + 1, (size_t)(end - open - 1));
+	return device->label;
+}

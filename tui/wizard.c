@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "pvegpu/base/text.h"
+#include "tui/screens/steps.h"
 
 enum { SIDE_COLUMNS = 24, NOTE_COLUMN = 20 };
+
+static const struct wizard_step *const wizard_steps[WIZARD_STEPS] = {&step_bios, &step_boot,
+		&step_vfio, &step_gpu, &step_vm, &step_attach, &step_verify};
 
 void wizard_judge(struct wizard *wizard)
 {
@@ -183,7 +187,7 @@ static void draw_side(struct wizard *wizard, const struct layout *layout, struct
 {
 	for (int i = 0; i < WIZARD_STEPS && i < layout->side.lines; i++) {
 		bool here = i == wizard->step;
-		const char *state = wizard_steps[i].state(wizard, arena);
+		const char *state = wizard_steps[i]->state(wizard, arena);
 		enum role role = strcmp(state, "[ OK ]") == 0   ? ROLE_OK
 				 : strcmp(state, "[FAIL]") == 0 ? ROLE_FAIL
 				 : strcmp(state, "[wait]") == 0 ? ROLE_DIM
@@ -191,7 +195,7 @@ static void draw_side(struct wizard *wizard, const struct layout *layout, struct
 		int y = layout->side.y + i;
 		(void)draw_text(y, 0, 2, ROLE_KEY, here ? "> " : "  ");
 		char name[24];
-		(void)snprintf(name, sizeof name, "%d %s", i + 1, wizard_steps[i].name);
+		(void)snprintf(name, sizeof name, "%d %s", i + 1, wizard_steps[i]->name);
 		(void)draw_text(y, 2, 12, here ? ROLE_FOCUS : ROLE_PLAIN, name);
 		(void)draw_text(y, 13, layout->side.columns - 14, role, state);
 	}
@@ -225,8 +229,8 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 		draw_side(wizard, &layout, arena);
 	} else {
 		const char *where = arena_printf(arena, "Step %d of 7: %s %s", wizard->step + 1,
-				wizard_steps[wizard->step].name,
-				wizard_steps[wizard->step].state(wizard, arena));
+				wizard_steps[wizard->step]->name,
+				wizard_steps[wizard->step]->state(wizard, arena));
 		(void)draw_text(layout.body.y, 0, COLS, ROLE_KEY, where);
 		layout.body.y++;
 		layout.body.lines--;
@@ -261,7 +265,7 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	draw_wrapped(layout.hint, wizard->message ? ROLE_WARN : ROLE_PLAIN, hint);
 	const char *keys[12];
 	size_t n = 0;
-	for (const char *const *key = wizard_steps[wizard->step].keys; *key && n < 11; key++)
+	for (const char *const *key = wizard_steps[wizard->step]->keys; *key && n < 11; key++)
 		keys[n++] = strcmp(*key, "v review") == 0 && planned(wizard)
 					    ? arena_printf(arena, "v review (%zu)", planned(wizard))
 					    : *key;
@@ -337,7 +341,7 @@ static bool quit_question(struct wizard *wizard)
 				      : "Quit? The planned changes were not made. y quits, any "
 					"other key stays.";
 	struct rows rows = {.arena = arena_new()};
-	wizard_steps[wizard->step].rows(wizard, &rows);
+	wizard_steps[wizard->step]->rows(wizard, &rows);
 	draw_step(wizard, &rows);
 	arena_free(rows.arena);
 	int key = term_key(-1, true);
@@ -347,20 +351,19 @@ static bool quit_question(struct wizard *wizard)
 
 static void act(struct wizard *wizard, const struct row *row)
 {
-	if (!row || !wizard_steps[wizard->step].act)
+	if (!row || !wizard_steps[wizard->step]->act)
 		return;
-	wizard_steps[wizard->step].act(wizard, row);
+	wizard_steps[wizard->step]->act(wizard, row);
 	wizard_judge(wizard);
 }
 
 /* A choice that nothing can make right: stay with it and say why. */
 static bool stay_for_refusal(struct wizard *wizard)
 {
-	static const enum step steps[WIZARD_STEPS] = {STEP_BIOS, STEP_BOOT, STEP_VFIO, STEP_GPU,
-			STEP_VM, STEP_ATTACH, STEP_VERIFY};
 	for (size_t i = 0; i < wizard->report->findings.n; i++) {
 		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step == steps[wizard->step] && finding->risk == RISK_NEVER) {
+		if (finding->check->step == wizard_steps[wizard->step]->step &&
+				finding->risk == RISK_NEVER) {
 			wizard->message = finding->detail;
 			return true;
 		}
@@ -452,7 +455,7 @@ static int loop(struct wizard *wizard)
 {
 	for (;;) {
 		struct rows rows = {.arena = arena_new()};
-		wizard_steps[wizard->step].rows(wizard, &rows);
+		wizard_steps[wizard->step]->rows(wizard, &rows);
 		int count = count_focusable(&rows.list);
 		if (wizard->focus[wizard->step] >= count)
 			wizard->focus[wizard->step] = count ? count - 1 : 0;
@@ -471,7 +474,7 @@ static void focus_choices(struct wizard *wizard)
 {
 	for (int step = 3; step <= 4; step++) {
 		struct rows rows = {.arena = arena_new()};
-		wizard_steps[step].rows(wizard, &rows);
+		wizard_steps[step]->rows(wizard, &rows);
 		int n = 0;
 		for (size_t i = 0; i < rows.list.n; i++) {
 			const struct row *row = rows.list.item[i];
@@ -483,20 +486,13 @@ static void focus_choices(struct wizard *wizard)
 	}
 }
 
-static int first_step(const struct wizard *wizard)
+int wizard_next_step(const struct wizard *wizard)
 {
-	static const int steps[STEP_COUNT] = {[STEP_HOST] = 0,
-			[STEP_BIOS] = 0,
-			[STEP_BOOT] = 1,
-			[STEP_VFIO] = 2,
-			[STEP_GPU] = 3,
-			[STEP_VM] = 4,
-			[STEP_ATTACH] = 5,
-			[STEP_VERIFY] = 6};
-	/* Without any earlier choice a newcomer starts at the beginning. */
-	if (!wizard->goal->gpus.n && !wizard->goal->vmid)
-		return 0;
-	return steps[report_next_step(wizard->report)];
+	enum step next = report_next_step(wizard->report);
+	for (int i = 0; i < WIZARD_STEPS; i++)
+		if (wizard_steps[i]->step == next)
+			return i;
+	return 0;
 }
 
 static void say_goodbye(const struct wizard *wizard)
@@ -551,7 +547,9 @@ int wizard_run(struct root *root, bool no_color, bool demo)
 				reason);
 		status = 2;
 	} else {
-		wizard.step = first_step(&wizard);
+		/* Without any earlier choice a newcomer starts at the beginning. */
+		bool chosen = wizard.goal->gpus.n || wizard.goal->vmid;
+		wizard.step = chosen ? wizard_next_step(&wizard) : 0;
 		focus_choices(&wizard);
 		(void)loop(&wizard);
 		term_stop();

@@ -67,6 +67,7 @@ struct wizard {
 /* A step of the wizard. */
 struct wizard_step {
 	const char *name;
+	enum step step; /* whose checks it shows */
 	void (*rows)(struct wizard *wizard, struct rows *rows);
 	/* Space (or Enter on a radio row) on a row: change the goal. */
 	void (*act)(struct wizard *wizard, const struct row *row);
@@ -74,8 +75,9 @@ struct wizard_step {
 	const char *(*state)(struct wizard *wizard, struct arena *arena);
 	const char *const *keys;
 };
-extern const struct wizard_step wizard_steps[WIZARD_STEPS];
 
+/* The step that is next by what the host shows: an index. */
+int wizard_next_step(const struct wizard *wizard);
 /* Judge again after the goal changed; read the host again first with wizard_refresh(). */
 void wizard_judge(struct wizard *wizard);
 int wizard_refresh(struct wizard *wizard, struct error *err);
@@ -90,6 +92,8 @@ int apply_show(struct wizard *wizard); /* after yes */
 int finding_show(struct wizard *wizard, const struct row *row);
 void wizard_title(const struct wizard *wizard); /* row 0 */
 
+/* The name people know a card by: what stands in brackets in pci.ids. */
+const char *short_label(struct arena *arena, const struct pci_device *device);
 /* The state text for a number of findings that the plan will mend. */
 const char *state_of_findings(const struct wizard *wizard, enum step step, struct arena *arena);
 

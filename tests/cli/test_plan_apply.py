@@ -42,6 +42,9 @@ class PlanApply(HostTest):
         self.assertIn('GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"\n',
                       self.read("etc/default/grub"))
         self.assertIn("ro  quiet intel_iommu=on iommu=pt", self.read("boot/grub/grub.cfg"))
+        kept = self.read("var/lib/pvegpu/runs/%s/output" % self.history()[0]["run"])
+        self.assertIn("Found linux image: /boot/vmlinuz-6.2.16-3-pve\n", kept)
+        self.assertEqual(os.stat(self.path("var/lib/pvegpu")).st_mode & 0o7777, 0o700)
 
     def test_rollback_restores_every_byte(self):
         before = tree_hash(self.root)

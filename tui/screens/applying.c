@@ -277,18 +277,10 @@ static void add_entries(struct job *job)
 /* Where to go on: the facts tell. */
 static void go_on(struct wizard *wizard)
 {
-	static const int steps[STEP_COUNT] = {[STEP_HOST] = 0,
-			[STEP_BIOS] = 0,
-			[STEP_BOOT] = 1,
-			[STEP_VFIO] = 2,
-			[STEP_GPU] = 3,
-			[STEP_VM] = 4,
-			[STEP_ATTACH] = 5,
-			[STEP_VERIFY] = 6};
 	struct error error;
 	const char *message = wizard->message;
 	if (!wizard->rebooting && wizard_refresh(wizard, &error) == 0)
-		wizard->step = steps[report_next_step(wizard->report)];
+		wizard->step = wizard_next_step(wizard);
 	if (message)
 		wizard->message = message;
 }

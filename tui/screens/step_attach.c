@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "pvegpu/base/text.h"
+#include "tui/screens/steps.h"
+
+/* Step 6: how the GPU is attached, and the calls that do it. */
+
+static const char *const keys[] = {
+		"Enter review", "Space tick", "b back", "? why", "1-7 step", "q quit", NULL};
+
+static const struct attach_choice {
+	const char *name; /* in goal_choices */
+	const char *text;
+	const char *note;
+	const char *hint;
+} attach_choices[] = {
+		{"pcie", "pcie=1", "a PCIe device, as GPUs expect",
+				"Shows the GPU to the guest as a PCI Express device. Needs the q35 "
+				"machine."},
+		{"x_vga", "x-vga=1", "primary display: not for Talos",
+				"Makes the GPU the guest's primary display. A worker without a "
+				"screen "
+				"has no use for it."},
+		{"machine_q35", "machine: q35", "needed by pcie=1",
+				"The guest sees other PCI addresses with q35: network and disk "
+				"names may "
+				"change once."},
+		{"cpu_host", "cpu: host", "all features of the CPU",
+				"GPU drivers and CUDA use CPU features that the generic types "
+				"hide. "
+				"Live migration then needs equal CPUs."},
+		{"tablet_off", "tablet: 0", "no emulated USB tablet",
+				"Removes the emulated tablet, which a GPU worker does not need."},
+		{"start", "start the VM", "when it is attached",
+				"Starts the VM at the end and follows its task."},
+};
+
+static bool attach_value(const struct report *report, const char *name)
+{
+	return strcmp(name, "pcie") == 0          ? report->pcie
+	       : strcmp(name, "x_vga") == 0       ? report->x_vga
+	       : strcmp(name, "machine_q35") == 0 ? report->machine_q35
+	       : strcmp(name, "cpu_host") == 0    ? report->cpu_host
+	       : strcmp(name, "tablet_off") == 0  ? report->tablet_off
+						  : report->start;
+}
+
+/* What the VM has already is not chosen any more; rollback takes it back. */
+static bool attach_done(const struct report *report, const char *name)
+{
+	const char *machine = vm_conf_get(&report->vm->conf.current, "machine");
+	const char *cpu = vm_conf_get(&report->vm->conf.current, "cpu");
+	const char *tablet = vm_conf_get(&report->vm->conf.current, "tablet");
+	if (strcmp(name, "machine_q35") == 0)
+		return machine && strstr(machine, "q35");
+	if (strcmp(name, "cpu_host") == 0)
+		return cpu && text_starts(cpu, "host") && (!cpu[4] || cpu[4] == ',');
+	if (strcmp(name, "tablet_off") == 0)
+		return tablet && strcmp(tablet, "0") == 0;
+	return false;
+}
+
+static void add_calls(struct rows *rows, const struct list *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *change = changes->item[i];
+		if (change->kind == CHANGE_API)
+			(void)rows_add(rows, ROW_TEXT, change->equivalent);
+	}
+}
+
+static void attach_rows(struct wizard *wizard, struct rows *rows)
+{
+	const struct report *report = wizard->report;
+	if (!report->gpu || !report->vm) {
+		(void)rows_add(rows, ROW_HEADING, "Attach the GPU to the VM");
+		(void)rows_add(rows, ROW_TEXT,
+				!report->gpu ? "Choose a GPU in step 4 first (press 4)."
+					     : "Choose a VM in step 5 first (press 5).");
+		return;
+	}
+	(void)rows_add(rows, ROW_HEADING,
+			arena_printf(rows->arena, "%s to VM %u %s",
+					short_label(rows->arena, report->gpu), report->vm->vmid,
+					report->vm->name));
+	for (size_t i = 0; i < sizeof attach_choices / sizeof *attach_choices; i++) {
+		const struct attach_choice *choice = &attach_choices[i];
+		struct row *row = rows_add(rows, ROW_CHECK, choice->text);
+		bool done = attach_done(report, choice->name);
+		row->on = done || attach_value(report, choice->name);
+		row->note = done ? "so already" : choice->note;
+		row->hint = choice->hint;
+		row->data = done ? NULL : choice;
+	}
+	(void)rows_add(rows, ROW_TEXT, "");
+	if (wizard->plan) {
+		bool later = wizard->plan->forecast.n > 0;
+		size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;
+		if (n)
+			(void)rows_add(rows, ROW_HEADING,
+					later ? "After the reboot this will be done"
+					      : "The same by hand");
+		add_calls(rows, &wizard->plan->changes);
+		add_calls(rows, &wizard->plan->forecast);
+		if (n)
+			(void)rows_add(rows, ROW_TEXT, "");
+	}
+	const char *subject = arena_printf(rows->arena, "vm/%u", report->vm->vmid);
+	rows_add_findings(rows, report, STEP_ATTACH, subject, true);
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (finding->check->step == STEP_ATTACH && finding->risk != RISK_NONE &&
+				strcmp(finding->subject, subject) != 0)
+			rows_add_finding(rows, finding);
+	}
+}
+
+static void attach_act(struct wizard *wizard, const struct row *row)
+{
+	const struct attach_choice *choice = row->data;
+	if (!choice)
+		return;
+	for (const struct goal_choice *entry = goal_choices; entry->name; entry++)
+		if (strcmp(entry->name, choice->name) == 0)
+			*goal_choice_at(wizard->goal, entry) =
+					attach_value(wizard->report, choice->name) ? CHOICE_NO
+										   : CHOICE_YES;
+}
+
+static const char *attach_state(struct wizard *wizard, struct arena *arena)
+{
+	const struct report *report = wizard->report;
+	if (!report->gpu || !report->vm)
+		return "[wait]";
+	size_t todo = 0;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		bool mine = finding->check->step == STEP_VM || finding->check->step == STEP_ATTACH;
+		if (finding->check->step == STEP_ATTACH && finding->risk == RISK_NEVER)
+			return "[FAIL]";
+		todo += mine && finding->automatic;
+	}
+	return todo ? arena_printf(arena, "[%zu to do]", todo) : "[ OK ]";
+}
+
+const struct wizard_step step_attach = {.name = "Attach",
+		.step = STEP_ATTACH,
+		.rows = attach_rows,
+		.act = attach_act,
+		.state = attach_state,
+		.keys = keys};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "tui/screens/steps.h"
+
+/* Step 7: does it work? */
+
+static const char *const keys[] = {
+		"v review", "r reread", "b back", "? why", "1-7 step", "q quit", NULL};
+
+static void verify_rows(struct wizard *wizard, struct rows *rows)
+{
+	const struct report *report = wizard->report;
+	(void)rows_add(rows, ROW_HEADING, "Does it work?");
+	if (!report->gpu || !report->vm) {
+		(void)rows_add(rows, ROW_TEXT, "Choose a GPU (step 4) and a VM (step 5) first.");
+		return;
+	}
+	rows_add_findings(rows, report, STEP_VERIFY, NULL, true);
+	(void)rows_add(rows, ROW_TEXT, "");
+	(void)rows_add(rows, ROW_HEADING, "Then, in the guest and the cluster");
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena, "qm terminal %u", report->vm->vmid));
+	(void)rows_add(rows, ROW_TEXT, "kubectl get nodes -l nvidia.com/gpu.present=true");
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena, "kubectl describe node %s | grep nvidia.com/gpu",
+					report->vm->name));
+	(void)rows_add(rows, ROW_TEXT,
+			"Talos needs the NVIDIA extensions, Kubernetes the GPU operator or its "
+			"device "
+			"plugin.");
+}
+
+static const char *verify_state(struct wizard *wizard, struct arena *arena)
+{
+	(void)arena;
+	const struct report *report = wizard->report;
+	if (!report->gpu || !report->vm)
+		return "[wait]";
+	bool all = true;
+	bool attached = false;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (strcmp(finding->check->id, "attach.hostpci") == 0)
+			attached = finding->status == STATUS_OK;
+		if (finding->check->step == STEP_VERIFY && finding->status != STATUS_OK)
+			all = false;
+	}
+	return !attached ? "[wait]" : all ? "[ OK ]" : "[to do]";
+}
+
+const struct wizard_step step_verify = {.name = "Verify",
+		.step = STEP_VERIFY,
+		.rows = verify_rows,
+		.state = verify_state,
+		.keys = keys};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "tui/screens/steps.h"
+
+/* Step 3: the VFIO modules, and who takes the GPU from the host. */
+
+static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
+		"1-7 step", "q quit", NULL};
+
+enum { ACT_MODULES = 1, ACT_BIND_START, ACT_BIND_EARLY };
+
+static void vfio_rows(struct wizard *wizard, struct rows *rows)
+{
+	const struct report *report = wizard->report;
+	(void)rows_add(rows, ROW_HEADING, "VFIO modules");
+	const struct finding *modules = NULL;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (strcmp(finding->check->id, "vfio.modules") == 0)
+			modules = finding;
+	}
+	if (modules && modules->status == STATUS_OK) {
+		rows_add_finding(rows, modules);
+	} else {
+		struct row *row = rows_add(rows, ROW_CHECK, "name them in /etc/modules");
+		row->on = report->modules;
+		row->note = "vfio, vfio_iommu_type1, vfio_pci";
+		row->hint = "Loads the driver that hands devices to VMs at every boot. Proxmox VE "
+			    "also "
+			    "loads it when a VM needs it.";
+		row->action = ACT_MODULES;
+		row->finding = modules;
+	}
+	(void)rows_add(rows, ROW_TEXT, "");
+	(void)rows_add(rows, ROW_HEADING, "Who takes the GPU from the host, and when");
+	if (report->bound_at_boot) {
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena,
+						"vfio-pci takes the card at boot: that is set up "
+						"in "
+						"/etc/modprobe.d. To undo it: %s",
+						wizard->undo));
+		return;
+	}
+	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
+	start->on = !report->bind_early;
+	start->action = ACT_BIND_START;
+	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci "
+		      "in "
+		      "its place when the VM starts.";
+	struct row *early = rows_add(rows, ROW_RADIO, "vfio-pci, at boot");
+	early->on = report->bind_early;
+	early->action = ACT_BIND_EARLY;
+	early->hint = "Writes /etc/modprobe.d/pvegpu.conf with the card's ids, so that no host "
+		      "driver "
+		      "ever touches it. Costs a reboot.";
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena, "%s: %s.", report->gpu ? "Advice" : "The GPU",
+					report->bind_reason));
+	(void)rows_add(rows, ROW_TEXT, "");
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		/* Of the drivers only the one that matters: that of the GPU chosen. */
+		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
+			     (!report->gpu || strcmp(finding->subject, report->gpu->name) != 0);
+		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
+		if (finding->check->step == STEP_VFIO && finding->status != STATUS_OK &&
+				finding != modules && !other && !waiting)
+			rows_add_finding(rows, finding);
+	}
+}
+
+static void vfio_act(struct wizard *wizard, const struct row *row)
+{
+	struct goal *goal = wizard->goal;
+	if (row->action == ACT_MODULES)
+		goal->modules = wizard->report->modules ? CHOICE_NO : CHOICE_YES;
+	else if (row->action == ACT_BIND_START)
+		goal->bind_early = CHOICE_NO;
+	else if (row->action == ACT_BIND_EARLY)
+		goal->bind_early = CHOICE_YES;
+}
+
+static const char *vfio_state(struct wizard *wizard, struct arena *arena)
+{
+	return state_of_findings(wizard, STEP_VFIO, arena);
+}
+
+const struct wizard_step step_vfio = {.name = "VFIO",
+		.step = STEP_VFIO,
+		.rows = vfio_rows,
+		.act = vfio_act,
+		.state = vfio_state,
+		.keys = keys};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_TUI_SCREENS_STEPS_H
+#define PVEGPU_TUI_SCREENS_STEPS_H
+
+#include "tui/wizard.h"
+
+/* The steps, one file each; wizard.c holds them in the guide's order. */
+extern const struct wizard_step step_bios, step_boot, step_vfio, step_gpu, step_vm, step_attach,
+		step_verify;
+
+#endif
