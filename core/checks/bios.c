@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/checks/internal.h"
 
@@ -76,4 +77,64 @@ CHECK_FUNCTION(check_iommu_firmware)
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
 				"The ACPI tables could not be listed.");
 	}
+}
+
+CHECK_FUNCTION(check_kernel_pinned)
+{
+	const struct facts *facts = report->facts;
+	if (!facts->kernel_pin) {
+		(void)report_add(report, check,
+				facts->proxmox_boot_tool == KNOWN_UNKNOWN ? STATUS_UNKNOWN
+									  : STATUS_OK,
+				"host",
+				facts->proxmox_boot_tool == KNOWN_UNKNOWN
+						? "/etc/kernel is not recorded."
+						: "No kernel is pinned.");
+		return;
+	}
+	bool other = facts->kernel && strcmp(facts->kernel, facts->kernel_pin) != 0;
+	struct finding *finding = report_add(report, check, other ? STATUS_WARN : STATUS_INFO,
+			"host",
+			other ? "Kernel %s is pinned, but another one is running."
+			      : "Kernel %s is pinned: updates do not change what boots.",
+			facts->kernel_pin);
+	finding_evidence(report, finding, facts->kernel_pin_file, "%s", facts->kernel_pin);
+}
+
+CHECK_FUNCTION(check_secure_boot)
+{
+	const struct facts *facts = report->facts;
+	if (facts->efi == KNOWN_NO) {
+		(void)report_add(report, check, STATUS_OK, "host", "Booted by a legacy BIOS.");
+	} else if (facts->secure_boot == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"The EFI variable SecureBoot could not be read.");
+	} else if (facts->secure_boot == KNOWN_NO) {
+		(void)report_add(report, check, STATUS_OK, "host", "Off.");
+	} else {
+		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+				"On: the kernel loads signed modules only.");
+		finding_evidence(report, finding, "/sys/firmware/efi/efivars", "SecureBoot 1");
+	}
+}
+
+CHECK_FUNCTION(check_interrupt_remapping)
+{
+	const struct facts *facts = report->facts;
+	if (facts->interrupt_remapping == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				facts->cpu_vendor == CPU_AMD
+						? "Only the kernel log tells on AMD."
+						: "The ACPI table DMAR could not be read.");
+		return;
+	}
+	bool there = facts->interrupt_remapping == KNOWN_YES;
+	struct finding *finding = report_add(report, check, there ? STATUS_OK : STATUS_WARN, "host",
+			there ? "The platform has it." : "The platform says it has none.");
+	finding_evidence(report, finding, "/sys/firmware/acpi/tables/DMAR", "flag INTR_REMAP %d",
+			there);
+	if (!there)
+		finding_fix(report, finding, false,
+				"switch it on in the firmware setup; without it passthrough needs "
+				"unsafe interrupts");
 }

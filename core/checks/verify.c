@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/checks/internal.h"
+#include "pvegpu/formats/upid.h"
 
 CHECK_FUNCTION(check_vm_started)
 {
@@ -62,4 +63,33 @@ CHECK_FUNCTION(check_vfio_bound)
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
 				function->name, function->driver ? function->driver : "none");
 	}
+}
+
+CHECK_FUNCTION(check_task_log)
+{
+	const struct vm *vm = report->vm;
+	if (!vm || !report->gpu)
+		return;
+	const char *subject = arena_printf(report->arena, "vm/%u", vm->vmid);
+	const struct task *last = NULL;
+	for (size_t i = 0; i < report->facts->tasks.n; i++) {
+		const struct task *task = report->facts->tasks.item[i];
+		if (task->vmid == vm->vmid)
+			last = task;
+	}
+	if (report->facts->tasks_known != KNOWN_YES || !last) {
+		bool known = report->facts->tasks_known == KNOWN_YES;
+		(void)report_add(report, check, known ? STATUS_INFO : STATUS_UNKNOWN, subject,
+				known ? "It was not started yet, as far as the task list goes."
+				      : "The list of tasks could not be read.");
+		return;
+	}
+	bool fine = strcmp(last->status, "OK") == 0 || strncmp(last->status, "WARNINGS", 8) == 0;
+	struct finding *finding = report_add(report, check, fine ? STATUS_OK : STATUS_FAIL, subject,
+			"Its last start ended with: %s", last->status);
+	const char *path = upid_log_path(report->arena, last->upid);
+	finding_evidence(report, finding, path ? path : "/var/log/pve/tasks", "%s", last->status);
+	if (!fine)
+		finding_fix(report, finding, false,
+				"read that log: the line before TASK ERROR says why");
 }

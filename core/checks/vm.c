@@ -274,3 +274,177 @@ FIX_FUNCTION(fix_vm_tablet)
 			finding->check->id);
 	return 0;
 }
+
+static void judge_ha(struct report *report, const struct check *check, const struct vm *vm)
+{
+	if (report->facts->ha_known != KNOWN_YES) {
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+				"The HA resources could not be read.");
+		return;
+	}
+	if (!strings_has(&report->facts->ha_vms, arena_printf(report->arena, "%u", vm->vmid))) {
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+				"Not managed by HA.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_of(report, vm),
+			"HA manages it: it may be started on a node that has not this GPU, and a "
+			"start "
+			"is only requested.");
+	finding_evidence(report, finding, "/etc/pve/ha/resources.cfg", "vm: %u", vm->vmid);
+	finding_fix(report, finding, false, "take it out of HA: ha-manager remove vm:%u", vm->vmid);
+}
+
+CHECK_FUNCTION(check_vm_ha)
+{
+	for_each_vm(report, check, judge_ha);
+}
+
+static bool is_ovmf(const struct vm *vm)
+{
+	const char *bios = get(vm, "bios");
+	return bios && strcmp(bios, "ovmf") == 0;
+}
+
+static void judge_bios(struct report *report, const struct check *check, const struct vm *vm)
+{
+	(void)report_add(report, check, is_ovmf(vm) ? STATUS_OK : STATUS_INFO,
+			subject_of(report, vm),
+			is_ovmf(vm) ? "OVMF (UEFI)."
+				    : "SeaBIOS: fine for a GPU without a screen; a card that shows "
+				      "the "
+				      "boot needs OVMF, or a legacy video BIOS.");
+}
+
+CHECK_FUNCTION(check_vm_bios)
+{
+	for_each_vm(report, check, judge_bios);
+}
+
+static void judge_efidisk(struct report *report, const struct check *check, const struct vm *vm)
+{
+	if (!is_ovmf(vm) || get(vm, "efidisk0")) {
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+				is_ovmf(vm) ? "It has an EFI disk." : "Not needed with SeaBIOS.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_of(report, vm),
+			"OVMF without an EFI disk forgets its settings at every stop.");
+	finding_evidence(report, finding, vm->path, "bios: ovmf, no efidisk0");
+	finding_fix(report, finding, false,
+			"qm set %u --efidisk0 STORAGE:1,efitype=4m,pre-enrolled-keys=0", vm->vmid);
+}
+
+CHECK_FUNCTION(check_vm_efidisk)
+{
+	for_each_vm(report, check, judge_efidisk);
+}
+
+/* MiB; since 8.1 a property string with `current` as its default key. 0 when it is not a number. */
+static unsigned long memory_of(struct arena *arena, const struct vm *vm)
+{
+	const char *value = get(vm, "memory");
+	struct property_string parsed = {0};
+	unsigned long mib = 0;
+	if (!value)
+		return 512; /* PVE's default */
+	(void)property_string_parse(arena, value, "current", &parsed, NULL);
+	const char *current = property_get(&parsed, "current");
+	return current && text_to_ulong(current, 10, 1UL << 40, &mib) ? mib : 0;
+}
+
+static void judge_memory(struct report *report, const struct check *check, const struct vm *vm)
+{
+	unsigned long mib = memory_of(report->arena, vm);
+	unsigned long host = (unsigned long)(report->facts->memory_kib / 1024);
+	if (!mib || !host) {
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+				"The VM's or the host's memory is not known.");
+		return;
+	}
+	bool fits = mib + 1024 <= host;
+	struct finding *finding = report_add(report, check, fits ? STATUS_OK : STATUS_FAIL,
+			subject_of(report, vm),
+			"%lu of the host's %lu MiB are taken as long as it runs, used or not%s.",
+			mib, host, fits ? "" : ": that does not leave enough for the host");
+	finding_evidence(report, finding, vm->path, "memory: %lu", mib);
+	if (!fits)
+		finding_fix(report, finding, false, "give the VM less memory");
+}
+
+CHECK_FUNCTION(check_vm_memory)
+{
+	for_each_vm(report, check, judge_memory);
+}
+
+static void judge_balloon(struct report *report, const struct check *check, const struct vm *vm)
+{
+	const char *value = get(vm, "balloon");
+	if (value && strcmp(value, "0") == 0) {
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "balloon: 0.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+			"Ballooning cannot take memory back from a VM with a PCI device.");
+	finding_evidence(
+			report, finding, vm->path, "balloon: %s", value ? value : "(no such line)");
+	finding_fix(report, finding, false, "qm set %u --balloon 0", vm->vmid);
+}
+
+CHECK_FUNCTION(check_vm_balloon)
+{
+	for_each_vm(report, check, judge_balloon);
+}
+
+static void judge_display(struct report *report, const struct check *check, const struct vm *vm)
+{
+	bool primary = vm == report->vm && report->gpu && report->x_vga;
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		primary = primary || (entry->valid && entry->parsed.x_vga);
+	}
+	const char *vga = get(vm, "vga");
+	bool two = primary && vga && strcmp(vga, "none") != 0;
+	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
+			subject_of(report, vm),
+			two       ? "x-vga=1 and vga: %s: the guest has two primary displays."
+			: primary ? "The GPU is the only display: the console of the web interface "
+				    "stays "
+				    "empty%s."
+				  : "The emulated display stays beside the GPU%s.",
+			two ? vga : "");
+	if (two) {
+		finding_evidence(report, finding, vm->path, "vga: %s", vga);
+		finding_fix(report, finding, false, "qm set %u --vga none", vm->vmid);
+	}
+}
+
+CHECK_FUNCTION(check_vm_display)
+{
+	for_each_vm(report, check, judge_display);
+}
+
+static void judge_snapshots(struct report *report, const struct check *check, const struct vm *vm)
+{
+	struct strings with_memory = {0};
+	for (size_t i = 0; i < vm->conf.snapshots.n; i++) {
+		const struct vm_conf_section *snapshot = vm->conf.snapshots.item[i];
+		if (vm_conf_get(snapshot, "vmstate"))
+			strings_add(report->arena, &with_memory, snapshot->name);
+	}
+	if (!with_memory.n) {
+		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+				"%zu %s, none with memory.", vm->conf.snapshots.n,
+				text_plural(vm->conf.snapshots.n, "snapshot", "snapshots"));
+		return;
+	}
+	const char *names = strings_join(report->arena, &with_memory, ", ");
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_of(report, vm),
+			"Snapshots with memory cannot be resumed beside a GPU: %s.", names);
+	finding_evidence(report, finding, vm->path, "vmstate in %s", names);
+}
+
+CHECK_FUNCTION(check_vm_snapshots)
+{
+	for_each_vm(report, check, judge_snapshots);
+}

@@ -109,6 +109,44 @@ static void read_ids(int dir, const char *uevent, struct pci_device *device)
 	}
 }
 
+/* The largest memory window in `resource`: a line of start, end and flags for each (the kernel's
+ * drivers/pci/pci-sysfs.c, resource_show; bit 9 of the flags is memory). */
+static void read_bars(int dir, struct pci_device *device)
+{
+	char text[2048];
+	read_attribute(dir, "resource", text, sizeof text);
+	const char *at = text;
+	for (int bar = 0; bar < 6 && *at; bar++) {
+		char *next = NULL;
+		unsigned long long start = strtoull(at, &next, 16);
+		unsigned long long end = strtoull(next, &next, 16);
+		unsigned long long flags = strtoull(next, &next, 16);
+		if (next == at)
+			return;
+		if ((flags & 0x200) && end > start && end - start + 1 > device->largest_bar) {
+			device->largest_bar = end - start + 1;
+			device->bar_start = start;
+		}
+		at = next;
+	}
+}
+
+static void read_display(struct arena *arena, int dir, struct pci_device *device)
+{
+	char value[128];
+	unsigned long number = 0;
+	if (faccessat(dir, "reset_method", F_OK, 0) == 0) {
+		read_attribute(dir, "reset_method", value, sizeof value);
+		device->reset_method = text_trim(arena, value, strlen(value));
+	}
+	device->sriov_total = -1;
+	read_attribute(dir, "sriov_totalvfs", value, sizeof value);
+	value[strcspn(value, "\n")] = '\0';
+	if (text_to_ulong(value, 10, 65535, &number) && number)
+		device->sriov_total = (int)number;
+	read_bars(dir, device);
+}
+
 static struct pci_device *read_device(struct arena *arena, int devices, const char *name)
 {
 	struct pci_address address;
@@ -136,6 +174,7 @@ static struct pci_device *read_device(struct arena *arena, int devices, const ch
 		read_attribute(dir, "boot_vga", value, sizeof value);
 		if (value[0] == '0' || value[0] == '1')
 			device->boot_vga = value[0] == '1' ? KNOWN_YES : KNOWN_NO;
+		read_display(arena, dir, device);
 	}
 	(void)close(dir);
 	return device;

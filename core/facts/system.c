@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/facts/internal.h"
@@ -59,6 +60,52 @@ static char *package_version(const struct root *root, struct arena *arena, const
 	return arena_strndup(arena, version, strcspn(version, "\n"));
 }
 
+/* 5 bytes: four of attributes, then 0 or 1 (UEFI specification, global variables). */
+static enum known read_secure_boot(const struct root *root, struct arena *arena)
+{
+	static const char path[] = "/sys/firmware/efi/efivars/"
+				   "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	char *bytes = NULL;
+	size_t size = 0;
+	if (root_read(root, path, arena, &bytes, &size, NULL) < 0 || size < 5)
+		return KNOWN_UNKNOWN;
+	return bytes[4] == 1 ? KNOWN_YES : KNOWN_NO;
+}
+
+/* Byte 37 of the DMAR table, bit 0: the platform supports interrupt remapping (Intel, VT-d
+ * specification, DMA Remapping Reporting Structure). */
+static enum known read_interrupt_remapping(const struct root *root, struct arena *arena)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	if (root_read(root, "/sys/firmware/acpi/tables/DMAR", arena, &bytes, &size, NULL) < 0 ||
+			size < 48)
+		return KNOWN_UNKNOWN;
+	return bytes[37] & 1 ? KNOWN_YES : KNOWN_NO;
+}
+
+/* proxmox-boot-tool kernel pin writes these; on GRUB hosts without it the snippet. */
+static void read_kernel_pin(const struct root *root, struct facts *facts)
+{
+	static const char *const files[] = {
+			"/etc/kernel/next-boot-pin", "/etc/kernel/proxmox-boot-pin"};
+	for (size_t i = 0; i < 2; i++) {
+		char *pin = root_read_value(root, files[i], facts->arena);
+		if (!pin || !*pin)
+			continue;
+		facts->kernel_pin = arena_strndup(facts->arena, pin, strcspn(pin, " \t\n"));
+		facts->kernel_pin_file = arena_strdup(facts->arena, files[i]);
+		return;
+	}
+}
+
+static uint64_t read_memory(const struct root *root, struct arena *arena)
+{
+	char *text = root_read_value(root, "/proc/meminfo", arena);
+	const char *found = text ? strstr(text, "MemTotal:") : NULL;
+	return found ? strtoull(found + strlen("MemTotal:"), NULL, 10) : 0;
+}
+
 void facts_read_system(const struct root *root, struct facts *facts)
 {
 	struct arena *arena = facts->arena;
@@ -79,6 +126,10 @@ void facts_read_system(const struct root *root, struct facts *facts)
 		facts->kernel_major = major;
 		facts->kernel_minor = minor;
 	}
+	facts->secure_boot = read_secure_boot(root, arena);
+	facts->interrupt_remapping = read_interrupt_remapping(root, arena);
+	read_kernel_pin(root, facts);
+	facts->memory_kib = read_memory(root, arena);
 	facts->board_vendor = root_read_value(root, "/sys/class/dmi/id/board_vendor", arena);
 	facts->board_name = root_read_value(root, "/sys/class/dmi/id/board_name", arena);
 	facts->efi = root_exists(root, "/sys/firmware/efi") ? KNOWN_YES

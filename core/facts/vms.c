@@ -5,6 +5,7 @@
 #include "core/facts/internal.h"
 #include "pvegpu/base/hash.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/upid.h"
 
 /* qemu-server keeps a pid file for each VM it runs (PVE/QemuServer/Helpers.pm, pidfile_name); the
  * process must still be that VM: its arguments hold `-id VMID`. */
@@ -104,6 +105,48 @@ static int compare_vms(const void *a, const void *b)
 	return (*first)->vmid < (*second)->vmid ? -1 : (*first)->vmid > (*second)->vmid;
 }
 
+/* "vm: 106" begins a section of the HA resources (pve-ha-manager, PVE/HA/Config.pm). */
+static void read_ha(const struct root *root, struct facts *facts)
+{
+	static const char path[] = "/etc/pve/ha/resources.cfg";
+	char *text = root_read_value(root, path, facts->arena);
+	facts->ha_known = text || facts->vms_known == KNOWN_YES ? KNOWN_YES : KNOWN_UNKNOWN;
+	const char *cursor = text;
+	struct line line;
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		char *entry = text_trim(facts->arena, line.start, line.n);
+		if (line.start[0] == 'v' && text_starts(entry, "vm:"))
+			strings_add(facts->arena, &facts->ha_vms,
+					entry + 3 + strspn(entry + 3, " \t"));
+	}
+}
+
+/* "UPID ENDTIME STATUS" a line, oldest first (PVE/RESTEnvironment.pm, the index of tasks). */
+static void read_tasks(const struct root *root, struct facts *facts)
+{
+	char *text = root_read_value(root, "/var/log/pve/tasks/index", facts->arena);
+	facts->tasks_known = text ? KNOWN_YES : KNOWN_UNKNOWN;
+	const char *cursor = text;
+	struct line line;
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		char *entry = text_trim(facts->arena, line.start, line.n);
+		size_t n = strcspn(entry, " ");
+		char *rest = entry + n + strspn(entry + n, " ");
+		rest += strcspn(rest, " ");
+		rest += strspn(rest, " ");
+		char *upid = arena_strndup(facts->arena, entry, n);
+		struct upid parsed;
+		unsigned long vmid = 0;
+		if (!upid_parse(facts->arena, upid, &parsed) ||
+				strcmp(parsed.type, "qmstart") != 0 ||
+				!text_to_ulong(parsed.id, 10, 999999999, &vmid))
+			continue;
+		struct task *task = arena_alloc(facts->arena, sizeof *task);
+		*task = (struct task){.upid = upid, .vmid = (unsigned)vmid, .status = rest};
+		list_add(facts->arena, &facts->tasks, task);
+	}
+}
+
 void facts_read_vms(const struct root *root, struct facts *facts)
 {
 	static const char dir[] = "/etc/pve/qemu-server";
@@ -123,6 +166,8 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 		read_vm(root, facts, (unsigned)vmid,
 				arena_printf(facts->arena, "%s/%s", dir, name));
 	}
+	read_ha(root, facts);
+	read_tasks(root, facts);
 	if (facts->vms.n > 1)
 		qsort(facts->vms.item, facts->vms.n, sizeof *facts->vms.item, compare_vms);
 }

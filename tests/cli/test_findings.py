@@ -222,6 +222,88 @@ class Findings(HostTest):
         self.write("etc/modprobe.d/b.conf", "options vfio_pci ids=10de:2206\n")
         self.assertEqual(self.status("vfio.ids-overreach"), {"warn", "ok"})
 
+    def test_pinned_kernel(self):
+        self.assertEqual(self.status("host.kernel-pinned"), {"ok"})
+        self.write("etc/kernel/proxmox-boot-pin", "6.2.16-3-pve\n")
+        self.assertEqual(self.status("host.kernel-pinned"), {"info"})
+        self.write("etc/kernel/proxmox-boot-pin", "5.15.108-1-pve\n")
+        self.assertEqual(self.status("host.kernel-pinned"), {"warn"})
+
+    def test_firmware_settings(self):
+        for check in ("bios.secure-boot", "bios.interrupt-remapping"):
+            self.assertEqual(self.status(check), {"ok"}, check)
+        self.write("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+                   "\6\0\0\0\1")
+        self.assertEqual(self.status("bios.secure-boot"), {"info"})
+        table = self.read("sys/firmware/acpi/tables/DMAR")
+        self.write("sys/firmware/acpi/tables/DMAR", table[:37] + "\0" + table[38:])
+        self.assertEqual(self.status("bios.interrupt-remapping"), {"warn"})
+        resource = DEVICES + "0000:01:00.0/resource"
+        text = self.read(resource)
+        window = "0x0000000080000000 0x000000008fffffff"
+        self.assertIn(window, text)
+        self.write(resource, text.replace(window, "0x0000004000000000 0x00000043ffffffff"))
+        self.assertEqual(self.status("bios.above-4g", subject="0000:01:00.0"), {"ok"})
+        self.write(resource, text.replace(window, "0x0000000000000000 0x00000003ffffffff"))
+        self.assertEqual(self.status("bios.above-4g", subject="0000:01:00.0"), {"fail"})
+
+    def test_reset_and_virtual_functions(self):
+        self.assertEqual(self.status("gpu.reset"), {"ok"})
+        self.write(DEVICES + "0000:01:00.0/reset_method", "bus\n")
+        self.assertEqual(self.status("gpu.reset", subject="0000:01:00.0"), {"info"})
+        self.write(DEVICES + "0000:01:00.0/reset_method", "\n")
+        self.assertEqual(self.status("gpu.reset", subject="0000:01:00.0"), {"warn"})
+        self.assertEqual(self.status("gpu.sriov"), {"ok"})
+        self.write(DEVICES + "0000:01:00.0/sriov_totalvfs", "16\n")
+        self.assertEqual(self.status("gpu.sriov", subject="0000:01:00.0"), {"info"})
+
+    def test_settings_of_the_vm(self):
+        goal = ("--gpu", "01:00", "--vm", "107")
+        name = "etc/pve/nodes/pve2/qemu-server/107.conf"
+        text = self.read(name)
+
+        def with_lines(*lines):
+            keys = tuple(line.split(":")[0] + ":" for line in lines)
+            kept = [l for l in text.split("\n") if not l.startswith(keys)]
+            self.write(name, "\n".join(list(lines) + kept))
+        self.assertEqual(self.status("vm.memory", *goal), {"ok"})
+        with_lines("memory: 65536")
+        self.assertEqual(self.status("vm.memory", *goal), {"fail"})
+        with_lines("memory: current=8192")
+        self.assertEqual(self.status("vm.memory", *goal), {"ok"})
+        with_lines("bios: ovmf")
+        self.assertEqual(self.status("vm.bios", *goal), {"ok"})
+        self.assertEqual(self.status("vm.efidisk", *goal), {"warn"})
+        with_lines("bios: ovmf", "efidisk0: local-lvm:vm-107-disk-1,efitype=4m")
+        self.assertEqual(self.status("vm.efidisk", *goal), {"ok"})
+        with_lines("balloon: 0")
+        self.assertEqual(self.status("vm.balloon", *goal), {"ok"})
+        with_lines("balloon: 1024")
+        self.assertEqual(self.status("vm.balloon", *goal), {"info"})
+        self.assertEqual(self.status("vm.display", *goal), {"ok"})
+        with_lines("vga: std")
+        self.assertEqual(self.status("vm.display", *goal, "--x-vga"), {"warn"})
+        self.assertEqual(self.status("vm.snapshots", *goal), {"ok"})
+        self.write(name, text.rstrip("\n") + "\n\n[live]\nvmstate: local:vm-107-state-live\n")
+        self.assertEqual(self.status("vm.snapshots", *goal), {"warn"})
+        self.assertEqual(self.status("vm.ha-managed", *goal), {"ok"})
+        os.makedirs(self.path("etc/pve/ha"))
+        self.write("etc/pve/ha/resources.cfg", "vm: 107\n\tstate started\n\nct: 200\n")
+        self.assertEqual(self.status("vm.ha-managed", *goal), {"warn"})
+
+    def test_last_start(self):
+        goal = ("--gpu", "01:00", "--vm", "106")
+        self.assertEqual(self.status("verify.task-log", *goal), {"info"})
+        index = "var/log/pve/tasks/index"
+        upid = "UPID:pve2:00001340:00000C1C:6B00308A:qmstart:106:root@pam:"
+        self.write(index, self.read(index) + upid + " 6B00308B start failed: QEMU exited with code 1\n")
+        found = [f for f in self.audit(*goal)["findings"] if f["id"] == "verify.task-log"][0]
+        self.assertEqual(found["status"], "fail")
+        self.assertIn("QEMU exited with code 1", found["detail"])
+        self.assertEqual(found["evidence"][0]["source"], "/var/log/pve/tasks/A/" + upid)
+        self.write(index, self.read(index) + upid + " 6B00308B WARNINGS: 1\n")
+        self.assertEqual(self.status("verify.task-log", *goal), {"ok"})
+
     def test_firmware_and_cpu(self):
         os.unlink(self.path("sys/firmware/acpi/tables/DMAR"))
         self.write("proc/cpuinfo", self.read("proc/cpuinfo").replace(" vmx", ""))

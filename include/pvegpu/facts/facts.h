@@ -41,7 +41,13 @@ struct pci_device {
 	char *driver;        /* NULL: none bound (or, where nothing is known of drivers, unknown) */
 	int group;           /* IOMMU group, -1 none */
 	enum known boot_vga; /* display class only */
-	struct list uses;    /* of struct host_use */
+	/* Display class only, from here to the blank line. */
+	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
+	int sriov_total;      /* virtual functions it could have; -1 unknown or none */
+	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
+	uint64_t bar_start;   /* where that window is; 0 not placed */
+
+	struct list uses; /* of struct host_use */
 };
 
 /* Class helpers (pci.ids, section C). */
@@ -72,6 +78,13 @@ struct vm {
 	enum known running;
 };
 
+/* A start of a VM that has ended, from /var/log/pve/tasks/index. */
+struct task {
+	char *upid;
+	unsigned vmid;
+	char *status; /* "OK", "WARNINGS: 1", or what went wrong */
+};
+
 struct text_file {
 	char *path;
 	char *text;  /* NULL when it is not there */
@@ -98,7 +111,12 @@ struct facts {
 	enum known cpu_virtualization;   /* vmx or svm among the flags */
 	char *board_vendor, *board_name; /* DMI, or NULL */
 	enum known efi;
-	enum known iommu_table; /* ACPI DMAR or IVRS */
+	enum known iommu_table;         /* ACPI DMAR or IVRS */
+	enum known secure_boot;         /* the EFI variable SecureBoot */
+	enum known interrupt_remapping; /* flag of the DMAR table; unknown on AMD */
+	char *kernel_pin;               /* the kernel that is pinned, or NULL */
+	char *kernel_pin_file;
+	uint64_t memory_kib; /* MemTotal, 0 unknown */
 
 	enum boot_loader boot_loader;
 	char *boot_loader_source;
@@ -131,6 +149,10 @@ struct facts {
 
 	enum known vms_known;
 	struct list vms; /* of struct vm, by vmid */
+	enum known ha_known;
+	struct strings ha_vms; /* "106": managed by the cluster's high availability */
+	enum known tasks_known;
+	struct list tasks; /* of struct task, oldest first: VM starts that have ended */
 };
 
 /* Read everything. ERROR_NOT_HOST when there is no PCI bus to speak of: not a host. */
