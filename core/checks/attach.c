@@ -210,6 +210,48 @@ static bool judge_conflict(struct report *report, const struct check *check, con
 	return found;
 }
 
+static bool starts_at_boot(const struct vm *vm)
+{
+	const char *value = vm_conf_get(&vm->conf.current, "onboot");
+	return value && property_is_bool(value) && strcmp(value, "0") != 0;
+}
+
+static bool judge_onboot(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *line)
+{
+	bool found = false;
+	for (size_t i = 0; starts_at_boot(vm) && i < report->facts->vms.n; i++) {
+		const struct vm *other = report->facts->vms.item[i];
+		if (other->vmid <= vm->vmid || !starts_at_boot(other))
+			continue;
+		for (size_t d = 0; line->valid && d < line->devices.n; d++) {
+			const struct pci_device *device = line->devices.item[d];
+			if (!entry_with(other, device))
+				continue;
+			found = true;
+			struct finding *finding = report_add(report, check, STATUS_WARN,
+					subject_of(report, other),
+					"%u %s and %u %s both start at boot with %s: the second "
+					"one "
+					"fails.",
+					vm->vmid, vm->name, other->vmid, other->name, device->name);
+			finding_evidence(report, finding, other->path, "onboot: 1");
+			finding_fix(report, finding, false, "qm set %u --onboot 0", other->vmid);
+			break;
+		}
+	}
+	return found;
+}
+
+CHECK_FUNCTION(check_onboot_conflict)
+{
+	if (vms_unknown(report, check))
+		return;
+	if (!for_each_hostpci(report, check, judge_onboot))
+		(void)report_add(report, check, STATUS_OK, "host",
+				"No two VMs start at boot with one device.");
+}
+
 CHECK_FUNCTION(check_attach_conflict)
 {
 	if (vms_unknown(report, check))

@@ -138,3 +138,23 @@ CHECK_FUNCTION(check_interrupt_remapping)
 				"switch it on in the firmware setup; without it passthrough needs "
 				"unsafe interrupts");
 }
+
+CHECK_FUNCTION(check_quorum)
+{
+	const struct facts *facts = report->facts;
+	if (facts->clustered == KNOWN_NO) {
+		(void)report_add(report, check, STATUS_OK, "host", "A node by itself.");
+	} else if (facts->clustered == KNOWN_UNKNOWN || facts->quorate == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"The state of the cluster could not be read.");
+	} else {
+		bool quorate = facts->quorate == KNOWN_YES;
+		struct finding *finding = report_add(report, check,
+				quorate ? STATUS_OK : STATUS_FAIL, "host",
+				quorate ? "The cluster has quorum."
+					: "The cluster has no quorum: /etc/pve cannot be written.");
+		finding_evidence(report, finding, "/etc/pve/.members", "quorate %d", quorate);
+		if (!quorate)
+			finding_fix(report, finding, false, "bring the other nodes back first");
+	}
+}

@@ -93,3 +93,13 @@ CHECK_FUNCTION(check_task_log)
 		finding_fix(report, finding, false,
 				"read that log: the line before TASK ERROR says why");
 }
+
+/* What only the guest or the cluster can tell is unknown from here. */
+CHECK_FUNCTION(check_inside)
+{
+	if (report->vm && report->gpu)
+		(void)report_add(report, check, STATUS_UNKNOWN,
+				arena_printf(report->arena, "vm/%u", report->vm->vmid),
+				"The host cannot see into the guest; step 7 has the commands that "
+				"tell.");
+}

@@ -472,3 +472,30 @@ CHECK_FUNCTION(check_unsafe_interrupts)
 	finding_fix(report, finding, false,
 			"take it out unless the machine has no interrupt remapping");
 }
+
+/* What keeps vfio-pci from loading, or from being first. */
+CHECK_FUNCTION(check_modprobe_conflict)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < report->facts->modprobe.n; i++) {
+		const struct modprobe_entry *entry = report->facts->modprobe.item[i];
+		bool vfio = modules_same_name(entry->module, "vfio-pci") ||
+			    modules_same_name(entry->module, "vfio") ||
+			    modules_same_name(entry->module, "vfio_iommu_type1");
+		bool install = strcmp(entry->command, "install") == 0 && entry->words.n &&
+			       (text_ends(entry->words.item[0], "/false") ||
+					       text_ends(entry->words.item[0], "/true"));
+		if (!vfio || (strcmp(entry->command, "blacklist") != 0 && !install))
+			continue;
+		found++;
+		struct finding *finding = report_add(report, check,
+				install ? STATUS_FAIL : STATUS_WARN, entry->file,
+				"%s keeps %s from being loaded%s.", entry->command, entry->module,
+				install ? "" : " by itself");
+		finding_evidence(report, finding, entry->file, "line %zu: %s %s", entry->line,
+				entry->command, entry->module);
+		finding_fix(report, finding, false, "take that line out");
+	}
+	if (!found)
+		(void)report_add(report, check, STATUS_OK, "host", "Nothing keeps vfio-pci away.");
+}

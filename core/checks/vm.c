@@ -448,3 +448,35 @@ CHECK_FUNCTION(check_vm_snapshots)
 {
 	for_each_vm(report, check, judge_snapshots);
 }
+
+static void judge_pinning(struct report *report, const struct check *check, const struct vm *vm)
+{
+	const char *affinity = get(vm, "affinity");
+	const char *vcpus = get(vm, "vcpus");
+	const char *sockets = get(vm, "sockets");
+	const char *cores = get(vm, "cores");
+	unsigned long wanted = 0;
+	unsigned long n_sockets = 1;
+	unsigned long n_cores = 1;
+	(void)(sockets && text_to_ulong(sockets, 10, 1000, &n_sockets));
+	(void)(cores && text_to_ulong(cores, 10, 10000, &n_cores));
+	if (vcpus && text_to_ulong(vcpus, 10, 100000, &wanted) && wanted > n_sockets * n_cores) {
+		struct finding *finding =
+				report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+						"vcpus: %lu is more than sockets times cores "
+						"(%lu): QEMU refuses that.",
+						wanted, n_sockets * n_cores);
+		finding_evidence(report, finding, vm->path, "vcpus: %s", vcpus);
+		finding_fix(report, finding, false, "use cores: %lu instead of vcpus", wanted);
+		return;
+	}
+	(void)report_add(report, check, affinity ? STATUS_INFO : STATUS_OK, subject_of(report, vm),
+			affinity ? "affinity: %s: all of QEMU's threads stay on these CPUs."
+				 : "Not pinned; the scheduler places it%s.",
+			affinity ? affinity : "");
+}
+
+CHECK_FUNCTION(check_vm_pinning)
+{
+	for_each_vm(report, check, judge_pinning);
+}

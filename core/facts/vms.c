@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,21 @@ static void read_tasks(const struct root *root, struct facts *facts)
 	}
 }
 
+/* pmxcfs shows the cluster's state in /etc/pve/.members (pve-cluster, status.c). */
+static void read_quorum(const struct root *root, struct facts *facts)
+{
+	facts->quorate = KNOWN_UNKNOWN;
+	facts->clustered = facts->vms_known != KNOWN_YES                 ? KNOWN_UNKNOWN
+			   : root_exists(root, "/etc/pve/corosync.conf") ? KNOWN_YES
+									 : KNOWN_NO;
+	char *text = root_read_value(root, "/etc/pve/.members", facts->arena);
+	json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+	const json_t *quorate = json_object_get(json_object_get(json, "cluster"), "quorate");
+	if (json_is_integer(quorate))
+		facts->quorate = json_integer_value(quorate) ? KNOWN_YES : KNOWN_NO;
+	json_decref(json);
+}
+
 void facts_read_vms(const struct root *root, struct facts *facts)
 {
 	static const char dir[] = "/etc/pve/qemu-server";
@@ -166,6 +182,7 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 		read_vm(root, facts, (unsigned)vmid,
 				arena_printf(facts->arena, "%s/%s", dir, name));
 	}
+	read_quorum(root, facts);
 	read_ha(root, facts);
 	read_tasks(root, facts);
 	if (facts->vms.n > 1)

@@ -291,6 +291,40 @@ class Findings(HostTest):
         self.write("etc/pve/ha/resources.cfg", "vm: 107\n\tstate started\n\nct: 200\n")
         self.assertEqual(self.status("vm.ha-managed", *goal), {"warn"})
 
+    def test_quorum(self):
+        self.assertEqual(self.status("host.quorum"), {"ok"})
+        self.write("etc/pve/corosync.conf", "totem {\n}\n")
+        self.assertEqual(self.status("host.quorum"), {"unknown"})
+        for quorate, status in ((1, "ok"), (0, "fail")):
+            self.write("etc/pve/.members", json.dumps({"cluster": {"quorate": quorate}}))
+            self.assertEqual(self.status("host.quorum"), {status})
+
+    def test_modprobe_conflict(self):
+        self.assertEqual(self.status("vfio.modprobe-conflict"), {"ok"})
+        self.write("etc/modprobe.d/x.conf", "# blacklist vfio-pci\nblacklist vfio_pci\n")
+        self.assertEqual(self.status("vfio.modprobe-conflict"), {"warn"})
+        self.write("etc/modprobe.d/x.conf", "install vfio-pci /bin/false\n")
+        self.assertEqual(self.status("vfio.modprobe-conflict"), {"fail"})
+
+    def test_two_vms_at_boot(self):
+        self.assertEqual(self.status("attach.onboot-conflict"), {"ok"})
+        for vmid in (106, 107):
+            name = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
+            lines = [l for l in self.read(name).split("\n") if not l.startswith("onboot:")]
+            self.write(name, "\n".join(["hostpci0: 01:00", "onboot: 1"] + lines))
+        self.assertEqual(self.status("attach.onboot-conflict"), {"warn"})
+
+    def test_cpus_of_the_vm(self):
+        goal = ("--gpu", "01:00", "--vm", "106")
+        name = "etc/pve/nodes/pve2/qemu-server/106.conf"
+        text = self.read(name)
+        self.assertEqual(self.status("vm.cpu-pinning", *goal), {"ok"})
+        self.write(name, "affinity: 0-7\n" + text)
+        self.assertEqual(self.status("vm.cpu-pinning", *goal), {"info"})
+        self.write(name, "vcpus: 16\n" + text)
+        self.assertEqual(self.status("vm.cpu-pinning", *goal), {"fail"})
+        self.assertEqual(self.status("verify.operator", *goal), {"unknown"})
+
     def test_last_start(self):
         goal = ("--gpu", "01:00", "--vm", "106")
         self.assertEqual(self.status("verify.task-log", *goal), {"info"})

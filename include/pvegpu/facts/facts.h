@@ -148,7 +148,9 @@ struct facts {
 	enum known virqfd_exists; /* vfio_virqfd is a module of the running kernel */
 
 	enum known vms_known;
-	struct list vms; /* of struct vm, by vmid */
+	struct list vms;      /* of struct vm, by vmid */
+	enum known clustered; /* /etc/pve/corosync.conf is there */
+	enum known quorate;   /* of a cluster; unknown without one */
 	enum known ha_known;
 	struct strings ha_vms; /* "106": managed by the cluster's high availability */
 	enum known tasks_known;
