@@ -63,6 +63,11 @@ shot 5-vm
 keys Enter
 wait_for "talos-gpu-1"
 shot 6-attach
+keys c
+wait_for "Quick reference"
+shot card
+keys b
+wait_for "talos-gpu-1"
 keys v
 wait_for "Review:"
 shot review

@@ -313,20 +313,22 @@ int finding_show(struct wizard *wizard, const struct row *row)
 
 static void general_help(void)
 {
-	(void)show_text("Keys", "The seven steps are on the left, in the order of the guide. "
-				"Nothing is changed\n"
-				"before the review, where every change is shown and a typed yes is "
-				"asked for.\n"
-				"\n"
-				"Up, Down, j, k     move\n"
-				"Space              tick, or choose\n"
-				"Enter, n           next step; on a GPU or VM: choose it\n"
-				"b, Backspace, Esc  back\n"
-				"1 ... 7            go to that step (from any step)\n"
-				"v                  review all planned changes\n"
-				"r                  read the host again\n"
-				"? or F1            why: explains the row\n"
-				"q                  quit\n");
+	(void)show_text("Keys",
+			"The seven steps are on the left, in the order of the guide. "
+			"Nothing is changed\n"
+			"before the review, where every change is shown and a typed yes is "
+			"asked for.\n"
+			"\n"
+			"Up, Down, j, k     move\n"
+			"Space              tick, or choose\n"
+			"Enter, n           next step; on a GPU or VM: choose it\n"
+			"b, Backspace, Esc  back\n"
+			"1 ... 7            go to that step (from any step)\n"
+			"v                  review all planned changes\n"
+			"r                  read the host again\n"
+			"c                  quick reference card: the commands, for this host\n"
+			"? or F1            why: explains the row\n"
+			"q                  quit\n");
 }
 
 /* True when the person wants to leave. */
@@ -429,11 +431,13 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		break;
 	case '?':
 		if (row && (row->finding || row->hint))
-			return finding_show(wizard, row);
+			return finding_show(wizard, row) == KEY_ENDED ? KEY_ENDED : 0;
 		general_help();
 		break;
 	case 'v':
 		return review_show(wizard);
+	case 'c':
+		return card_show(wizard) == KEY_ENDED ? KEY_ENDED : 0;
 	case 'r':
 		reread(wizard);
 		break;

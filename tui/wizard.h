@@ -89,6 +89,7 @@ int wizard_run(struct root *root, bool no_color, bool demo);
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);
 int apply_show(struct wizard *wizard); /* after yes */
+int card_show(struct wizard *wizard);  /* the quick reference card */
 int finding_show(struct wizard *wizard, const struct row *row);
 void wizard_title(const struct wizard *wizard); /* row 0 */
 

@@ -18,7 +18,8 @@ shows "needed: this kernel leaves it off" "and says why"
 shows "ignored by kernels since 5.15.27" "an obsolete parameter is explained, not ticked"
 keys Down Down '?'
 shows "Pretends that devices are isolated" "? explains the focused row"
-keys b
+keys q
+shows "> 2 Boot" "q leaves the page, not the wizard"
 keys Enter
 shows "Who takes the GPU from the host" "step 3"
 keys Enter
@@ -31,6 +32,14 @@ shows "memory 16384 MiB" "the hint describes the focused VM"
 keys Enter
 shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "step 6 names both"
 shows "qm set 106 --hostpci0 0000:01:00,pcie=1" "and shows the command that does the same"
+keys c
+shows "=== HOST: pve2 ===" "the quick reference card"
+keys End
+shows "kubectl describe node talos-gpu-1" "has this VM's name in it"
+keys g
+shows "GRUB_CMDLINE_LINUX_DEFAULT: add intel_iommu=on iommu=pt" "and this host's parameters"
+keys b
+wait_for "talos-gpu-1"
 keys Enter
 shows "Review: 2 files, 1 command, 1 reboot; then, after it, 3 API calls" "the review counts"
 shows '+GRUB_CMDLINE_LINUX_DEFAULT="quiet' "the review shows the diff"
