@@ -299,7 +299,7 @@ int apply_show(struct wizard *wizard)
 		key = KEY_ENDED;
 	else if (job.status < 0)
 		key = after_failure(&job);
-	else if (job.result.reboot)
+	else if (job.result.reboot && root_kind(wizard->root) != ROOT_CAPTURED)
 		key = ask_reboot(&job);
 	else
 		key = wait_key(&job,
