@@ -63,6 +63,11 @@ shot 5-vm
 keys Enter
 wait_for "talos-gpu-1"
 shot 6-attach
+keys l
+wait_for "Audit:"
+shot audit-list
+keys b
+wait_for "talos-gpu-1"
 keys c
 wait_for "Quick reference"
 shot card

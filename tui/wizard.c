@@ -10,8 +10,8 @@
 
 enum { SIDE_COLUMNS = 24, NOTE_COLUMN = 20 };
 
-static const struct wizard_step *const wizard_steps[WIZARD_STEPS] = {&step_bios, &step_boot,
-		&step_vfio, &step_gpu, &step_vm, &step_attach, &step_verify};
+static const struct wizard_step *const wizard_steps[WIZARD_SCREENS] = {&step_bios, &step_boot,
+		&step_vfio, &step_gpu, &step_vm, &step_attach, &step_verify, &step_audit};
 
 void wizard_judge(struct wizard *wizard)
 {
@@ -228,9 +228,12 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	if (layout.side_shown) {
 		draw_side(wizard, &layout, arena);
 	} else {
-		const char *where = arena_printf(arena, "Step %d of 7: %s %s", wizard->step + 1,
-				wizard_steps[wizard->step]->name,
-				wizard_steps[wizard->step]->state(wizard, arena));
+		const struct wizard_step *step = wizard_steps[wizard->step];
+		const char *where = wizard->step == WIZARD_AUDIT
+						    ? step->name
+						    : arena_printf(arena, "Step %d of 7: %s %s",
+								      wizard->step + 1, step->name,
+								      step->state(wizard, arena));
 		(void)draw_text(layout.body.y, 0, COLS, ROLE_KEY, where);
 		layout.body.y++;
 		layout.body.lines--;
@@ -326,6 +329,7 @@ static void general_help(void)
 			"1 ... 7            go to that step (from any step)\n"
 			"v                  review all planned changes\n"
 			"r                  read the host again\n"
+			"l                  the whole audit as a list\n"
 			"c                  quick reference card: the commands, for this host\n"
 			"? or F1            why: explains the row\n"
 			"q                  quit\n");
@@ -418,8 +422,15 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 	case ' ':
 		act(wizard, row);
 		break;
+	case 'l':
+		if (wizard->step != WIZARD_AUDIT)
+			wizard->step_before = wizard->step;
+		wizard->step = WIZARD_AUDIT;
+		break;
 	case '\n':
 	case 'n':
+		if (wizard->step == WIZARD_AUDIT)
+			return row && finding_show(wizard, row) == KEY_ENDED ? KEY_ENDED : 0;
 		if (row && row->kind == ROW_RADIO && key == '\n') {
 			act(wizard, row);
 			if (stay_for_refusal(wizard))
@@ -427,7 +438,10 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		}
 		return next_step(wizard);
 	case 'b':
-		wizard->step -= wizard->step > 0;
+		if (wizard->step == WIZARD_AUDIT)
+			wizard->step = wizard->step_before;
+		else
+			wizard->step -= wizard->step > 0;
 		break;
 	case '?':
 		if (row && (row->finding || row->hint))

@@ -10,7 +10,8 @@
  * The wizard: seven steps over one set of facts, one goal and one report. A step is a list of rows
  * made from the report; a key on a row changes the goal, and everything is judged again.
  */
-enum { WIZARD_STEPS = 7 };
+/* Beside the seven steps there is the audit, a list of all findings, drawn by the same means. */
+enum { WIZARD_STEPS = 7, WIZARD_AUDIT = WIZARD_STEPS, WIZARD_SCREENS };
 
 enum row_kind {
 	ROW_HEADING,
@@ -54,14 +55,15 @@ struct wizard {
 	struct report *report;
 	struct plan *plan; /* NULL when it could not be made: see plan_error */
 	struct error plan_error;
-	int step;                /* 0 … 6 */
-	int focus[WIZARD_STEPS]; /* index among the rows that can have the focus */
-	struct arena *arena;     /* of the session */
-	struct strings runs;     /* made in this session and not rolled back, oldest first */
-	bool demo;               /* the host is thrown away at the end */
-	const char *undo;        /* the command that undoes: "pvegpu rollback --root DIR" */
-	const char *message;     /* shown instead of the hint until the next key, or NULL */
-	bool rebooting;          /* the live host is going down: leave */
+	int step;                  /* 0 … 6, or WIZARD_AUDIT */
+	int step_before;           /* the audit */
+	int focus[WIZARD_SCREENS]; /* index among the rows that can have the focus */
+	struct arena *arena;       /* of the session */
+	struct strings runs;       /* made in this session and not rolled back, oldest first */
+	bool demo;                 /* the host is thrown away at the end */
+	const char *undo;          /* the command that undoes: "pvegpu rollback --root DIR" */
+	const char *message;       /* shown instead of the hint until the next key, or NULL */
+	bool rebooting;            /* the live host is going down: leave */
 };
 
 /* A step of the wizard. */

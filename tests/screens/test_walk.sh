@@ -32,6 +32,12 @@ shows "memory 16384 MiB" "the hint describes the focused VM"
 keys Enter
 shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "step 6 names both"
 shows "qm set 106 --hostpci0 0000:01:00,pcie=1" "and shows the command that does the same"
+keys l
+shows "Audit: 4 fail" "the audit as a list"
+keys g Down Down Down Enter
+shows "Why it matters:" "explains a finding"
+keys b b
+wait_for "GeForce RTX 3080 to VM"
 keys c
 shows "=== HOST: pve2 ===" "the quick reference card"
 keys End

@@ -6,6 +6,6 @@
 
 /* The steps, one file each; wizard.c holds them in the guide's order. */
 extern const struct wizard_step step_bios, step_boot, step_vfio, step_gpu, step_vm, step_attach,
-		step_verify;
+		step_verify, step_audit;
 
 #endif
