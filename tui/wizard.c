@@ -395,77 +395,103 @@ static void reread(struct wizard *wizard)
 		wizard->message = "Read again.";
 }
 
-/* One key; returns KEY_ENDED or 'q' to leave, else 0. */
+/* Keys that move the focus; true when it was one. */
+static bool move_focus(struct wizard *wizard, int key, int count)
+{
+	enum { PAGE = 10 };
+	int *focus = &wizard->focus[wizard->step];
+	int to = *focus;
+	switch (key) {
+	case KEY_DOWN:
+		to++;
+		break;
+	case KEY_UP:
+		to--;
+		break;
+	case KEY_NPAGE:
+		to += PAGE;
+		break;
+	case KEY_PPAGE:
+		to -= PAGE;
+		break;
+	case KEY_HOME:
+		to = 0;
+		break;
+	case KEY_END:
+		to = count - 1;
+		break;
+	default:
+		return false;
+	}
+	to = to < count - 1 ? to : count - 1;
+	*focus = to > 0 ? to : 0;
+	return true;
+}
+
+static int go_forward(struct wizard *wizard, const struct row *row, int key)
+{
+	if (wizard->step == WIZARD_AUDIT)
+		return row ? finding_show(wizard, row) : 0;
+	if (row && row->kind == ROW_RADIO && key == '\n') {
+		act(wizard, row);
+		if (stay_for_refusal(wizard))
+			return 0;
+	}
+	return next_step(wizard);
+}
+
+static void go_back(struct wizard *wizard)
+{
+	if (wizard->step == WIZARD_AUDIT)
+		wizard->step = wizard->step_before;
+	else
+		wizard->step -= wizard->step > 0;
+}
+
+/* One key; returns KEY_ENDED or 'q' to leave, else anything. */
 static int handle(struct wizard *wizard, int key, const struct list *rows)
 {
 	struct row *row = focused_row(rows, wizard->focus[wizard->step]);
-	int count = count_focusable(rows);
-	int *focus = &wizard->focus[wizard->step];
 	wizard->message = NULL;
+	if (move_focus(wizard, key, count_focusable(rows)))
+		return 0;
 	switch (key) {
-	case KEY_DOWN:
-		*focus += *focus < count - 1;
-		break;
-	case KEY_UP:
-		*focus -= *focus > 0;
-		break;
-	case KEY_HOME:
-		*focus = 0;
-		break;
-	case KEY_NPAGE:
-	case KEY_END:
-		*focus = count ? count - 1 : 0;
-		break;
-	case KEY_PPAGE:
-		*focus = 0;
-		break;
 	case ' ':
 		act(wizard, row);
-		break;
+		return 0;
+	case '\n':
+	case 'n':
+		return go_forward(wizard, row, key) == KEY_ENDED ? KEY_ENDED : 0;
+	case 'b':
+		go_back(wizard);
+		return 0;
 	case 'l':
 		if (wizard->step != WIZARD_AUDIT)
 			wizard->step_before = wizard->step;
 		wizard->step = WIZARD_AUDIT;
-		break;
-	case '\n':
-	case 'n':
-		if (wizard->step == WIZARD_AUDIT)
-			return row && finding_show(wizard, row) == KEY_ENDED ? KEY_ENDED : 0;
-		if (row && row->kind == ROW_RADIO && key == '\n') {
-			act(wizard, row);
-			if (stay_for_refusal(wizard))
-				break;
-		}
-		return next_step(wizard);
-	case 'b':
-		if (wizard->step == WIZARD_AUDIT)
-			wizard->step = wizard->step_before;
-		else
-			wizard->step -= wizard->step > 0;
-		break;
+		return 0;
 	case '?':
 		if (row && (row->finding || row->hint))
 			return finding_show(wizard, row) == KEY_ENDED ? KEY_ENDED : 0;
 		general_help();
-		break;
+		return 0;
 	case 'v':
 		return review_show(wizard);
 	case 'c':
 		return card_show(wizard) == KEY_ENDED ? KEY_ENDED : 0;
 	case 'r':
 		reread(wizard);
-		break;
+		return 0;
 	case 'q':
 		return quit_question(wizard) ? 'q' : 0;
 	default:
-		if (key >= '1' && key <= '7')
-			wizard->step = key - '1';
-		else if (key != KEY_RESIZE)
-			wizard->message = "Keys: arrows move, Space ticks, Enter goes on, ? "
-					  "explains, q "
-					  "quits.";
 		break;
 	}
+	if (key >= '1' && key <= '7')
+		wizard->step = key - '1';
+	else if (key != KEY_RESIZE)
+		wizard->message = "Keys: arrows move, Space ticks, Enter goes on, ? explains, q "
+				  "quits.";
 	return 0;
 }
 
