@@ -348,30 +348,22 @@ static void print_undo(FILE *out, const struct run *run)
 	arena_free(arena);
 }
 
-/* Show it before the question; what is wrong with the name is said by rollback_run() itself. */
-static int show_rollback(const struct root *root, const char *name, FILE *out)
+/* Show the run before the question, and tell its name: that one is then undone, and no other. */
+static int show_rollback(
+		const struct root *root, const char *name, FILE *out, char *ret_name, size_t size)
 {
 	struct history *history = NULL;
 	struct error error;
+	const struct run *run = NULL;
 	if (history_read(root, &history, &error) < 0)
 		return say_error(&error, EXIT_NO_HOST);
-	const struct run *found = NULL;
-	for (size_t i = 0; i < history->runs.n; i++) {
-		const struct run *run = history->runs.item[i];
-		bool open = run->state != RUN_UNDONE && run->state != RUN_EMPTY;
-		if (name ? strcmp(run->id, name) == 0 : open)
-			found = run;
+	int status = history_find(history, name, &run, &error);
+	if (status == 0) {
+		print_undo(out, run);
+		(void)snprintf(ret_name, size, "%s", run->id);
 	}
-	if (found)
-		print_undo(out, found);
 	history_free(history);
-	if (found)
-		return 0;
-	(void)error_set(&error, ERROR_USAGE,
-			name ? "there is no run '%s': see pvegpu history"
-			     : "there is nothing to roll back on this host%s",
-			name ? name : "");
-	return say_error(&error, EXIT_USAGE);
+	return status < 0 ? say_error(&error, EXIT_USAGE) : 0;
 }
 
 static void print_rollback_result(const struct rollback_result *result)
@@ -391,14 +383,15 @@ static int run_rollback(const struct options *options)
 	if (root_open(options->root, &root, &error) < 0)
 		return say_error(&error, EXIT_NO_HOST);
 	FILE *out = options->json ? stderr : stdout;
-	int status = show_rollback(root, options->operand, out);
+	char name[64] = "";
+	int status = show_rollback(root, options->operand, out, name, sizeof name);
 	if (status == 0)
 		status = confirm(options, "\nType yes to undo this: ");
 	if (status == 0) {
 		struct rollback_result result;
 		hold_signals();
-		bool failed = rollback_run(root, options->operand, ask_overwrite, print_progress,
-					      out, &result, &error) < 0;
+		bool failed = rollback_run(root, name, ask_overwrite, print_progress, out, &result,
+					      &error) < 0;
 		if (options->json)
 			print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:b}", "schema",
 					"pvegpu.rollback/1", "run",

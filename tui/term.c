@@ -155,11 +155,6 @@ void term_stop(void)
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 }
 
-bool term_active(void)
-{
-	return active;
-}
-
 int term_signal(void)
 {
 	return (int)ended_by;

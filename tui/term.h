@@ -33,7 +33,6 @@ enum {
 /* False with a reason in `ret_reason` (static text) when there is no usable terminal. */
 bool term_start(bool no_color, const char **ret_reason);
 void term_stop(void);
-bool term_active(void);
 int term_signal(void); /* 0 none */
 
 /* While held, a second signal does not end the program at once: a change is being made. */

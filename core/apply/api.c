@@ -31,23 +31,45 @@ int api_check_digest(struct pve_client *client, const char *node, const struct c
 	return status;
 }
 
+/* NULL is a key that is not set. */
+static bool same_value(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+/* The first key of `params` that the configuration has another value for, or NULL; `ret_now` is
+ * what it has, owned by `arena`. */
+static const struct pve_param *find_difference(const json_t *config, const struct list *params,
+		struct arena *arena, const char **ret_now)
+{
+	for (size_t i = 0; i < params->n; i++) {
+		const struct pve_param *param = params->item[i];
+		*ret_now = pve_config_text(arena, config, param->key);
+		if (!same_value(*ret_now, param->value))
+			return param;
+	}
+	return NULL;
+}
+
+static const char *shown(const char *value)
+{
+	return value ? value : "(not set)";
+}
+
 /* Each value must be there afterwards: on a running VM it would be pending instead. */
 static int read_back(struct pve_client *client, const char *node, const struct change *change,
 		const struct list *params, struct error *err)
 {
 	json_t *config = NULL;
 	int status = pve_vm_config(client, node, change->vmid, &config, err);
+	if (status < 0)
+		return status;
 	struct arena *arena = arena_new();
-	for (size_t i = 0; status == 0 && i < params->n; i++) {
-		const struct pve_param *param = params->item[i];
-		const char *now = pve_config_text(arena, config, param->key);
-		bool same = param->value ? now && strcmp(now, param->value) == 0 : !now;
-		if (!same)
-			status = error_set(err, ERROR_API,
-					"VM %u: %s reads back as '%s' instead of '%s'",
-					change->vmid, param->key, now ? now : "(not set)",
-					param->value ? param->value : "(not set)");
-	}
+	const char *now = NULL;
+	const struct pve_param *other = find_difference(config, params, arena, &now);
+	if (other)
+		status = error_set(err, ERROR_API, "VM %u: %s reads back as '%s' instead of '%s'",
+				change->vmid, other->key, shown(now), shown(other->value));
 	arena_free(arena);
 	json_decref(config);
 	return status;
@@ -66,16 +88,12 @@ static int check_before(const json_t *config, const struct change *change, struc
 {
 	struct arena *arena = arena_new();
 	int status = 0;
-	for (size_t i = 0; status == 0 && i < change->before_params.n; i++) {
-		const struct pve_param *before = change->before_params.item[i];
-		const char *now = pve_config_text(arena, config, before->key);
-		bool same = before->value ? now && strcmp(now, before->value) == 0 : !now;
-		if (!same)
-			status = error_set(err, ERROR_DRIFT,
-					"VM %u: %s is '%s' now; the plan saw '%s'", change->vmid,
-					before->key, now ? now : "(not set)",
-					before->value ? before->value : "(not set)");
-	}
+	const char *now = NULL;
+	const struct pve_param *other =
+			find_difference(config, &change->before_params, arena, &now);
+	if (other)
+		status = error_set(err, ERROR_DRIFT, "VM %u: %s is '%s' now; the plan saw '%s'",
+				change->vmid, other->key, shown(now), shown(other->value));
 	arena_free(arena);
 	return status;
 }
@@ -154,13 +172,10 @@ static char *changed_since(const json_t *config, const struct change *change, st
 		const char *now = pve_config_text(arena, config, set->key);
 		const struct pve_param *before =
 				i < change->before_params.n ? change->before_params.item[i] : NULL;
-		bool as_set = now && strcmp(now, set->value) == 0;
-		bool as_before = before && (now && before->value ? strcmp(now, before->value) == 0
-								 : !now && !before->value);
-		if (as_set || as_before)
+		if (same_value(now, set->value) || (before && same_value(now, before->value)))
 			continue;
-		text_addf(&diff, "-%s: %s\n+%s: %s\n", set->key, now ? now : "(not set)", set->key,
-				before && before->value ? before->value : "(not set)");
+		text_addf(&diff, "-%s: %s\n+%s: %s\n", set->key, shown(now), set->key,
+				shown(before ? before->value : NULL));
 	}
 	return diff.n ? text_take(&diff, arena) : NULL;
 }

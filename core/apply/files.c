@@ -15,7 +15,6 @@
 struct place {
 	int dir;
 	char *name;
-	char *path; /* below the root, for messages */
 };
 
 static int open_place(const struct root *root, const char *path, struct arena *arena,
@@ -36,8 +35,7 @@ static int open_place(const struct root *root, const char *path, struct arena *a
 				root_dir(root), path);
 		return ERROR_IO;
 	}
-	*ret_place = (struct place){
-			.dir = fd, .name = arena_strdup(arena, slash + 1), .path = real};
+	*ret_place = (struct place){.dir = fd, .name = arena_strdup(arena, slash + 1)};
 	return 0;
 }
 

@@ -72,6 +72,23 @@ int history_read(const struct root *root, struct history **ret_history, struct e
 	return 0;
 }
 
+int history_find(const struct history *history, const char *name, const struct run **ret_run,
+		struct error *err)
+{
+	for (size_t i = history->runs.n; i-- > 0;) {
+		const struct run *run = history->runs.item[i];
+		bool open = run->state != RUN_UNDONE && run->state != RUN_EMPTY;
+		if (name ? strcmp(run->id, name) != 0 : !open)
+			continue;
+		*ret_run = run;
+		return 0;
+	}
+	if (name)
+		return error_set(
+				err, ERROR_USAGE, "there is no run '%s': see pvegpu history", name);
+	return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+}
+
 void history_free(struct history *history)
 {
 	if (!history)

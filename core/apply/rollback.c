@@ -125,25 +125,19 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 	return status;
 }
 
-/* The newest run that is not undone. */
+/* The name of the newest run that is not undone. */
 static int find_run(const struct root *root, struct arena *arena, const char **ret_run,
 		struct error *err)
 {
 	struct history *history = NULL;
+	const struct run *run = NULL;
 	int status = history_read(root, &history, err);
-	if (status < 0)
-		return status;
-	const char *found = NULL;
-	for (size_t i = history->runs.n; !found && i-- > 0;) {
-		const struct run *run = history->runs.item[i];
-		if (run->state != RUN_UNDONE && run->state != RUN_EMPTY)
-			found = arena_strdup(arena, run->id);
-	}
+	if (status == 0)
+		status = history_find(history, NULL, &run, err);
+	if (status == 0 && run)
+		*ret_run = arena_strdup(arena, run->id);
 	history_free(history);
-	if (!found)
-		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
-	*ret_run = found;
-	return 0;
+	return status;
 }
 
 int rollback_run(const struct root *root, const char *run, rollback_ask *ask,

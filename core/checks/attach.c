@@ -44,11 +44,6 @@ void choose_attach(struct report *report)
 	report->start = goal->start != CHOICE_NO;
 }
 
-static const char *subject_of(const struct report *report, const struct vm *vm)
-{
-	return arena_printf(report->arena, "vm/%u", vm->vmid);
-}
-
 /* Without the VMs' configurations nothing can be said of them: unknown, not fine. */
 static bool vms_unknown(struct report *report, const struct check *check)
 {
@@ -85,7 +80,7 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 		why = "it has neither an address nor a mapping";
 	if (!why)
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%s of %u %s: %s.", entry->key, vm->vmid, vm->name, why);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE", vm->vmid,
@@ -111,11 +106,11 @@ static bool judge_missing(struct report *report, const struct check *check, cons
 	if (first && !pci_is_bridge(first))
 		return false;
 	struct finding *finding =
-			first ? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+			first ? report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 						"%s of %u %s names a bridge (%s), not the card "
 						"behind it.",
 						entry->key, vm->vmid, vm->name, first->label)
-			      : report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+			      : report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 						"%s of %u %s names a device that is not there.",
 						entry->key, vm->vmid, vm->name);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
@@ -139,12 +134,12 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 		return false;
 	bool missing = entry->romfile_found == KNOWN_NO || romfile[0] == '/';
 	struct finding *finding =
-			missing ? report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+			missing ? report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 						  "%s of %u %s: there is no /usr/share/kvm/%s, so "
 						  "the VM "
 						  "cannot start.",
 						  entry->key, vm->vmid, vm->name, romfile)
-				: report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+				: report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
 						  "%s of %u %s names the ROM file %s; "
 						  "/usr/share/kvm is not "
 						  "recorded.",
@@ -172,7 +167,7 @@ static void add_conflict(struct report *report, const struct check *check, const
 	bool running = other->running == KNOWN_YES &&
 		       (vm == report->vm || vm->running == KNOWN_YES);
 	struct finding *finding = report_add(report, check, running ? STATUS_FAIL : STATUS_WARN,
-			subject_of(report, other), "%u %s has %s too, like %u %s%s.", other->vmid,
+			vm_subject(report, other), "%u %s has %s too, like %u %s%s.", other->vmid,
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
@@ -230,7 +225,7 @@ static bool judge_onboot(struct report *report, const struct check *check, const
 				continue;
 			found = true;
 			struct finding *finding = report_add(report, check, STATUS_WARN,
-					subject_of(report, other),
+					vm_subject(report, other),
 					"%u %s and %u %s both start at boot with %s: the second "
 					"one "
 					"fails.",
@@ -274,7 +269,7 @@ CHECK_FUNCTION(check_attach_conflict)
 static bool describe(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm_hostpci *entry)
 {
-	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"%u %s has %s: %s", vm->vmid, vm->name, entry->key, entry->value);
 	for (size_t i = 0; i < entry->devices.n; i++)
 		finding_evidence(report, finding, vm->path, "%s",
@@ -312,19 +307,19 @@ CHECK_FUNCTION(check_attach_hostpci)
 	const struct vm_hostpci *entry = entry_with(vm, report->gpu);
 	if (entry && !options_differ(report, entry)) {
 		struct finding *finding = report_add(report, check, STATUS_OK,
-				subject_of(report, vm), "%s: %s.", entry->key, entry->value);
+				vm_subject(report, vm), "%s: %s.", entry->key, entry->value);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 		return;
 	}
 	if (entry) {
 		struct finding *finding =
-				report_add(report, check, STATUS_INFO, subject_of(report, vm),
+				report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 						"%s is attached with other options.", entry->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 		finding_fix(report, finding, true, "set pcie and x-vga as chosen");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
 	finding_fix(report, finding, true, "attach it");
 }

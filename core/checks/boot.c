@@ -202,8 +202,6 @@ void choose_params(struct report *report)
 				  strings_has(&goal->params, param->word);
 		if (strings_has(&goal->params_unwanted, param->word))
 			param->selected = false;
-		if (param->selected != param->configured)
-			report->needs_reboot = true;
 	}
 }
 

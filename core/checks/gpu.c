@@ -74,9 +74,8 @@ static void judge_only(struct report *report, const struct check *check, struct 
 	size_t left = 0;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		bool vfio = other->driver && strcmp(other->driver, "vfio-pci") == 0;
 		if (pci_is_display(other) && other != gpu && !facts_in_list(&taken, other) &&
-				!vfio && !vfio_takes_at_boot(report, other))
+				!device_on_vfio(other) && !vfio_takes_at_boot(report, other))
 			left++;
 	}
 	if (left) {
@@ -148,7 +147,7 @@ static struct strings others_in_group(const struct report *report, const struct 
 		if (pci_is_bridge(other) || facts_in_list(&card, other))
 			continue;
 		strings_add(report->arena, &others, device_text(report->arena, other));
-		if (!other->driver || strcmp(other->driver, "vfio-pci") != 0)
+		if (!device_on_vfio(other))
 			*ret_driven = true;
 	}
 	return others;

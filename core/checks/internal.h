@@ -28,8 +28,10 @@ bool acs_override_works(const struct strings *words);
 bool vfio_takes_at_boot(const struct report *report, const struct pci_device *device);
 /* A device of another slot with the same (known) id, or NULL. */
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device);
-/* "the VM is q35" as PVE tests it: the machine type contains q35 (QemuServer/Machine.pm). */
-bool vm_is_q35(const struct vm *vm);
+/* It is bound to vfio-pci now. */
+bool device_on_vfio(const struct pci_device *device);
+/* "vm/106": the subject of findings on a VM. */
+const char *vm_subject(const struct report *report, const struct vm *vm);
 /* What a reboot of this host costs: the guests it stops. */
 char *reboot_cost(const struct report *report);
 

@@ -9,7 +9,7 @@ CHECK_FUNCTION(check_vm_started)
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu)
 		return;
-	const char *subject = arena_printf(report->arena, "vm/%u", vm->vmid);
+	const char *subject = vm_subject(report, vm);
 	bool attached = gpu_attached(report);
 	if (vm->running == KNOWN_YES && attached) {
 		(void)report_add(report, check, STATUS_OK, subject, "%u %s runs with the GPU.",
@@ -46,18 +46,19 @@ CHECK_FUNCTION(check_vfio_bound)
 		return;
 	}
 	struct list slot = facts_card(report->facts, gpu, report->arena);
-	const struct pci_device *unbound = NULL;
-	for (size_t i = 0; i < slot.n; i++) {
-		const struct pci_device *function = slot.item[i];
-		if (!function->driver || strcmp(function->driver, "vfio-pci") != 0)
-			unbound = function;
+	size_t bound = 0; /* the functions before the first that is not on vfio-pci */
+	while (bound < slot.n && device_on_vfio(slot.item[bound]))
+		bound++;
+	struct finding *finding = NULL;
+	if (bound < slot.n) {
+		const struct pci_device *unbound = slot.item[bound];
+		finding = report_add(report, check, STATUS_FAIL, gpu->name,
+				"%s is not on vfio-pci but on %s.", unbound->name,
+				unbound->driver ? unbound->driver : "no driver");
+	} else {
+		finding = report_add(report, check, STATUS_OK, gpu->name,
+				"All %zu functions are on vfio-pci.", slot.n);
 	}
-	struct finding *finding =
-			unbound ? report_add(report, check, STATUS_FAIL, gpu->name,
-						  "%s is not on vfio-pci but on %s.", unbound->name,
-						  unbound->driver ? unbound->driver : "no driver")
-				: report_add(report, check, STATUS_OK, gpu->name,
-						  "All %zu functions are on vfio-pci.", slot.n);
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
@@ -70,7 +71,7 @@ CHECK_FUNCTION(check_task_log)
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu)
 		return;
-	const char *subject = arena_printf(report->arena, "vm/%u", vm->vmid);
+	const char *subject = vm_subject(report, vm);
 	const struct task *last = NULL;
 	for (size_t i = 0; i < report->facts->tasks.n; i++) {
 		const struct task *task = report->facts->tasks.item[i];
@@ -98,8 +99,7 @@ CHECK_FUNCTION(check_task_log)
 CHECK_FUNCTION(check_inside)
 {
 	if (report->vm && report->gpu)
-		(void)report_add(report, check, STATUS_UNKNOWN,
-				arena_printf(report->arena, "vm/%u", report->vm->vmid),
+		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, report->vm),
 				"The host cannot see into the guest; step 7 has the commands that "
 				"tell.");
 }

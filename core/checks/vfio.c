@@ -15,11 +15,6 @@ enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
 
 static const char own_file[] = "/etc/modprobe.d/pvegpu.conf";
 
-static bool is_vfio(const struct pci_device *device)
-{
-	return device->driver && strcmp(device->driver, "vfio-pci") == 0;
-}
-
 void choose_vfio(struct report *report)
 {
 	const struct goal *goal = report->goal;
@@ -29,7 +24,7 @@ void choose_vfio(struct report *report)
 	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
 	if (!gpu) {
 		report->bind_reason = "waits for the GPU chosen in step 4";
-	} else if (is_vfio(gpu)) {
+	} else if (device_on_vfio(gpu)) {
 		report->bind_reason = "the GPU is on vfio-pci already";
 	} else if (gpu->driver && strcmp(gpu->driver, "nvidia") == 0) {
 		advised = true;
@@ -166,7 +161,7 @@ CHECK_FUNCTION(check_host_driver)
 		} else if (!gpu->driver) {
 			finding = report_add(report, check, STATUS_OK, gpu->name,
 					"No host driver holds it.");
-		} else if (is_vfio(gpu)) {
+		} else if (device_on_vfio(gpu)) {
 			finding = report_add(
 					report, check, STATUS_OK, gpu->name, "It is on vfio-pci.");
 		} else if (strcmp(gpu->driver, "nvidia") == 0) {
@@ -239,7 +234,7 @@ CHECK_FUNCTION(check_vfio_binding)
 	bool ids_known = true;
 	for (size_t i = 0; i < card.n; i++) {
 		const struct pci_device *function = card.item[i];
-		all_bound = all_bound && is_vfio(function);
+		all_bound = all_bound && device_on_vfio(function);
 		all_configured = all_configured && vfio_takes_at_boot(report, function);
 		ids_known = ids_known && function->vendor != 0xffff;
 		if (!twin)
@@ -355,7 +350,7 @@ FIX_FUNCTION(fix_vfio_binding)
 		const struct pci_device *function = slot.item[i];
 		const char *module = function->driver ? module_of(function->driver) : NULL;
 		const char *text = NULL;
-		if (!module || is_vfio(function) ||
+		if (!module || device_on_vfio(function) ||
 				modprobe_softdep_pre(&report->facts->modprobe, module, "vfio-pci"))
 			continue;
 		status = plan_draft(plan, root, own_file, &text, err);

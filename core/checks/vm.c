@@ -10,12 +10,7 @@ static const char *get(const struct vm *vm, const char *key)
 	return vm_conf_get(&vm->conf.current, key);
 }
 
-static const char *subject_of(struct report *report, const struct vm *vm)
-{
-	return arena_printf(report->arena, "vm/%u", vm->vmid);
-}
-
-bool vm_is_q35(const struct vm *vm)
+static bool vm_is_q35(const struct vm *vm)
 {
 	const char *machine = get(vm, "machine");
 	return machine && strstr(machine, "q35");
@@ -37,7 +32,7 @@ CHECK_FUNCTION(check_vm_exists)
 {
 	const struct facts *facts = report->facts;
 	if (report->vm) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, report->vm), "%u %s",
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, report->vm), "%u %s",
 				report->vm->vmid, report->vm->name);
 	} else if (facts->vms_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
@@ -61,11 +56,11 @@ CHECK_FUNCTION(check_vm_template)
 		return;
 	const char *value = get(vm, "template");
 	if (!value || !property_is_bool(value) || strcmp(value, "0") == 0) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				"An ordinary VM.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%u %s is a template and cannot be started.", vm->vmid, vm->name);
 	finding_evidence(report, finding, vm->path, "template: %s", value);
 	finding_fix(report, finding, false, "choose a VM, or clone the template first");
@@ -79,10 +74,10 @@ CHECK_FUNCTION(check_vm_locked)
 		return;
 	const char *value = get(vm, "lock");
 	if (!value) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "Not locked.");
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "Not locked.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%u %s is locked (%s).", vm->vmid, vm->name, value);
 	finding_evidence(report, finding, vm->path, "lock: %s", value);
 	finding_fix(report, finding, false, "wait until the task that holds the lock has ended");
@@ -95,12 +90,12 @@ CHECK_FUNCTION(check_vm_syntax)
 		const struct vm *vm = report->facts->vms.item[i];
 		if (!vm->conf.problems.n) {
 			if (vm == report->vm)
-				(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+				(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 						"Every line is understood.");
 			continue;
 		}
 		struct finding *finding = report_add(report, check, STATUS_WARN,
-				subject_of(report, vm),
+				vm_subject(report, vm),
 				"%zu %s of its configuration would be dropped at the next write.",
 				vm->conf.problems.n,
 				text_plural(vm->conf.problems.n, "line", "lines"));
@@ -123,7 +118,7 @@ CHECK_FUNCTION(check_vm_running)
 	const struct vm *vm = report->vm;
 	if (!vm)
 		return;
-	const char *subject = subject_of(report, vm);
+	const char *subject = vm_subject(report, vm);
 	if (vm->running == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				"Whether it runs is not recorded.");
@@ -159,11 +154,11 @@ static void judge_machine(struct report *report, const struct check *check, cons
 	const char *machine = get(vm, "machine");
 	const char *text = machine ? machine : "not set, so i440fx";
 	if (vm_is_q35(vm) || !pcie) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "machine: %s%s.",
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "machine: %s%s.",
 				text, vm_is_q35(vm) ? "" : "; nothing needs q35");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"machine: %s; pcie=1 needs q35.", text);
 	finding_evidence(report, finding, vm->path, "machine: %s",
 			machine ? machine : "(no such line)");
@@ -202,19 +197,19 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 	const char *value = get(vm, "cpu");
 	const char *type = cpu_type(report->arena, value);
 	if (type && strcmp(type, "host") == 0) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "cpu: %s.",
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "cpu: %s.",
 				value);
 		return;
 	}
 	const char *arguments = get(vm, "args");
 	if (arguments && strstr(arguments, "-cpu ")) {
 		struct finding *by_hand = report_add(report, check, STATUS_INFO,
-				subject_of(report, vm), "Its args set the CPU by hand.");
+				vm_subject(report, vm), "Its args set the CPU by hand.");
 		finding_evidence(report, by_hand, vm->path, "args: %s", arguments);
 		return;
 	}
 	bool goal = vm == report->vm && report->gpu;
-	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"cpu: %s; the guide sets host.",
 			value ? value : "not set, so a generic type");
 	finding_evidence(report, finding, vm->path, "cpu: %s", value ? value : "(no such line)");
@@ -255,10 +250,10 @@ CHECK_FUNCTION(check_vm_tablet)
 		return;
 	const char *value = get(vm, "tablet");
 	if (value && property_is_bool(value) && strcmp(value, "0") == 0) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "tablet: 0.");
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "tablet: 0.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"The VM has the emulated USB tablet.");
 	finding_evidence(report, finding, vm->path, "tablet: %s",
 			value ? value : "(no such line, so 1)");
@@ -278,16 +273,16 @@ FIX_FUNCTION(fix_vm_tablet)
 static void judge_ha(struct report *report, const struct check *check, const struct vm *vm)
 {
 	if (report->facts->ha_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
 				"The HA resources could not be read.");
 		return;
 	}
 	if (!strings_has(&report->facts->ha_vms, arena_printf(report->arena, "%u", vm->vmid))) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				"Not managed by HA.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_WARN, vm_subject(report, vm),
 			"HA manages it: it may be started on a node that has not this GPU, and a "
 			"start "
 			"is only requested.");
@@ -309,7 +304,7 @@ static bool is_ovmf(const struct vm *vm)
 static void judge_bios(struct report *report, const struct check *check, const struct vm *vm)
 {
 	(void)report_add(report, check, is_ovmf(vm) ? STATUS_OK : STATUS_INFO,
-			subject_of(report, vm),
+			vm_subject(report, vm),
 			is_ovmf(vm) ? "OVMF (UEFI)."
 				    : "SeaBIOS: fine for a GPU without a screen; a card that shows "
 				      "the "
@@ -324,11 +319,11 @@ CHECK_FUNCTION(check_vm_bios)
 static void judge_efidisk(struct report *report, const struct check *check, const struct vm *vm)
 {
 	if (!is_ovmf(vm) || get(vm, "efidisk0")) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				is_ovmf(vm) ? "It has an EFI disk." : "Not needed with SeaBIOS.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_WARN, vm_subject(report, vm),
 			"OVMF without an EFI disk forgets its settings at every stop.");
 	finding_evidence(report, finding, vm->path, "bios: ovmf, no efidisk0");
 	finding_fix(report, finding, false,
@@ -358,13 +353,13 @@ static void judge_memory(struct report *report, const struct check *check, const
 	unsigned long mib = memory_of(report->arena, vm);
 	unsigned long host = (unsigned long)(report->facts->memory_kib / 1024);
 	if (!mib || !host) {
-		(void)report_add(report, check, STATUS_UNKNOWN, subject_of(report, vm),
+		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
 				"The VM's or the host's memory is not known.");
 		return;
 	}
 	bool fits = mib + 1024 <= host;
 	struct finding *finding = report_add(report, check, fits ? STATUS_OK : STATUS_FAIL,
-			subject_of(report, vm),
+			vm_subject(report, vm),
 			"%lu of the host's %lu MiB are taken as long as it runs, used or not%s.",
 			mib, host, fits ? "" : ": that does not leave enough for the host");
 	finding_evidence(report, finding, vm->path, "memory: %lu", mib);
@@ -381,10 +376,10 @@ static void judge_balloon(struct report *report, const struct check *check, cons
 {
 	const char *value = get(vm, "balloon");
 	if (value && strcmp(value, "0") == 0) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm), "balloon: 0.");
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "balloon: 0.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_INFO, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"Ballooning cannot take memory back from a VM with a PCI device.");
 	finding_evidence(
 			report, finding, vm->path, "balloon: %s", value ? value : "(no such line)");
@@ -406,7 +401,7 @@ static void judge_display(struct report *report, const struct check *check, cons
 	const char *vga = get(vm, "vga");
 	bool two = primary && vga && strcmp(vga, "none") != 0;
 	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
-			subject_of(report, vm),
+			vm_subject(report, vm),
 			two       ? "x-vga=1 and vga: %s: the guest has two primary displays."
 			: primary ? "The GPU is the only display: the console of the web interface "
 				    "stays "
@@ -433,13 +428,13 @@ static void judge_snapshots(struct report *report, const struct check *check, co
 			strings_add(report->arena, &with_memory, snapshot->name);
 	}
 	if (!with_memory.n) {
-		(void)report_add(report, check, STATUS_OK, subject_of(report, vm),
+		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				"%zu %s, none with memory.", vm->conf.snapshots.n,
 				text_plural(vm->conf.snapshots.n, "snapshot", "snapshots"));
 		return;
 	}
 	const char *names = strings_join(report->arena, &with_memory, ", ");
-	struct finding *finding = report_add(report, check, STATUS_WARN, subject_of(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_WARN, vm_subject(report, vm),
 			"Snapshots with memory cannot be resumed beside a GPU: %s.", names);
 	finding_evidence(report, finding, vm->path, "vmstate in %s", names);
 }
@@ -462,7 +457,7 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 	(void)(cores && text_to_ulong(cores, 10, 10000, &n_cores));
 	if (vcpus && text_to_ulong(vcpus, 10, 100000, &wanted) && wanted > n_sockets * n_cores) {
 		struct finding *finding =
-				report_add(report, check, STATUS_FAIL, subject_of(report, vm),
+				report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 						"vcpus: %lu is more than sockets times cores "
 						"(%lu): QEMU refuses that.",
 						wanted, n_sockets * n_cores);
@@ -470,7 +465,7 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 		finding_fix(report, finding, false, "use cores: %lu instead of vcpus", wanted);
 		return;
 	}
-	(void)report_add(report, check, affinity ? STATUS_INFO : STATUS_OK, subject_of(report, vm),
+	(void)report_add(report, check, affinity ? STATUS_INFO : STATUS_OK, vm_subject(report, vm),
 			affinity ? "affinity: %s: all of QEMU's threads stay on these CPUs."
 				 : "Not pinned; the scheduler places it%s.",
 			affinity ? affinity : "");

@@ -93,6 +93,10 @@ struct history {
 
 int history_read(const struct root *root, struct history **ret_history, struct error *err);
 void history_free(struct history *history); /* NULL is fine */
+/* The run of that name or, where it is NULL, the newest that can still be undone. ERROR_USAGE when
+ * there is none. */
+int history_find(const struct history *history, const char *name, const struct run **ret_run,
+		struct error *err);
 json_t *history_to_json(const struct history *history);
 char *history_text(struct arena *arena, const struct history *history);
 /* The goal of the last run that stands, or NULL: what the wizard goes on with after a reboot. */

@@ -98,7 +98,6 @@ struct report {
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
 	bool bound_at_boot;      /* vfio-pci is set up to take the GPU's card at boot already */
 	const char *bind_reason; /* why early binding is advised or not */
-	bool needs_reboot;       /* a selected change takes effect only at boot */
 };
 
 /* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there. */
