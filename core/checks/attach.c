@@ -44,8 +44,7 @@ void choose_attach(struct report *report)
 	report->start = goal->start != CHOICE_NO;
 }
 
-/* Without the VMs' configurations nothing can be said of them: unknown, not fine. */
-static bool vms_unknown(struct report *report, const struct check *check)
+bool vms_unknown(struct report *report, const struct check *check)
 {
 	if (report->facts->vms_known == KNOWN_YES)
 		return false;
@@ -54,12 +53,7 @@ static bool vms_unknown(struct report *report, const struct check *check)
 	return true;
 }
 
-/* Judge each hostpci line of each VM; the number of lines that judge() found fault with. */
-typedef bool judge_hostpci(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *entry);
-
-static size_t for_each_hostpci(
-		struct report *report, const struct check *check, judge_hostpci *judge)
+size_t for_each_hostpci(struct report *report, const struct check *check, judge_hostpci *judge)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < report->facts->vms.n; i++) {

@@ -19,7 +19,11 @@ CHECK_FUNCTION(check_pve_version)
 	int major = atoi(facts->pve_version); /* NOLINT(cert-err34-c): 0 is then too old as well */
 	struct finding *finding = report_add(report, check, major >= 7 ? STATUS_OK : STATUS_WARN,
 			"host", "Proxmox VE %s%s.", facts->pve_version,
-			major >= 7 ? "" : " is older than 7.0, which the guide asks for");
+			major >= 8   ? ""
+			: major == 7 ? ": no PCI mappings (they came with 8.0), so only root@pam "
+				       "can "
+				       "give a VM a device"
+				     : " is older than 7.0, which the guide asks for");
 	finding_evidence(report, finding, "/var/lib/dpkg/status", "pve-manager %s",
 			facts->pve_version);
 }
@@ -123,16 +127,28 @@ CHECK_FUNCTION(check_interrupt_remapping)
 	const struct facts *facts = report->facts;
 	if (facts->interrupt_remapping == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				facts->cpu_vendor == CPU_AMD
-						? "Only the kernel log tells on AMD."
-						: "The ACPI table DMAR could not be read.");
+				facts->cpu_vendor == CPU_AMD ? "On AMD only the kernel's log "
+							       "tells, and it has no "
+							       "word of it."
+							     : "Neither the ACPI table DMAR nor "
+							       "the kernel's log "
+							       "tells.");
 		return;
 	}
 	bool there = facts->interrupt_remapping == KNOWN_YES;
 	struct finding *finding = report_add(report, check, there ? STATUS_OK : STATUS_WARN, "host",
 			there ? "The platform has it." : "The platform says it has none.");
-	finding_evidence(report, finding, "/sys/firmware/acpi/tables/DMAR", "flag INTR_REMAP %d",
-			there);
+	bool told = false;
+	for (size_t i = 0; i < facts->log.n; i++) {
+		const struct log_line *line = facts->log.item[i];
+		if (line->kind != LOG_REMAPPING_ON && line->kind != LOG_REMAPPING_OFF)
+			continue;
+		told = true;
+		finding_evidence(report, finding, facts->log_source, "%s", line->text);
+	}
+	if (!told)
+		finding_evidence(report, finding, facts->interrupt_remapping_source,
+				"flag INTR_REMAP %d", there);
 	if (!there)
 		finding_fix(report, finding, false,
 				"switch it on in the firmware setup; without it passthrough needs "
@@ -157,4 +173,22 @@ CHECK_FUNCTION(check_quorum)
 		if (!quorate)
 			finding_fix(report, finding, false, "bring the other nodes back first");
 	}
+}
+
+CHECK_FUNCTION(check_kernel_next)
+{
+	const struct facts *facts = report->facts;
+	if (!facts->kernel || !facts->kernel_next) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"It could not be told which kernel boots next.");
+		return;
+	}
+	bool other = strcmp(facts->kernel, facts->kernel_next) != 0;
+	struct finding *finding = report_add(report, check, other ? STATUS_INFO : STATUS_OK, "host",
+			other ? "The next boot takes kernel %s, not the running %s: what is judged "
+				"here is the running one."
+			      : "The next boot takes the running kernel, %s%s.",
+			facts->kernel_next, other ? facts->kernel : "");
+	for (size_t i = 0; i < facts->kernels.n; i++)
+		finding_evidence(report, finding, "/boot", "vmlinuz-%s", facts->kernels.item[i]);
 }

@@ -8,10 +8,16 @@
 static const char default_name[] = "GRUB_CMDLINE_LINUX_DEFAULT";
 static const char linux_name[] = "GRUB_CMDLINE_LINUX";
 
-/* The words the boot loader's file asks for. */
-static struct strings configured_words(const struct report *report)
+/* The words that the boot loader's file asks for. */
+struct strings configured_words(const struct report *report)
 {
 	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_SYSTEMD) {
+		/* Only the first line counts (proxmox-boot-tool, zz-proxmox-boot). */
+		const char *text = facts->kernel_cmdline.text ? facts->kernel_cmdline.text : "";
+		return cmdline_words(report->arena,
+				arena_strndup(report->arena, text, strcspn(text, "\n")));
+	}
 	struct text text = {0};
 	const char *const names[] = {linux_name, default_name};
 	for (size_t i = 0; i < 2; i++) {
@@ -70,13 +76,12 @@ static struct param_choice *add_param(
 		struct report *report, const char *word, const char *check, const char *help)
 {
 	struct param_choice *param = arena_alloc(report->arena, sizeof *param);
-	struct strings configured = configured_words(report);
 	*param = (struct param_choice){
 			.word = arena_strdup(report->arena, word),
 			.check = check,
 			.help = help,
 			.running = cmdline_has_word(&report->facts->cmdline_words, word),
-			.configured = cmdline_has_word(&configured, word),
+			.configured = cmdline_has_word(&report->configured, word),
 	};
 	list_add(report->arena, &report->params, param);
 	return param;
@@ -136,15 +141,7 @@ static void choose_acs(struct report *report)
 		advise(param, NEED_OPTIONAL, "on: it may be what splits the groups");
 		return;
 	}
-	struct list group = report->gpu ? facts_group(facts, report->gpu->group, report->arena)
-					: (struct list){0};
-	bool shared = false;
-	for (size_t i = 0; i < group.n; i++) {
-		const struct pci_device *other = group.item[i];
-		shared = shared ||
-			 (!pci_is_bridge(other) && !pci_address_same_slot(&other->address,
-								   &report->gpu->address));
-	}
+	bool shared = report->gpu && group_has_others(report, report->gpu);
 	advise(param, NEED_OPTIONAL,
 			shared        ? "the GPU's group is shared: see GPU"
 			: report->gpu ? "not needed: the GPU's group is clean"
@@ -432,7 +429,9 @@ FIX_FUNCTION(fix_refresh)
 /* Both what runs and what is configured for the next boot. */
 static struct strings all_words(const struct report *report)
 {
-	struct strings words = configured_words(report);
+	struct strings words = {0};
+	for (size_t i = 0; i < report->configured.n; i++)
+		strings_add(report->arena, &words, report->configured.item[i]);
 	for (size_t i = 0; i < report->facts->cmdline_words.n; i++)
 		if (!strings_has(&words, report->facts->cmdline_words.item[i]))
 			strings_add(report->arena, &words, report->facts->cmdline_words.item[i]);
@@ -584,4 +583,67 @@ CHECK_FUNCTION(check_framebuffer)
 	}
 	if (!found)
 		(void)report_add(report, check, STATUS_OK, "host", "None set.");
+}
+
+/* Words of the configuration that an entry of an ESP has not. */
+static struct strings missing_words(const struct report *report, const char *cmdline)
+{
+	struct strings have = cmdline_words(report->arena, cmdline);
+	struct strings missing = {0};
+	for (size_t i = 0; i < report->configured.n; i++)
+		if (!cmdline_has_word(&have, report->configured.item[i]))
+			strings_add(report->arena, &missing, report->configured.item[i]);
+	return missing;
+}
+
+static void judge_esp(struct report *report, const struct check *check, const struct esp *esp)
+{
+	const char *subject = arena_printf(report->arena, "esp/%s", esp->uuid);
+	if (!esp->mounted_at || !esp->entries.n) {
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
+				esp->mounted_at ? "ESP %s is mounted, but no boot entry was found "
+						  "on it."
+						: "ESP %s is not mounted, so it was not read. It "
+						  "is "
+						  "written by proxmox-boot-tool refresh.",
+				esp->uuid);
+		finding_evidence(
+				report, finding, "/etc/kernel/proxmox-boot-uuids", "%s", esp->uuid);
+		return;
+	}
+	bool stale = false;
+	for (size_t i = 0; i < esp->entries.n; i++) {
+		const struct esp_entry *entry = esp->entries.item[i];
+		struct strings missing = missing_words(report, entry->cmdline);
+		if (!missing.n)
+			continue;
+		stale = true;
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
+				"An entry on ESP %s has not the words %s of %s.", esp->uuid,
+				strings_join(report->arena, &missing, " "),
+				report->facts->cmdline_file);
+		finding_evidence(report, finding, entry->path, "%s", entry->cmdline);
+		finding_fix(report, finding, false, "proxmox-boot-tool refresh");
+	}
+	if (!stale) {
+		struct finding *finding = report_add(report, check, STATUS_OK, subject,
+				"Each entry on ESP %s has the words of %s.", esp->uuid,
+				report->facts->cmdline_file);
+		finding_evidence(report, finding, esp->mounted_at, "%zu entries", esp->entries.n);
+	}
+}
+
+CHECK_FUNCTION(check_esp_sync)
+{
+	const struct facts *facts = report->facts;
+	if (facts->proxmox_boot_tool == KNOWN_UNKNOWN)
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"/etc/kernel is not recorded.");
+	else if (facts->proxmox_boot_tool == KNOWN_NO)
+		(void)report_add(report, check, STATUS_OK, "host",
+				"No ESPs are kept by proxmox-boot-tool: there is nothing to keep "
+				"in "
+				"step.");
+	for (size_t i = 0; i < facts->esps.n; i++)
+		judge_esp(report, check, facts->esps.item[i]);
 }

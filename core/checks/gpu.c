@@ -38,10 +38,7 @@ static struct list taken_with(const struct report *report, const struct pci_devi
 	return taken;
 }
 
-/* Judge each display function by itself. */
-typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
-
-static void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge)
+void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		struct pci_device *device = report->facts->devices.item[i];
@@ -151,6 +148,13 @@ static struct strings others_in_group(const struct report *report, const struct 
 			*ret_driven = true;
 	}
 	return others;
+}
+
+bool group_has_others(const struct report *report, const struct pci_device *gpu)
+{
+	struct list group = facts_group(report->facts, gpu->group, report->arena);
+	bool driven = false;
+	return others_in_group(report, &group, gpu, &driven).n > 0;
 }
 
 static void judge_isolated(struct report *report, const struct check *check, struct pci_device *gpu)
@@ -348,85 +352,4 @@ static void judge_identical(
 CHECK_FUNCTION(check_gpu_identical)
 {
 	for_each_gpu(report, check, judge_identical);
-}
-
-static void judge_above_4g(struct report *report, const struct check *check, struct pci_device *gpu)
-{
-	static const uint64_t four_gib = 4ULL << 30;
-	const char *source =
-			arena_printf(report->arena, "/sys/bus/pci/devices/%s/resource", gpu->name);
-	unsigned mib = (unsigned)(gpu->largest_bar >> 20);
-	if (!gpu->largest_bar) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-				"Its memory windows are not recorded.");
-		return;
-	}
-	struct finding *finding = NULL;
-	if (!gpu->bar_start) {
-		finding = report_add(report, check, STATUS_FAIL, gpu->name,
-				"The firmware could not place its memory window of %u MiB.", mib);
-		finding_fix(report, finding, false,
-				"enable Above 4G Decoding in the firmware setup");
-	} else if (gpu->bar_start >= four_gib) {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
-				"On: its window of %u MiB is above 4 GiB.", mib);
-	} else {
-		finding = report_add(report, check, STATUS_INFO, gpu->name,
-				"Its window of %u MiB is below 4 GiB; a larger one (resizable BAR) "
-				"would need Above 4G Decoding.",
-				mib);
-	}
-	finding_evidence(report, finding, source, "%u MiB at 0x%llx", mib,
-			(unsigned long long)gpu->bar_start);
-}
-
-CHECK_FUNCTION(check_above_4g)
-{
-	for_each_gpu(report, check, judge_above_4g);
-}
-
-static void judge_reset(struct report *report, const struct check *check, struct pci_device *gpu)
-{
-	if (!gpu->reset_method) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-				"What resets it is not recorded.");
-		return;
-	}
-	bool function = strstr(gpu->reset_method, "flr") ||
-			strstr(gpu->reset_method, "device_specific");
-	enum status status = function ? STATUS_OK : *gpu->reset_method ? STATUS_INFO : STATUS_WARN;
-	struct finding *finding = report_add(report, check, status, gpu->name,
-			function             ? "It can be reset by itself (%s)."
-			: *gpu->reset_method ? "It is reset with its whole bus (%s)."
-					     : "The kernel knows no way to reset it%s: it may "
-					       "work once and not again.",
-			gpu->reset_method);
-	finding_evidence(report, finding,
-			arena_printf(report->arena, "/sys/bus/pci/devices/%s/reset_method",
-					gpu->name),
-			"%s", *gpu->reset_method ? gpu->reset_method : "(empty)");
-}
-
-CHECK_FUNCTION(check_gpu_reset)
-{
-	for_each_gpu(report, check, judge_reset);
-}
-
-static void judge_sriov(struct report *report, const struct check *check, struct pci_device *gpu)
-{
-	if (gpu->sriov_total <= 0) {
-		(void)report_add(report, check, STATUS_OK, gpu->name, "No virtual functions.");
-		return;
-	}
-	struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
-			"It can be split into %d virtual functions (SR-IOV).", gpu->sriov_total);
-	finding_evidence(report, finding,
-			arena_printf(report->arena, "/sys/bus/pci/devices/%s/sriov_totalvfs",
-					gpu->name),
-			"%d", gpu->sriov_total);
-}
-
-CHECK_FUNCTION(check_gpu_sriov)
-{
-	for_each_gpu(report, check, judge_sriov);
 }

@@ -28,10 +28,23 @@ bool acs_override_works(const struct strings *words);
 bool vfio_takes_at_boot(const struct report *report, const struct pci_device *device);
 /* A device of another slot with the same (known) id, or NULL. */
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device);
+/* The GPU's group holds more than its card and bridges. */
+bool group_has_others(const struct report *report, const struct pci_device *gpu);
 /* It is bound to vfio-pci now. */
 bool device_on_vfio(const struct pci_device *device);
 /* "vm/106": the subject of findings on a VM. */
 const char *vm_subject(const struct report *report, const struct vm *vm);
+/* Judge each display function by itself. */
+typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
+void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge);
+/* Judge each hostpci line of each VM; the number of lines that judge() said something on. */
+typedef bool judge_hostpci(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry);
+size_t for_each_hostpci(struct report *report, const struct check *check, judge_hostpci *judge);
+/* Without the VMs' configurations nothing can be said of them: adds unknown. */
+bool vms_unknown(struct report *report, const struct check *check);
+/* The words that the boot loader's file asks for. */
+struct strings configured_words(const struct report *report);
 /* What a reboot of this host costs: the guests it stops. */
 char *reboot_cost(const struct report *report);
 
@@ -99,6 +112,15 @@ CHECK_FUNCTION(check_vm_balloon);
 CHECK_FUNCTION(check_vm_display);
 CHECK_FUNCTION(check_vm_snapshots);
 CHECK_FUNCTION(check_task_log);
+CHECK_FUNCTION(check_mapping_drift);
+CHECK_FUNCTION(check_mapping);
+CHECK_FUNCTION(check_token_raw);
+CHECK_FUNCTION(check_initramfs_stale);
+CHECK_FUNCTION(check_kernel_next);
+CHECK_FUNCTION(check_esp_sync);
+CHECK_FUNCTION(check_gpu_in_use);
+CHECK_FUNCTION(check_gpu_bar);
+CHECK_FUNCTION(check_gpu_rom);
 
 FIX_FUNCTION(fix_params);
 FIX_FUNCTION(fix_refresh);

@@ -139,6 +139,32 @@ static json_t *host_json(const struct facts *facts)
 			json_text(facts->cmdline_running), "iommu", iommu);
 }
 
+static json_t *mappings_json(const struct facts *facts)
+{
+	json_t *mappings = json_array();
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		json_t *map = json_array();
+		for (size_t e = 0; e < mapping->entries.n; e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			(void)json_array_append_new(map,
+					json_pack("{s:o, s:o, s:o, s:o, s:o}", "node",
+							json_text(entry->node), "path",
+							json_text(entry->path), "id",
+							json_text(entry->id), "subsystem_id",
+							json_text(entry->subsystem_id),
+							"iommugroup", group_json(entry->group)));
+		}
+		(void)json_array_append_new(
+				mappings, json_pack("{s:o, s:o, s:b, s:o, s:o}", "id",
+							  json_text(mapping->name), "description",
+							  json_text(mapping->description), "mdev",
+							  mapping->mdev, "map", map, "error",
+							  json_text(mapping->error)));
+	}
+	return mappings;
+}
+
 json_t *report_to_json(const struct report *report)
 {
 	const struct facts *facts = report->facts;
@@ -160,7 +186,7 @@ json_t *report_to_json(const struct report *report)
 	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
 			"pvegpu.audit/1", "tool", "name", "pvegpu", "version", PVEGPU_VERSION,
 			"host", host_json(facts), "gpus", gpus, "vms", vms, "mappings",
-			json_array(), "findings", findings, "summary", summary);
+			mappings_json(facts), "findings", findings, "summary", summary);
 }
 
 static void add_gpu(const struct report *report, struct text *text, const struct pci_device *gpu)

@@ -110,6 +110,7 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		arena_free(arena);
 		return status;
 	}
+	report->configured = configured_words(report);
 	choose_params(report);
 	choose_vfio(report);
 	choose_attach(report);

@@ -494,3 +494,27 @@ CHECK_FUNCTION(check_modprobe_conflict)
 	if (!found)
 		(void)report_add(report, check, STATUS_OK, "host", "Nothing keeps vfio-pci away.");
 }
+
+CHECK_FUNCTION(check_initramfs_stale)
+{
+	const struct facts *facts = report->facts;
+	if (!facts->initramfs) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				facts->root_kind == ROOT_CAPTURED
+						? "The times of a captured tree tell nothing."
+						: "The initramfs of the running kernel was not "
+						  "found.");
+		return;
+	}
+	bool stale = facts->initramfs_newer.n > 0;
+	struct finding *finding = report_add(report, check, stale ? STATUS_WARN : STATUS_OK, "host",
+			stale ? "%s was changed after the initramfs was made: what it says does "
+				"not "
+				"count early in the boot."
+			      : "The initramfs is newer than what it is made from%s.",
+			stale ? strings_join(report->arena, &facts->initramfs_newer, ", ") : "");
+	finding_evidence(report, finding, facts->initramfs, "%s",
+			stale ? "older than that" : "the newest");
+	if (stale)
+		finding_fix(report, finding, false, "update-initramfs -u -k all");
+}

@@ -89,23 +89,37 @@ static void read_grub_files(const struct root *root, struct facts *facts)
 	}
 }
 
-/* What GRUB will hand over next: the first `linux` line, which is the default entry's. */
-static void read_grub_cfg(const struct root *root, struct facts *facts)
+char *facts_grub_menu(
+		const struct root *root, struct arena *arena, const char *path, char **ret_kernel)
 {
 	char *text = NULL;
-	if (root_read(root, "/boot/grub/grub.cfg", facts->arena, &text, NULL, NULL) < 0)
-		return;
+	if (root_read(root, path, arena, &text, NULL, NULL) < 0)
+		return NULL;
 	const char *cursor = text;
 	struct line line;
 	while (line_next(&cursor, text + strlen(text), &line)) {
-		char *entry = text_trim(facts->arena, line.start, line.n);
+		char *entry = text_trim(arena, line.start, line.n);
 		if (!text_starts(entry, "linux\t") && !text_starts(entry, "linux "))
 			continue;
 		const char *image = entry + 5 + strspn(entry + 5, " \t");
 		const char *rest = image + strcspn(image, " \t");
-		facts->grub_cfg_cmdline = text_trim(facts->arena, rest, strlen(rest));
-		return;
+		const char *version = strstr(image, "/vmlinuz-");
+		if (ret_kernel && version && version < rest) {
+			version += strlen("/vmlinuz-");
+			*ret_kernel = arena_strndup(arena, version, (size_t)(rest - version));
+		}
+		return text_trim(arena, rest, strlen(rest));
 	}
+	return NULL;
+}
+
+/* Another entry than the first may be what GRUB boots: then the first one says nothing. */
+static void doubt_first_entry(struct facts *facts)
+{
+	const struct grub_assignment *chosen =
+			grub_default_find(&facts->grub_parsed, "GRUB_DEFAULT", NULL);
+	if (chosen && (chosen->dynamic || strcmp(chosen->value, "0") != 0))
+		facts->kernel_next = NULL;
 }
 
 void facts_read_boot(const struct root *root, struct facts *facts)
@@ -116,6 +130,15 @@ void facts_read_boot(const struct root *root, struct facts *facts)
 	kernel_from_image(facts);
 	judge_loader(root, facts);
 	read_grub_files(root, facts);
-	if (facts->boot_loader == BOOT_GRUB)
-		read_grub_cfg(root, facts);
+	if (facts->boot_loader == BOOT_GRUB) {
+		facts->grub_cfg_cmdline = facts_grub_menu(
+				root, facts->arena, "/boot/grub/grub.cfg", &facts->kernel_next);
+		doubt_first_entry(facts);
+	}
+	struct error error;
+	facts->kernel_cmdline.path = arena_strdup(facts->arena, "/etc/kernel/cmdline");
+	if (root_read(root, facts->kernel_cmdline.path, facts->arena, &facts->kernel_cmdline.text,
+			    NULL, &error) < 0 &&
+			root_exists(root, facts->kernel_cmdline.path))
+		facts->kernel_cmdline.error = arena_strdup(facts->arena, error.text);
 }

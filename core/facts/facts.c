@@ -6,7 +6,7 @@
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
 
-int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
+static int read_first(const struct root *root, struct facts **ret_facts, struct error *err)
 {
 	struct arena *arena = arena_new();
 	struct facts *facts = arena_alloc(arena, sizeof *facts);
@@ -20,10 +20,33 @@ int facts_read(const struct root *root, struct facts **ret_facts, struct error *
 	}
 	facts_read_system(root, facts);
 	facts_read_boot(root, facts);
+	*ret_facts = facts;
+	return 0;
+}
+
+int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	int status = read_first(root, ret_facts, err);
+	if (status == 0)
+		facts_unnamed(*ret_facts);
+	return status;
+}
+
+int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	struct facts *facts = NULL;
+	int status = read_first(root, &facts, err);
+	if (status < 0)
+		return status;
 	facts_read_names(facts);
 	facts_read_modules(root, facts);
+	facts_read_log(root, facts);
+	facts_read_kernels(root, facts);
 	facts_read_uses(root, facts);
-	facts_read_vms(root, facts);
+	facts_read_mappings(root, facts);
+	facts_read_vms(root, facts); /* their lines name mappings */
+	facts_read_containers(root, facts);
+	facts->complete = true;
 	*ret_facts = facts;
 	return 0;
 }

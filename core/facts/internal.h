@@ -12,6 +12,22 @@ void facts_read_names(struct facts *facts); /* libpci and pci.ids */
 void facts_read_modules(const struct root *root, struct facts *facts);
 void facts_read_uses(const struct root *root, struct facts *facts); /* storage and network */
 void facts_read_vms(const struct root *root, struct facts *facts);
+void facts_read_log(const struct root *root, struct facts *facts); /* the kernel's, of this boot */
+void facts_read_kernels(
+		const struct root *root, struct facts *facts); /* installed, next, initramfs */
+void facts_read_containers(const struct root *root, struct facts *facts);
+void facts_read_mappings(const struct root *root, struct facts *facts);
+/* The boot tool's ESPs: their names, and once it is known where they are mounted, their entries. */
+void facts_read_esps(const struct root *root, struct facts *facts);
+void facts_read_esp_entries(const struct root *root, struct facts *facts);
+/* The first `linux` line of a GRUB menu, the default entry's: its parameters, and the kernel's
+ * version in ret_kernel, which may be NULL. NULL when there is none. */
+char *facts_grub_menu(
+		const struct root *root, struct arena *arena, const char *path, char **ret_kernel);
+void facts_unnamed(struct facts *facts); /* labels without pci.ids: "Device 10de:2206" */
+
+/* The number in "106.conf", a guest's configuration; 0 when it is none. */
+unsigned facts_guest_id(struct arena *arena, const char *name);
 
 /* Every address that stands as a part of a sysfs path, the last one: the PCI function a block
  * device or network interface hangs on. */

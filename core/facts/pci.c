@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/facts/internal.h"
@@ -145,6 +146,15 @@ static void read_display(struct arena *arena, int dir, struct pci_device *device
 	if (text_to_ulong(value, 10, 65535, &number) && number)
 		device->sriov_total = (int)number;
 	read_bars(dir, device);
+	device->rom = faccessat(dir, "rom", F_OK, 0) == 0 ? KNOWN_YES : KNOWN_NO;
+	char runtime[32];
+	read_attribute(dir, "power_state", value, sizeof value);
+	read_attribute(dir, "power/runtime_status", runtime, sizeof runtime);
+	value[strcspn(value, "\n")] = '\0';
+	runtime[strcspn(runtime, "\n")] = '\0';
+	if (*value || *runtime)
+		device->power = arena_printf(
+				arena, "%s%s%s", value, *value && *runtime ? ", " : "", runtime);
 }
 
 static struct pci_device *read_device(struct arena *arena, int devices, const char *name)
@@ -178,6 +188,61 @@ static struct pci_device *read_device(struct arena *arena, int devices, const ch
 	}
 	(void)close(dir);
 	return device;
+}
+
+/* The bridges a display device hangs on: the parts of its path in /sys/devices that are addresses,
+ * ../../../devices/pci0000:00/0000:00:01.0/0000:01:00.0. */
+static void read_path(struct facts *facts, int devices, struct pci_device *device)
+{
+	char target[512];
+	ssize_t n = readlinkat(devices, device->name, target, sizeof target - 1);
+	if (n <= 0)
+		return;
+	target[n] = '\0';
+	char *rest = NULL;
+	for (char *part = strtok_r(target, "/", &rest); part; part = strtok_r(NULL, "/", &rest)) {
+		struct pci_address address;
+		struct pci_device *bridge = pci_address_parse_full(part, &address)
+							    ? facts_device(facts, &address)
+							    : NULL;
+		if (bridge && bridge != device)
+			list_add(facts->arena, &device->path, bridge);
+	}
+}
+
+/* Who sits on a display device's memory, from /proc/iomem: what is nested below the device's own
+ * line and is no driver's. Addresses are shown to root only; the names to all.
+ *   c0000000-d1ffffff : PCI Bus 0000:01
+ *     c0000000-cfffffff : 0000:01:00.0
+ *       c0000000-c02fffff : BOOTFB                                                          */
+static void read_holders(const struct root *root, struct facts *facts)
+{
+	static const char *const firmware[] = {
+			"BOOTFB", "efifb", "vesafb", "simplefb", "simple-framebuffer"};
+	char *text = root_read_value(root, "/proc/iomem", facts->arena);
+	const char *cursor = text;
+	struct line line;
+	struct pci_device *owner = NULL;
+	size_t owner_indent = 0;
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		const char *colon = memmem(line.start, line.n, " : ", 3);
+		if (!colon)
+			continue;
+		size_t indent = strspn(line.start, " ");
+		char *name = text_trim(
+				facts->arena, colon + 3, line.n - (size_t)(colon + 3 - line.start));
+		struct pci_address address;
+		if (owner && indent <= owner_indent)
+			owner = NULL;
+		if (pci_address_parse_full(name, &address)) {
+			owner = facts_device(facts, &address);
+			owner_indent = indent;
+			continue;
+		}
+		for (size_t i = 0; owner && i < sizeof firmware / sizeof *firmware; i++)
+			if (strcasecmp(name, firmware[i]) == 0 && !owner->bar_holder)
+				owner->bar_holder = name;
+	}
 }
 
 static int compare_devices(const void *a, const void *b)
@@ -225,13 +290,18 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 		if (device->driver)
 			facts->drivers_known = KNOWN_YES;
 	}
-	(void)close(dir);
 	if (facts->devices.n == 0) {
+		(void)close(dir);
 		(void)error_set(err, ERROR_NOT_HOST, "no entry of '%s%s' can be read as a device",
 				root_dir(root), path);
 		return ERROR_NOT_HOST;
 	}
 	qsort(facts->devices.item, facts->devices.n, sizeof *facts->devices.item, compare_devices);
+	for (size_t i = 0; i < facts->devices.n; i++)
+		if (pci_is_display(facts->devices.item[i]))
+			read_path(facts, dir, facts->devices.item[i]);
+	(void)close(dir);
+	read_holders(root, facts);
 	judge_iommu(root, facts);
 	return 0;
 }

@@ -72,6 +72,19 @@ static enum known read_secure_boot(const struct root *root, struct arena *arena)
 	return bytes[4] == 1 ? KNOWN_YES : KNOWN_NO;
 }
 
+/* OsIndicationsSupported, 4 bytes of attributes and 8 of flags: bit 0 says that the firmware can
+ * be asked to open its setup at the next boot (UEFI, EFI_OS_INDICATIONS_BOOT_TO_FW_UI). */
+static enum known read_firmware_setup(const struct root *root, struct arena *arena)
+{
+	static const char path[] = "/sys/firmware/efi/efivars/"
+				   "OsIndicationsSupported-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	char *bytes = NULL;
+	size_t size = 0;
+	if (root_read(root, path, arena, &bytes, &size, NULL) < 0 || size < 5)
+		return KNOWN_UNKNOWN;
+	return bytes[4] & 1 ? KNOWN_YES : KNOWN_NO;
+}
+
 /* Byte 37 of the DMAR table, bit 0: the platform supports interrupt remapping (Intel, VT-d
  * specification, DMA Remapping Reporting Structure). */
 static enum known read_interrupt_remapping(const struct root *root, struct arena *arena)
@@ -127,11 +140,16 @@ void facts_read_system(const struct root *root, struct facts *facts)
 		facts->kernel_minor = minor;
 	}
 	facts->secure_boot = read_secure_boot(root, arena);
+	facts->firmware_setup = read_firmware_setup(root, arena);
 	facts->interrupt_remapping = read_interrupt_remapping(root, arena);
+	facts->interrupt_remapping_source = arena_strdup(arena, "/sys/firmware/acpi/tables/DMAR");
 	read_kernel_pin(root, facts);
 	facts->memory_kib = read_memory(root, arena);
 	facts->board_vendor = root_read_value(root, "/sys/class/dmi/id/board_vendor", arena);
 	facts->board_name = root_read_value(root, "/sys/class/dmi/id/board_name", arena);
+	facts->firmware_vendor = root_read_value(root, "/sys/class/dmi/id/bios_vendor", arena);
+	facts->firmware_version = root_read_value(root, "/sys/class/dmi/id/bios_version", arena);
+	facts->firmware_date = root_read_value(root, "/sys/class/dmi/id/bios_date", arena);
 	facts->efi = root_exists(root, "/sys/firmware/efi") ? KNOWN_YES
 		     : root_exists(root, "/sys/firmware")   ? KNOWN_NO
 							    : KNOWN_UNKNOWN;

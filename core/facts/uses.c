@@ -5,10 +5,11 @@
 #include "pvegpu/base/text.h"
 
 /*
- * What the host lives on, down to the PCI function: mounts, swap and volumes through partitions
- * and device-mapper layers, network links through bridges, bonds and VLANs. All from proc and
- * sysfs. Storage that cannot be followed (a ZFS dataset names no device) is kept in `untraced`, and
- * then no disk controller is taken for free.
+ * What the host lives on, down to the PCI function: mounts, swap, volumes, ZFS pools and Ceph OSDs
+ * through partitions, LVM, md and dm-crypt; network links through bridges, bonds, VLANs and Open
+ * vSwitch. All from proc, sysfs and udev's database of what blkid saw (a ZFS dataset names no
+ * device; the members of its pool carry its name). Storage that cannot be followed is kept in
+ * `untraced`, and then no disk controller is taken for free.
  */
 
 enum { DEPTH_MAX = 8 };
@@ -43,6 +44,17 @@ static bool trace_nvme_subsystem(const struct root *root, struct facts *facts, c
 	return found;
 }
 
+/* Disks that no controller of this host stands behind: in memory, over the network, or a file on a
+ * filesystem that is traced by itself. */
+static bool has_no_controller(const char *name)
+{
+	static const char *const names[] = {"loop", "zram", "ram", "rbd", "nbd", "drbd"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (text_starts(name, names[i]))
+			return true;
+	return false;
+}
+
 /* Follow a block device down to PCI functions. Calls itself for the layers of dm and md. */
 static bool trace_block(const struct root *root, struct facts *facts, const char *name,
 		const char *what, const char *source, int depth)
@@ -50,6 +62,8 @@ static bool trace_block(const struct root *root, struct facts *facts, const char
 	struct arena *arena = facts->arena;
 	char *link = arena_printf(arena, "/sys/class/block/%s", name);
 	char *path = root_real_path(root, link, arena);
+	if (has_no_controller(name))
+		return true;
 	if (!path || depth > DEPTH_MAX)
 		return false;
 	struct strings slaves = {0};
@@ -100,7 +114,117 @@ static const char *mount_text(struct arena *arena, const char *where, const char
 		    : arena_printf(arena, "mounted at %s (%s)", where, device);
 }
 
-static bool read_mounts(const struct root *root, struct facts *facts)
+/* What blkid found on a block device, in udev's database: ID_FS_TYPE, ID_FS_LABEL. */
+struct member {
+	char *name;  /* sda3 */
+	char *type;  /* zfs_member, ceph_bluestore */
+	char *label; /* of a ZFS member: its pool; "" otherwise */
+};
+
+static char *udev_value(struct arena *arena, const char *text, const char *key)
+{
+	const char *found = strstr(text, arena_printf(arena, "\nE:%s=", key));
+	if (!found)
+		return NULL;
+	found = strchr(found, '=') + 1;
+	return arena_strndup(arena, found, strcspn(found, "\n"));
+}
+
+static struct list read_members(const struct root *root, struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	struct list members = {0};
+	struct strings names = {0};
+	(void)root_list(root, "/sys/class/block", arena, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.item[i];
+		char *number = root_read_value(
+				root, arena_printf(arena, "/sys/class/block/%s/dev", name), arena);
+		char *text = number ? root_read_value(root,
+						      arena_printf(arena, "/run/udev/data/b%s",
+								      number),
+						      arena)
+				    : NULL;
+		char *type = text ? udev_value(arena, text, "ID_FS_TYPE") : NULL;
+		if (!type || (strcmp(type, "zfs_member") != 0 && !text_starts(type, "ceph_")))
+			continue;
+		char *label = udev_value(arena, text, "ID_FS_LABEL");
+		struct member *member = arena_alloc(arena, sizeof *member);
+		*member = (struct member){.name = arena_strdup(arena, name),
+				.type = type,
+				.label = label ? label : arena_strdup(arena, "")};
+		list_add(arena, &members, member);
+	}
+	return members;
+}
+
+/* The disks of the pool that a dataset ("rpool/ROOT/pve-1") belongs to; true when it has any and
+ * all of them were followed. */
+static bool trace_pool(const struct root *root, struct facts *facts, const struct list *members,
+		const char *dataset, const char *what)
+{
+	size_t n = strcspn(dataset, "/");
+	bool all = true;
+	bool any = false;
+	for (size_t i = 0; i < members->n; i++) {
+		const struct member *member = members->item[i];
+		if (strcmp(member->type, "zfs_member") != 0 || strlen(member->label) != n ||
+				strncmp(member->label, dataset, n) != 0)
+			continue;
+		any = true;
+		all = trace_block(root, facts, member->name, what, "/run/udev/data", 0) && all;
+	}
+	return any && all;
+}
+
+/* Pools and OSDs with nothing mounted: zvols of guests, Ceph. An exported pool is the person's data
+ * all the same. */
+static void read_pools(const struct root *root, struct facts *facts, const struct list *members)
+{
+	for (size_t i = 0; i < members->n; i++) {
+		const struct member *member = members->item[i];
+		const char *what = text_starts(member->type, "ceph_")
+						   ? arena_printf(facts->arena, "Ceph OSD on %s",
+								     member->name)
+						   : arena_printf(facts->arena, "ZFS pool %s",
+								     member->label);
+		if (!trace_block(root, facts, member->name, what, "/run/udev/data", 0))
+			strings_add(facts->arena, &facts->untraced, what);
+	}
+}
+
+/* A btrfs mount names one device; the others of the filesystem are in sysfs. */
+static void read_btrfs(const struct root *root, struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	struct strings systems = {0};
+	(void)root_list(root, "/sys/fs/btrfs", arena, &systems);
+	for (size_t i = 0; i < systems.n; i++) {
+		char *dir = arena_printf(arena, "/sys/fs/btrfs/%s/devices", systems.item[i]);
+		struct strings names = {0};
+		(void)root_list(root, dir, arena, &names);
+		for (size_t d = 0; d < names.n; d++) {
+			char *what = arena_printf(arena, "btrfs on %s", names.item[d]);
+			if (!trace_block(root, facts, names.item[d], what, dir, 0))
+				strings_add(arena, &facts->untraced, what);
+		}
+	}
+}
+
+/* proxmox-boot-tool keeps its ESPs unmounted; one that is mounted can be read. */
+static void note_esp(
+		const struct root *root, struct facts *facts, const char *name, const char *where)
+{
+	for (size_t i = 0; i < facts->esps.n; i++) {
+		struct esp *esp = facts->esps.item[i];
+		char *link = arena_printf(facts->arena, "/dev/disk/by-uuid/%s", esp->uuid);
+		if (!esp->mounted_at && root_exists(root, link) &&
+				strcmp(block_name(root, facts, link), name) == 0)
+			esp->mounted_at = arena_strdup(facts->arena, where);
+	}
+}
+
+static bool read_mounts(const struct root *root, struct facts *facts, const struct list *members)
 {
 	static const char path[] = "/proc/mounts";
 	struct arena *arena = facts->arena;
@@ -121,14 +245,18 @@ static bool read_mounts(const struct root *root, struct facts *facts)
 		if (!device || !where || !type)
 			continue;
 		if (strcmp(type, "zfs") == 0) {
-			strings_add(arena, &facts->untraced,
-					arena_printf(arena, "ZFS dataset %s at %s", device, where));
+			const char *what =
+					arena_printf(arena, "ZFS dataset %s at %s", device, where);
+			if (!trace_pool(root, facts, members, device, what))
+				strings_add(arena, &facts->untraced, what);
 			continue;
 		}
 		if (!text_starts(device, "/dev/") || strcmp(device, "/dev/fuse") == 0)
 			continue;
 		const char *what = mount_text(arena, where, device);
-		if (!trace_block(root, facts, block_name(root, facts, device), what, path, 0))
+		const char *name = block_name(root, facts, device);
+		note_esp(root, facts, name, where);
+		if (!trace_block(root, facts, name, what, path, 0))
 			strings_add(arena, &facts->untraced, what);
 	}
 	return true;
@@ -174,10 +302,25 @@ static bool read_volumes(const struct root *root, struct facts *facts)
 	return true;
 }
 
+/* The device, and the physical function its virtual function is of: without that one it is gone. */
+static void add_net_use(const struct root *root, struct facts *facts, struct pci_device *device,
+		const char *what, const char *source)
+{
+	facts_add_use(facts, device, source, "%s", what);
+	char *path = root_real_path(root,
+			arena_printf(facts->arena, "/sys/bus/pci/devices/%s/physfn", device->name),
+			facts->arena);
+	struct pci_device *physical = path ? facts_device_in_path(facts, path) : NULL;
+	if (physical && physical != device)
+		facts_add_use(facts, physical, source, "%s, through its virtual function %s", what,
+				device->name);
+}
+
 /* Follow a network interface down to the PCI functions below it. */
 static void trace_net(const struct root *root, struct facts *facts, const char *name,
 		const char *what, const char *source, int depth)
 {
+	static const char ovs[] = "ovs-system";
 	struct arena *arena = facts->arena;
 	char *path = root_real_path(root, arena_printf(arena, "/sys/class/net/%s", name), arena);
 	if (!path || depth > DEPTH_MAX)
@@ -193,7 +336,12 @@ static void trace_net(const struct root *root, struct facts *facts, const char *
 	}
 	struct pci_device *device = lower ? NULL : facts_device_in_path(facts, path);
 	if (device)
-		facts_add_use(facts, device, source, "%s", what);
+		add_net_use(root, facts, device, what, source);
+	/* A port of an Open vSwitch shows nothing below it: all of the switch's links may carry it.
+	 */
+	else if (!lower && strstr(path, "/virtual/") && strcmp(name, "lo") != 0 &&
+			strcmp(name, ovs) != 0 && root_exists(root, "/sys/class/net/ovs-system"))
+		trace_net(root, facts, ovs, what, source, depth + 1);
 }
 
 static bool read_routes(const struct root *root, struct facts *facts)
@@ -213,6 +361,26 @@ static bool read_routes(const struct root *root, struct facts *facts)
 				path, 0);
 	}
 	return text != NULL;
+}
+
+/* Destination and its prefix length, source and its, next hop, metric, counters, flags, interface.
+ */
+static void read_routes_v6(const struct root *root, struct facts *facts)
+{
+	static const char path[] = "/proc/net/ipv6_route";
+	static const char any[] = "00000000000000000000000000000000 00 ";
+	char *text = root_read_value(root, path, facts->arena);
+	const char *cursor = text;
+	struct line line;
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		char *entry = arena_strndup(facts->arena, line.start, line.n);
+		char *name = strrchr(entry, ' ');
+		if (!text_starts(entry, any) || !name || strcmp(name + 1, "lo") == 0)
+			continue;
+		trace_net(root, facts, name + 1,
+				arena_printf(facts->arena, "default route (%s)", name + 1), path,
+				0);
+	}
 }
 
 static bool read_links(const struct root *root, struct facts *facts)
@@ -244,10 +412,16 @@ static bool read_links(const struct root *root, struct facts *facts)
 
 void facts_read_uses(const struct root *root, struct facts *facts)
 {
-	bool mounts = read_mounts(root, facts);
+	facts_read_esps(root, facts);
+	struct list members = read_members(root, facts);
+	bool mounts = read_mounts(root, facts, &members);
+	facts_read_esp_entries(root, facts);
+	read_pools(root, facts, &members);
+	read_btrfs(root, facts);
 	read_swaps(root, facts);
 	bool volumes = read_volumes(root, facts);
 	bool routes = read_routes(root, facts);
+	read_routes_v6(root, facts);
 	bool links = read_links(root, facts);
 	facts->uses_known = mounts && volumes && routes && links ? KNOWN_YES : KNOWN_UNKNOWN;
 }

@@ -37,17 +37,46 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 
 /* PVE finds devices by the start of their name: ^(0000:)?ID (PVE/SysFSTools.pm, lspci), so 01:00
  * is every function of the slot, SR-IOV functions included. */
+static void find_device(struct facts *facts, struct vm_hostpci *entry, const char *host)
+{
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (text_starts(device->name, host) ||
+				(text_starts(device->name, "0000:") &&
+						text_starts(device->name + 5, host)))
+			list_add(facts->arena, &entry->devices, device);
+	}
+}
+
+/* The only entry that a mapping has for this node; of several PVE takes the first that is free. */
+static const struct pci_mapping_entry *only_entry(const struct facts *facts, const char *name)
+{
+	const struct pci_mapping_entry *found = NULL;
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		for (size_t e = 0; strcmp(mapping->name, name) == 0 && e < mapping->entries.n;
+				e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			if (!facts->node || strcmp(entry->node, facts->node) != 0)
+				continue;
+			if (found)
+				return NULL;
+			found = entry;
+		}
+	}
+	return found;
+}
+
 static void find_devices(struct facts *facts, struct vm_hostpci *entry)
 {
-	for (size_t h = 0; h < entry->parsed.hosts.n; h++) {
-		const char *host = entry->parsed.hosts.item[h];
-		for (size_t i = 0; i < facts->devices.n; i++) {
-			struct pci_device *device = facts->devices.item[i];
-			if (text_starts(device->name, host) ||
-					(text_starts(device->name, "0000:") &&
-							text_starts(device->name + 5, host)))
-				list_add(facts->arena, &entry->devices, device);
-		}
+	for (size_t h = 0; h < entry->parsed.hosts.n; h++)
+		find_device(facts, entry, entry->parsed.hosts.item[h]);
+	const struct pci_mapping_entry *mapped =
+			entry->parsed.mapping ? only_entry(facts, entry->parsed.mapping) : NULL;
+	for (const char *at = mapped ? mapped->path : ""; *at;) {
+		size_t n = strcspn(at, ";");
+		find_device(facts, entry, arena_strndup(facts->arena, at, n));
+		at += n + (at[n] == ';');
 	}
 }
 
@@ -163,6 +192,17 @@ static void read_quorum(const struct root *root, struct facts *facts)
 	json_decref(json);
 }
 
+/* PVE's rule: [1-9][0-9]{2,8}.conf (PVE/JSONSchema.pm, pve-vmid) */
+unsigned facts_guest_id(struct arena *arena, const char *name)
+{
+	unsigned long id = 0;
+	size_t digits = strspn(name, "0123456789");
+	if (digits < 3 || digits > 9 || name[0] == '0' || strcmp(name + digits, ".conf") != 0 ||
+			!text_to_ulong(arena_strndup(arena, name, digits), 10, 999999999, &id))
+		return 0;
+	return (unsigned)id;
+}
+
 void facts_read_vms(const struct root *root, struct facts *facts)
 {
 	static const char dir[] = "/etc/pve/qemu-server";
@@ -170,17 +210,10 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 	bool listed = root_list(root, dir, facts->arena, &names);
 	facts->vms_known = listed ? KNOWN_YES : KNOWN_UNKNOWN;
 	for (size_t i = 0; i < names.n; i++) {
-		/* PVE's rule: [1-9][0-9]{2,8}.conf (PVE/JSONSchema.pm, pve-vmid) */
-		const char *name = names.item[i];
-		unsigned long vmid = 0;
-		size_t digits = strspn(name, "0123456789");
-		if (digits < 3 || digits > 9 || name[0] == '0' ||
-				strcmp(name + digits, ".conf") != 0)
-			continue;
-		if (!text_to_ulong(arena_strndup(facts->arena, name, digits), 10, 999999999, &vmid))
-			continue;
-		read_vm(root, facts, (unsigned)vmid,
-				arena_printf(facts->arena, "%s/%s", dir, name));
+		unsigned vmid = facts_guest_id(facts->arena, names.item[i]);
+		if (vmid)
+			read_vm(root, facts, vmid,
+					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
 	}
 	read_quorum(root, facts);
 	read_ha(root, facts);

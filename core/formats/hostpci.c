@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/formats/hostpci.h"
 
-#include <ctype.h>
 #include <string.h>
+
+#include "pvegpu/formats/pci_mapping.h"
 
 static size_t hex_lower(const char *text)
 {
@@ -35,17 +36,6 @@ static bool hosts_are_valid(const char *text, struct arena *arena, struct string
 			return true;
 		text += n + 1;
 	}
-}
-
-/* pve-configid of PVE/JSONSchema.pm: [a-z][a-z0-9_-]+ in any case */
-static bool configid_is_valid(const char *text)
-{
-	if (!isalpha((unsigned char)text[0]) || !text[1])
-		return false;
-	for (const char *c = text + 1; *c; c++)
-		if (!isalnum((unsigned char)*c) && *c != '_' && *c != '-')
-			return false;
-	return true;
 }
 
 static bool id_is_valid(const char *text)
@@ -82,7 +72,7 @@ static bool value_is_valid(
 	case KIND_HOST:
 		return hosts_are_valid(value, arena, hosts);
 	case KIND_MAPPING:
-		return configid_is_valid(value);
+		return pci_mapping_name_is_valid(value);
 	case KIND_BOOL:
 		return property_is_bool(value);
 	case KIND_FILE:

@@ -8,15 +8,54 @@ from harness import HostTest, main, run
 DEVICES = "sys/bus/pci/devices/"
 
 
+# Rows that only the guest or the cluster can answer: unknown, with the reason.
+INSIDE = {"verify.talos-gpu", "verify.talos-extensions", "verify.node-allocatable",
+          "verify.operator"}
+
+
 class Findings(HostTest):
+    seen = {}  # check id: the statuses that a test asked for
+    ran = 0
+
+    @classmethod
+    def tearDownClass(cls):
+        """Each row of the catalogue has a host that passes and one that does not."""
+        everything = [name for name in dir(cls) if name.startswith("test_")]
+        if cls.ran < len(everything):
+            return
+        listed = [line.split()[0] for line in run("audit", "--list").stdout.splitlines()
+                  if "." in line.split()[0]]
+        assert len(listed) > 60, listed
+        bad = {}
+        for check in listed:
+            statuses = cls.seen.get(check, set())
+            enough = statuses == {"unknown"} if check in INSIDE else \
+                len(statuses) > 1 and statuses & {"ok", "info"}
+            if not enough:
+                bad[check] = statuses
+        assert not bad, "no pass and fail fixture for: %s" % bad
+
+    def tearDown(self):
+        super().tearDown()
+        Findings.ran += 1
+
     def audit(self, *arguments):
         done = run("audit", "--format", "json", *arguments, root=self.root)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         return json.loads(done.stdout)
 
     def status(self, check, *arguments, subject=None):
-        return {f["status"] for f in self.audit(*arguments)["findings"]
-                if f["id"] == check and subject in (None, f["subject"])}
+        found = {f["status"] for f in self.audit(*arguments)["findings"]
+                 if f["id"] == check and subject in (None, f["subject"])}
+        Findings.seen.setdefault(check, set()).update(found)
+        return found
+
+    def conf(self, vmid, *lines, drop=()):
+        """A VM's configuration with these lines put first, others of the same keys gone."""
+        name = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
+        keys = tuple(line.split(":")[0] + ":" for line in lines) + tuple(drop)
+        kept = [l for l in self.read(name).split("\n") if not keys or not l.startswith(keys)]
+        self.write(name, "\n".join(list(lines) + kept))
 
     def iommu_on(self):
         self.write("etc/default/grub", self.read("etc/default/grub").replace(
@@ -235,6 +274,7 @@ class Findings(HostTest):
         self.write("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
                    "\6\0\0\0\1")
         self.assertEqual(self.status("bios.secure-boot"), {"info"})
+        os.unlink(self.path("var/log/dmesg"))  # what the kernel did counts more than the table
         table = self.read("sys/firmware/acpi/tables/DMAR")
         self.write("sys/firmware/acpi/tables/DMAR", table[:37] + "\0" + table[38:])
         self.assertEqual(self.status("bios.interrupt-remapping"), {"warn"})
@@ -343,6 +383,302 @@ class Findings(HostTest):
         self.write("proc/cpuinfo", self.read("proc/cpuinfo").replace(" vmx", ""))
         self.assertEqual(self.status("bios.iommu-firmware"), {"fail"})
         self.assertEqual(self.status("bios.cpu-virtualization"), {"fail"})
+
+    # What follows gives each remaining row of the catalogue its two hosts.
+
+    def test_versions_and_kernels(self):
+        self.assertEqual(self.status("host.pve-version"), {"ok"})
+        status = self.read("var/lib/dpkg/status")
+        self.write("var/lib/dpkg/status", status.replace("Version: 8.0.3", "Version: 6.4-15"))
+        self.assertEqual(self.status("host.pve-version"), {"warn"})
+        self.write("var/lib/dpkg/status", status.replace("Package: pve-manager", "Package: none"))
+        self.assertEqual(self.status("host.pve-version"), {"unknown"})
+        self.assertEqual(self.status("host.kernel-next"), {"ok"})
+        self.write("etc/kernel/proxmox-boot-pin", "6.5.13-1-pve\n")
+        self.assertEqual(self.status("host.kernel-next"), {"info"})
+
+    def test_firmware_that_is_fine(self):
+        self.assertEqual(self.status("bios.cpu-virtualization"), {"ok"})
+        self.assertEqual(self.status("bios.iommu-firmware"), {"ok"})
+
+    def test_interrupt_remapping_in_the_log(self):
+        os.unlink(self.path("sys/firmware/acpi/tables/DMAR"))
+        log = self.read("var/log/dmesg")
+        for line, status in (("AMD-Vi: Interrupt remapping enabled", "ok"),
+                             ("DMAR-IR: Failed to enable irq remapping.  You are vulnerable to "
+                              "irq-injection attacks.", "warn"), ("nothing", "unknown")):
+            self.write("var/log/dmesg", log.replace(
+                "DMAR-IR: Enabled IRQ remapping in x2apic mode", line))
+            self.assertEqual(self.status("bios.interrupt-remapping"), {status}, line)
+        # Of a log with two boots only the last one counts.
+        self.write("var/log/dmesg", "[ 0.0] Linux version 6\nAMD-Vi: Interrupt remapping enabled\n"
+                   "[ 0.0] Linux version 6\n")
+        self.assertEqual(self.status("bios.interrupt-remapping"), {"unknown"})
+
+    def test_who_boots(self):
+        self.assertEqual(self.status("boot.loader"), {"ok"})
+        self.assertEqual(self.status("boot.iommu-active"), {"fail"})
+        self.assertEqual(self.status("boot.iommu-cmdline"), {"fail"})
+        self.assertEqual(self.status("boot.cmdline-pending"), {"ok"})
+        self.assertEqual(self.status("boot.cmdline-syntax"), {"ok"})
+        for check in ("boot.acs-override", "boot.cmdline-conflict", "boot.cmdline-obsolete",
+                      "boot.framebuffer", "vfio.unsafe-interrupts"):
+            self.assertEqual(self.status(check), {"ok"}, check)
+        grub = self.read("etc/default/grub")
+        self.write("etc/default/grub", grub.replace('="quiet"', '="quiet intel_iommu=on"'))
+        self.assertEqual(self.status("boot.cmdline-pending"), {"warn"})
+        self.write("etc/default/grub", grub.replace('="quiet"', '="quiet'))
+        self.assertEqual(self.status("boot.cmdline-syntax"), {"fail"})
+        self.write("etc/default/grub", grub)
+        self.iommu_on()
+        self.assertEqual(self.status("boot.iommu-active"), {"ok"})
+        self.assertEqual(self.status("boot.iommu-cmdline"), {"ok"})
+        self.write("proc/cmdline", "root=/dev/sda1\n")
+        os.unlink(self.path("boot/grub/grub.cfg"))
+        self.assertEqual(self.status("boot.loader"), {"unknown"})
+
+    def test_efi_system_partitions(self):
+        self.assertEqual(self.status("boot.esp-sync"), {"ok"})
+        self.write("etc/kernel/proxmox-boot-uuids", "AAAA-0001\nBBBB-0002\n")
+        self.assertEqual(self.status("boot.esp-sync"), {"unknown"})
+        os.makedirs(self.path("dev/disk/by-uuid"))
+        self.write("dev/nvme0n1p2", "")
+        os.symlink("../../nvme0n1p2", self.path("dev/disk/by-uuid/AAAA-0001"))
+        self.iommu_on()
+        os.makedirs(self.path("boot/efi/grub"))
+        menu = self.read("boot/grub/grub.cfg")
+        self.write("boot/efi/grub/grub.cfg", menu)
+        self.assertEqual(self.status("boot.esp-sync", subject="esp/AAAA-0001"), {"ok"})
+        self.assertEqual(self.status("boot.esp-sync", subject="esp/BBBB-0002"), {"unknown"})
+        self.write("boot/efi/grub/grub.cfg", menu.replace(" intel_iommu=on", ""))
+        self.assertEqual(self.status("boot.esp-sync", subject="esp/AAAA-0001"), {"warn"})
+        # systemd-boot: one line of /etc/kernel/cmdline, an entry for each kernel.
+        self.write("proc/cmdline", "initrd=\\EFI\\proxmox\\6.2.16-3-pve\\initrd.img-6.2.16-3-pve root=ZFS=x\n")
+        self.write("etc/kernel/cmdline", "root=ZFS=rpool/ROOT/pve-1 iommu=pt\n# second\n")
+        os.makedirs(self.path("boot/efi/loader/entries"))
+        for words, status in (("iommu=pt", "ok"), ("quiet", "warn")):
+            self.write("boot/efi/loader/entries/proxmox-6.2.16-3-pve.conf",
+                       "title Proxmox\noptions   root=ZFS=rpool/ROOT/pve-1 %s\n" % words)
+            self.assertEqual(self.status("boot.esp-sync", subject="esp/AAAA-0001"), {status})
+
+    def test_modules_and_binding(self):
+        goal = ("--gpu", "01:00", "--vm", "106")
+        self.assertEqual(self.status("vfio.modules", *goal), {"info"})
+        self.assertEqual(self.status("vfio.modules-obsolete"), {"ok"})
+        self.assertEqual(self.status("vfio.ids-overreach"), {"ok"})
+        self.assertEqual(self.status("vfio.host-driver", *goal, subject="0000:01:00.0"), {"info"})
+        self.assertEqual(self.status("vfio.binding", *goal, "--bind", "early"), {"info"})
+        self.write("etc/modprobe.d/z.conf", "options vfio-pci ids=10de:2206,10de:1aef\n"
+                   "softdep nouveau pre: vfio-pci\nsoftdep snd_hda_intel pre: vfio-pci\n")
+        self.write("etc/modules", "vfio\nvfio_iommu_type1\nvfio_pci\n")
+        self.script("usr/sbin/update-initramfs", "-u", "-k", "all")
+        self.iommu_on()
+        self.assertEqual(self.status("vfio.modules", *goal), {"ok"})
+        self.assertEqual(self.status("vfio.host-driver", *goal, subject="0000:01:00.0"), {"ok"})
+        self.assertEqual(self.status("vfio.binding", *goal), {"ok"})
+
+    def test_stale_initramfs(self):
+        self.assertEqual(self.status("vfio.initramfs-stale"), {"ok"})
+        image = "boot/initrd.img-6.2.16-3-pve"
+        os.utime(self.path(image), (1000, 1000))
+        self.assertEqual(self.status("vfio.initramfs-stale"), {"warn"})
+        os.unlink(self.path(image))
+        self.assertEqual(self.status("vfio.initramfs-stale"), {"unknown"})
+
+    def test_the_gpus(self):
+        self.assertEqual(self.status("gpu.present"), {"ok"})
+        self.assertEqual(self.status("gpu.only-gpu"), {"ok"})
+        self.assertEqual(self.status("gpu.boot-vga", subject="0000:01:00.0"), {"ok"})
+        self.assertEqual(self.status("gpu.boot-vga", subject="0000:02:00.0"), {"info"})
+        self.assertEqual(self.status("gpu.functions"), {"ok"})
+        self.assertEqual(self.status("gpu.identical"), {"ok"})
+        self.iommu_on()
+        self.assertEqual(self.status("gpu.group-isolated"), {"ok"})
+        self.assertEqual(self.status("gpu.group-host-critical"), {"ok"})
+        for address in ("0000:01:00.0", "0000:02:00.0"):
+            self.set_device(address, class_code="020000")
+        self.assertEqual(self.status("gpu.present"), {"fail"})
+
+    def test_rom_and_memory_of_the_gpu(self):
+        self.assertEqual(self.status("gpu.rom", subject="0000:01:00.0"), {"ok"})
+        self.assertEqual(self.status("gpu.rom", subject="0000:02:00.0"), {"info"})
+        os.unlink(self.path(DEVICES + "0000:01:00.0/rom"))
+        self.assertEqual(self.status("gpu.rom", subject="0000:01:00.0"), {"info"})
+        self.assertEqual(self.status("gpu.bar", subject="0000:01:00.0"), {"ok"})
+        self.assertEqual(self.status("gpu.bar", subject="0000:02:00.0"), {"info"})
+        for line in ("vfio-pci 0000:01:00.0: BAR 1: can't reserve [mem 0x80000000-0x8fffffff 64bit pref]",
+                     "vfio-pci 0000:01:00.0: BAR 1 [mem 0x80000000-0x8fffffff 64bit pref]: can't reserve",
+                     ):
+            self.write("var/log/dmesg", "[   12.0] Linux version 6\n[ 99.1] %s\n" % line)
+            self.assertEqual(self.status("gpu.bar", subject="0000:01:00.0"), {"fail"}, line)
+            self.assertEqual(self.status("gpu.bar", subject="0000:02:00.0"), {"info"}, line)
+        os.unlink(self.path("var/log/dmesg"))
+        self.assertEqual(self.status("gpu.bar", subject="0000:01:00.0"), {"unknown"})
+
+    def test_guests_that_use_the_gpu(self):
+        self.assertEqual(self.status("gpu.in-use"), {"ok"})
+        name = "etc/pve/nodes/pve2/lxc/200.conf"
+        text = self.read(name)
+        os.makedirs(self.path("sys/class/drm/renderD129"))
+        os.symlink("../../../devices/pci0000:00/0000:00:01.0/0000:01:00.0",
+                   self.path("sys/class/drm/renderD129/device"))
+        self.write(name, text + "dev0: /dev/dri/renderD129,gid=104\n")
+        self.assertEqual(self.status("gpu.in-use", subject="0000:01:00.0"), {"warn"})
+        self.assertEqual(self.status("gpu.in-use", subject="0000:02:00.0"), {"ok"})
+        os.rmdir(self.path("sys/fs/cgroup/lxc/200"))
+        self.assertEqual(self.status("gpu.in-use", subject="0000:01:00.0"), {"info"})
+        self.write(name, text + "lxc.mount.entry: /dev/dri dev/dri none bind,optional,create=dir\n")
+        self.assertEqual(self.status("gpu.in-use", subject="0000:02:00.0"), {"info"})
+        # A snapshot's lines are not the container's.
+        self.write(name, text + "\n[before]\ndev0: /dev/dri/renderD129\n")
+        self.assertEqual(self.status("gpu.in-use"), {"ok"})
+
+    def test_the_vm(self):
+        goal = ("--gpu", "01:00", "--vm", "107")
+        for check in ("vm.exists", "vm.template", "vm.locked", "vm.config-syntax", "vm.running",
+                      "vm.machine-q35"):
+            self.assertEqual(self.status(check, *goal), {"ok"}, check)
+        self.conf(107, "cpu: host", "tablet: 0", "bios: seabios")
+        self.assertEqual(self.status("vm.cpu-host", *goal), {"ok"})
+        self.assertEqual(self.status("vm.tablet", *goal), {"ok"})
+        self.assertEqual(self.status("vm.bios", *goal), {"info"})
+        self.conf(107, drop=("cpu:", "tablet:"))
+        self.assertEqual(self.status("vm.cpu-host", *goal), {"info"})
+        self.assertEqual(self.status("vm.tablet", *goal), {"info"})
+        self.assertEqual(self.status("vm.template", "--gpu", "01:00", "--vm", "9000"), {"fail"})
+        self.assertEqual(self.status("vm.running", "--gpu", "01:00", "--vm", "105"), {"warn"})
+        self.conf(107, "lock: backup")
+        self.assertEqual(self.status("vm.locked", *goal), {"fail"})
+        self.conf(107, "nonsense")
+        self.assertEqual(self.status("vm.config-syntax", *goal), {"warn"})
+        for name in os.listdir(self.path("etc/pve/nodes/pve2/qemu-server")):
+            os.unlink(self.path("etc/pve/nodes/pve2/qemu-server/" + name))
+        self.assertNotEqual(self.status("vm.exists"), {"ok"})
+
+    def test_lines_that_are_fine(self):
+        for check in ("attach.conflict", "attach.hostpci-invalid", "attach.device-missing",
+                      "attach.romfile", "attach.token-raw"):
+            self.assertEqual(self.status(check), {"ok"}, check)
+        self.assertEqual(self.status("attach.hostpci", "--gpu", "01:00", "--vm", "107"), {"fail"})
+        self.conf(107, "hostpci0: 0000:01:00,pcie=1")
+        self.assertEqual(self.status("attach.hostpci", "--gpu", "01:00", "--vm", "107"), {"ok"})
+        self.assertEqual(self.status("attach.token-raw"), {"info"})
+
+    def test_mappings(self):
+        self.iommu_on()
+        entry = "node=pve2,path=0000:01:00,id=10de:2206,subsystem-id=%s,iommugroup=1"
+        device = self.read(DEVICES + "0000:01:00.0/subsystem_vendor")[2:6] + ":" + \
+            self.read(DEVICES + "0000:01:00.0/subsystem_device")[2:6]
+        os.makedirs(self.path("etc/pve/mapping"))
+
+        def mapping(text):
+            self.write("etc/pve/mapping/pci.cfg", "gpu-a\n\tmap %s\n" % text)
+        self.assertEqual(self.status("attach.mapping"), {"ok"})
+        self.assertEqual(self.status("attach.mapping-drift"), {"ok"})
+        self.conf(107, "hostpci0: mapping=gpu-a,pcie=1")
+        self.assertEqual(self.status("attach.mapping"), {"fail"})  # there is none
+        good = entry % device
+        mapping(good)
+        self.assertEqual(self.status("attach.mapping"), {"ok"})
+        self.assertEqual(self.status("attach.mapping-drift"), {"ok"})
+        audit = self.audit()
+        self.assertEqual(audit["mappings"], [{
+            "id": "gpu-a", "description": None, "mdev": False, "error": None,
+            "map": [{"node": "pve2", "path": "0000:01:00", "id": "10de:2206",
+                     "subsystem_id": device, "iommugroup": 1}]}])
+        vm = [v for v in audit["vms"] if v["vmid"] == 107][0]
+        self.assertEqual(vm["hostpci"][0]["mapping"], "gpu-a")
+        self.assertEqual(vm["hostpci"][0]["devices"], ["0000:01:00.0", "0000:01:00.1"])
+        # It is attached then, and a second VM with the mapping is in its way.
+        self.assertEqual(self.status("attach.hostpci", "--gpu", "01:00", "--vm", "107"), {"ok"})
+        for changed, words in (
+                (good.replace("0000:01:00", "0000:07:00"), "there is no 0000:07:00"),
+                (good.replace("10de:2206", "10de:2204"), "is 10de:2206 there"),
+                (good.replace("10de:2206", "10DE:2206"), "is 10de:2206 there"),
+                (good.replace("iommugroup=1", "iommugroup=7"), "in IOMMU group 1 now"),
+                (good.replace(",iommugroup=1", ""), "iommugroup=1 is missing"),
+                (good.replace(",subsystem-id=" + device, ""), "subsystem-id=%s is missing" % device)):
+            mapping(changed)
+            found = [f for f in self.audit()["findings"] if f["id"] == "attach.mapping-drift"]
+            self.assertEqual([(f["subject"], f["status"]) for f in found], [("mapping/gpu-a", "fail")])
+            self.assertIn(words, found[0]["detail"])
+        self.assertEqual(self.status("attach.mapping-drift"), {"fail"})
+        mapping(good.replace("node=pve2", "node=other"))
+        self.assertEqual(self.status("attach.mapping", subject="vm/107"), {"fail"})
+        mapping(good.replace("iommugroup", "iommu_group"))
+        self.assertEqual(self.status("attach.mapping", subject="/etc/pve/mapping/pci.cfg"),
+                         {"fail", "warn"})
+        self.assertEqual(self.audit()["mappings"][0]["error"] is None, False)
+
+    def test_verify(self):
+        goal = ("--gpu", "01:00", "--vm", "106")
+        for check in sorted(INSIDE):
+            self.assertEqual(self.status(check, *goal), {"unknown"})
+        self.iommu_on()
+        self.assertEqual(self.status("verify.vm-started", *goal), {"info"})
+        self.assertEqual(self.status("verify.vfio-bound", *goal), {"unknown"})
+        self.plan(*goal)
+        self.apply()
+        self.assertEqual(self.status("verify.vm-started", *goal), {"ok"})
+        self.assertEqual(self.status("verify.vfio-bound", *goal), {"ok"})
+
+    # What the host lives on, traced to the function.
+
+    def set_udev(self, name, number, **values):
+        os.makedirs(self.path("run/udev/data"), exist_ok=True)
+        self.write("sys/class/block/%s/dev" % name, number + "\n")
+        self.write("run/udev/data/b" + number, "S:disk/by-id/x\n" + "".join(
+            "E:%s=%s\n" % pair for pair in values.items()))
+
+    def uses(self, group=1):
+        found = [f for f in self.audit()["findings"] if f["id"] == "gpu.group-host-critical"
+                 and f["subject"] == "group/%d" % group]
+        return found[0]["status"], " ".join(e["text"] for e in found[0]["evidence"])
+
+    def test_zfs_is_traced_by_the_name_of_the_pool(self):
+        self.iommu_on()
+        self.set_group("0000:03:00.0", 1)
+        self.write("proc/mounts", "rpool/ROOT/pve-1 / zfs rw 0 0\n")
+        self.write("proc/swaps", "Filename\n")
+        for dm in ("dm-0", "dm-1"):
+            os.unlink(self.path("sys/class/block/" + dm))
+        self.assertEqual(self.uses()[0], "unknown")
+        self.set_udev("nvme0n1p3", "259:3", ID_FS_TYPE="zfs_member", ID_FS_LABEL="rpool")
+        status, text = self.uses()
+        self.assertEqual(status, "fail")
+        self.assertIn("ZFS dataset rpool/ROOT/pve-1 at /", text)
+        self.assertIn("ZFS pool rpool", text)
+        # Once all of it is traced, another controller is known to be free.
+        self.set_group("0000:03:00.0", 9)
+        self.set_group("0000:00:17.0", 1)
+        self.assertEqual(self.uses()[0], "ok")
+
+    def test_ceph_and_btrfs(self):
+        self.iommu_on()
+        self.set_group("0000:03:00.0", 1)
+        self.set_udev("nvme0n1p3", "259:3", ID_FS_TYPE="ceph_bluestore")
+        self.assertIn("Ceph OSD on nvme0n1p3", self.uses()[1])
+        os.makedirs(self.path("sys/fs/btrfs/0e5b/devices/nvme0n1p1"))
+        self.assertIn("btrfs on nvme0n1p1", self.uses()[1])
+
+    def test_open_vswitch_and_ipv6(self):
+        self.iommu_on()
+        self.set_group("0000:00:1f.6", 1)
+        port = self.path("sys/devices/virtual/net/vmbr1")
+        os.makedirs(port)
+        os.symlink("../../devices/virtual/net/vmbr1", self.path("sys/class/net/vmbr1"))
+        self.write("proc/net/ipv6_route", "0" * 32 + " 00 " + "0" * 32 + " 00 fe80" + "0" * 28 +
+                   " 00000400 00000001 00000000 00000003     vmbr1\n")
+        self.assertNotIn("default route (vmbr1)", self.uses()[1])
+        switch = self.path("sys/devices/virtual/net/ovs-system")
+        os.makedirs(switch)
+        os.symlink("../../devices/virtual/net/ovs-system", self.path("sys/class/net/ovs-system"))
+        link = [n for n in os.listdir(self.path("sys/class/net")) if n.startswith(("en", "eth"))][0]
+        os.symlink("../../../" + os.readlink(self.path("sys/class/net/" + link)).split("devices/")[1],
+                   os.path.join(switch, "lower_" + link))
+        text = self.uses()[1]
+        self.assertIn("default route (vmbr1)", text)
+        self.assertIn("uplink of ovs-system", text)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ static void rows_are_whole(void **state)
 		assert_true(strlen(check->title) > 0 && strlen(check->title) <= 40);
 		assert_non_null(check->why);
 		assert_true(strlen(check->why) > 20);
+		assert_non_null(check->see);
+		assert_memory_equal(check->see, "https://", 8);
 		assert_non_null(check->run);
 		assert_ptr_equal(check_by_id(check->id), check); /* and so it is unique */
 	}

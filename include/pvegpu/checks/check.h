@@ -63,6 +63,7 @@ struct check {
 	enum step step;
 	const char *title; /* at most 40 columns */
 	const char *why;   /* why it matters; two sentences at most */
+	const char *see;   /* where that is documented: an URL, or NULL */
 	void (*run)(struct report *report, const struct check *check);
 	/* Add what mends a finding with `automatic` set to the plan; NULL when advice is all. */
 	int (*fix)(const struct report *report, const struct finding *finding, struct plan *plan,
@@ -94,6 +95,7 @@ struct report {
 	struct vm *vm;             /* the goal's VM, or NULL */
 	struct list findings;      /* of struct finding, in the order of the catalogue */
 	struct list params;        /* of struct param_choice */
+	struct strings configured; /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
 	bool bound_at_boot;      /* vfio-pci is set up to take the GPU's card at boot already */

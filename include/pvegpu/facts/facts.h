@@ -11,6 +11,7 @@
 #include "pvegpu/formats/grub_default.h"
 #include "pvegpu/formats/hostpci.h"
 #include "pvegpu/formats/pci_address.h"
+#include "pvegpu/formats/pci_mapping.h"
 #include "pvegpu/formats/vm_conf.h"
 
 /*
@@ -46,6 +47,10 @@ struct pci_device {
 	int sriov_total;      /* virtual functions it could have; -1 unknown or none */
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
+	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
+	enum known rom;       /* it has an expansion ROM that the kernel can read */
+	char *power;          /* "D0, active": power state and runtime status; or NULL */
+	struct list path;     /* of struct pci_device: the bridges from the root port down to it */
 
 	struct list uses; /* of struct host_use */
 };
@@ -64,7 +69,8 @@ struct vm_hostpci {
 	bool valid;
 	char *error; /* why not valid, or NULL */
 	struct hostpci parsed;
-	struct list devices;      /* of struct pci_device: what PVE would take (prefix match) */
+	struct list devices;      /* of struct pci_device: what PVE would take (prefix match);
+				     empty for a mapping with several devices on this node */
 	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
 };
 
@@ -76,6 +82,42 @@ struct vm {
 	struct vm_conf conf;
 	struct list hostpci; /* of struct vm_hostpci, from the current section */
 	enum known running;
+};
+
+/* A container that has a GPU of the host, by a dev or mount entry. */
+struct container {
+	unsigned ctid;
+	char *name; /* "" when the config has none */
+	char *path;
+	char *line;          /* the entry that gives it the GPU */
+	struct list devices; /* of struct pci_device; empty where it cannot be told which */
+	enum known running;
+};
+
+/* What the kernel's log of this boot says, where a check rests on it. */
+enum log_kind {
+	LOG_IOMMU_ON,
+	LOG_REMAPPING_ON,
+	LOG_REMAPPING_OFF,
+	LOG_BAR_HELD,     /* vfio-pci could not reserve a BAR */
+	LOG_BAR_UNPLACED, /* no address space was found for a BAR */
+	LOG_FRAMEBUFFER,  /* a firmware framebuffer driver took the screen */
+};
+struct log_line {
+	enum log_kind kind;
+	struct pci_device *device; /* the line names it, or NULL */
+	char *text;
+};
+
+/* An EFI system partition that proxmox-boot-tool keeps, and the command lines on it. */
+struct esp {
+	char *uuid;
+	char *mounted_at;    /* NULL: not mounted, so not read */
+	struct list entries; /* of struct esp_entry */
+};
+struct esp_entry {
+	char *path; /* of the file it is from */
+	char *cmdline;
 };
 
 /* A start of a VM that has ended, from /var/log/pve/tasks/index. */
@@ -98,6 +140,7 @@ struct module_file {
 
 struct facts {
 	struct arena *arena;
+	bool complete; /* false: only what facts_read_first() reads is in */
 	char *root_dir;
 	enum root_kind root_kind;
 
@@ -110,12 +153,23 @@ struct facts {
 	char *cpu_model;                 /* or NULL */
 	enum known cpu_virtualization;   /* vmx or svm among the flags */
 	char *board_vendor, *board_name; /* DMI, or NULL */
+	char *firmware_vendor, *firmware_version, *firmware_date;
 	enum known efi;
 	enum known iommu_table;         /* ACPI DMAR or IVRS */
 	enum known secure_boot;         /* the EFI variable SecureBoot */
-	enum known interrupt_remapping; /* flag of the DMAR table; unknown on AMD */
-	char *kernel_pin;               /* the kernel that is pinned, or NULL */
+	enum known firmware_setup;      /* the firmware can restart into its setup (EFI) */
+	enum known interrupt_remapping; /* flag of the DMAR table, or the kernel's log */
+	char *interrupt_remapping_source;
+	char *kernel_pin; /* the kernel that is pinned, or NULL */
 	char *kernel_pin_file;
+	struct strings kernels; /* installed in /boot, newest first */
+	char *kernel_next;      /* what boots next, as far as that can be told, or NULL */
+	enum known log_known;
+	char *log_source;
+	struct list log;                /* of struct log_line */
+	char *initramfs;                /* of the running kernel, or NULL */
+	struct strings initramfs_newer; /* its inputs that were changed after it was made */
+	struct strings initramfs_inputs;
 	uint64_t memory_kib; /* MemTotal, 0 unknown */
 
 	enum boot_loader boot_loader;
@@ -126,9 +180,11 @@ struct facts {
 	struct strings cmdline_words;
 	struct text_file grub;
 	struct grub_default grub_parsed;
-	char *grub_parse_error;        /* file, line, reason; NULL when it parsed */
-	struct strings grub_overrides; /* later files that set GRUB_CMDLINE_LINUX_DEFAULT */
-	char *grub_cfg_cmdline;        /* of the first menu entry of /boot/grub/grub.cfg */
+	char *grub_parse_error;          /* file, line, reason; NULL when it parsed */
+	struct strings grub_overrides;   /* later files that set GRUB_CMDLINE_LINUX_DEFAULT */
+	char *grub_cfg_cmdline;          /* of the first menu entry of /boot/grub/grub.cfg */
+	struct text_file kernel_cmdline; /* /etc/kernel/cmdline */
+	struct list esps;                /* of struct esp: the boot tool's */
 
 	enum known iommu_active;
 	char *iommu_source;
@@ -153,11 +209,18 @@ struct facts {
 	enum known quorate;   /* of a cluster; unknown without one */
 	enum known ha_known;
 	struct strings ha_vms; /* "106": managed by the cluster's high availability */
+	enum known containers_known;
+	struct list containers;   /* of struct container: those that have a GPU */
+	struct text_file pci_cfg; /* /etc/pve/mapping/pci.cfg */
+	struct pci_mapping_file mappings;
 	enum known tasks_known;
 	struct list tasks; /* of struct task, oldest first: VM starts that have ended */
 };
 
-/* Read everything. ERROR_NOT_HOST when there is no PCI bus to speak of: not a host. */
+/* Read what a first screen needs and nothing slow: the PCI bus, CPU, firmware and boot. The rest
+ * stays unknown, `complete` false. ERROR_NOT_HOST when there is no PCI bus to speak of. */
+int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err);
+/* Read everything. May run in a thread of its own: nothing is shared but the root. */
 int facts_read(const struct root *root, struct facts **ret_facts, struct error *err);
 void facts_free(struct facts *facts); /* NULL is fine */
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+
+/* The card by itself: its memory windows, ROM, reset, virtual functions, and who uses it now. */
+
+static void judge_above_4g(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	static const uint64_t four_gib = 4ULL << 30;
+	const char *source =
+			arena_printf(report->arena, "/sys/bus/pci/devices/%s/resource", gpu->name);
+	unsigned mib = (unsigned)(gpu->largest_bar >> 20);
+	if (!gpu->largest_bar) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Its memory windows are not recorded.");
+		return;
+	}
+	struct finding *finding = NULL;
+	if (!gpu->bar_start) {
+		finding = report_add(report, check, STATUS_FAIL, gpu->name,
+				"The firmware could not place its memory window of %u MiB.", mib);
+		finding_fix(report, finding, false,
+				"enable Above 4G Decoding in the firmware setup");
+	} else if (gpu->bar_start >= four_gib) {
+		finding = report_add(report, check, STATUS_OK, gpu->name,
+				"On: its window of %u MiB is above 4 GiB.", mib);
+	} else {
+		finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"Its window of %u MiB is below 4 GiB; a larger one (resizable BAR) "
+				"would need Above 4G Decoding.",
+				mib);
+	}
+	finding_evidence(report, finding, source, "%u MiB at 0x%llx", mib,
+			(unsigned long long)gpu->bar_start);
+}
+
+CHECK_FUNCTION(check_above_4g)
+{
+	for_each_gpu(report, check, judge_above_4g);
+}
+
+static void judge_reset(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	if (!gpu->reset_method) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"What resets it is not recorded.");
+		return;
+	}
+	bool function = strstr(gpu->reset_method, "flr") ||
+			strstr(gpu->reset_method, "device_specific");
+	enum status status = function ? STATUS_OK : *gpu->reset_method ? STATUS_INFO : STATUS_WARN;
+	struct finding *finding = report_add(report, check, status, gpu->name,
+			function             ? "It can be reset by itself (%s)."
+			: *gpu->reset_method ? "It is reset with its whole bus (%s)."
+					     : "The kernel knows no way to reset it%s: it may "
+					       "work once and not again.",
+			gpu->reset_method);
+	finding_evidence(report, finding,
+			arena_printf(report->arena, "/sys/bus/pci/devices/%s/reset_method",
+					gpu->name),
+			"%s", *gpu->reset_method ? gpu->reset_method : "(empty)");
+}
+
+CHECK_FUNCTION(check_gpu_reset)
+{
+	for_each_gpu(report, check, judge_reset);
+}
+
+static void judge_sriov(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	if (gpu->sriov_total <= 0) {
+		(void)report_add(report, check, STATUS_OK, gpu->name, "No virtual functions.");
+		return;
+	}
+	struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+			"It can be split into %d virtual functions (SR-IOV).", gpu->sriov_total);
+	finding_evidence(report, finding,
+			arena_printf(report->arena, "/sys/bus/pci/devices/%s/sriov_totalvfs",
+					gpu->name),
+			"%d", gpu->sriov_total);
+}
+
+CHECK_FUNCTION(check_gpu_sriov)
+{
+	for_each_gpu(report, check, judge_sriov);
+}
+
+static void judge_rom(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	if (gpu->rom == KNOWN_UNKNOWN || report->facts->root_kind == ROOT_CAPTURED) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Whether it has a ROM is not recorded.");
+		return;
+	}
+	const char *source = arena_printf(report->arena, "/sys/bus/pci/devices/%s/rom", gpu->name);
+	struct finding *finding = NULL;
+	if (gpu->rom == KNOWN_NO) {
+		finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"It shows no ROM of its own. A guest that shows its boot on it "
+				"needs "
+				"a romfile; one without a screen does not.");
+		finding_evidence(report, finding, source, "no such file");
+	} else if (gpu->boot_vga == KNOWN_YES) {
+		finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"Its ROM was run by the host's firmware, and what the guest reads "
+				"of "
+				"it may be a changed copy. If the guest's screen stays black, give "
+				"it a romfile.");
+		finding_evidence(report, finding, source, "the host booted with this GPU");
+	} else {
+		finding = report_add(report, check, STATUS_OK, gpu->name,
+				"It has its own ROM, which the guest reads by itself.");
+		finding_evidence(report, finding, source, "it is there");
+	}
+}
+
+CHECK_FUNCTION(check_gpu_rom)
+{
+	for_each_gpu(report, check, judge_rom);
+}
+
+static const struct log_line *log_of(
+		const struct report *report, enum log_kind kind, const struct pci_device *device)
+{
+	const struct log_line *last = NULL;
+	for (size_t i = 0; i < report->facts->log.n; i++) {
+		const struct log_line *line = report->facts->log.item[i];
+		if (line->kind == kind && line->device == device)
+			last = line;
+	}
+	return last;
+}
+
+static void judge_bar(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	const struct facts *facts = report->facts;
+	const struct log_line *held = log_of(report, LOG_BAR_HELD, gpu);
+	struct finding *finding = NULL;
+	if (held) {
+		finding = report_add(report, check, STATUS_FAIL, gpu->name,
+				"vfio-pci could not get its memory: something on the host holds a "
+				"part of it%s%s.",
+				gpu->bar_holder ? ", now " : "",
+				gpu->bar_holder ? gpu->bar_holder : "");
+		finding_evidence(report, finding, facts->log_source, "%s", held->text);
+		finding_fix(report, finding, false,
+				"boot with another GPU, or tick initcall_blacklist=sysfb_init in "
+				"step 2: the host then has no local console");
+	} else if (gpu->bar_holder && !device_on_vfio(gpu)) {
+		finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"The firmware's framebuffer (%s) sits on its memory. Kernels from "
+				"6.0 on take it off when vfio-pci binds.",
+				gpu->bar_holder);
+	} else if (gpu->bar_holder) {
+		finding = report_add(report, check, STATUS_WARN, gpu->name,
+				"The firmware's framebuffer (%s) still sits on its memory.",
+				gpu->bar_holder);
+		finding_fix(report, finding, false,
+				"if the VM does not start: tick initcall_blacklist=sysfb_init in "
+				"step "
+				"2");
+	} else if (facts->log_known != KNOWN_YES) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"The kernel's log could not be read.");
+		return;
+	} else {
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"Nothing on the host holds its memory.");
+		return;
+	}
+	if (gpu->bar_holder)
+		finding_evidence(report, finding, "/proc/iomem", "%s inside a window of %s",
+				gpu->bar_holder, gpu->name);
+}
+
+CHECK_FUNCTION(check_gpu_bar)
+{
+	for_each_gpu(report, check, judge_bar);
+}
+
+static bool used_by_container(struct report *report, const struct check *check,
+		const struct pci_device *gpu, const struct container *container)
+{
+	if (!facts_in_list(&container->devices, gpu))
+		return false;
+	bool stopped = container->running == KNOWN_NO;
+	struct finding *finding = report_add(report, check, stopped ? STATUS_INFO : STATUS_WARN,
+			gpu->name,
+			stopped ? "Container %u %s uses it through the host's driver when it runs: "
+				  "it has no GPU while a VM has it."
+				: "Container %u %s uses it through the host's driver: it loses the "
+				  "GPU when a VM takes it.",
+			container->ctid, container->name);
+	finding_evidence(report, finding, container->path, "%s", container->line);
+	finding_fix(report, finding, false,
+			"use another GPU for one of them, or stop the container");
+	return true;
+}
+
+static bool used_by_vm(struct report *report, const struct check *check,
+		const struct pci_device *gpu, const struct vm *vm)
+{
+	if (vm->running != KNOWN_YES || vm == report->vm)
+		return false;
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		if (!entry->valid || !facts_in_list(&entry->devices, gpu))
+			continue;
+		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"VM %u %s runs with it.", vm->vmid, vm->name);
+		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		return true;
+	}
+	return false;
+}
+
+static void judge_in_use(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	const struct facts *facts = report->facts;
+	bool used = false;
+	for (size_t i = 0; i < facts->containers.n; i++)
+		used = used_by_container(report, check, gpu, facts->containers.item[i]) || used;
+	for (size_t i = 0; i < facts->vms.n; i++)
+		used = used_by_vm(report, check, gpu, facts->vms.item[i]) || used;
+	if (used)
+		return;
+	bool known = facts->containers_known == KNOWN_YES && facts->vms_known == KNOWN_YES;
+	(void)report_add(report, check, known ? STATUS_OK : STATUS_UNKNOWN, gpu->name,
+			known ? "No container and no other running VM uses it."
+			      : "The guests of this node could not be read.");
+}
+
+CHECK_FUNCTION(check_gpu_in_use)
+{
+	for_each_gpu(report, check, judge_in_use);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+
+/* PCI mappings: those that VMs name, and whether they still name the device they were made for.
+ * What fails here fails at the VM's start (PVE/Mapping/PCI.pm, assert_valid). */
+
+static const struct pci_mapping *find_mapping(const struct facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		if (strcmp(mapping->name, name) == 0)
+			return mapping;
+	}
+	return NULL;
+}
+
+static bool is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
+{
+	return facts->node && strcmp(entry->node, facts->node) == 0;
+}
+
+static size_t entries_here(const struct facts *facts, const struct pci_mapping *mapping)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < mapping->entries.n; i++)
+		n += is_here(facts, mapping->entries.item[i]);
+	return n;
+}
+
+static bool judge_named(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	const struct facts *facts = report->facts;
+	const char *name = entry->valid ? entry->parsed.mapping : NULL;
+	if (!name)
+		return false;
+	const struct pci_mapping *mapping = find_mapping(facts, name);
+	const char *why = NULL;
+	if (facts->pve_version && facts->pve_version[0] < '8' && facts->pve_version[1] == '.')
+		why = "Proxmox VE knows mappings from 8.0 on only";
+	else if (facts->pci_cfg.error)
+		why = facts->pci_cfg.error;
+	else if (!mapping)
+		why = "there is no such mapping";
+	else if (mapping->error)
+		why = mapping->error;
+	else if (facts->node && !entries_here(facts, mapping))
+		why = arena_printf(report->arena, "it has no device on node %s", facts->node);
+	struct finding *finding = report_add(report, check, why ? STATUS_FAIL : STATUS_OK,
+			vm_subject(report, vm), "%s of %u %s names mapping %s%s%s.", entry->key,
+			vm->vmid, vm->name, name, why ? ": " : "", why ? why : "");
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	for (size_t i = 0; mapping && i < mapping->entries.n; i++) {
+		const struct pci_mapping_entry *map = mapping->entries.item[i];
+		finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s",
+				map->line, map->text);
+	}
+	if (why)
+		finding_fix(report, finding, false,
+				"correct the mapping under Datacenter > Resource Mappings");
+	return true;
+}
+
+/* What Proxmox VE drops from the file when it next writes it, and what makes it refuse to. */
+static bool judge_file(struct report *report, const struct check *check)
+{
+	const struct facts *facts = report->facts;
+	struct finding *finding = NULL;
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		if (!mapping->error)
+			continue;
+		finding = report_add(report, check, STATUS_FAIL, facts->pci_cfg.path,
+				"Mapping %s (line %zu): %s.", mapping->name, mapping->line,
+				mapping->error);
+		finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: %s",
+				mapping->line, mapping->name);
+		finding_fix(report, finding, false, "take that section out of the file by hand");
+	}
+	struct finding *dropped = NULL;
+	for (size_t i = 0; i < facts->mappings.problems.n; i++) {
+		const struct pci_mapping_problem *problem = facts->mappings.problems.item[i];
+		if (!dropped)
+			dropped = report_add(report, check, STATUS_WARN, facts->pci_cfg.path,
+					"%zu %s of the file would be dropped at the next write.",
+					facts->mappings.problems.n,
+					text_plural(facts->mappings.problems.n, "line", "lines"));
+		finding_evidence(report, dropped, facts->pci_cfg.path, "line %zu: %s",
+				problem->line, problem->what);
+	}
+	return finding || dropped;
+}
+
+CHECK_FUNCTION(check_mapping)
+{
+	if (vms_unknown(report, check))
+		return;
+	bool file = judge_file(report, check);
+	if (!for_each_hostpci(report, check, judge_named) && !file)
+		(void)report_add(report, check, STATUS_OK, "host",
+				"No VM of this node uses a mapping.");
+}
+
+/* What a property should be by the device that is there, or NULL when it agrees. */
+static const char *drift_of(struct arena *arena, const struct pci_mapping_entry *entry,
+		const struct pci_device *device, bool first, bool *ret_unknown)
+{
+	if (device->vendor == 0xffff) {
+		*ret_unknown = true;
+		return NULL;
+	}
+	const char *id = arena_printf(arena, "%04x:%04x", device->vendor, device->device);
+	if (strcmp(entry->id, id) != 0)
+		return arena_printf(arena, "%s is %s there, not %s", device->name, id, entry->id);
+	if (first && device->group >= 0 && entry->group < 0)
+		return arena_printf(arena, "iommugroup=%d is missing", device->group);
+	if (first && device->group >= 0 && entry->group != device->group)
+		return arena_printf(arena, "%s is in IOMMU group %d now, not %d", device->name,
+				device->group, entry->group);
+	const char *subsystem =
+			device->subsystem_known && device->subsystem_vendor
+					? arena_printf(arena, "%04x:%04x", device->subsystem_vendor,
+							  device->subsystem_device)
+					: NULL;
+	if (subsystem && !entry->subsystem_id)
+		return arena_printf(arena, "subsystem-id=%s is missing", subsystem);
+	if (subsystem && strcmp(subsystem, entry->subsystem_id) != 0)
+		return arena_printf(arena, "subsystem-id is %s there, not %s", subsystem,
+				entry->subsystem_id);
+	return NULL;
+}
+
+/* The device of one piece of a path; without a function Proxmox VE takes function 0. */
+static const struct pci_device *device_of(const struct facts *facts, const char *piece)
+{
+	struct pci_address address;
+	bool whole = false;
+	return pci_address_parse(piece, &address, &whole) ? facts_device(facts, &address) : NULL;
+}
+
+static void judge_drift(struct report *report, const struct check *check,
+		const struct pci_mapping *mapping, const struct pci_mapping_entry *entry)
+{
+	const struct facts *facts = report->facts;
+	const char *why = NULL;
+	bool unknown = false;
+	size_t n = 0;
+	for (const char *at = entry->path; *at && !why; n++) {
+		char *piece = arena_strndup(report->arena, at, strcspn(at, ";"));
+		at += strlen(piece);
+		at += *at == ';';
+		const struct pci_device *device = device_of(facts, piece);
+		why = device ? drift_of(report->arena, entry, device, n == 0, &unknown)
+			     : arena_printf(report->arena, "there is no %s", piece);
+	}
+	/* Without groups (IOMMU off) an iommugroup that is set counts as unexpected too, but then
+	 * nothing can be passed at all. */
+	const char *subject = arena_printf(report->arena, "mapping/%s", mapping->name);
+	struct finding *finding = report_add(report, check,
+			why       ? STATUS_FAIL
+			: unknown ? STATUS_UNKNOWN
+				  : STATUS_OK,
+			subject, "%s: %s.", mapping->name,
+			why       ? why
+			: unknown ? "the ids of its device are not recorded"
+				  : "it names the device that is there");
+	finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s", entry->line,
+			entry->text);
+	if (why)
+		finding_fix(report, finding, false,
+				"set the mapping anew under Datacenter > Resource Mappings; a VM "
+				"that uses it does not start until then");
+}
+
+CHECK_FUNCTION(check_mapping_drift)
+{
+	const struct facts *facts = report->facts;
+	size_t judged = 0;
+	if (facts->pci_cfg.error || !facts->node || facts->vms_known != KNOWN_YES) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host", "%s.",
+				facts->pci_cfg.error
+						? facts->pci_cfg.error
+						: "The mappings of this node could not be read");
+		return;
+	}
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		for (size_t e = 0; e < mapping->entries.n; e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			if (!is_here(facts, entry))
+				continue;
+			judge_drift(report, check, mapping, entry);
+			judged++;
+		}
+	}
+	if (!judged)
+		(void)report_add(report, check, STATUS_OK, "host",
+				"No mapping names a device of this node.");
+}
+
+static bool judge_raw(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	if (!entry->valid || !entry->parsed.hosts.n)
+		return false;
+	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
+			"%s of %u %s is an address: an API token (OpenTofu) can neither set nor "
+			"change it, only root@pam can.",
+			entry->key, vm->vmid, vm->name);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "use a PCI mapping instead where a token must do it");
+	return true;
+}
+
+CHECK_FUNCTION(check_token_raw)
+{
+	if (vms_unknown(report, check))
+		return;
+	if (!for_each_hostpci(report, check, judge_raw))
+		(void)report_add(report, check, STATUS_OK, "host",
+				"No VM of this node has a PCI device by its address.");
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * Containers that share a GPU with the host: they need the host's driver on it, so it cannot go to
+ * a VM as long as they run. A GPU gets into one by `dev0: /dev/dri/renderD128,…` or by raw lxc
+ * lines that mount /dev/dri or /dev/nvidia* (pve-container, PVE/LXC/Config.pm).
+ */
+
+/* "/dev/dri/renderD128" out of a line that holds it, or NULL. */
+static char *device_node(struct arena *arena, const char *line, const char *prefix)
+{
+	const char *found = strstr(line, prefix);
+	return found ? arena_strndup(arena, found, strcspn(found, " \t,;")) : NULL;
+}
+
+static bool driver_makes(const struct pci_device *device, bool nvidia)
+{
+	if (!device->driver || strcmp(device->driver, "vfio-pci") == 0)
+		return false;
+	return nvidia == (strcmp(device->driver, "nvidia") == 0);
+}
+
+/* Which functions stand behind a device node; for a whole directory all that could. */
+static void find_devices(const struct root *root, struct facts *facts, const char *node,
+		bool nvidia, struct list *ret_devices)
+{
+	struct arena *arena = facts->arena;
+	const char *base = strrchr(node, '/') + 1;
+	if (!nvidia && strcmp(base, "dri") != 0) {
+		char *path = root_real_path(
+				root, arena_printf(arena, "/sys/class/drm/%s/device", base), arena);
+		struct pci_device *device = path ? facts_device_in_path(facts, path) : NULL;
+		if (device)
+			list_add(arena, ret_devices, device);
+		return;
+	}
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (pci_is_display(device) && driver_makes(device, nvidia))
+			list_add(arena, ret_devices, device);
+	}
+}
+
+static enum known is_running(const struct root *root, struct arena *arena, unsigned ctid)
+{
+	if (!root_exists(root, "/sys/fs/cgroup"))
+		return KNOWN_UNKNOWN;
+	return root_exists(root, arena_printf(arena, "/sys/fs/cgroup/lxc/%u", ctid)) ? KNOWN_YES
+										     : KNOWN_NO;
+}
+
+static void read_container(
+		const struct root *root, struct facts *facts, unsigned ctid, const char *path)
+{
+	struct arena *arena = facts->arena;
+	struct container container = {.ctid = ctid, .running = KNOWN_UNKNOWN};
+	char *text = root_read_value(root, path, arena);
+	const char *cursor = text;
+	struct line line;
+	const char *name = "";
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		char *content = text_trim(arena, line.start, line.n);
+		if (content[0] == '[')
+			break; /* snapshots follow */
+		if (text_starts(content, "hostname:"))
+			name = content + 9 + strspn(content + 9, " \t");
+		bool entry = text_starts(content, "dev") || text_starts(content, "lxc.mount.entry");
+		char *dri = entry ? device_node(arena, content, "/dev/dri") : NULL;
+		char *nvidia = entry ? device_node(arena, content, "/dev/nvidia") : NULL;
+		if (!dri && !nvidia)
+			continue;
+		if (!container.line)
+			container.line = content;
+		if (dri)
+			find_devices(root, facts, dri, false, &container.devices);
+		else
+			find_devices(root, facts, nvidia, true, &container.devices);
+	}
+	if (!container.line)
+		return;
+	container.name = arena_strdup(arena, name);
+	container.path = arena_strdup(arena, path);
+	container.running = is_running(root, arena, ctid);
+	struct container *kept = arena_alloc(arena, sizeof *kept);
+	*kept = container;
+	list_add(arena, &facts->containers, kept);
+}
+
+void facts_read_containers(const struct root *root, struct facts *facts)
+{
+	static const char dir[] = "/etc/pve/lxc";
+	struct strings names = {0};
+	bool listed = root_list(root, dir, facts->arena, &names);
+	facts->containers_known = listed ? KNOWN_YES : KNOWN_UNKNOWN;
+	for (size_t i = 0; i < names.n; i++) {
+		unsigned ctid = facts_guest_id(facts->arena, names.item[i]);
+		if (ctid)
+			read_container(root, facts, ctid,
+					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
+	}
+}

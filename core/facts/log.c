@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * The kernel's log of this boot: /dev/kmsg on a live host, where every read gives one record
+ * (Documentation/ABI/testing/dev-kmsg) and nothing is taken away; a file of `dmesg`'s output in a
+ * captured tree. Only the lines that a check rests on are kept.
+ */
+static const struct pattern {
+	enum log_kind kind;
+	const char *first;  /* both must be in the line */
+	const char *second; /* or NULL */
+} patterns[] = {
+		{LOG_IOMMU_ON, "DMAR: IOMMU enabled", NULL},
+		{LOG_IOMMU_ON, "AMD-Vi: Found IOMMU", NULL},
+		{LOG_REMAPPING_ON, "AMD-Vi: Interrupt remapping enabled", NULL},
+		{LOG_REMAPPING_ON, "Enabled IRQ remapping in", NULL},
+		{LOG_REMAPPING_OFF, "Failed to enable irq remapping", NULL},
+		{LOG_REMAPPING_OFF, "No interrupt remapping support", NULL},
+		{LOG_BAR_HELD, "BAR ", "can't reserve ["},
+		{LOG_BAR_HELD, "BAR ", "]: can't reserve"},
+		{LOG_BAR_UNPLACED, "BAR ", "no space for ["},
+		{LOG_BAR_UNPLACED, "BAR ", "]: can't assign; no space"},
+		{LOG_FRAMEBUFFER, "fb0: ", "frame buffer device"},
+		{LOG_FRAMEBUFFER, "assigned to efifb", NULL},
+};
+
+/* The first word of the line that is the address of a device, with or without a colon after it. */
+static struct pci_device *device_in(const struct facts *facts, const char *text)
+{
+	for (const char *at = text; *at; at += strcspn(at, " ") + (at[strcspn(at, " ")] == ' ')) {
+		size_t n = strcspn(at, " ");
+		char word[PCI_ADDRESS_TEXT];
+		struct pci_address address;
+		if (n && at[n - 1] == ':')
+			n--;
+		if (n < 12 || n >= sizeof word)
+			continue;
+		memcpy(word, at, n);
+		word[n] = '\0';
+		if (pci_address_parse_full(word, &address))
+			return facts_device(facts, &address);
+	}
+	return NULL;
+}
+
+static void keep_line(struct facts *facts, const char *start, size_t n)
+{
+	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+		const struct pattern *pattern = &patterns[i];
+		if (!memmem(start, n, pattern->first, strlen(pattern->first)) ||
+				(pattern->second && !memmem(start, n, pattern->second,
+								    strlen(pattern->second))))
+			continue;
+		struct log_line *line = arena_alloc(facts->arena, sizeof *line);
+		line->kind = pattern->kind;
+		line->text = text_trim(facts->arena, start, n);
+		line->device = device_in(facts, line->text);
+		list_add(facts->arena, &facts->log, line);
+		return;
+	}
+}
+
+/* "6,339,5140900,-;text\n KEY=value\n": priority and flags end at the semicolon. */
+static void keep_record(struct facts *facts, const char *record, size_t size)
+{
+	const char *text = memchr(record, ';', size);
+	if (!text)
+		return;
+	text++;
+	size_t left = size - (size_t)(text - record);
+	const char *end = memchr(text, '\n', left);
+	keep_line(facts, text, end ? (size_t)(end - text) : left);
+}
+
+static bool read_device(int fd, struct facts *facts)
+{
+	/* A record has at most CONSOLE_EXT_LOG_MAX bytes; the bound on their number is far above
+	 * what the ring buffer can hold. */
+	enum { RECORD_MAX = 8192, RECORDS_MAX = 1 << 20 };
+	char record[RECORD_MAX];
+	bool any = false;
+	for (int i = 0; i < RECORDS_MAX; i++) {
+		ssize_t n = read(fd, record, sizeof record);
+		if (n > 0)
+			keep_record(facts, record, (size_t)n);
+		else if (n == 0 || (errno != EPIPE && errno != EINTR))
+			break; /* EPIPE: a record was overwritten while it was read */
+		any = true;
+	}
+	return any;
+}
+
+/* Of a file that holds several boots only the last one counts. */
+static void read_text(struct facts *facts, const char *text, size_t size)
+{
+	static const char first[] = "Linux version ";
+	const char *start = text;
+	for (const char *at = text; (at = memmem(at, size - (size_t)(at - text), first,
+						     sizeof first - 1)) != NULL;
+			at++)
+		start = at;
+	const char *cursor = start;
+	struct line line;
+	while (line_next(&cursor, text + size, &line))
+		keep_line(facts, line.start, line.n);
+}
+
+static void judge_remapping(struct facts *facts)
+{
+	for (size_t i = 0; i < facts->log.n; i++) {
+		const struct log_line *line = facts->log.item[i];
+		if (line->kind != LOG_REMAPPING_ON && line->kind != LOG_REMAPPING_OFF)
+			continue;
+		facts->interrupt_remapping = line->kind == LOG_REMAPPING_ON ? KNOWN_YES : KNOWN_NO;
+		facts->interrupt_remapping_source = facts->log_source;
+	}
+}
+
+void facts_read_log(const struct root *root, struct facts *facts)
+{
+	static const char *const files[] = {"/var/log/dmesg", "/var/log/kern.log"};
+	facts->log_known = KNOWN_UNKNOWN;
+	if (root_kind(root) == ROOT_LIVE) {
+		int fd = root_openat(root, "/dev/kmsg", O_RDONLY | O_NONBLOCK);
+		if (fd >= 0 && read_device(fd, facts)) {
+			facts->log_known = KNOWN_YES;
+			facts->log_source = arena_strdup(facts->arena, "/dev/kmsg");
+		}
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	for (size_t i = 0; facts->log_known != KNOWN_YES && i < 2; i++) {
+		char *text = NULL;
+		size_t size = 0;
+		if (root_read(root, files[i], facts->arena, &text, &size, NULL) < 0)
+			continue;
+		facts->log_known = KNOWN_YES;
+		facts->log_source = arena_strdup(facts->arena, files[i]);
+		read_text(facts, text, size);
+	}
+	judge_remapping(facts);
+}
