@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "pvegpu/base/text.h"
 #include "tui/screens/steps.h"
 
 enum { SIDE_COLUMNS = 24, NOTE_COLUMN = 20 };
+
+static const char still_reading[] = "The host is still being read; that needs all of it.";
 
 static const struct wizard_step *const wizard_steps[WIZARD_SCREENS] = {&step_bios, &step_boot,
 		&step_vfio, &step_gpu, &step_vm, &step_attach, &step_verify, &step_audit};
@@ -20,6 +24,18 @@ void wizard_judge(struct wizard *wizard)
 	wizard->plan = NULL;
 	wizard->report = NULL;
 	struct error error;
+	wizard->plan_error = (struct error){0};
+	if (!wizard->facts->complete) {
+		/* Neither the devices nor the VMs are in: no goal to judge, and no plan. */
+		unsigned vmid = wizard->goal->vmid;
+		size_t gpus = wizard->goal->gpus.n;
+		wizard->goal->vmid = 0;
+		wizard->goal->gpus.n = 0;
+		(void)report_new(wizard->facts, wizard->goal, &wizard->report, NULL);
+		wizard->goal->vmid = vmid;
+		wizard->goal->gpus.n = gpus;
+		return;
+	}
 	if (report_new(wizard->facts, wizard->goal, &wizard->report, &error) < 0) {
 		/* The GPU or VM of the goal is gone from the host: choose again. */
 		wizard->goal->gpus.n = 0;
@@ -27,16 +43,12 @@ void wizard_judge(struct wizard *wizard)
 		wizard->message = "The GPU or VM chosen before is not on this host any more.";
 		(void)report_new(wizard->facts, wizard->goal, &wizard->report, NULL);
 	}
-	wizard->plan_error = (struct error){0};
 	(void)report_plan(wizard->report, wizard->root, &wizard->plan, &wizard->plan_error);
 }
 
-int wizard_refresh(struct wizard *wizard, struct error *err)
+/* Judge by these facts from now on; they are the wizard's then. */
+static void take_facts(struct wizard *wizard, struct facts *facts)
 {
-	struct facts *facts = NULL;
-	int status = facts_read(wizard->root, &facts, err);
-	if (status < 0)
-		return status;
 	/* The report points into the old facts: it goes first. */
 	plan_free(wizard->plan);
 	report_free(wizard->report);
@@ -45,7 +57,16 @@ int wizard_refresh(struct wizard *wizard, struct error *err)
 	facts_free(wizard->facts);
 	wizard->facts = facts;
 	wizard_judge(wizard);
-	return 0;
+}
+
+int wizard_refresh(struct wizard *wizard, struct error *err)
+{
+	struct facts *facts = NULL;
+	wizard->reading_stale = wizard->reading != NULL;
+	int status = facts_read(wizard->root, &facts, err);
+	if (status == 0)
+		take_facts(wizard, facts);
+	return status;
 }
 
 void wizard_title(const struct wizard *wizard)
@@ -89,9 +110,9 @@ static const char *mark_of(const struct row *row)
 		return row->on ? "(*) " : "( ) ";
 	case ROW_FINDING:
 		/* What the plan mends is no fault of the person's: it is still to be done. */
-		return row->finding->automatic && row->finding->status != STATUS_OK
-				       ? "[todo] "
-				       : findings[row->finding->status];
+		return row->finding->automatic && row->finding->status != STATUS_OK ? "[todo] "
+		       : row->pending                                               ? "[ .. ] "
+				      : findings[row->finding->status];
 	case ROW_HEADING:
 	case ROW_TEXT:
 		break;
@@ -183,15 +204,46 @@ static int count_focusable(const struct list *rows)
 	return n;
 }
 
+/* Until the whole host was read a step that needs it has no state, and unknown is not the last
+ * word of the others. */
+static const char *step_state(struct wizard *wizard, int step, struct arena *arena)
+{
+	bool complete = wizard->facts->complete;
+	if (!complete && !wizard_steps[step]->early)
+		return "[ .. ]";
+	const char *state = wizard_steps[step]->state(wizard, arena);
+	return !complete && strcmp(state, "[ ?? ]") == 0 ? "[ .. ]" : state;
+}
+
+static void make_rows(struct wizard *wizard, struct rows *rows)
+{
+	const struct wizard_step *step = wizard_steps[wizard->step];
+	if (!wizard->facts->complete && !step->early) {
+		(void)rows_add(rows, ROW_HEADING, "Reading the host ...");
+		(void)rows_add(rows, ROW_TEXT,
+				"This step fills in by itself as soon as the whole "
+				"host was read.");
+		return;
+	}
+	step->rows(wizard, rows);
+	for (size_t i = 0; !wizard->facts->complete && i < rows->list.n; i++) {
+		struct row *row = rows->list.item[i];
+		row->pending = row->finding && row->finding->status == STATUS_UNKNOWN;
+		if (row->pending)
+			row->hint = "Still being read: it fills in by itself.";
+	}
+}
+
 static void draw_side(struct wizard *wizard, const struct layout *layout, struct arena *arena)
 {
 	for (int i = 0; i < WIZARD_STEPS && i < layout->side.lines; i++) {
 		bool here = i == wizard->step;
-		const char *state = wizard_steps[i]->state(wizard, arena);
+		const char *state = step_state(wizard, i, arena);
 		enum role role = strcmp(state, "[ OK ]") == 0   ? ROLE_OK
 				 : strcmp(state, "[FAIL]") == 0 ? ROLE_FAIL
-				 : strcmp(state, "[wait]") == 0 ? ROLE_DIM
-								: ROLE_WARN;
+				 : strcmp(state, "[wait]") == 0 || strcmp(state, "[ .. ]") == 0
+						 ? ROLE_DIM
+						 : ROLE_WARN;
 		int y = layout->side.y + i;
 		(void)draw_text(y, 0, 2, ROLE_KEY, here ? "> " : "  ");
 		char name[24];
@@ -229,11 +281,13 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 		draw_side(wizard, &layout, arena);
 	} else {
 		const struct wizard_step *step = wizard_steps[wizard->step];
-		const char *where = wizard->step == WIZARD_AUDIT
-						    ? step->name
-						    : arena_printf(arena, "Step %d of 7: %s %s",
-								      wizard->step + 1, step->name,
-								      step->state(wizard, arena));
+		const char *where =
+				wizard->step == WIZARD_AUDIT
+						? step->name
+						: arena_printf(arena, "Step %d of 7: %s %s",
+								  wizard->step + 1, step->name,
+								  step_state(wizard, wizard->step,
+										  arena));
 		(void)draw_text(layout.body.y, 0, COLS, ROLE_KEY, where);
 		layout.body.y++;
 		layout.body.lines--;
@@ -260,6 +314,8 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 			draw_line(&layout.body, layout.body.y + i, line, row, row == focused);
 	}
 	draw_rule(layout.rule_bottom, COLS);
+	if (wizard->reading)
+		(void)draw_text(layout.rule_bottom, 2, 18, ROLE_DIM, " reading the host ");
 	if (top_line + layout.body.lines < (int)lines.n)
 		(void)draw_text(layout.rule_bottom, COLS - 13, 13, ROLE_DIM, " more below ");
 	const char *hint = wizard->message            ? wizard->message
@@ -347,7 +403,7 @@ static bool quit_question(struct wizard *wizard)
 				      : "Quit? The planned changes were not made. y quits, any "
 					"other key stays.";
 	struct rows rows = {.arena = arena_new()};
-	wizard_steps[wizard->step]->rows(wizard, &rows);
+	make_rows(wizard, &rows);
 	draw_step(wizard, &rows);
 	arena_free(rows.arena);
 	int key = term_key(-1, true);
@@ -386,13 +442,68 @@ static int next_step(struct wizard *wizard)
 	return 0;
 }
 
-static void reread(struct wizard *wizard)
+/* Put the focus on what is chosen already. */
+static void focus_choices(struct wizard *wizard)
+{
+	for (int step = 3; step <= 4; step++) {
+		struct rows rows = {.arena = arena_new()};
+		wizard_steps[step]->rows(wizard, &rows);
+		int n = 0;
+		for (size_t i = 0; i < rows.list.n; i++) {
+			const struct row *row = rows.list.item[i];
+			if (row->focusable && row->kind == ROW_RADIO && row->on)
+				wizard->focus[step] = n;
+			n += row->focusable;
+		}
+		arena_free(rows.arena);
+	}
+}
+
+/* Read the host beside the screen, or, where no thread can be had, at once. */
+static void start_reading(struct wizard *wizard)
 {
 	struct error error;
-	if (wizard_refresh(wizard, &error) < 0)
-		wizard->message = "The host could not be read again; what is shown is from before.";
-	else
+	if (wizard->reading)
+		return;
+	wizard->reading_stale = false;
+	wizard->reading = reading_start(wizard->root);
+	if (!wizard->reading)
+		(void)wizard_refresh(wizard, &error);
+}
+
+/* The host was read: judge by that. */
+static void finish_reading(struct wizard *wizard)
+{
+	struct facts *facts = NULL;
+	struct error error;
+	if (!wizard->reading || !reading_take(wizard->reading, &facts, &error))
+		return;
+	wizard->reading = NULL;
+	if (wizard->reading_stale) {
+		facts_free(facts);
+		return;
+	}
+	if (!facts) {
+		wizard->message = wizard->facts->complete
+						  ? "The host could not be read again; what "
+						    "is shown is from before."
+						  : "The host could not be read. r tries "
+						    "again, q quits.";
+		return;
+	}
+	bool first = !wizard->facts->complete;
+	/* Keys that were typed at a step not yet filled in were not meant for what it shows now. */
+	if (first && !wizard_steps[wizard->step]->early)
+		(void)flushinp();
+	take_facts(wizard, facts);
+	if (!first) {
 		wizard->message = "Read again.";
+		return;
+	}
+	/* Without any earlier choice a newcomer starts at the beginning. */
+	if (!wizard->touched && (wizard->goal->gpus.n || wizard->goal->vmid))
+		wizard->step = wizard_next_step(wizard);
+	focus_choices(wizard);
 }
 
 /* Keys that move the focus; true when it was one. */
@@ -432,6 +543,10 @@ static int go_forward(struct wizard *wizard, const struct row *row, int key)
 {
 	if (wizard->step == WIZARD_AUDIT)
 		return row ? finding_show(wizard, row) : 0;
+	if (!wizard->facts->complete && !wizard_steps[wizard->step]->early) {
+		wizard->message = still_reading;
+		return 0;
+	}
 	if (row && row->kind == ROW_RADIO && key == '\n') {
 		act(wizard, row);
 		if (stay_for_refusal(wizard))
@@ -476,11 +591,16 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		general_help();
 		return 0;
 	case 'v':
-		return review_show(wizard);
 	case 'c':
-		return card_show(wizard) == KEY_ENDED ? KEY_ENDED : 0;
+		if (!wizard->facts->complete) {
+			wizard->message = still_reading;
+			return 0;
+		}
+		return (key == 'v' ? review_show(wizard) : card_show(wizard)) == KEY_ENDED
+				       ? KEY_ENDED
+				       : 0;
 	case 'r':
-		reread(wizard);
+		start_reading(wizard);
 		return 0;
 	case 'q':
 		return quit_question(wizard) ? 'q' : 0;
@@ -497,36 +617,23 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 
 static int loop(struct wizard *wizard)
 {
+	enum { POLL_MS = 30 }; /* while the host is being read */
 	for (;;) {
+		finish_reading(wizard);
 		struct rows rows = {.arena = arena_new()};
-		wizard_steps[wizard->step]->rows(wizard, &rows);
+		make_rows(wizard, &rows);
 		int count = count_focusable(&rows.list);
 		if (wizard->focus[wizard->step] >= count)
 			wizard->focus[wizard->step] = count ? count - 1 : 0;
 		draw_step(wizard, &rows);
-		int key = term_key(-1, false);
-		if (key != KEY_ENDED)
+		int key = term_key(wizard->reading ? POLL_MS : -1, false);
+		if (key != KEY_NONE && key != KEY_RESIZE)
+			wizard->touched = true;
+		if (key != KEY_ENDED && key != KEY_NONE)
 			key = handle(wizard, key, &rows.list);
 		arena_free(rows.arena);
 		if (key == KEY_ENDED || key == 'q' || wizard->rebooting)
 			return key;
-	}
-}
-
-/* Put the focus on what is chosen already. */
-static void focus_choices(struct wizard *wizard)
-{
-	for (int step = 3; step <= 4; step++) {
-		struct rows rows = {.arena = arena_new()};
-		wizard_steps[step]->rows(wizard, &rows);
-		int n = 0;
-		for (size_t i = 0; i < rows.list.n; i++) {
-			const struct row *row = rows.list.item[i];
-			if (row->focusable && row->kind == ROW_RADIO && row->on)
-				wizard->focus[step] = n;
-			n += row->focusable;
-		}
-		arena_free(rows.arena);
 	}
 }
 
@@ -557,6 +664,21 @@ static void say_goodbye(const struct wizard *wizard)
 		(void)puts("The host is restarting. Run pvegpu again when it is back.");
 }
 
+/* Leaving does not wait for a host that is slow to read: the thread is then left behind with the
+ * process. The demo's own tree is never slow, and is to be removed. */
+static void leave_reading(struct wizard *wizard, int status)
+{
+	const struct timespec moment = {.tv_nsec = 10L * 1000 * 1000};
+	while (!reading_drop(wizard->reading)) {
+		if (!wizard->demo) {
+			(void)fflush(stdout);
+			_exit(status);
+		}
+		(void)nanosleep(&moment, NULL);
+	}
+	wizard->reading = NULL;
+}
+
 int wizard_run(struct root *root, bool no_color, bool demo)
 {
 	static const char *const banners[] = {[ROOT_LIVE] = "",
@@ -574,7 +696,7 @@ int wizard_run(struct root *root, bool no_color, bool demo)
 	wizard.goal = history_last_goal(root);
 	if (!wizard.goal)
 		wizard.goal = goal_new();
-	if (wizard_refresh(&wizard, &error) < 0) {
+	if (facts_read_first(root, &wizard.facts, &error) < 0) {
 		(void)fprintf(stderr, "pvegpu: %s\n", error.text);
 		if (error.hint[0])
 			(void)fprintf(stderr, "        %s\n", error.hint);
@@ -582,6 +704,7 @@ int wizard_run(struct root *root, bool no_color, bool demo)
 		arena_free(wizard.arena);
 		return error.code == ERROR_USAGE ? 2 : 3;
 	}
+	wizard_judge(&wizard);
 	const char *reason = NULL;
 	int status = 0;
 	if (!term_start(no_color, &reason)) {
@@ -591,15 +714,13 @@ int wizard_run(struct root *root, bool no_color, bool demo)
 				reason);
 		status = 2;
 	} else {
-		/* Without any earlier choice a newcomer starts at the beginning. */
-		bool chosen = wizard.goal->gpus.n || wizard.goal->vmid;
-		wizard.step = chosen ? wizard_next_step(&wizard) : 0;
-		focus_choices(&wizard);
+		start_reading(&wizard);
 		(void)loop(&wizard);
 		term_stop();
 		if (term_signal())
 			status = 128 + term_signal();
 		say_goodbye(&wizard);
+		leave_reading(&wizard, status);
 	}
 	plan_free(wizard.plan);
 	report_free(wizard.report);

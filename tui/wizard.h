@@ -5,6 +5,7 @@
 #include "pvegpu/apply/apply.h"
 #include "pvegpu/checks/check.h"
 #include "tui/draw.h"
+#include "tui/reading.h"
 
 /*
  * The wizard: seven steps over one set of facts, one goal and one report. A step is a list of rows
@@ -27,6 +28,7 @@ struct row {
 	const char *note; /* or NULL */
 	const char *hint; /* one sentence for the line above the keys, or NULL */
 	bool on;          /* ticked or chosen */
+	bool pending;     /* a finding that is unknown only until the whole host was read */
 	bool focusable;
 	int action; /* for the step's act function */
 	const void *data;
@@ -64,12 +66,16 @@ struct wizard {
 	const char *undo;          /* the command that undoes: "pvegpu rollback --root DIR" */
 	const char *message;       /* shown instead of the hint until the next key, or NULL */
 	bool rebooting;            /* the live host is going down: leave */
+	struct reading *reading;   /* the host is being read beside the screen, or NULL */
+	bool reading_stale;        /* what it reads is from before a change: not to be taken */
+	bool touched;              /* a key was pressed: the screen stays where the person is */
 };
 
 /* A step of the wizard. */
 struct wizard_step {
 	const char *name;
 	enum step step; /* whose checks it shows */
+	bool early;     /* what facts_read_first() reads is enough for it */
 	void (*rows)(struct wizard *wizard, struct rows *rows);
 	/* Space (or Enter on a radio row) on a row: change the goal. */
 	void (*act)(struct wizard *wizard, const struct row *row);

@@ -6,16 +6,29 @@
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
 
-static int read_first(const struct root *root, struct facts **ret_facts, struct error *err)
+static struct facts *new_facts(const struct root *root)
 {
 	struct arena *arena = arena_new();
 	struct facts *facts = arena_alloc(arena, sizeof *facts);
 	facts->arena = arena;
 	facts->root_dir = arena_strdup(arena, root_dir(root));
 	facts->root_kind = root_kind(root);
-	int status = facts_read_pci(root, facts, err);
+	enum known *const later[] = {&facts->uses_known, &facts->modules_known, &facts->vms_known,
+			&facts->containers_known, &facts->log_known, &facts->virqfd_exists,
+			&facts->ha_known, &facts->tasks_known, &facts->clustered, &facts->quorate,
+			&facts->drivers_known};
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+		*later[i] = KNOWN_UNKNOWN;
+	return facts;
+}
+
+int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	struct facts *facts = new_facts(root);
+	struct strings names = {0};
+	int status = facts_list_pci(root, facts, &names, err);
 	if (status < 0) {
-		arena_free(arena);
+		facts_free(facts);
 		return status;
 	}
 	facts_read_system(root, facts);
@@ -24,20 +37,16 @@ static int read_first(const struct root *root, struct facts **ret_facts, struct 
 	return 0;
 }
 
-int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err)
-{
-	int status = read_first(root, ret_facts, err);
-	if (status == 0)
-		facts_unnamed(*ret_facts);
-	return status;
-}
-
 int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
 {
-	struct facts *facts = NULL;
-	int status = read_first(root, &facts, err);
-	if (status < 0)
+	struct facts *facts = new_facts(root);
+	int status = facts_read_pci(root, facts, err);
+	if (status < 0) {
+		facts_free(facts);
 		return status;
+	}
+	facts_read_system(root, facts);
+	facts_read_boot(root, facts);
 	facts_read_names(facts);
 	facts_read_modules(root, facts);
 	facts_read_log(root, facts);

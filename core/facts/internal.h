@@ -7,6 +7,9 @@
 /* The parts of facts_read(), in the order they run. */
 void facts_read_system(const struct root *root, struct facts *facts); /* CPU, firmware, versions */
 void facts_read_boot(const struct root *root, struct facts *facts);
+/* Names of the devices, and whether the IOMMU is on. ERROR_NOT_HOST when there is no device. */
+int facts_list_pci(const struct root *root, struct facts *facts, struct strings *ret_names,
+		struct error *err);
 int facts_read_pci(const struct root *root, struct facts *facts, struct error *err);
 void facts_read_names(struct facts *facts); /* libpci and pci.ids */
 void facts_read_modules(const struct root *root, struct facts *facts);
@@ -24,7 +27,6 @@ void facts_read_esp_entries(const struct root *root, struct facts *facts);
  * version in ret_kernel, which may be NULL. NULL when there is none. */
 char *facts_grub_menu(
 		const struct root *root, struct arena *arena, const char *path, char **ret_kernel);
-void facts_unnamed(struct facts *facts); /* labels without pci.ids: "Device 10de:2206" */
 
 /* The number in "106.conf", a guest's configuration; 0 when it is none. */
 unsigned facts_guest_id(struct arena *arena, const char *name);

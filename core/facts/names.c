@@ -48,15 +48,10 @@ static void look_up(struct pci_access *access, struct facts *facts)
 	}
 }
 
-void facts_unnamed(struct facts *facts)
+void facts_read_names(struct facts *facts)
 {
 	for (size_t i = 0; i < facts->devices.n; i++)
 		plain_label(facts->arena, facts->devices.item[i]);
-}
-
-void facts_read_names(struct facts *facts)
-{
-	facts_unnamed(facts);
 	jmp_buf here;
 	escape = &here;
 	struct pci_access *volatile access = pci_alloc();

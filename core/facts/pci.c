@@ -270,16 +270,27 @@ static void judge_iommu(const struct root *root, struct facts *facts)
 		facts->iommu_active = KNOWN_NO;
 }
 
-int facts_read_pci(const struct root *root, struct facts *facts, struct error *err)
+static const char path[] = "/sys/bus/pci/devices";
+
+int facts_list_pci(const struct root *root, struct facts *facts, struct strings *ret_names,
+		struct error *err)
 {
-	static const char path[] = "/sys/bus/pci/devices";
-	struct strings names = {0};
-	if (!root_list(root, path, facts->arena, &names) || names.n == 0) {
+	if (!root_list(root, path, facts->arena, ret_names) || ret_names->n == 0) {
 		(void)error_set(err, ERROR_NOT_HOST, "'%s%s' has no PCI devices", root_dir(root),
 				path);
 		error_hint(err, "give a host's root directory with --root DIR, or run on the host");
 		return ERROR_NOT_HOST;
 	}
+	judge_iommu(root, facts);
+	return 0;
+}
+
+int facts_read_pci(const struct root *root, struct facts *facts, struct error *err)
+{
+	struct strings names = {0};
+	int status = facts_list_pci(root, facts, &names, err);
+	if (status < 0)
+		return status;
 	int dir = root_openat(root, path, O_PATH | O_DIRECTORY);
 	facts->drivers_known = KNOWN_NO;
 	for (size_t i = 0; i < names.n; i++) {
@@ -302,7 +313,6 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 			read_path(facts, dir, facts->devices.item[i]);
 	(void)close(dir);
 	read_holders(root, facts);
-	judge_iommu(root, facts);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ for command in "audit" "audit --format json" "plan --gpu 01:00 --vm 106" \
 done
 
 terminal_start 80 24 "TERM=xterm-256color $watch $PVEGPU --root $host"
-wait_for "1 BIOS" 60
+wait_for "[choose]" 60
 for step in 1 2 3 4 5 6 7; do
 	keys "$step"
 	wait_for "> $step "

@@ -12,6 +12,7 @@ terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
 
 shows "What the firmware setup (BIOS) must have on" "opens at step 1"
 shows "SAMPLE HOST" "says that it is a sample"
+shows "[choose]" "the rest of the host fills in"
 keys Enter
 shows "[x] intel_iommu=on" "step 2 ticks what is needed"
 shows "needed: this kernel leaves it off" "and says why"

@@ -82,6 +82,7 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 }
 
 const struct wizard_step step_bios = {.name = "BIOS",
+		.early = true,
 		.step = STEP_BIOS,
 		.rows = bios_rows,
 		.state = bios_state,

@@ -88,6 +88,7 @@ static const char *boot_state(struct wizard *wizard, struct arena *arena)
 }
 
 const struct wizard_step step_boot = {.name = "Boot",
+		.early = true,
 		.step = STEP_BOOT,
 		.rows = boot_rows,
 		.act = boot_act,

@@ -217,8 +217,9 @@ struct facts {
 	struct list tasks; /* of struct task, oldest first: VM starts that have ended */
 };
 
-/* Read what a first screen needs and nothing slow: the PCI bus, CPU, firmware and boot. The rest
- * stays unknown, `complete` false. ERROR_NOT_HOST when there is no PCI bus to speak of. */
+/* Read what a first screen needs and nothing slow: CPU, firmware, boot, and whether the IOMMU is
+ * on. The rest stays unknown, without devices, `complete` false. ERROR_NOT_HOST when there is no
+ * PCI bus to speak of. */
 int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err);
 /* Read everything. May run in a thread of its own: nothing is shared but the root. */
 int facts_read(const struct root *root, struct facts **ret_facts, struct error *err);
