@@ -249,7 +249,8 @@ static void print_apply_result(const struct options *options, const struct plan 
 	(void)puts("");
 }
 
-static int reboot_after(const struct options *options, const struct root *root)
+static int reboot_after(
+		const struct options *options, const struct root *root, const struct plan *plan)
 {
 	struct error error;
 	if (root_kind(root) == ROOT_CAPTURED)
@@ -261,7 +262,7 @@ static int reboot_after(const struct options *options, const struct root *root)
 		(void)fputs("The changes count after a reboot. Then run pvegpu again.\n", stderr);
 		return EXIT_FINE;
 	}
-	if (apply_reboot(root, print_progress, options->json ? stderr : stdout, &error) < 0)
+	if (apply_reboot(root, plan, print_progress, options->json ? stderr : stdout, &error) < 0)
 		return say_error(&error, EXIT_APPLY);
 	return EXIT_FINE;
 }
@@ -296,7 +297,7 @@ static int run_apply(const struct options *options)
 			status = say_error(&error,
 					error.code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
 		else if (result.reboot)
-			status = reboot_after(options, root);
+			status = reboot_after(options, root, plan);
 	}
 	plan_free(plan);
 	root_close(root);

@@ -9,7 +9,7 @@ struct layout layout_make(int lines, int columns, int side_columns)
 		return layout;
 	}
 	int hint_lines = lines >= 20 ? 2 : 1;
-	layout.side_shown = side_columns > 0 && columns - side_columns >= 34;
+	layout.side_shown = side_columns > 0 && columns - side_columns >= 46;
 	layout.title = (struct area){0, 0, 1, columns};
 	layout.rule_top = 1;
 	layout.keys = (struct area){lines - 1, 0, 1, columns};

@@ -66,5 +66,9 @@ const char *short_label(struct arena *arena, const struct pci_device *device)
 	const char *end = open ? strchr(open, ']') : NULL;
 	if (open && end && !end[1])
 		return arena_strndup(arena, open + 1, (size_t)(end - open - 1));
-	return device->label;
+	/* "Intel Corporation Cannon Lake PCH": without the word that says nothing. */
+	const char *word = strstr(device->label, " Corporation ");
+	return word ? arena_printf(arena, "%.*s %s", (int)(word - device->label), device->label,
+				      word + strlen(" Corporation "))
+		    : device->label;
 }

@@ -152,11 +152,14 @@ static struct list lines_of(struct arena *arena, const struct list *rows, int co
 						.mark = mark,
 						.text = row->text,
 						.note = beside ? row->note : NULL});
-		if (row->note && !beside)
+		struct strings wrapped = row->note && !beside ? wrap_lines(arena, row->note,
+										columns - indent)
+							      : (struct strings){0};
+		for (size_t w = 0; w < wrapped.n; w++)
 			add_line(arena, &lines,
 					(struct line_out){.row = (int)i,
 							.mark = "",
-							.text = row->note,
+							.text = wrapped.item[w],
 							.indent = indent});
 		columns += 2;
 	}
@@ -333,41 +336,49 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	(void)refresh();
 }
 
+/* What is known of a choice that is no finding. */
+static void add_choice(struct text *text, const struct row *row)
+{
+	if (row->hint)
+		text_addf(text, "What it does:\n  %s\n", row->hint);
+	if (row->note)
+		text_addf(text, "\nHere:\n  %s\n", row->note);
+	if (row->check)
+		text_addf(text, "\n%s:\n  %s\n\nSee: %s\nCheck: %s\n", row->check->title,
+				row->check->why, row->check->see, row->check->id);
+}
+
+static void add_finding(struct text *text, const struct finding *finding)
+{
+	text_addf(text, "Found (%s, %s):\n  %s\n\nWhy it matters:\n  %s\n",
+			status_names[finding->status], finding->subject, finding->detail,
+			finding->check->why);
+	if (finding->evidence.n)
+		text_add(text, "\nSeen in:\n");
+	for (size_t i = 0; i < finding->evidence.n; i++) {
+		const struct evidence *item = finding->evidence.item[i];
+		text_addf(text, "  %s: %s\n", item->source, item->text);
+	}
+	if (finding->fix)
+		text_addf(text, "\nWhat to do%s:\n  %s\n",
+				finding->automatic ? " (in the plan, press v)" : "", finding->fix);
+	text_addf(text, "\nSee: %s\nCheck: %s\n", finding->check->see, finding->check->id);
+}
+
 int finding_show(struct wizard *wizard, const struct row *row)
 {
-	struct arena *arena = arena_new();
 	struct text text = {0};
-	const struct finding *finding = row->finding;
-	(void)wizard;
-	const char *title = row->text;
-	if (!finding && row->hint)
-		text_addf(&text, "What it does:\n  %s\n", row->hint);
-	if (row->note && !finding)
-		text_addf(&text, "\nHere:\n  %s\n", row->note);
-	if (row->check && !finding)
-		text_addf(&text, "\n%s:\n  %s\n\nCheck: %s\n", row->check->title, row->check->why,
-				row->check->id);
-	if (finding) {
-		title = finding->check->title;
-		text_addf(&text, "Found (%s, %s):\n  %s\n\nWhy it matters:\n  %s\n",
-				status_names[finding->status], finding->subject, finding->detail,
-				finding->check->why);
-		if (finding->evidence.n)
-			text_add(&text, "\nSeen in:\n");
-		for (size_t i = 0; i < finding->evidence.n; i++) {
-			const struct evidence *item = finding->evidence.item[i];
-			text_addf(&text, "  %s: %s\n", item->source, item->text);
-		}
-		if (finding->fix)
-			text_addf(&text, "\nWhat to do%s:\n  %s\n",
-					finding->automatic ? " (in the plan, press v)" : "",
-					finding->fix);
-		text_addf(&text, "\nCheck: %s\n", finding->check->id);
-	}
-	int key = show_text(title, text_string(&text));
+	if (row->page)
+		row->page(wizard, row, &text);
+	else if (row->finding)
+		add_finding(&text, row->finding);
+	else
+		add_choice(&text, row);
+	int key = show_text(row->finding && !row->page ? row->finding->check->title : row->text,
+			text_string(&text));
 	text_free(&text);
-	arena_free(arena);
-	return key;
+	/* What the plan mends leads to the same review as everything else. */
+	return key == 'v' && wizard->facts->complete ? review_show(wizard) : key;
 }
 
 static void general_help(void)
@@ -387,6 +398,8 @@ static void general_help(void)
 			"r                  read the host again\n"
 			"l                  the whole audit as a list\n"
 			"c                  quick reference card: the commands, for this host\n"
+			"m                  the IOMMU groups, drawn\n"
+			"d                  doctor: from a symptom to its cause\n"
 			"? or F1            why: explains the row\n"
 			"q                  quit\n");
 }
@@ -563,7 +576,9 @@ static void go_back(struct wizard *wizard)
 		wizard->step -= wizard->step > 0;
 }
 
-/* One key; returns KEY_ENDED or 'q' to leave, else anything. */
+enum { KEY_LEAVE = KEY_NONE + 1 };
+
+/* One key; returns KEY_ENDED or KEY_LEAVE to leave, else anything. */
 static int handle(struct wizard *wizard, int key, const struct list *rows)
 {
 	struct row *row = focused_row(rows, wizard->focus[wizard->step]);
@@ -576,7 +591,7 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		return 0;
 	case '\n':
 	case 'n':
-		return go_forward(wizard, row, key) == KEY_ENDED ? KEY_ENDED : 0;
+		return go_forward(wizard, row, key);
 	case 'b':
 		go_back(wizard);
 		return 0;
@@ -586,24 +601,27 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		wizard->step = WIZARD_AUDIT;
 		return 0;
 	case '?':
-		if (row && (row->finding || row->hint))
-			return finding_show(wizard, row) == KEY_ENDED ? KEY_ENDED : 0;
+		if (row && (row->finding || row->hint || row->page))
+			return finding_show(wizard, row);
 		general_help();
 		return 0;
 	case 'v':
 	case 'c':
+	case 'm':
 		if (!wizard->facts->complete) {
 			wizard->message = still_reading;
 			return 0;
 		}
-		return (key == 'v' ? review_show(wizard) : card_show(wizard)) == KEY_ENDED
-				       ? KEY_ENDED
-				       : 0;
+		return key == 'v'   ? review_show(wizard)
+		       : key == 'c' ? card_show(wizard)
+				    : groups_show(wizard);
+	case 'd':
+		return doctor_show(wizard);
 	case 'r':
 		start_reading(wizard);
 		return 0;
 	case 'q':
-		return quit_question(wizard) ? 'q' : 0;
+		return quit_question(wizard) ? KEY_LEAVE : 0;
 	default:
 		break;
 	}
@@ -632,7 +650,7 @@ static int loop(struct wizard *wizard)
 		if (key != KEY_ENDED && key != KEY_NONE)
 			key = handle(wizard, key, &rows.list);
 		arena_free(rows.arena);
-		if (key == KEY_ENDED || key == 'q' || wizard->rebooting)
+		if (key == KEY_ENDED || key == KEY_LEAVE || wizard->rebooting)
 			return key;
 	}
 }

@@ -3,6 +3,7 @@
 #define PVEGPU_TUI_WIZARD_H
 
 #include "pvegpu/apply/apply.h"
+#include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "tui/draw.h"
 #include "tui/reading.h"
@@ -22,6 +23,11 @@ enum row_kind {
 	ROW_FINDING, /* [WARN] title   */
 };
 
+struct wizard;
+struct row;
+/* What '?' shows of a row that is more than a finding or a choice. */
+typedef void row_page(const struct wizard *wizard, const struct row *row, struct text *text);
+
 struct row {
 	enum row_kind kind;
 	const char *text;
@@ -34,6 +40,7 @@ struct row {
 	const void *data;
 	const struct finding *finding; /* what '?' explains, or NULL */
 	const struct check *check;     /* or the check a choice belongs to, or NULL */
+	row_page *page;                /* or NULL */
 	enum role role;
 };
 
@@ -62,6 +69,7 @@ struct wizard {
 	int focus[WIZARD_SCREENS]; /* index among the rows that can have the focus */
 	struct arena *arena;       /* of the session */
 	struct strings runs;       /* made in this session and not rolled back, oldest first */
+	unsigned seen_by_hand;     /* ticks of step 1, a bit each */
 	bool demo;                 /* the host is thrown away at the end */
 	const char *undo;          /* the command that undoes: "pvegpu rollback --root DIR" */
 	const char *message;       /* shown instead of the hint until the next key, or NULL */
@@ -96,8 +104,10 @@ int wizard_run(struct root *root, bool no_color, bool demo);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);
-int apply_show(struct wizard *wizard); /* after yes */
-int card_show(struct wizard *wizard);  /* the quick reference card */
+int apply_show(struct wizard *wizard);  /* after yes */
+int card_show(struct wizard *wizard);   /* the quick reference card */
+int groups_show(struct wizard *wizard); /* all IOMMU groups, drawn */
+int doctor_show(struct wizard *wizard); /* guided troubleshooting */
 int finding_show(struct wizard *wizard, const struct row *row);
 void wizard_title(const struct wizard *wizard); /* row 0 */
 

@@ -274,13 +274,14 @@ int apply_plan(const struct root *root, const struct plan *plan, apply_progress 
 	return status;
 }
 
-int apply_reboot(const struct root *root, apply_progress *progress, void *user, struct error *err)
+int apply_reboot(const struct root *root, const struct plan *plan, apply_progress *progress,
+		void *user, struct error *err)
 {
-	struct arena *arena = arena_new();
-	struct strings argv = {0};
-	strings_add(arena, &argv, "reboot");
 	struct run_context context = {.root = root, .progress = progress, .user = user};
-	int status = run_command(&context, &argv, err);
-	arena_free(arena);
-	return status;
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_REBOOT)
+			return run_command(&context, &change->argv, err);
+	}
+	return 0;
 }

@@ -161,7 +161,9 @@ struct goal *history_last_goal(const struct root *root)
 			goal = goal_copy(run->plan->goal);
 	}
 	history_free(history);
-	if (goal) /* a risk is accepted for one plan, not for good */
+	if (goal) { /* a risk is accepted for one plan, not for good */
 		goal->accepted.n = 0;
+		goal->firmware_setup = CHOICE_ADVISED;
+	}
 	return goal;
 }

@@ -78,9 +78,20 @@ CHECK_FUNCTION(check_iommu_firmware)
 				"neither DMAR nor IVRS");
 		finding_fix(report, finding, false, "enable %s in the firmware setup", name);
 	} else {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		finding = report_add(report, check, STATUS_UNKNOWN, "host",
 				"The ACPI tables could not be listed.");
 	}
+	/* Asked for, whatever is found. */
+	if (report->goal->firmware_setup == CHOICE_YES && facts->firmware_setup == KNOWN_YES)
+		finding_fix(report, finding, true, "restart into the firmware setup");
+}
+
+FIX_FUNCTION(fix_firmware_setup)
+{
+	(void)root;
+	(void)err;
+	plan_add_reboot_to_setup(plan, finding->check->id, reboot_cost(report));
+	return 0;
 }
 
 CHECK_FUNCTION(check_kernel_pinned)

@@ -43,7 +43,7 @@ const struct check check_catalogue[] = {
 	{"bios.iommu-firmware", STEP_BIOS, "IOMMU in the firmware (VT-d / AMD-Vi)",
 		"The firmware describes the IOMMU in an ACPI table (DMAR or IVRS). Without that table the "
 		"kernel cannot use it, whatever its command line says.",
-		MANUAL_PCI, check_iommu_firmware, NULL},
+		MANUAL_PCI, check_iommu_firmware, fix_firmware_setup},
 	{"bios.interrupt-remapping", STEP_BIOS, "Interrupt remapping",
 		"It keeps a guest's device from sending interrupts to the host. Passthrough without it is "
 		"unsafe.",

@@ -122,6 +122,7 @@ CHECK_FUNCTION(check_gpu_in_use);
 CHECK_FUNCTION(check_gpu_bar);
 CHECK_FUNCTION(check_gpu_rom);
 
+FIX_FUNCTION(fix_firmware_setup);
 FIX_FUNCTION(fix_params);
 FIX_FUNCTION(fix_refresh);
 FIX_FUNCTION(fix_vfio_modules);

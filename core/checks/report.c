@@ -207,6 +207,8 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 	struct plan *plan = plan_new(report->goal, report->facts->node);
 	if (report->gpu) /* as the kernel writes it, however it was asked for */
 		plan->goal->gpus.item[0] = arena_strdup(plan->goal->arena, report->gpu->name);
+	if (report->vm)
+		plan_show_conf(plan, report->vm->vmid, report->vm->path, report->vm->text);
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		if (!finding->automatic || !finding->check->fix)

@@ -119,6 +119,7 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 	struct vm *vm = arena_alloc(facts->arena, sizeof *vm);
 	vm->vmid = vmid;
 	vm->path = arena_strdup(facts->arena, path);
+	vm->text = text;
 	hash_sha1(text, size, vm->digest);
 	vm_conf_parse(facts->arena, text, &vm->conf);
 	const char *name = vm_conf_get(&vm->conf.current, "name");

@@ -105,7 +105,9 @@ void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_co
 		if (!*content || !section)
 			continue;
 		if (line.start[0] == '#') {
-			strings_add(arena, &section->description, content + 1);
+			/* Blanks at its end are a part of it. */
+			strings_add(arena, &section->description,
+					arena_memdup(arena, line.start + 1, line.n - 1));
 			continue;
 		}
 		struct vm_conf_entry *entry = read_entry(arena, &line, number);
@@ -126,4 +128,105 @@ const char *vm_conf_get(const struct vm_conf_section *section, const char *key)
 			return entry->value;
 	}
 	return NULL;
+}
+
+/* Each byte but \x20-\x24 \x26-\x39 \x3b-\x7e is written as %XX (PVE/Tools.pm, encode_text). */
+static void add_encoded(struct text *text, const char *line, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)line[i];
+		if (c < 0x20 || c > 0x7e || c == '%' || c == ':')
+			text_addf(text, "%%%02X", c);
+		else
+			text_add_bytes(text, line + i, 1);
+	}
+}
+
+static int hex_digit(char c)
+{
+	const char *const digits = "0123456789abcdef";
+	const char *found = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+	return found ? (int)(found - digits) : -1;
+}
+
+static void add_decoded(struct text *text, const char *line)
+{
+	for (const char *c = line; *c; c++) {
+		int high = *c == '%' ? hex_digit(c[1]) : -1;
+		int low = high >= 0 ? hex_digit(c[2]) : -1;
+		char byte = low >= 0 ? (char)(high * 16 + low) : *c;
+		text_add_bytes(text, &byte, 1);
+		c += low >= 0 ? 2 : 0;
+	}
+}
+
+static void add_description(struct text *out, const struct vm_conf_section *section)
+{
+	struct text plain = {0};
+	for (size_t i = 0; i < section->description.n; i++) {
+		add_decoded(&plain, section->description.item[i]);
+		text_add(&plain, "\n");
+	}
+	const char *at = text_string(&plain);
+	const char *end = at + plain.n;
+	struct line line;
+	while (line_next(&at, end, &line)) {
+		text_add(out, "#");
+		add_encoded(out, line.start, line.n);
+		text_add(out, "\n");
+	}
+	text_free(&plain);
+}
+
+static const struct vm_conf_entry *find_entry(const struct list *entries, const char *key)
+{
+	for (size_t i = entries->n; i > 0; i--) {
+		const struct vm_conf_entry *entry = entries->item[i - 1];
+		if (strcmp(entry->key, key) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+/* Where the first section below the current one begins. */
+static const char *rest_of(struct arena *arena, const char *text)
+{
+	const char *cursor = text;
+	const char *end = text + strlen(text);
+	struct line line;
+	while (line_next(&cursor, end, &line))
+		if (header_name(arena, &line))
+			return line.start;
+	return end;
+}
+
+char *vm_conf_predict(struct arena *arena, const char *text, const struct list *settings)
+{
+	struct vm_conf conf;
+	struct strings keys = {0};
+	struct text out = {0};
+	vm_conf_parse(arena, text, &conf);
+	for (size_t i = 0; i < conf.current.entries.n; i++) {
+		const struct vm_conf_entry *entry = conf.current.entries.item[i];
+		if (!strings_has(&keys, entry->key))
+			strings_add(arena, &keys, entry->key);
+	}
+	for (size_t i = 0; i < settings->n; i++) {
+		const struct vm_conf_entry *entry = settings->item[i];
+		if (!strings_has(&keys, entry->key))
+			strings_add(arena, &keys, entry->key);
+	}
+	strings_sort(&keys);
+	add_description(&out, &conf.current);
+	for (size_t i = 0; i < keys.n; i++) {
+		const struct vm_conf_entry *entry = find_entry(settings, keys.item[i]);
+		if (!entry)
+			entry = find_entry(&conf.current.entries, keys.item[i]);
+		if (entry && entry->value)
+			text_addf(&out, "%s: %s\n", entry->key, entry->value);
+	}
+	const char *rest = rest_of(arena, text);
+	if (*rest)
+		text_addf(&out, "\n%s", rest);
+	return text_take(&out, arena);
 }

@@ -23,6 +23,8 @@ const struct goal_choice goal_choices[] = {
 				"remove the VM's USB tablet"},
 		{"start", offsetof(struct goal, start), "start", "no-start",
 				"start the VM after attaching"},
+		{"firmware_setup", offsetof(struct goal, firmware_setup), "firmware-setup",
+				"no-firmware-setup", "restart into the firmware setup (once)"},
 		{0},
 };
 

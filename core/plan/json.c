@@ -122,8 +122,10 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		if (!forecast)
 			(void)json_object_set_new(object, "digest", string_or_null(change->digest));
 		(void)json_object_set_new(object, "equivalent", json_text(change->equivalent));
+		set_content(object, arena, "predicted", change->predicted);
 		break;
 	case CHANGE_REBOOT:
+		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
 		break;
 	}
 	return object;
@@ -228,6 +230,7 @@ static bool read_api_change(struct arena *arena, const json_t *json, struct chan
 	change->equivalent = arena_strdup(arena, member(json, "equivalent"));
 	if (!change->equivalent)
 		change->equivalent = arena_strdup(arena, "");
+	change->predicted = get_content(json, arena, "predicted");
 	read_params(arena, json_object_get(json, "params"), &change->params);
 	read_params(arena, json_object_get(json, "before_params"), &change->before_params);
 	for (size_t i = 0; i < change->params.n; i++)
@@ -247,11 +250,11 @@ static struct change *read_change(struct arena *arena, const json_t *json)
 	read_strings(arena, json_object_get(json, "because"), &change->because);
 	change->undo = arena_strdup(arena, member(json, "undo") ? member(json, "undo") : "");
 	change->cost = arena_strdup(arena, member(json, "cost"));
-	if (kind == CHANGE_COMMAND)
+	if (kind == CHANGE_COMMAND || kind == CHANGE_REBOOT)
 		read_strings(arena, json_object_get(json, "argv"), &change->argv);
 	bool fine = kind == CHANGE_FILE  ? read_file_change(arena, json, change)
 		    : kind == CHANGE_API ? read_api_change(arena, json, change)
-					 : kind == CHANGE_REBOOT || change->argv.n > 0;
+					 : change->argv.n > 0;
 	return fine ? change : NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/plan/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/vm_conf.h"
 #include "pvegpu/plan/diff.h"
 
 struct plan *plan_new(const struct goal *goal, const char *node)
@@ -117,7 +118,7 @@ void plan_add_command(
 	add_because(plan, change, because);
 }
 
-void plan_add_reboot(struct plan *plan, const char *because, const char *cost)
+static struct change *add_reboot(struct plan *plan, const char *because, const char *cost)
 {
 	struct change *change = NULL;
 	for (size_t i = 0; i < plan->changes.n; i++) {
@@ -129,7 +130,33 @@ void plan_add_reboot(struct plan *plan, const char *because, const char *cost)
 		change = add_change(plan, CHANGE_REBOOT);
 	change->undo = arena_strdup(plan->arena, "roll back what is above, then reboot once more");
 	change->cost = arena_strdup(plan->arena, cost);
+	if (!change->argv.n)
+		strings_add(plan->arena, &change->argv, "reboot");
 	add_because(plan, change, because);
+	return change;
+}
+
+void plan_add_reboot(struct plan *plan, const char *because, const char *cost)
+{
+	(void)add_reboot(plan, because, cost);
+}
+
+void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost)
+{
+	static const char *const argv[] = {"systemctl", "reboot", "--firmware-setup"};
+	struct change *change = add_reboot(plan, because, cost);
+	change->argv = (struct strings){0};
+	for (size_t i = 0; i < 3; i++)
+		strings_add(plan->arena, &change->argv, argv[i]);
+}
+
+void plan_show_conf(struct plan *plan, unsigned vmid, const char *path, const char *text)
+{
+	struct plan_conf *conf = arena_alloc(plan->arena, sizeof *conf);
+	*conf = (struct plan_conf){.vmid = vmid,
+			.path = arena_strdup(plan->arena, path),
+			.text = arena_strdup(plan->arena, text)};
+	list_add(plan->arena, &plan->confs, conf);
 }
 
 static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned vmid)
@@ -269,6 +296,26 @@ static char *qm_line(struct plan *plan, const struct change *change)
 	return text_take(&text, plan->arena);
 }
 
+/* The diff a call will make in the VM's file, on top of those of the calls before it. */
+static void predict(struct plan *plan, struct change *change)
+{
+	for (size_t i = 0; change->before_params.n && i < plan->confs.n; i++) {
+		struct plan_conf *conf = plan->confs.item[i];
+		if (conf->vmid != change->vmid)
+			continue;
+		struct list settings = {0};
+		for (size_t p = 0; p < change->params.n; p++) {
+			const struct pve_param *param = change->params.item[p];
+			struct vm_conf_entry *entry = arena_alloc(plan->arena, sizeof *entry);
+			*entry = (struct vm_conf_entry){.key = param->key, .value = param->value};
+			list_add(plan->arena, &settings, entry);
+		}
+		char *after = vm_conf_predict(plan->arena, conf->text, &settings);
+		change->predicted = diff_unified(plan->arena, conf->path, conf->text, after);
+		conf->text = after;
+	}
+}
+
 void plan_finish(struct plan *plan)
 {
 	struct list all = plan->changes;
@@ -291,6 +338,8 @@ void plan_finish(struct plan *plan)
 			finish_file(plan, change);
 		if (change->kind == CHANGE_API)
 			change->equivalent = qm_line(plan, change);
+		if (change->kind == CHANGE_API)
+			predict(plan, change);
 	}
 	chain_digests(&plan->changes);
 	size_t n = 0;

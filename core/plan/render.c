@@ -65,7 +65,8 @@ char *change_title(struct arena *arena, const struct change *change)
 					: "");
 	}
 	case CHANGE_REBOOT:
-		return arena_strdup(arena, "! reboot");
+		return arena_printf(arena, "! reboot%s",
+				change->argv.n > 1 ? " into the firmware setup" : "");
 	}
 	return arena_strdup(arena, "");
 }
@@ -88,6 +89,8 @@ static void add_api_detail(struct text *text, const struct change *change)
 				param->value ? param->value : "is not set");
 	}
 	text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
+	if (change->predicted && *change->predicted)
+		text_addf(text, "what it makes of the VM's file:\n%s", change->predicted);
 }
 
 char *change_detail(struct arena *arena, const struct change *change)
@@ -104,7 +107,7 @@ char *change_detail(struct arena *arena, const struct change *change)
 		add_api_detail(&text, change);
 		break;
 	case CHANGE_REBOOT:
-		text_add(&text, "restarts this host\n");
+		text_addf(&text, "runs: %s\n", command_line(arena, &change->argv));
 		break;
 	}
 	text_addf(&text, "\nbecause: %s\n", strings_join(arena, &change->because, ", "));

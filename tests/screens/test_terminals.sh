@@ -41,6 +41,7 @@ shows "[exit 0]" "quits"
 for type in vt100 vt220 linux xterm-256color; do
 	terminal_start 80 24 "TERM=$type $PVEGPU --root $host"
 	shows "> 1 BIOS" "TERM=$type shows the focus in text"
+	wait_for "[choose]" # the host was read
 	keys q
 	wait_for "Quit?"
 	keys y
@@ -49,6 +50,7 @@ done
 for locale in C POSIX; do
 	terminal_start 80 24 "LC_ALL=$locale TERM=xterm $PVEGPU --root $host"
 	shows "> 1 BIOS" "locale $locale"
+	wait_for "[choose]"
 	keys q y
 	wait_for "[exit 0]"
 done

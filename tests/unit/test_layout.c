@@ -60,7 +60,8 @@ static void the_list_is_shown_where_there_is_room(void **state)
 {
 	(void)state;
 	assert_true(layout_make(24, 80, 24).side_shown);
-	assert_true(layout_make(20, 60, 24).side_shown);
+	assert_true(layout_make(20, 70, 24).side_shown);
+	assert_false(layout_make(20, 60, 24).side_shown);
 	assert_false(layout_make(10, 40, 24).side_shown);
 	assert_false(layout_make(24, 80, 0).side_shown);
 }

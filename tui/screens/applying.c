@@ -255,7 +255,7 @@ static int ask_reboot(struct job *job)
 		return key;
 	}
 	struct error error;
-	if (apply_reboot(wizard->root, on_progress, job, &error) < 0) {
+	if (apply_reboot(wizard->root, job->plan, on_progress, job, &error) < 0) {
 		static const char *const back[] = {"Enter go on", NULL};
 		return wait_key(job, error.text, ROLE_FAIL, back, "\n");
 	}

@@ -61,6 +61,26 @@ static bool attach_done(const struct report *report, const char *name)
 	return false;
 }
 
+/* The guide's other way: the lines to change in the VM's file by hand. */
+static void add_predicted(struct rows *rows, const struct list *changes)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *change = changes->item[i];
+		const char *cursor = change->predicted;
+		struct line line;
+		while (cursor && line_next(&cursor, cursor + strlen(cursor), &line)) {
+			bool header = text_starts(line.start, "+++") ||
+				      text_starts(line.start, "---");
+			bool added = line.start[0] == '+';
+			if (header || (!added && line.start[0] != '-'))
+				continue;
+			struct row *row = rows_add(rows, ROW_TEXT,
+					arena_strndup(rows->arena, line.start, line.n));
+			row->role = added ? ROLE_ADD : ROLE_DELETE;
+		}
+	}
+}
+
 static void add_calls(struct rows *rows, const struct list *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
@@ -95,14 +115,21 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	}
 	(void)rows_add(rows, ROW_TEXT, "");
 	if (wizard->plan) {
+		const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
 		bool later = wizard->plan->forecast.n > 0;
 		size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;
 		if (n)
 			(void)rows_add(rows, ROW_HEADING,
 					later ? "After the reboot this will be done"
 					      : "The same by hand");
-		add_calls(rows, &wizard->plan->changes);
-		add_calls(rows, &wizard->plan->forecast);
+		add_calls(rows, calls[0]);
+		add_calls(rows, calls[1]);
+		if (n)
+			(void)rows_add(rows, ROW_TEXT,
+					arena_printf(rows->arena,
+							"which makes of %s:", report->vm->path));
+		add_predicted(rows, calls[0]);
+		add_predicted(rows, calls[1]);
 		if (n)
 			(void)rows_add(rows, ROW_TEXT, "");
 	}

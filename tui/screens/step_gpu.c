@@ -4,8 +4,8 @@
 
 /* Step 4: which GPU, and what goes along with it. */
 
-static const char *const keys[] = {
-		"Enter choose", "b back", "? why", "v review", "1-7 step", "q quit", NULL};
+static const char *const keys[] = {"Enter choose", "b back", "? details", "m groups", "v review",
+		"1-7 step", "q quit", NULL};
 
 static void gpu_rows(struct wizard *wizard, struct rows *rows)
 {
@@ -22,6 +22,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 						short_label(rows->arena, gpu)));
 		row->on = report->gpu == gpu;
 		row->data = gpu;
+		row->page = gpu_page;
 		row->note = gpu->boot_vga == KNOWN_YES ? "host's console"
 			    : gpu->group >= 0 ? arena_printf(rows->arena, "group %d", gpu->group)
 					      : "group not known yet";
@@ -43,6 +44,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 						pci_class_text(function->class_code),
 						function->driver ? function->driver : "no driver"));
 	}
+	(void)rows_add(rows, ROW_TEXT, "GPU drivers on the host are not needed for this.");
 	(void)rows_add(rows, ROW_TEXT, "");
 	rows_add_findings(rows, report, STEP_GPU, report->gpu->name, false);
 	rows_add_findings(rows, report, STEP_GPU,

@@ -7,7 +7,67 @@
 /* Step 5: which VM. */
 
 static const char *const keys[] = {
-		"Enter choose", "b back", "? why", "v review", "1-7 step", "q quit", NULL};
+		"Enter choose", "b back", "? details", "v review", "1-7 step", "q quit", NULL};
+
+/* Its configuration, and what a GPU means for it. */
+void vm_page(const struct wizard *wizard, const struct row *row, struct text *text)
+{
+	const struct vm *vm = row->data;
+	text_addf(text, "%s\n", vm->path);
+	for (size_t i = 0; i < vm->conf.current.entries.n; i++) {
+		const struct vm_conf_entry *entry = vm->conf.current.entries.item[i];
+		text_addf(text, "  %s: %s\n", entry->key,
+				strcmp(entry->key, "cipassword") == 0 ? "**********"
+								      : entry->value);
+	}
+	for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
+		const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
+		text_addf(text, "%s  %s: %s\n",
+				i ? "" : "Pending, until it is stopped and started\n", entry->key,
+				entry->value);
+	}
+	for (size_t i = 0; i < vm->conf.snapshots.n; i++) {
+		const struct vm_conf_section *snapshot = vm->conf.snapshots.item[i];
+		text_addf(text, "%s  %s%s\n", i ? "" : "Snapshots\n", snapshot->name,
+				vm_conf_get(snapshot, "vmstate") ? " (with memory)" : "");
+	}
+	text_addf(text,
+			"\nWith a GPU this VM\n"
+			"  - takes all of its memory at once, as long as it runs (ballooning "
+			"ends)\n"
+			"  - cannot be migrated while it runs, nor snapshotted with memory\n"
+			"  - %s\n"
+			"  - keeps its console in the web interface unless x-vga=1 is chosen\n",
+			vm_conf_get(&vm->conf.current, "machine") &&
+							strstr(vm_conf_get(&vm->conf.current,
+									       "machine"),
+									"q35")
+					? "keeps its machine type, q35"
+					: "becomes a q35 machine: its PCI addresses change, so "
+					  "network "
+					  "names (ens18) and Windows drivers may change once");
+	(void)wizard;
+}
+/* What stands in the way of a choice, at a glance. */
+static const char *vm_note(const struct wizard *wizard, struct arena *arena, const struct vm *vm)
+{
+	const char *template = vm_conf_get(&vm->conf.current, "template");
+	const char *lock = vm_conf_get(&vm->conf.current, "lock");
+	const char *state = vm->running == KNOWN_YES  ? "running"
+			    : vm->running == KNOWN_NO ? "stopped"
+						      : "state unknown";
+	if (template && strcmp(template, "1") == 0)
+		return "template";
+	struct list given = {0};
+	for (size_t i = 0; wizard->report->gpu && i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		if (facts_in_list(&entry->devices, wizard->report->gpu))
+			list_add(arena, &given, vm->hostpci.item[i]);
+	}
+	bool ha = strings_has(&wizard->facts->ha_vms, arena_printf(arena, "%u", vm->vmid));
+	return arena_printf(arena, "%s%s%s%s%s", state, lock ? ", locked: " : "", lock ? lock : "",
+			ha ? ", HA" : "", given.n ? ", has this GPU" : "");
+}
 
 static void vm_rows(struct wizard *wizard, struct rows *rows)
 {
@@ -23,15 +83,12 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 								"read (/etc/pve).");
 	for (size_t i = 0; i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
-		const char *template = vm_conf_get(&vm->conf.current, "template");
 		struct row *row = rows_add(rows, ROW_RADIO,
 				arena_printf(rows->arena, "%u %s", vm->vmid, vm->name));
 		row->on = report->vm == vm;
 		row->data = vm;
-		row->note = template && strcmp(template, "1") == 0 ? "template"
-			    : vm->running == KNOWN_YES             ? "running"
-			    : vm->running == KNOWN_NO              ? "stopped"
-								   : "state unknown";
+		row->page = vm_page;
+		row->note = vm_note(wizard, rows->arena, vm);
 		const char *machine = vm_conf_get(&vm->conf.current, "machine");
 		const char *cpu = vm_conf_get(&vm->conf.current, "cpu");
 		const char *memory = vm_conf_get(&vm->conf.current, "memory");

@@ -8,4 +8,7 @@
 extern const struct wizard_step step_bios, step_boot, step_vfio, step_gpu, step_vm, step_attach,
 		step_verify, step_audit;
 
+/* What '?' shows of a GPU and of a VM (row_page of wizard.h; row->data is the one). */
+row_page gpu_page, vm_page;
+
 #endif

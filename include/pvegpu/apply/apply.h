@@ -49,7 +49,8 @@ int apply_check(const struct root *root, const struct plan *plan, struct plan **
 int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
 		void *user, struct apply_result *ret_result, struct error *err);
 /* Reboot the host (or the sample host). */
-int apply_reboot(const struct root *root, apply_progress *progress, void *user, struct error *err);
+int apply_reboot(const struct root *root, const struct plan *plan, apply_progress *progress,
+		void *user, struct error *err);
 
 /* Asked where a person changed something since: `diff` leads from what is there to what rollback
  * would write. True overwrites it; false leaves it alone. */

@@ -78,6 +78,7 @@ struct vm {
 	unsigned vmid;
 	char *name; /* "" when the config has none */
 	char *path;
+	char *text;      /* the file, up to its first NUL */
 	char digest[41]; /* SHA-1 of the file, as PVE's API has it */
 	struct vm_conf conf;
 	struct list hostpci; /* of struct vm_hostpci, from the current section */

@@ -38,4 +38,12 @@ struct vm_conf {
 void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_conf);
 const char *vm_conf_get(const struct vm_conf_section *section, const char *key); /* or NULL */
 
+/*
+ * What Proxmox VE makes of the current section when it next writes the file with these settings
+ * (PVE/QemuServer.pm, write_vm_config): the # lines first, then the keys in byte order; what it did
+ * not understand is gone. The sections below are kept as they stand. `settings` are of struct
+ * vm_conf_entry; a NULL value deletes the key.
+ */
+char *vm_conf_predict(struct arena *arena, const char *text, const struct list *settings);
+
 #endif

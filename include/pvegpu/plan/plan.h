@@ -39,7 +39,7 @@ struct change {
 	char before_sha256[SHA256_HEX], after_sha256[SHA256_HEX]; /* "" without a file */
 	char *diff;
 
-	/* CHANGE_COMMAND: what runs, found in the system directories; no shell */
+	/* CHANGE_COMMAND and CHANGE_REBOOT: what runs, found in the system directories; no shell */
 	struct strings argv;
 
 	/* CHANGE_API */
@@ -52,6 +52,7 @@ struct change {
 	char *digest;     /* of the VM's configuration as planned; NULL: as read back after the
 			     call before it, or not used by this call */
 	char *equivalent; /* the qm line that does the same */
+	char *predicted;  /* the diff that Proxmox VE will make in the VM's file, or NULL */
 };
 
 struct refusal {
@@ -59,6 +60,12 @@ struct refusal {
 	char *subject;
 	char *reason;
 	bool acceptable; /* may be accepted by CHECK=SUBJECT */
+};
+
+struct plan_conf {
+	unsigned vmid;
+	char *path;
+	char *text; /* after the calls so far */
 };
 
 struct plan {
@@ -69,6 +76,7 @@ struct plan {
 	struct list changes;  /* of struct change */
 	struct list forecast; /* of struct change */
 	struct list refusals; /* of struct refusal */
+	struct list confs;    /* of struct plan_conf, while the plan is made */
 	bool nothing_to_do;
 	bool sealed; /* after plan_finish() */
 };
@@ -86,6 +94,10 @@ void plan_set_draft(struct plan *plan, const char *path, const char *text, const
 void plan_add_command(
 		struct plan *plan, const char *const *argv, const char *because, const char *undo);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
+/* The same, and the firmware opens its setup instead of booting on. */
+void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost);
+/* The VM's file as it is: its API calls then show the diff they will make in it. */
+void plan_show_conf(struct plan *plan, unsigned vmid, const char *path, const char *text);
 /* Add one setting to the call of that stage; `before` is the key's present value or NULL. */
 void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
 		const char *key, const char *value, const char *before, const char *because);

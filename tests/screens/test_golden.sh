@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The main screens at 80x24 and one at 60x20, as they are meant to look. After a wanted change:
+# PVEGPU_GOLDEN_UPDATE=1 sh tests/screens/test_golden.sh, and read the difference.
+set -eu
+. "${PVEGPU_SOURCE:?}/tests/screens/terminal.sh"
+need_tmux
+golden=$PVEGPU_SOURCE/tests/screens/golden
+host=$terminal_dir/host
+copy_sample "$host"
+export LC_ALL=C.UTF-8
+mkdir -p "$golden"
+
+# settled NAME: the screen, once it has stopped changing, is the one that is kept.
+settled() {
+	before=
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		sleep 0.15
+		screen | sed 's/ *$//' >"$terminal_dir/now"
+		[ "$before" = "$(cat "$terminal_dir/now")" ] && break
+		before=$(cat "$terminal_dir/now")
+	done
+	if [ -n "${PVEGPU_GOLDEN_UPDATE:-}" ]; then
+		cp "$terminal_dir/now" "$golden/$1.txt"
+	elif ! diff -u "$golden/$1.txt" "$terminal_dir/now"; then
+		echo "not ok - $1 looks different" >&2
+		exit 1
+	fi
+	ok "$1"
+}
+
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+wait_for "[choose]"
+settled 1-bios
+keys 2
+settled 2-boot
+keys 3
+settled 3-vfio
+keys 4
+settled 4-gpu
+keys Enter
+settled 5-vm
+keys Down Down Enter
+settled 6-attach
+keys 7
+settled 7-verify
+keys v
+settled review
+keys b l
+settled audit
+keys Down Down Down Enter
+settled why
+keys b b d
+settled doctor
+keys b c
+settled card
+keys b 4 Down Space v
+settled review-risk
+keys b '?'
+settled gpu-details
+keys b 2
+resize 60 20
+settled 2-boot-60x20
+keys q
+settled quit
+
+# After the reboot: groups, one of them shared with the network.
+sed -i 's/="quiet"/="quiet intel_iommu=on"/' "$host/etc/default/grub"
+PVEGPU_ROOT=$host "$host/usr/sbin/update-grub" 2>/dev/null
+PVEGPU_ROOT=$host "$host/usr/sbin/reboot"
+rm "$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
+cp -P "$host/sys/bus/pci/devices/0000:00:01.0/iommu_group" \
+	"$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+wait_for "[choose]"
+keys 4 Enter
+settled 4-gpu-refused
+keys v
+settled review-refused
+keys b '?' End
+settled gpu-group
+echo "$passed passed, 0 failed"
