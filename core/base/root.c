@@ -190,6 +190,11 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 		(void)close(fd);
 		return error_set_errno(err, EISDIR, "cannot read '%s%s'", root->dir, path);
 	}
+	if (!S_ISREG(status.st_mode)) { /* a pipe or a device never ends, or is changed by it */
+		(void)close(fd);
+		return error_set(err, ERROR_IO, "cannot read '%s%s': it is not a file", root->dir,
+				path);
+	}
 	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
 	size_t capacity = status.st_size > 0 && status.st_size < ROOT_FILE_MAX
 					  ? (size_t)status.st_size + 1

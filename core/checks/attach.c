@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/checks/internal.h"
@@ -170,82 +171,139 @@ static void add_conflict(struct report *report, const struct check *check, const
 		finding->risk = RISK_NEVER;
 }
 
-/* Does `other` hold a device of this line? The first one is told. */
-static bool compare_line(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *line, const struct vm *other)
+/* A VM that holds a device, through one of its lines. */
+struct holding {
+	const struct pci_device *device;
+	const struct vm *vm;
+	const struct vm_hostpci *entry;
+	size_t number; /* of the VM */
+};
+
+static int compare_holdings(const void *a, const void *b)
 {
-	for (size_t d = 0; line->valid && d < line->devices.n; d++) {
-		const struct pci_device *device = line->devices.item[d];
-		const struct vm_hostpci *entry = entry_with(other, device);
-		if (!entry)
-			continue;
-		add_conflict(report, check, vm, other, entry, device);
-		return true;
-	}
-	return false;
+	const struct holding *const *first = a;
+	const struct holding *const *second = b;
+	int order = pci_address_compare(&(*first)->device->address, &(*second)->device->address);
+	if (order)
+		return order;
+	return (*first)->vm->vmid < (*second)->vm->vmid   ? -1
+	       : (*first)->vm->vmid > (*second)->vm->vmid ? 1
+							  : 0;
 }
 
-static bool judge_conflict(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *entry)
+/* Every device of every line, by device and VM. */
+static struct list list_holdings(const struct report *report)
 {
-	bool found = false;
+	struct list holdings = {0};
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
-		const struct vm *other = report->facts->vms.item[i];
-		/* Each pair once; pairs with the goal's VM are judged by the goal. */
-		if (other->vmid > vm->vmid && other->hostpci.n && other != report->vm &&
-				vm != report->vm)
-			found = compare_line(report, check, vm, entry, other) || found;
+		const struct vm *vm = report->facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			for (size_t d = 0; entry->valid && d < entry->devices.n; d++) {
+				struct holding *holding =
+						arena_alloc(report->arena, sizeof *holding);
+				*holding = (struct holding){entry->devices.item[d], vm, entry, i};
+				list_add(report->arena, &holdings, holding);
+			}
+		}
 	}
-	return found;
+	if (holdings.n > 1)
+		qsort(holdings.item, holdings.n, sizeof *holdings.item, compare_holdings);
+	return holdings;
 }
 
-static bool starts_at_boot(const struct vm *vm)
+/* Tell of a VM that is the second to hold a device. */
+typedef void tell_second(struct report *report, const struct check *check,
+		const struct holding *first, const struct holding *second);
+
+/* Those of one device that count: the VM that runs, or else the first; NULL when none does. */
+static const struct holding *first_of(const struct list *holdings, size_t start, size_t end,
+		bool (*counts)(const struct report *report, const struct vm *vm),
+		const struct report *report)
 {
-	const char *value = vm_conf_get(&vm->conf.current, "onboot");
-	return value && property_is_bool(value) && strcmp(value, "0") != 0;
+	const struct holding *first = NULL;
+	for (size_t i = start; i < end; i++) {
+		const struct holding *holding = holdings->item[i];
+		bool running = holding->vm->running == KNOWN_YES;
+		if (counts(report, holding->vm) &&
+				(!first || (running && first->vm->running != KNOWN_YES)))
+			first = holding;
+	}
+	return first;
 }
 
-static bool judge_onboot(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *line)
+/* Each VM that shares a device with another is told of once. How many were? */
+static size_t tell_sharing(struct report *report, const struct check *check,
+		bool (*counts)(const struct report *report, const struct vm *vm), tell_second *tell)
 {
-	bool found = false;
-	for (size_t i = 0; starts_at_boot(vm) && i < report->facts->vms.n; i++) {
-		const struct vm *other = report->facts->vms.item[i];
-		if (other->vmid <= vm->vmid || !starts_at_boot(other))
-			continue;
-		for (size_t d = 0; line->valid && d < line->devices.n; d++) {
-			const struct pci_device *device = line->devices.item[d];
-			if (!entry_with(other, device))
+	struct list holdings = list_holdings(report);
+	bool *told = arena_alloc(report->arena, report->facts->vms.n * sizeof *told + 1);
+	size_t found = 0;
+	for (size_t start = 0, end = 0; start < holdings.n; start = end) {
+		const struct pci_device *device =
+				((const struct holding *)holdings.item[start])->device;
+		while (end < holdings.n &&
+				((const struct holding *)holdings.item[end])->device == device)
+			end++;
+		const struct holding *first = first_of(&holdings, start, end, counts, report);
+		for (size_t i = start; first && i < end; i++) {
+			const struct holding *holding = holdings.item[i];
+			if (holding->vm == first->vm || told[holding->number] ||
+					!counts(report, holding->vm))
 				continue;
-			found = true;
-			struct finding *finding = report_add(report, check, STATUS_WARN,
-					vm_subject(report, other),
-					"%u %s and %u %s both start at boot with %s: the second "
-					"one "
-					"fails.",
-					vm->vmid, vm->name, other->vmid, other->name, device->name);
-			finding_evidence(report, finding, other->path, "onboot: 1");
-			finding_fix(report, finding, false, "qm set %u --onboot 0", other->vmid);
-			break;
+			told[holding->number] = true;
+			found++;
+			tell(report, check, first, holding);
 		}
 	}
 	return found;
+}
+
+static void tell_onboot(struct report *report, const struct check *check,
+		const struct holding *first, const struct holding *second)
+{
+	struct finding *finding = report_add(report, check, STATUS_WARN,
+			vm_subject(report, second->vm),
+			"%u %s and %u %s both start at boot with %s: the second one fails.",
+			first->vm->vmid, first->vm->name, second->vm->vmid, second->vm->name,
+			second->device->name);
+	finding_evidence(report, finding, second->vm->path, "onboot: 1");
+	finding_fix(report, finding, false, "qm set %u --onboot 0", second->vm->vmid);
+}
+
+static bool starts_at_boot(const struct report *report, const struct vm *vm)
+{
+	const char *value = vm_conf_get(&vm->conf.current, "onboot");
+	(void)report;
+	return value && property_is_bool(value) && strcmp(value, "0") != 0;
 }
 
 CHECK_FUNCTION(check_onboot_conflict)
 {
 	if (vms_unknown(report, check))
 		return;
-	if (!for_each_hostpci(report, check, judge_onboot))
+	if (!tell_sharing(report, check, starts_at_boot, tell_onboot))
 		(void)report_add(report, check, STATUS_OK, "host",
 				"No two VMs start at boot with one device.");
+}
+
+static void tell_conflict(struct report *report, const struct check *check,
+		const struct holding *first, const struct holding *second)
+{
+	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
+}
+
+/* The goal's VM is judged by the goal. */
+static bool is_another(const struct report *report, const struct vm *vm)
+{
+	return !report->gpu || vm != report->vm;
 }
 
 CHECK_FUNCTION(check_attach_conflict)
 {
 	if (vms_unknown(report, check))
 		return;
-	size_t found = for_each_hostpci(report, check, judge_conflict);
+	size_t found = tell_sharing(report, check, is_another, tell_conflict);
 	for (size_t i = 0; report->gpu && report->vm && i < report->facts->vms.n; i++) {
 		const struct vm *other = report->facts->vms.item[i];
 		const struct vm_hostpci *entry =

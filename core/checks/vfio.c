@@ -86,6 +86,8 @@ CHECK_FUNCTION(check_vfio_modules)
 			strings_join(report->arena, &missing, ", "));
 	finding_evidence(report, finding, "/etc/modules, /etc/modules-load.d", "%zu of 3 named",
 			WANTED_MODULES - missing.n);
+	if (facts->etc_modules.error)
+		finding_evidence(report, finding, "/etc/modules", "%s", facts->etc_modules.error);
 	finding_fix(report, finding, report->modules && !facts->etc_modules.error,
 			"name them in /etc/modules");
 }

@@ -154,8 +154,8 @@ static void add_decoded(struct text *text, const char *line)
 	for (const char *c = line; *c; c++) {
 		int high = *c == '%' ? hex_digit(c[1]) : -1;
 		int low = high >= 0 ? hex_digit(c[2]) : -1;
-		char byte = low >= 0 ? (char)(high * 16 + low) : *c;
-		text_add_bytes(text, &byte, 1);
+		const unsigned char byte = (unsigned char)(high * 16 + low);
+		text_add_bytes(text, low >= 0 ? (const char *)&byte : c, 1);
 		c += low >= 0 ? 2 : 0;
 	}
 }

@@ -108,6 +108,79 @@ class WrongUse(HostTest):
         self.assertIn(done.returncode, (0, 1), done.stderr)
         self.assertNotIn("\x1b", done.stdout)
 
+    def test_a_line_of_ten_megabytes(self):
+        line = "x" * (10 << 20)
+        for name in ("etc/modules", "etc/modprobe.d/big.conf", "proc/cmdline", "var/log/dmesg",
+                     "etc/pve/nodes/pve2/qemu-server/107.conf", "proc/iomem", "proc/mounts"):
+            self.write(name, line + "\n")
+        done = run("audit", root=self.root)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertIn("107", done.stdout)
+        self.write("etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"" + line + "\"\n")
+        done = run("plan", "--gpu", "01:00", "--vm", "106", "--out", self.plan_file,
+                   root=self.root)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        if done.returncode == 0:
+            self.apply()
+            self.assertIn(line, self.read("etc/default/grub"))
+
+    def test_loops_of_links_and_pipes(self):
+        for name in ("etc/modprobe.d/loop.conf", "etc/pve/nodes/pve2/qemu-server/108.conf",
+                     "sys/class/net/loop0", "sys/class/block/loop9"):
+            os.symlink(os.path.basename(name), self.path(name))
+        os.mkfifo(self.path("etc/modprobe.d/pipe.conf"))
+        os.unlink(self.path("etc/modules"))
+        os.mkfifo(self.path("etc/modules"))
+        os.symlink("..", self.path("sys/bus/pci/devices/0000:01:00.0/again"))
+        done = run("audit", root=self.root)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertIn("GeForce RTX 3080", done.stdout)
+        # A file that is none is not replaced by one, and that is said.
+        self.assertRegex(done.stdout, r"cannot read\s+'[^']*/etc/modules': it is\s+not a file")
+        plan = self.plan("--gpu", "01:00", "--modules")
+        self.assertNotIn("/etc/modules", [c.get("path") for c in plan["changes"]])
+
+    def test_ten_thousand_vms_with_one_gpu(self):
+        where = self.path("etc/pve/nodes/pve2/qemu-server/")
+        for vmid in range(1000, 11000):
+            with open(where + "%d.conf" % vmid, "w", encoding="ascii") as file:
+                file.write("name: vm%d\nhostpci0: 01:00\nonboot: 1\n" % vmid)
+        done = run("audit", "--format", "json", root=self.root)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        audit = json.loads(done.stdout)
+        self.assertEqual(len(audit["vms"]), 10005)
+        # Each VM is told once, not once for each other VM.
+        for check in ("attach.conflict", "attach.onboot-conflict"):
+            told = [f["subject"] for f in audit["findings"] if f["id"] == check]
+            self.assertEqual(len(told), 9999, check)
+            self.assertEqual(len(set(told)), 9999, check)
+
+    def test_other_domains_and_many_functions(self):
+        devices = self.path("sys/bus/pci/devices/")
+        where = "sys/devices/pci10000:e0/"
+        for function in range(8):
+            name = "10000:e1:00.%d" % function
+            os.makedirs(self.path(where + name))
+            self.write(where + name + "/uevent", "PCI_CLASS=30000\nPCI_ID=1002:744C\n"
+                       "PCI_SUBSYS_ID=1002:0E3B\nPCI_SLOT_NAME=%s\n" % name)
+            os.symlink("../../../devices/pci10000:e0/" + name, devices + name)
+        self.write("etc/pve/nodes/pve2/qemu-server/107.conf", "".join(
+            "hostpci%d: 10000:e1:00.%x\n" % (i, i % 8) for i in range(16)) + "machine: q35\n")
+        audit = json.loads(run("audit", "--format", "json", root=self.root).stdout)
+        gpus = [g for g in audit["gpus"] if g["address"].startswith("10000:")]
+        self.assertEqual(len(gpus), 8)
+        self.assertEqual(len(gpus[0]["functions"]), 8)
+        vm = [v for v in audit["vms"] if v["vmid"] == 107][0]
+        self.assertEqual([h["devices"] for h in vm["hostpci"]],
+                         [["10000:e1:00.%d" % (i % 8)] for i in range(16)])
+        done = run("plan", "--gpu", "10000:e1:00.3", "--vm", "106", "--format", "json",
+                   root=self.root)
+        self.assertIn("10000:e1:00", done.stdout)
+        # All sixteen lines are taken.
+        done = run("plan", "--gpu", "01:00", "--vm", "107", root=self.root)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("no free hostpci", done.stderr)
+
     def test_names_cannot_steer_the_terminal(self):
         conf = "etc/pve/nodes/pve2/qemu-server/106.conf"
         self.write(conf, self.read(conf).replace("name: talos-gpu-1", "name: x\x1b]0;evil\x07\x9b2J"))
