@@ -324,7 +324,7 @@ static bool describe(struct report *report, const struct check *check, const str
 	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"%u %s has %s: %s", vm->vmid, vm->name, entry->key, entry->value);
 	for (size_t i = 0; i < entry->devices.n; i++)
-		finding_evidence(report, finding, vm->path, "%s",
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
 				device_text(report->arena, entry->devices.item[i]));
 	return true;
 }

@@ -54,6 +54,16 @@ CHECK_FUNCTION(check_cpu_virtualization)
 							       : "no vmx, no svm");
 }
 
+static const struct log_line *log_says_iommu(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->log.n; i++) {
+		const struct log_line *line = facts->log.item[i];
+		if (line->kind == LOG_IOMMU_ON && strstr(line->text, "AMD-Vi"))
+			return line;
+	}
+	return NULL;
+}
+
 CHECK_FUNCTION(check_iommu_firmware)
 {
 	const struct facts *facts = report->facts;
@@ -64,6 +74,11 @@ CHECK_FUNCTION(check_iommu_firmware)
 				"The kernel uses the IOMMU, so the firmware offers it.");
 		finding_evidence(report, finding, facts->iommu_source, "%zu groups",
 				facts->iommu_groups);
+	} else if (log_says_iommu(facts)) {
+		finding = report_add(report, check, STATUS_OK, "host",
+				"The kernel's log shows the IOMMU.");
+		finding_evidence(report, finding, facts->log_source, "%s",
+				log_says_iommu(facts)->text);
 	} else if (facts->iommu_table == KNOWN_YES) {
 		finding = report_add(report, check, STATUS_OK, "host",
 				"The firmware describes an IOMMU.");
@@ -138,12 +153,15 @@ CHECK_FUNCTION(check_interrupt_remapping)
 	const struct facts *facts = report->facts;
 	if (facts->interrupt_remapping == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				facts->cpu_vendor == CPU_AMD ? "On AMD only the kernel's log "
-							       "tells, and it has no "
-							       "word of it."
-							     : "Neither the ACPI table DMAR nor "
-							       "the kernel's log "
-							       "tells.");
+				facts->cpu_vendor != CPU_AMD
+						? "Neither the ACPI table DMAR nor the "
+						  "kernel's log tells."
+				: facts->log_known == KNOWN_YES ? "On AMD only the kernel's log "
+								  "tells, and it has no "
+								  "word of it."
+								: "On AMD only the kernel's log "
+								  "tells, and it could not "
+								  "be read.");
 		return;
 	}
 	bool there = facts->interrupt_remapping == KNOWN_YES;

@@ -274,9 +274,11 @@ CHECK_FUNCTION(check_cmdline_syntax)
 	bool broken = facts->grub_parse_error || facts->grub.error;
 	struct finding *finding = report_add(report, check, broken ? STATUS_FAIL : STATUS_INFO,
 			path, "The kernel parameters are not edited here: %s.", why);
-	finding_fix(report, finding, false, "make the change by hand, then run the audit again");
-	if (has_edits(report))
+	if (has_edits(report)) {
+		finding_fix(report, finding, false,
+				"make the change by hand, then run the audit again");
 		finding->risk = RISK_NEVER;
+	}
 }
 
 CHECK_FUNCTION(check_iommu_cmdline)
@@ -312,7 +314,10 @@ CHECK_FUNCTION(check_iommu_cmdline)
 		if (first->need == NEED_ADVISED)
 			return;
 		struct finding *finding = report_add(report, check, STATUS_OK, "host",
-				"Nothing to add: %s %s.", first->word, first->note);
+				first->need == NEED_USELESS
+						? "Nothing to add: AMD's IOMMU is on by itself."
+						: "Nothing to add (%s: %s).",
+				first->word, first->note);
 		finding_evidence(report, finding, "/proc/cmdline", "%s",
 				facts->cmdline_running ? facts->cmdline_running : "unknown");
 		return;
@@ -451,18 +456,31 @@ CHECK_FUNCTION(check_cmdline_conflict)
 		return;
 	struct strings words = all_words(report);
 	struct strings found = {0};
-	if (cmdline_has_word(&words, "pci=nomsi"))
-		(void)report_add(report, check, STATUS_WARN, "host",
+	bool nomsi = cmdline_has_word(&words, "pci=nomsi");
+	bool remapping = cmdline_has_word(&words, "intremap=off") ||
+			 cmdline_has_word(&words, "nointremap");
+	if (nomsi) {
+		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
 				"pci=nomsi keeps devices from using message-signalled interrupts, "
-				"which "
-				"passthrough relies on.");
+				"which passthrough relies on.");
+		add_cmdline_evidence(report, finding);
+		finding_fix(report, finding, false, "take pci=nomsi out of the kernel parameters");
+	}
+	if (remapping) {
+		struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+				"Interrupt remapping is turned off (intremap=off or nointremap): "
+				"VFIO "
+				"then refuses to give a device to a VM.");
+		add_cmdline_evidence(report, finding);
+		finding_fix(report, finding, false, "take that word out of the kernel parameters");
+	}
 	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
 		if (cmdline_has_word(&words, off[i]))
 			strings_add(report->arena, &found, off[i]);
-	if (!found.n) {
+	if (!found.n && !nomsi && !remapping)
 		(void)report_add(report, check, STATUS_OK, "host", "None.");
+	if (!found.n)
 		return;
-	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
 			"%s turns the IOMMU off.", strings_join(report->arena, &found, ", "));
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
@@ -514,8 +532,10 @@ CHECK_FUNCTION(check_acs_override)
 	const char *value = cmdline_value(&words, "pcie_acs_override");
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, "host",
-				"Not used: groups are what the kernel found the hardware to keep "
-				"apart.");
+				report->facts->iommu_groups
+						? "Not used: groups are what the kernel found the "
+						  "hardware to keep apart."
+						: "Not used.");
 		return;
 	}
 	const char *at = value;

@@ -65,14 +65,26 @@ CHECK_FUNCTION(check_gpu_present)
 	finding_fix(report, finding, false, "check the slot, its power, and the firmware setup");
 }
 
+/* Class 0302, a 3D controller, has no screen to show a console on. */
+static bool has_screen(const struct pci_device *gpu)
+{
+	return gpu->class_code >> 8 != 0x0302;
+}
+
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
+	if (!has_screen(gpu)) {
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"It has no screen, so the host's console is not on it.");
+		return;
+	}
 	struct list taken = taken_with(report, gpu);
 	size_t left = 0;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		if (pci_is_display(other) && other != gpu && !facts_in_list(&taken, other) &&
-				!device_on_vfio(other) && !vfio_takes_at_boot(report, other))
+		if (pci_is_display(other) && has_screen(other) && other != gpu &&
+				!facts_in_list(&taken, other) && !device_on_vfio(other) &&
+				!vfio_takes_at_boot(report, other))
 			left++;
 	}
 	if (left) {
@@ -82,12 +94,13 @@ static void judge_only(struct report *report, const struct check *check, struct 
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-			count_gpus(report) > 1 ? "No other GPU is left for the host: the others go "
-						 "along with "
-						 "it or are on vfio-pci. The host has no local "
-						 "console then."
-					       : "The only GPU: with it in a VM the host has no "
-						 "local console.");
+			count_gpus(report) > 1
+					? "No other GPU with a screen is left for the host: "
+					  "the others go along with it, are meant for "
+					  "vfio-pci, or have no screen. The host has no local "
+					  "console then."
+					: "The only GPU: with it in a VM the host has no "
+					  "local console.");
 	finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
 	if (is_goal(report, gpu))
 		finding->risk = RISK_ACCEPT;
@@ -169,6 +182,9 @@ static void judge_isolated(struct report *report, const struct check *check, str
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
 	bool driven = false;
 	struct strings others = others_in_group(report, &group, gpu, &driven);
+	bool bridges = false;
+	for (size_t i = 0; i < group.n; i++)
+		bridges = bridges || pci_is_bridge(group.item[i]);
 	struct finding *finding = NULL;
 	if (others.n) {
 		finding = report_add(report, check, driven ? STATUS_FAIL : STATUS_WARN, gpu->name,
@@ -186,7 +202,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 	} else {
 		finding = report_add(report, check, STATUS_OK, gpu->name,
 				"Group %d has only this card%s.", gpu->group,
-				group.n > 1 ? " and bridges" : "");
+				bridges ? " and bridges" : "");
 	}
 	const char *source = arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
 	for (size_t i = 0; i < group.n; i++)
@@ -239,9 +255,26 @@ static struct finding *add_critical(struct report *report, const struct check *c
 	return critical;
 }
 
+/* Another GPU of the group speaks for it: the goal's, or else the first. */
+static bool spoken_for(const struct report *report, const struct pci_device *gpu)
+{
+	if (gpu->group < 0 || is_goal(report, gpu))
+		return false;
+	if (report->gpu && report->gpu->group == gpu->group)
+		return true;
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (pci_is_display(other) && other->group == gpu->group)
+			return other != gpu;
+	}
+	return false;
+}
+
 static void judge_critical(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	const struct facts *facts = report->facts;
+	if (spoken_for(report, gpu))
+		return;
 	struct list taken = taken_with(report, gpu);
 	const char *subject = gpu->group < 0 ? gpu->name
 					     : arena_printf(report->arena, "group/%d", gpu->group);
@@ -337,7 +370,8 @@ static void judge_identical(
 		if (!twin)
 			continue;
 		if (!finding)
-			finding = report_add(report, check, STATUS_WARN, gpu->name,
+			finding = report_add(report, check,
+					pci_is_display(twin) ? STATUS_WARN : STATUS_INFO, gpu->name,
 					"%s has the id %04x:%04x of %s too: tell them apart by "
 					"address.",
 					twin->name, function->vendor, function->device,

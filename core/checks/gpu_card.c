@@ -7,12 +7,21 @@
 
 /* The card by itself: its memory windows, ROM, reset, virtual functions, and who uses it now. */
 
+static const char *size_text(struct arena *arena, uint64_t bytes)
+{
+	unsigned long mib = (unsigned long)(bytes >> 20);
+	return mib >= 1024 && mib % 1024 == 0 ? arena_printf(arena, "%lu GiB", mib / 1024)
+					      : arena_printf(arena, "%lu MiB", mib);
+}
+
 static void judge_above_4g(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	static const uint64_t four_gib = 4ULL << 30;
+	static const uint64_t resizable = 256ULL
+					  << 20; /* what such cards show unless they are resized */
 	const char *source =
 			arena_printf(report->arena, "/sys/bus/pci/devices/%s/resource", gpu->name);
-	unsigned mib = (unsigned)(gpu->largest_bar >> 20);
+	const char *size = size_text(report->arena, gpu->largest_bar);
 	if (!gpu->largest_bar) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				"Its memory windows are not recorded.");
@@ -21,19 +30,22 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 	struct finding *finding = NULL;
 	if (!gpu->bar_start) {
 		finding = report_add(report, check, STATUS_FAIL, gpu->name,
-				"The firmware could not place its memory window of %u MiB.", mib);
+				"The firmware could not place its memory window of %s.", size);
 		finding_fix(report, finding, false,
 				"enable Above 4G Decoding in the firmware setup");
 	} else if (gpu->bar_start >= four_gib) {
 		finding = report_add(report, check, STATUS_OK, gpu->name,
-				"On: its window of %u MiB is above 4 GiB.", mib);
+				"On: its window of %s is above 4 GiB.", size);
+	} else if (gpu->largest_bar < resizable) {
+		finding = report_add(report, check, STATUS_OK, gpu->name,
+				"Not needed: its largest window has %s.", size);
 	} else {
 		finding = report_add(report, check, STATUS_INFO, gpu->name,
-				"Its window of %u MiB is below 4 GiB; a larger one (resizable BAR) "
+				"Its window of %s is below 4 GiB; a larger one (resizable BAR) "
 				"would need Above 4G Decoding.",
-				mib);
+				size);
 	}
-	finding_evidence(report, finding, source, "%u MiB at 0x%llx", mib,
+	finding_evidence(report, finding, source, "%s at 0x%llx", size,
 			(unsigned long long)gpu->bar_start);
 }
 
@@ -49,8 +61,10 @@ static void judge_reset(struct report *report, const struct check *check, struct
 				"What resets it is not recorded.");
 		return;
 	}
-	bool function = strstr(gpu->reset_method, "flr") ||
-			strstr(gpu->reset_method, "device_specific");
+	static const char *const own[] = {"flr", "device_specific", "acpi", "pm"};
+	bool function = false;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		function = function || strstr(gpu->reset_method, own[i]);
 	enum status status = function ? STATUS_OK : *gpu->reset_method ? STATUS_INFO : STATUS_WARN;
 	struct finding *finding = report_add(report, check, status, gpu->name,
 			function             ? "It can be reset by itself (%s)."
@@ -71,6 +85,11 @@ CHECK_FUNCTION(check_gpu_reset)
 
 static void judge_sriov(struct report *report, const struct check *check, struct pci_device *gpu)
 {
+	if (gpu->sriov_total <= 0 && report->facts->root_kind == ROOT_CAPTURED) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Whether it can be split is not recorded.");
+		return;
+	}
 	if (gpu->sriov_total <= 0) {
 		(void)report_add(report, check, STATUS_OK, gpu->name, "No virtual functions.");
 		return;
@@ -162,13 +181,13 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 				"if the VM does not start: tick initcall_blacklist=sysfb_init in "
 				"step "
 				"2");
-	} else if (facts->log_known != KNOWN_YES) {
+	} else if (facts->iomem_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-				"The kernel's log could not be read.");
+				"/proc/iomem could not be read, which tells who holds its memory.");
 		return;
 	} else {
 		(void)report_add(report, check, STATUS_OK, gpu->name,
-				"Nothing on the host holds its memory.");
+				"No firmware framebuffer holds its memory.");
 		return;
 	}
 	if (gpu->bar_holder)
@@ -221,16 +240,28 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 {
 	const struct facts *facts = report->facts;
 	bool used = false;
+	bool undecided = false;
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		for (size_t e = 0; vm->running == KNOWN_UNKNOWN && e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			undecided = undecided || facts_in_list(&entry->devices, gpu);
+		}
+	}
 	for (size_t i = 0; i < facts->containers.n; i++)
 		used = used_by_container(report, check, gpu, facts->containers.item[i]) || used;
 	for (size_t i = 0; i < facts->vms.n; i++)
 		used = used_by_vm(report, check, gpu, facts->vms.item[i]) || used;
 	if (used)
 		return;
-	bool known = facts->containers_known == KNOWN_YES && facts->vms_known == KNOWN_YES;
-	(void)report_add(report, check, known ? STATUS_OK : STATUS_UNKNOWN, gpu->name,
-			known ? "No container and no other running VM uses it."
-			      : "The guests of this node could not be read.");
+	const char *why = facts->vms_known != KNOWN_YES ? "The VMs of this node could not be read."
+			  : facts->containers_known != KNOWN_YES
+					  ? "The containers of this node could "
+					    "not be read."
+			  : undecided ? "A VM has it, but whether that VM runs is not known."
+				      : NULL;
+	(void)report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK, gpu->name, "%s",
+			why ? why : "No container and no other running VM uses it.");
 }
 
 CHECK_FUNCTION(check_gpu_in_use)

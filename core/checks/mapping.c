@@ -112,6 +112,10 @@ static const char *drift_of(struct arena *arena, const struct pci_mapping_entry 
 		*ret_unknown = true;
 		return NULL;
 	}
+	/* Without groups, without a subsystem in a captured tree, nothing can be compared. */
+	*ret_unknown = (first && device->group < 0 && entry->group >= 0) ||
+		       (entry->subsystem_id &&
+				       (!device->subsystem_known || !device->subsystem_vendor));
 	const char *id = arena_printf(arena, "%04x:%04x", device->vendor, device->device);
 	if (strcmp(entry->id, id) != 0)
 		return arena_printf(arena, "%s is %s there, not %s", device->name, id, entry->id);
@@ -155,9 +159,13 @@ static void judge_drift(struct report *report, const struct check *check,
 		const struct pci_device *device = device_of(facts, piece);
 		why = device ? drift_of(report->arena, entry, device, n == 0, &unknown)
 			     : arena_printf(report->arena, "there is no %s", piece);
+		/* Since qemu-server 8.3.9; only of GPUs is it known what they offer. */
+		if (device && !why && pci_is_display(device) && mapping->mdev &&
+				device->mdev == KNOWN_NO && facts->root_kind != ROOT_CAPTURED)
+			why = arena_printf(report->arena,
+					"mdev is set, but %s offers no mediated devices",
+					device->name);
 	}
-	/* Without groups (IOMMU off) an iommugroup that is set counts as unexpected too, but then
-	 * nothing can be passed at all. */
 	const char *subject = arena_printf(report->arena, "mapping/%s", mapping->name);
 	struct finding *finding = report_add(report, check,
 			why       ? STATUS_FAIL
@@ -165,7 +173,7 @@ static void judge_drift(struct report *report, const struct check *check,
 				  : STATUS_OK,
 			subject, "%s: %s.", mapping->name,
 			why       ? why
-			: unknown ? "the ids of its device are not recorded"
+			: unknown ? "not all it names could be compared (ids, group, subsystem)"
 				  : "it names the device that is there");
 	finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s", entry->line,
 			entry->text);
@@ -179,11 +187,13 @@ CHECK_FUNCTION(check_mapping_drift)
 {
 	const struct facts *facts = report->facts;
 	size_t judged = 0;
-	if (facts->pci_cfg.error || !facts->node || facts->vms_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host", "%s.",
-				facts->pci_cfg.error
-						? facts->pci_cfg.error
-						: "The mappings of this node could not be read");
+	const char *why = facts->pci_cfg.error            ? facts->pci_cfg.error
+			  : facts->vms_known != KNOWN_YES ? "/etc/pve could not be read"
+			  : !facts->node && facts->mappings.mappings.n
+					  ? "The name of this node is not known (/etc/hostname)"
+					  : NULL;
+	if (why) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host", "%s.", why);
 		return;
 	}
 	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
@@ -201,25 +211,30 @@ CHECK_FUNCTION(check_mapping_drift)
 				"No mapping names a device of this node.");
 }
 
-static bool judge_raw(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *entry)
-{
-	if (!entry->valid || !entry->parsed.hosts.n)
-		return false;
-	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
-			"%s of %u %s is an address: an API token (OpenTofu) can neither set nor "
-			"change it, only root@pam can.",
-			entry->key, vm->vmid, vm->name);
-	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "use a PCI mapping instead where a token must do it");
-	return true;
-}
-
 CHECK_FUNCTION(check_token_raw)
 {
 	if (vms_unknown(report, check))
 		return;
-	if (!for_each_hostpci(report, check, judge_raw))
+	struct finding *finding = NULL;
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			if (!entry->valid || !entry->parsed.hosts.n)
+				continue;
+			if (!finding)
+				finding = report_add(report, check, STATUS_INFO, "host",
+						"VMs have PCI devices by address: an API token "
+						"(OpenTofu) can neither set nor change that, only "
+						"root@pam can.");
+			finding_evidence(report, finding, vm->path, "%s: %s", entry->key,
+					entry->value);
+		}
+	}
+	if (finding)
+		finding_fix(report, finding, false,
+				"use a PCI mapping instead where a token must do it");
+	else
 		(void)report_add(report, check, STATUS_OK, "host",
 				"No VM of this node has a PCI device by its address.");
 }

@@ -390,6 +390,36 @@ static void judge_repeated_ids(struct report *report, const struct check *check)
 	finding_fix(report, finding, false, "put all ids into one ids=, with commas");
 }
 
+static bool some_ids_unknown(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->devices.n; i++)
+		if (((const struct pci_device *)facts->devices.item[i])->vendor == 0xffff)
+			return true;
+	return false;
+}
+
+/* In the slot of a processor's GPU, not of the GPU, and given to no VM. */
+static bool part_of_processor(const struct report *report, const struct pci_device *device)
+{
+	const struct facts *facts = report->facts;
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++)
+			if (facts_in_list(&((const struct vm_hostpci *)vm->hostpci.item[e])
+							    ->devices,
+					    device))
+				return false;
+	}
+	struct list slot = facts_slot(facts, device, report->arena);
+	for (size_t i = 0; i < slot.n; i++) {
+		const struct pci_device *gpu = slot.item[i];
+		struct list card = facts_card(facts, gpu, report->arena);
+		if (pci_is_display(gpu) && !facts_in_list(&card, device))
+			return true;
+	}
+	return false;
+}
+
 CHECK_FUNCTION(check_ids_overreach)
 {
 	const struct facts *facts = report->facts;
@@ -428,6 +458,12 @@ CHECK_FUNCTION(check_ids_overreach)
 			finding = report_add(report, check, STATUS_WARN, device->name,
 					"ids= takes both %s and %s: they have one id.",
 					device->name, twin->name);
+		} else if (part_of_processor(report, device)) {
+			finding = report_add(report, check, STATUS_WARN, device->name,
+					"ids= takes %s, a part of the processor that shares the "
+					"GPU's "
+					"slot: the host may need it.",
+					device->label);
 		}
 		if (finding) {
 			found = true;
@@ -436,8 +472,15 @@ CHECK_FUNCTION(check_ids_overreach)
 	}
 	if (found)
 		return;
-	struct finding *finding = report_add(report, check, taken.n ? STATUS_OK : STATUS_INFO,
-			"host", taken.n ? "It takes %s." : "It names no device of this host%s.",
+	bool unsure = !taken.n && some_ids_unknown(facts);
+	struct finding *finding = report_add(report, check,
+			taken.n  ? STATUS_OK
+			: unsure ? STATUS_UNKNOWN
+				 : STATUS_INFO,
+			"host",
+			taken.n  ? "It takes %s."
+			: unsure ? "It names no device of those whose ids are recorded%s."
+				 : "It names no device of this host%s.",
 			taken.n ? strings_join(report->arena, &taken, ", ") : "");
 	finding_evidence(report, finding, source, "ids=%s", ids);
 }
@@ -461,13 +504,21 @@ CHECK_FUNCTION(check_unsafe_interrupts)
 		(void)report_add(report, check, STATUS_OK, "host", "Not allowed.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
-			"allow_unsafe_interrupts=%s is set: a guest can send interrupts to the "
-			"host.",
-			value);
+	bool needless = facts->interrupt_remapping == KNOWN_YES;
+	struct finding *finding =
+			report_add(report, check, needless ? STATUS_INFO : STATUS_WARN, "host",
+					needless ? "allow_unsafe_interrupts=%s is set, but the "
+						   "platform has interrupt "
+						   "remapping: it has no effect and is not needed."
+						 : "allow_unsafe_interrupts=%s is set: a guest can "
+						   "send interrupts to "
+						   "the host.",
+					value);
 	finding_evidence(report, finding, source, "allow_unsafe_interrupts=%s", value);
 	finding_fix(report, finding, false,
-			"take it out unless the machine has no interrupt remapping");
+			needless ? "take it out"
+				 : "take it out unless the machine has no interrupt "
+				   "remapping");
 }
 
 /* What keeps vfio-pci from loading, or from being first. */
@@ -479,16 +530,20 @@ CHECK_FUNCTION(check_modprobe_conflict)
 		bool vfio = modules_same_name(entry->module, "vfio-pci") ||
 			    modules_same_name(entry->module, "vfio") ||
 			    modules_same_name(entry->module, "vfio_iommu_type1");
-		bool install = strcmp(entry->command, "install") == 0 && entry->words.n &&
-			       (text_ends(entry->words.item[0], "/false") ||
-					       text_ends(entry->words.item[0], "/true"));
+		bool install = strcmp(entry->command, "install") == 0 && entry->words.n;
+		bool never = install && (text_ends(entry->words.item[0], "/false") ||
+							text_ends(entry->words.item[0], "/true"));
 		if (!vfio || (strcmp(entry->command, "blacklist") != 0 && !install))
 			continue;
 		found++;
 		struct finding *finding = report_add(report, check,
-				install ? STATUS_FAIL : STATUS_WARN, entry->file,
-				"%s keeps %s from being loaded%s.", entry->command, entry->module,
-				install ? "" : " by itself");
+				never ? STATUS_FAIL : STATUS_WARN, entry->file,
+				install && !never
+						? "%s %s runs a command of its own instead of "
+						  "loading "
+						  "the module: what that does is not known here%s."
+						: "%s keeps %s from being loaded%s.",
+				entry->command, entry->module, install ? "" : " by itself");
 		finding_evidence(report, finding, entry->file, "line %zu: %s %s", entry->line,
 				entry->command, entry->module);
 		finding_fix(report, finding, false, "take that line out");

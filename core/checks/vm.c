@@ -354,7 +354,8 @@ static void judge_memory(struct report *report, const struct check *check, const
 	unsigned long host = (unsigned long)(report->facts->memory_kib / 1024);
 	if (!mib || !host) {
 		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
-				"The VM's or the host's memory is not known.");
+				mib ? "The host's memory is not known."
+				    : "Its memory is not given as a number.");
 		return;
 	}
 	bool fits = mib + 1024 <= host;

@@ -146,6 +146,7 @@ static void read_display(struct arena *arena, int dir, struct pci_device *device
 	if (text_to_ulong(value, 10, 65535, &number) && number)
 		device->sriov_total = (int)number;
 	read_bars(dir, device);
+	device->mdev = faccessat(dir, "mdev_supported_types", F_OK, 0) == 0 ? KNOWN_YES : KNOWN_NO;
 	device->rom = faccessat(dir, "rom", F_OK, 0) == 0 ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
 	read_attribute(dir, "power_state", value, sizeof value);
@@ -220,6 +221,7 @@ static void read_holders(const struct root *root, struct facts *facts)
 	static const char *const firmware[] = {
 			"BOOTFB", "efifb", "vesafb", "simplefb", "simple-framebuffer"};
 	char *text = root_read_value(root, "/proc/iomem", facts->arena);
+	facts->iomem_known = text ? KNOWN_YES : KNOWN_UNKNOWN;
 	const char *cursor = text;
 	struct line line;
 	struct pci_device *owner = NULL;
@@ -314,6 +316,17 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 	(void)close(dir);
 	read_holders(root, facts);
 	return 0;
+}
+
+void facts_hidden_reset(struct facts *facts)
+{
+	bool shown = facts_kernel_at_least(facts, 5, 15) == KNOWN_YES &&
+		     facts->root_kind != ROOT_CAPTURED;
+	for (size_t i = 0; shown && i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (pci_is_display(device) && !device->reset_method)
+			device->reset_method = arena_strdup(facts->arena, "");
+	}
 }
 
 bool pci_is_display(const struct pci_device *device)

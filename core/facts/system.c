@@ -141,6 +141,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	}
 	facts->secure_boot = read_secure_boot(root, arena);
 	facts->firmware_setup = read_firmware_setup(root, arena);
+	facts_hidden_reset(facts);
 	facts->interrupt_remapping = read_interrupt_remapping(root, arena);
 	facts->interrupt_remapping_source = arena_strdup(arena, "/sys/firmware/acpi/tables/DMAR");
 	read_kernel_pin(root, facts);

@@ -2,6 +2,7 @@
 """What the audit finds on hosts with one thing changed, and what the plan makes of it."""
 import json
 import os
+import shutil
 
 from harness import HostTest, main, run
 
@@ -160,6 +161,9 @@ class Findings(HostTest):
 
     def test_apu_leaves_the_rest_of_its_slot(self):
         self.set_device("0000:02:00.3", class_code="108000")
+        self.write("etc/modprobe.d/a.conf", "options vfio-pci ids=10de:2182,10de:1aed\n")
+        self.assertEqual(self.status("vfio.ids-overreach", subject="0000:02:00.3"), {"warn"})
+        os.unlink(self.path("etc/modprobe.d/a.conf"))
         self.assertEqual(self.status("gpu.functions", subject="0000:02:00.0"), {"warn"})
         plan = self.plan("--gpu", "02:00", "--vm", "106", "--bind", "early",
                          "--accept", "gpu.boot-vga=0000:02:00.0")
@@ -180,6 +184,11 @@ class Findings(HostTest):
         for function in range(4):
             self.set_group("0000:02:00.%d" % function, 1)
         self.assertEqual(self.status("gpu.only-gpu"), {"warn"})
+
+    def test_a_gpu_without_a_screen_is_no_console(self):
+        self.set_device("0000:01:00.0", class_code="030200")
+        self.assertEqual(self.status("gpu.only-gpu", subject="0000:01:00.0"), {"ok"})
+        self.assertEqual(self.status("gpu.only-gpu", subject="0000:02:00.0"), {"warn"})
 
     def test_two_vms_with_one_gpu(self):
         for vmid in (106, 107):
@@ -209,6 +218,10 @@ class Findings(HostTest):
             self.write("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-6.2.16-3-pve ro " + words + "\n")
         running("iommu=off")
         self.assertEqual(self.status("boot.cmdline-conflict"), {"fail"})
+        running("intremap=off")
+        self.assertEqual(self.status("boot.cmdline-conflict"), {"fail"})
+        running("pci=nomsi")
+        self.assertEqual(self.status("boot.cmdline-conflict"), {"warn"})
         running("amd_iommu=on video=vesafb:off,efifb:off video=HDMI-A-1:d")
         self.assertEqual(self.status("boot.cmdline-obsolete"), {"info"})
         self.assertEqual(self.status("boot.framebuffer"), {"info"})
@@ -256,6 +269,9 @@ class Findings(HostTest):
     def test_unsafe_interrupts_and_ids(self):
         self.write("etc/modprobe.d/a.conf", "options vfio_iommu_type1 allow_unsafe_interrupts=1\n"
                    "options vfio-pci ids=144d:a808\n")
+        self.assertEqual(self.status("vfio.unsafe-interrupts"), {"info"})  # without effect here
+        os.unlink(self.path("var/log/dmesg"))
+        os.unlink(self.path("sys/firmware/acpi/tables/DMAR"))
         self.assertEqual(self.status("vfio.unsafe-interrupts"), {"warn"})
         self.assertEqual(self.status("vfio.ids-overreach"), {"fail"})
         self.write("etc/modprobe.d/b.conf", "options vfio_pci ids=10de:2206\n")
@@ -342,6 +358,8 @@ class Findings(HostTest):
     def test_modprobe_conflict(self):
         self.assertEqual(self.status("vfio.modprobe-conflict"), {"ok"})
         self.write("etc/modprobe.d/x.conf", "# blacklist vfio-pci\nblacklist vfio_pci\n")
+        self.assertEqual(self.status("vfio.modprobe-conflict"), {"warn"})
+        self.write("etc/modprobe.d/x.conf", "install vfio-pci /usr/sbin/vfio-pci-override\n")
         self.assertEqual(self.status("vfio.modprobe-conflict"), {"warn"})
         self.write("etc/modprobe.d/x.conf", "install vfio-pci /bin/false\n")
         self.assertEqual(self.status("vfio.modprobe-conflict"), {"fail"})
@@ -512,7 +530,9 @@ class Findings(HostTest):
             self.write("var/log/dmesg", "[   12.0] Linux version 6\n[ 99.1] %s\n" % line)
             self.assertEqual(self.status("gpu.bar", subject="0000:01:00.0"), {"fail"}, line)
             self.assertEqual(self.status("gpu.bar", subject="0000:02:00.0"), {"info"}, line)
-        os.unlink(self.path("var/log/dmesg"))
+        self.write("var/log/dmesg", "")
+        self.assertEqual(self.status("gpu.bar", subject="0000:01:00.0"), {"ok"})
+        os.unlink(self.path("proc/iomem"))
         self.assertEqual(self.status("gpu.bar", subject="0000:01:00.0"), {"unknown"})
 
     def test_guests_that_use_the_gpu(self):
@@ -529,7 +549,15 @@ class Findings(HostTest):
         self.assertEqual(self.status("gpu.in-use", subject="0000:01:00.0"), {"info"})
         self.write(name, text + "lxc.mount.entry: /dev/dri dev/dri none bind,optional,create=dir\n")
         self.assertEqual(self.status("gpu.in-use", subject="0000:02:00.0"), {"info"})
+        # Whether the VM that has it runs is not known in a captured tree.
+        self.write(name, text)
+        self.conf(107, "hostpci0: 01:00")
+        os.unlink(self.path(".pvegpu-sample"))
+        shutil.rmtree(self.path("run/qemu-server"))
+        self.assertEqual(self.status("gpu.in-use", subject="0000:01:00.0"), {"unknown"})
+        self.assertEqual(self.status("gpu.in-use", subject="0000:02:00.0"), {"ok"})
         # A snapshot's lines are not the container's.
+        self.conf(107, drop=("hostpci0:",))
         self.write(name, text + "\n[before]\ndev0: /dev/dri/renderD129\n")
         self.assertEqual(self.status("gpu.in-use"), {"ok"})
 
@@ -603,6 +631,9 @@ class Findings(HostTest):
             self.assertEqual([(f["subject"], f["status"]) for f in found], [("mapping/gpu-a", "fail")])
             self.assertIn(words, found[0]["detail"])
         self.assertEqual(self.status("attach.mapping-drift"), {"fail"})
+        os.unlink(self.path(DEVICES + "0000:01:00.0/iommu_group"))
+        mapping(good)
+        self.assertEqual(self.status("attach.mapping-drift"), {"unknown"})
         mapping(good.replace("node=pve2", "node=other"))
         self.assertEqual(self.status("attach.mapping", subject="vm/107"), {"fail"})
         mapping(good.replace("iommugroup", "iommu_group"))

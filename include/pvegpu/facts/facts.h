@@ -48,6 +48,7 @@ struct pci_device {
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
+	enum known mdev;      /* it offers mediated devices (mdev_supported_types) */
 	enum known rom;       /* it has an expansion ROM that the kernel can read */
 	char *power;          /* "D0, active": power state and runtime status; or NULL */
 	struct list path;     /* of struct pci_device: the bridges from the root port down to it */
@@ -166,6 +167,7 @@ struct facts {
 	struct strings kernels; /* installed in /boot, newest first */
 	char *kernel_next;      /* what boots next, as far as that can be told, or NULL */
 	enum known log_known;
+	enum known iomem_known; /* who sits on which memory (/proc/iomem) */
 	char *log_source;
 	struct list log;                /* of struct log_line */
 	char *initramfs;                /* of the running kernel, or NULL */
