@@ -37,6 +37,7 @@ shot() { # NAME: photograph what the session shows now
 
 terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
 wait_for "What the firmware setup"
+wait_for "[choose]"
 shot 1-bios
 keys Enter
 wait_for "Boot parameters"
@@ -56,10 +57,27 @@ wait_for "Which VM"
 keys 4
 wait_for "What goes to the VM"
 shot 4-gpu
+keys '?'
+wait_for "Kernel driver in use"
+shot gpu-details
+keys b
+wait_for "What goes to the VM"
+keys d
+wait_for "guided troubleshooting"
+shot doctor
+keys b
+wait_for "What goes to the VM"
 keys Enter
 wait_for "Which VM"
 keys Down Down
 shot 5-vm
+keys '?'
+wait_for "/etc/pve/qemu-server/106.conf"
+keys End
+wait_for "With a GPU this VM"
+shot vm-details
+keys b
+wait_for "Which VM"
 keys Enter
 wait_for "talos-gpu-1"
 shot 6-attach
@@ -94,6 +112,29 @@ wait_for "Done. Undo" 60
 keys Enter
 wait_for "runs with the GPU"
 shot 7-verify
+keys 4
+wait_for "Which GPU"
+keys m
+wait_for "Group 1"
+shot groups
+keys b
+wait_for "Which GPU"
+keys Down Space v
+wait_for "REFUSED"
+keys a
+wait_for "To accept"
+shot risk
+rm "$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
+cp -P "$host/sys/bus/pci/devices/0000:00:01.0/iommu_group" \
+	"$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+wait_for "7 Verify"
+sleep 1
+keys 4
+wait_for "Which GPU"
+keys Home Space v
+wait_for "REFUSED"
+shot refused
 terminal_start 80 24 "$PVEGPU audit --root $host | head -n 22"
 wait_for "GPUs"
 shot audit

@@ -68,17 +68,17 @@ CHECK_FUNCTION(check_iommu_firmware)
 {
 	const struct facts *facts = report->facts;
 	const char *name = facts->cpu_vendor == CPU_AMD ? "AMD-Vi (IOMMU)" : "Intel VT-d";
+	const struct log_line *told = log_says_iommu(facts);
 	struct finding *finding = NULL;
 	if (facts->iommu_active == KNOWN_YES) {
 		finding = report_add(report, check, STATUS_OK, "host",
 				"The kernel uses the IOMMU, so the firmware offers it.");
 		finding_evidence(report, finding, facts->iommu_source, "%zu groups",
 				facts->iommu_groups);
-	} else if (log_says_iommu(facts)) {
+	} else if (told) {
 		finding = report_add(report, check, STATUS_OK, "host",
 				"The kernel's log shows the IOMMU.");
-		finding_evidence(report, finding, facts->log_source, "%s",
-				log_says_iommu(facts)->text);
+		finding_evidence(report, finding, facts->log_source, "%s", told->text);
 	} else if (facts->iommu_table == KNOWN_YES) {
 		finding = report_add(report, check, STATUS_OK, "host",
 				"The firmware describes an IOMMU.");

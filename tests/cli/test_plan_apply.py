@@ -519,6 +519,42 @@ class PlanApply(HostTest):
         plan = self.plan(*GOAL, "--no-param", "intel_iommu=on", expect=1)
         self.assertEqual(plan["refusals"][0]["check"], "boot.iommu-cmdline")
 
+    def test_restart_into_the_firmware_setup(self):
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--firmware-setup")
+        reboots = [c for c in plan["changes"] if c["kind"] == "reboot"]
+        self.assertEqual([c["argv"] for c in reboots], [["systemctl", "reboot", "--firmware-setup"]])
+        self.assertIn("bios.iommu-firmware", reboots[0]["because"])
+        self.assertIn("stops the running VMs", reboots[0]["cost"])
+        done = run("apply", self.plan_file, "--yes", "--reboot", root=self.root)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("rebooting into the firmware setup", self.read("var/log/syslog"))
+        # Once: the goal that is kept does not ask for it again.
+        plan = self.plan("--gpu", "01:00", "--vm", "106")
+        self.assertEqual([c for c in plan["changes"] if c["kind"] == "reboot"], [])
+        # Where the firmware cannot, nothing is offered.
+        os.unlink(self.path("sys/firmware/efi/efivars/"
+                            "OsIndicationsSupported-8be4df61-93ca-11d2-aa0d-00e098032b8c"))
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--firmware-setup")
+        self.assertEqual([c for c in plan["changes"] if c["kind"] == "reboot"], [])
+
+    def test_predicted_file_is_what_comes_of_it(self):
+        """The diffs shown beside the calls, applied by patch, are the file after the calls."""
+        self.write("etc/default/grub", self.read("etc/default/grub").replace(
+            '="quiet"', '="quiet intel_iommu=on"'))
+        self.script("usr/sbin/update-grub")
+        self.script("usr/sbin/reboot")
+        plan = self.plan("--gpu", "01:00", "--vm", "106")
+        conf = "etc/pve/nodes/pve2/qemu-server/106.conf"
+        copy = os.path.join(self.directory, "copy.conf")
+        shutil.copy(self.path(conf), copy)
+        predicted = [c["predicted"] for c in plan["changes"] if c.get("predicted")]
+        self.assertEqual(len(predicted), 2)
+        for diff in predicted:
+            subprocess.run(["patch", "-s", copy], input=diff, text=True, check=True)
+        self.apply()
+        with open(copy, encoding="latin-1") as file:
+            self.assertEqual(file.read(), self.read(conf))
+
     def test_same_run_twice_changes_nothing(self):
         self.plan(*GOAL)
         self.apply()

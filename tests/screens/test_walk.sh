@@ -13,6 +13,20 @@ terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
 shows "What the firmware setup (BIOS) must have on" "opens at step 1"
 shows "SAMPLE HOST" "says that it is a sample"
 shows "[choose]" "the rest of the host fills in"
+keys End
+shows "> [ ] restart into the setup" "step 1 offers a restart into the setup"
+keys Space
+shows "[x] restart into the setup" "ticked, it is a change"
+keys v
+shows "! reboot into the firmware" "like any other"
+keys b Space Up Space
+shows "[x] Display" "what only a person can see is ticked by hand"
+keys d
+shows "guided troubleshooting" "the doctor's entry"
+keys b m
+shows "There are no IOMMU groups yet" "groups are drawn once there are any"
+keys b
+wait_for "Display"
 keys Enter
 shows "[x] intel_iommu=on" "step 2 ticks what is needed"
 shows "needed: this kernel leaves it off" "and says why"
@@ -26,6 +40,11 @@ shows "Who takes the GPU from the host" "step 3"
 keys Enter
 shows "Which GPU goes to the VM?" "step 4"
 shows "01:00.0 GeForce RTX 3080" "names the cards"
+keys '?'
+shows "Kernel driver in use: nouveau" "details of the card as lspci shows them"
+shows "root port" "and its path"
+keys b
+wait_for "Which GPU"
 keys Enter
 shows "Which VM gets the GPU?" "Enter chose the GPU and went on"
 keys Down Down
@@ -33,6 +52,7 @@ shows "memory 16384 MiB" "the hint describes the focused VM"
 keys Enter
 shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "step 6 names both"
 shows "qm set 106 --hostpci0 0000:01:00,pcie=1" "and shows the command that does the same"
+shows "+hostpci0: 0000:01:00,pcie=1" "and the line it makes in the VM's file"
 keys l
 shows "Audit: 4 fail" "the audit as a list"
 keys g Down Down Down Enter
