@@ -5,6 +5,8 @@
 
 #include "core/apply/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/facts/facts.h"
+#include "pvegpu/formats/kernel_cmdline.h"
 
 enum { COMMAND_TIMEOUT_S = 1800 }; /* update-initramfs for many kernels is slow */
 
@@ -101,19 +103,84 @@ static int apply_file(const struct root *root, const struct change *change, stru
 	return file_replace(root, change->path, change->after, strlen(change->after), err);
 }
 
-int run_command(struct run_context *context, const struct strings *argv, struct error *err)
+/* What a command says, watched for what it must and must not say. */
+struct watch {
+	struct run_context *context;
+	const struct change *change;
+	struct arena *arena;
+	struct strings said;
+	char *bad_line;
+};
+
+static void watch_line(void *user, const char *line, bool standard_error)
+{
+	struct watch *watch = user;
+	const struct change *change = watch->change;
+	run_line(watch->context, line, standard_error);
+	if (change->fails_if_it_says && strstr(line, change->fails_if_it_says) && !watch->bad_line)
+		watch->bad_line = text_printable(watch->arena, line);
+	for (size_t i = 0; i < change->must_say.n; i++)
+		if (strstr(line, change->must_say.item[i]) &&
+				!strings_has(&watch->said, change->must_say.item[i]))
+			strings_add(watch->arena, &watch->said, change->must_say.item[i]);
+}
+
+/* What the boot entries must be like now, read back from what was made. */
+static int check_entries(const struct root *root, const struct change *change, struct error *err)
 {
 	struct arena *arena = arena_new();
-	const char **vector = arena_alloc(arena, (argv->n + 1) * sizeof *vector);
-	for (size_t i = 0; i < argv->n; i++)
-		vector[i] = argv->item[i];
-	struct process_result result;
-	int status = process_run(context->root, vector, COMMAND_TIMEOUT_S, run_line, context, arena,
-			&result, err);
-	if (status == 0 && result.exit_status != 0)
-		status = error_set(err, ERROR_COMMAND, "'%s' ended with status %d",
-				strings_join(arena, argv, " "), result.exit_status);
+	struct list entries = facts_boot_entries(root, arena);
+	int status = 0;
+	for (size_t i = 0; status == 0 && i < entries.n; i++) {
+		const struct boot_entry *entry = entries.item[i];
+		struct strings words = cmdline_words(arena, entry->cmdline);
+		for (size_t w = 0; status == 0 && w < change->entries_with.n; w++)
+			if (!cmdline_has_word(&words, change->entries_with.item[w]))
+				status = error_set(err, ERROR_COMMAND,
+						"'%s' ended well, but the entry of kernel %s in %s "
+						"has not %s",
+						strings_join(arena, &change->argv, " "),
+						entry->kernel ? entry->kernel : "?", entry->path,
+						change->entries_with.item[w]);
+		for (size_t w = 0; status == 0 && w < change->entries_without.n; w++)
+			if (cmdline_has_word(&words, change->entries_without.item[w]))
+				status = error_set(err, ERROR_COMMAND,
+						"'%s' ended well, but the entry of kernel %s in %s "
+						"still has %s",
+						strings_join(arena, &change->argv, " "),
+						entry->kernel ? entry->kernel : "?", entry->path,
+						change->entries_without.item[w]);
+	}
 	arena_free(arena);
+	return status;
+}
+
+int run_watched(struct run_context *context, const struct change *change, bool entries,
+		struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct watch watch = {.context = context, .change = change, .arena = arena};
+	const char **vector = arena_alloc(arena, (change->argv.n + 1) * sizeof *vector);
+	for (size_t i = 0; i < change->argv.n; i++)
+		vector[i] = change->argv.item[i];
+	struct process_result result;
+	const char *command = strings_join(arena, &change->argv, " ");
+	int status = process_run(context->root, vector, COMMAND_TIMEOUT_S, watch_line, &watch,
+			arena, &result, err);
+	if (status == 0 && result.exit_status != 0)
+		status = error_set(err, ERROR_COMMAND, "'%s' ended with status %d", command,
+				result.exit_status);
+	if (status == 0 && watch.bad_line)
+		status = error_set(err, ERROR_COMMAND, "'%s' did not do all of it: %s", command,
+				watch.bad_line);
+	for (size_t i = 0; status == 0 && i < change->must_say.n; i++)
+		if (!strings_has(&watch.said, change->must_say.item[i]))
+			status = error_set(err, ERROR_COMMAND,
+					"'%s' ended well, but said nothing of %s", command,
+					change->must_say.item[i]);
+	arena_free(arena);
+	if (status == 0 && entries && (change->entries_with.n || change->entries_without.n))
+		status = check_entries(context->root, change, err);
 	return status;
 }
 
@@ -124,7 +191,7 @@ static int apply_change(struct run_context *context, struct error *err)
 	case CHANGE_FILE:
 		return apply_file(context->root, change, err);
 	case CHANGE_COMMAND:
-		return run_command(context, &change->argv, err);
+		return run_watched(context, change, true, err);
 	case CHANGE_API:
 		context->client->line = run_line;
 		context->client->user = context;
@@ -281,7 +348,7 @@ int apply_reboot(const struct root *root, const struct plan *plan, apply_progres
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		if (change->kind == CHANGE_REBOOT)
-			return run_command(&context, &change->argv, err);
+			return run_watched(&context, change, false, err);
 	}
 	return 0;
 }

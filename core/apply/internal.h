@@ -66,7 +66,9 @@ struct run_context {
 bool run_tell(struct run_context *context, enum apply_event event, const char *text);
 /* A process_line that keeps the line in the journal and hands it on. `user` is the context. */
 void run_line(void *user, const char *line, bool standard_error);
-int run_command(struct run_context *context, const struct strings *argv, struct error *err);
+/* Run it and look at what it said; `entries`: and at the boot entries after it. */
+int run_watched(struct run_context *context, const struct change *change, bool entries,
+		struct error *err);
 
 /* api.c: one configuration call, with digest, read back. */
 int api_check_digest(struct pve_client *client, const char *node, const struct change *change,

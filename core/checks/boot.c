@@ -5,42 +5,6 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
-static const char default_name[] = "GRUB_CMDLINE_LINUX_DEFAULT";
-static const char linux_name[] = "GRUB_CMDLINE_LINUX";
-
-/* The words that the boot loader's file asks for. */
-struct strings configured_words(const struct report *report)
-{
-	const struct facts *facts = report->facts;
-	if (facts->boot_loader == BOOT_SYSTEMD) {
-		/* Only the first line counts (proxmox-boot-tool, zz-proxmox-boot). */
-		const char *text = facts->kernel_cmdline.text ? facts->kernel_cmdline.text : "";
-		return cmdline_words(report->arena,
-				arena_strndup(report->arena, text, strcspn(text, "\n")));
-	}
-	struct text text = {0};
-	const char *const names[] = {linux_name, default_name};
-	for (size_t i = 0; i < 2; i++) {
-		const struct grub_assignment *found =
-				grub_default_find(&facts->grub_parsed, names[i], NULL);
-		if (found && !found->dynamic)
-			text_addf(&text, " %s", found->value);
-	}
-	struct strings words = cmdline_words(report->arena, text_string(&text));
-	text_free(&text);
-	return words;
-}
-
-static bool variable_has(const struct report *report, const char *name, const char *word)
-{
-	const struct grub_assignment *found =
-			grub_default_find(&report->facts->grub_parsed, name, NULL);
-	if (!found || found->dynamic)
-		return false;
-	struct strings words = cmdline_words(report->arena, found->value);
-	return cmdline_has_word(&words, word);
-}
-
 /* Nothing is known of the command line, running or configured: say so instead of "none". */
 static bool cmdline_unknown(struct report *report, const struct check *check)
 {
@@ -51,27 +15,6 @@ static bool cmdline_unknown(struct report *report, const struct check *check)
 	return true;
 }
 
-/* Why the file cannot be edited, or NULL. */
-static const char *why_not_editable(const struct report *report)
-{
-	const struct facts *facts = report->facts;
-	if (facts->boot_loader == BOOT_SYSTEMD)
-		return "systemd-boot boots this host; /etc/kernel/cmdline is not edited by this "
-		       "version";
-	if (facts->boot_loader != BOOT_GRUB)
-		return "it is not known what boots this host";
-	if (facts->grub.error)
-		return facts->grub.error;
-	if (facts->grub_parse_error)
-		return facts->grub_parse_error;
-	if (!facts->grub.text)
-		return "/etc/default/grub is not there";
-	if (facts->grub_overrides.n)
-		return arena_printf(report->arena, "%s sets %s again after /etc/default/grub",
-				facts->grub_overrides.item[0], default_name);
-	return grub_default_why_not_editable(&facts->grub_parsed, default_name, report->arena);
-}
-
 static struct param_choice *add_param(
 		struct report *report, const char *word, const char *check, const char *help)
 {
@@ -80,8 +23,8 @@ static struct param_choice *add_param(
 			.word = arena_strdup(report->arena, word),
 			.check = check,
 			.help = help,
-			.running = cmdline_has_word(&report->facts->cmdline_words, word),
-			.configured = cmdline_has_word(&report->configured, word),
+			.running = cmdline_holds(&report->facts->cmdline_words, word),
+			.configured = cmdline_holds(&report->configured, word),
 	};
 	list_add(report->arena, &report->params, param);
 	return param;
@@ -122,7 +65,26 @@ static bool choose_iommu_on(struct report *report)
 		advise(param, NEED_OPTIONAL, "this kernel turns it on by itself");
 	else
 		advise(param, NEED_ADVISED, "needed: this kernel leaves it off");
-	return param->need == NEED_ADVISED;
+	/* Set, but for the next boot: what goes with it is still to be set. */
+	return param->need == NEED_ADVISED ||
+	       (param->configured && facts->iommu_active == KNOWN_NO);
+}
+
+/* Words that turn off what is needed, each a row that is to go unless the person keeps it. */
+static void choose_contradictions(struct report *report)
+{
+	static const char *const off[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off",
+			"iommu=soft", "intremap=off", "nointremap"};
+	for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
+		if (!cmdline_has_word(&report->configured, off[i]))
+			continue;
+		struct param_choice *param = add_param(report, off[i], "boot.cmdline-conflict",
+				"Turns off what passthrough needs. It is taken out, so that the "
+				"other "
+				"parameters can count.");
+		param->unwanted = true;
+		advise(param, NEED_ADVISED, "contradicts: is taken out");
+	}
 }
 
 static void choose_acs(struct report *report)
@@ -165,6 +127,16 @@ static void choose_framebuffer(struct report *report)
 			NEED_OPTIONAL, "only if a BAR is held");
 }
 
+/* A word that has no row yet. */
+static void add_named(struct report *report, const char *word, const char *note)
+{
+	for (size_t p = 0; p < report->params.n; p++)
+		if (strcmp(((struct param_choice *)report->params.item[p])->word, word) == 0)
+			return;
+	advise(add_param(report, word, "boot.iommu-cmdline", "Named by the person."), NEED_OPTIONAL,
+			note);
+}
+
 void choose_params(struct report *report)
 {
 	bool iommu = choose_iommu_on(report);
@@ -181,22 +153,20 @@ void choose_params(struct report *report)
 				iommu ? "the guide's; keeps the host fast" : "optional");
 	choose_acs(report);
 	choose_framebuffer(report);
+	choose_contradictions(report);
 	const struct goal *goal = report->goal;
-	for (size_t i = 0; i < goal->params.n; i++) {
-		bool known = false;
-		for (size_t p = 0; p < report->params.n; p++)
-			known = known ||
-				strcmp(((struct param_choice *)report->params.item[p])->word,
-						goal->params.item[i]) == 0;
-		if (!known)
-			advise(add_param(report, goal->params.item[i], "boot.iommu-cmdline",
-					       "Asked for by name."),
-					NEED_OPTIONAL, "asked for");
-	}
+	for (size_t i = 0; i < goal->params.n; i++)
+		add_named(report, goal->params.item[i], "asked for");
+	for (size_t i = 0; i < goal->params_unwanted.n; i++)
+		if (cmdline_has_word(&report->configured, goal->params_unwanted.item[i]))
+			add_named(report, goal->params_unwanted.item[i], "not wanted");
 	for (size_t p = 0; p < report->params.n; p++) {
 		struct param_choice *param = report->params.item[p];
-		param->selected = param->configured || param->need == NEED_ADVISED ||
-				  strings_has(&goal->params, param->word);
+		param->selected = param->configured || param->need == NEED_ADVISED;
+		if (param->unwanted)
+			param->selected = false;
+		if (strings_has(&goal->params, param->word))
+			param->selected = true;
 		if (strings_has(&goal->params_unwanted, param->word))
 			param->selected = false;
 	}
@@ -243,42 +213,14 @@ CHECK_FUNCTION(check_iommu_active)
 	finding_evidence(report, finding, facts->iommu_source, "%zu groups", facts->iommu_groups);
 	const struct param_choice *first = report->params.item[0];
 	bool planned = first->selected && (first->need == NEED_ADVISED || first->configured);
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		planned = planned || (param->unwanted && !param->selected);
+	}
 	if (!active)
 		finding_fix(report, finding, planned, "%s",
 				planned ? "the kernel parameters turn it on, after a reboot"
 					: "see the kernel parameters and the firmware");
-}
-
-static bool has_edits(const struct report *report)
-{
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		if (param->selected != param->configured)
-			return true;
-	}
-	return false;
-}
-
-CHECK_FUNCTION(check_cmdline_syntax)
-{
-	const struct facts *facts = report->facts;
-	if (facts->boot_loader == BOOT_UNKNOWN && !facts->grub.text)
-		return;
-	const char *why = why_not_editable(report);
-	const char *path = facts->cmdline_file ? facts->cmdline_file : "host";
-	if (!why) {
-		(void)report_add(
-				report, check, STATUS_OK, path, "%s can be read and edited.", path);
-		return;
-	}
-	bool broken = facts->grub_parse_error || facts->grub.error;
-	struct finding *finding = report_add(report, check, broken ? STATUS_FAIL : STATUS_INFO,
-			path, "The kernel parameters are not edited here: %s.", why);
-	if (has_edits(report)) {
-		finding_fix(report, finding, false,
-				"make the change by hand, then run the audit again");
-		finding->risk = RISK_NEVER;
-	}
 }
 
 CHECK_FUNCTION(check_iommu_cmdline)
@@ -323,6 +265,10 @@ CHECK_FUNCTION(check_iommu_cmdline)
 		return;
 	}
 	bool essential = first->need == NEED_ADVISED && first->selected;
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		essential = essential || (param->unwanted && !param->selected);
+	}
 	struct finding *finding = report_add(report, check, essential ? STATUS_FAIL : STATUS_INFO,
 			"host", "%s%s%s%s%s.", add.n ? "to add: " : "",
 			strings_join(report->arena, &add, " "), add.n && remove.n ? "; " : "",
@@ -332,103 +278,70 @@ CHECK_FUNCTION(check_iommu_cmdline)
 	bool editable = !why_not_editable(report);
 	finding_fix(report, finding, editable, "%s the parameters in %s and reboot",
 			editable ? "set" : "set by hand",
-			facts->cmdline_file ? facts->cmdline_file : "the boot loader's file");
+			edited_file(report) ? edited_file(report) : "the boot loader's file");
 }
 
-static void add_refresh(const struct report *report, struct plan *plan, const char *because)
+/* Words of the configuration that a command line has not. */
+static struct strings missing_words(const struct report *report, const char *cmdline)
 {
-	static const char *const update_grub[] = {"update-grub", NULL};
-	static const char *const refresh[] = {"proxmox-boot-tool", "refresh", NULL};
-	bool tool = report->facts->proxmox_boot_tool == KNOWN_YES;
-	plan_add_command(plan, tool ? refresh : update_grub, because,
-			"the same command again, after the file was put back");
-	plan_add_reboot(plan, because, reboot_cost(report));
+	struct strings have = cmdline_words(report->arena, cmdline);
+	struct strings missing = {0};
+	for (size_t i = 0; i < report->configured.n; i++)
+		if (!cmdline_has_word(&have, report->configured.item[i]))
+			strings_add(report->arena, &missing, report->configured.item[i]);
+	return missing;
 }
 
-FIX_FUNCTION(fix_params)
+/* Kernels whose boot entries were not made again since the file was edited. */
+static bool judge_generated(struct report *report, const struct check *check)
 {
-	const char *path = report->facts->grub.path;
-	const char *text = NULL;
-	(void)finding;
-	int status = plan_draft(plan, root, path, &text, err);
-	if (status < 0)
-		return status;
-	struct strings add = {0};
-	struct strings remove = {0};
-	struct strings remove_linux = {0};
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		if (param->selected && !param->configured)
-			strings_add(plan->arena, &add, param->word);
-		if (!param->selected && variable_has(report, default_name, param->word))
-			strings_add(plan->arena, &remove, param->word);
-		if (!param->selected && variable_has(report, linux_name, param->word))
-			strings_add(plan->arena, &remove_linux, param->word);
+	const struct facts *facts = report->facts;
+	struct finding *finding = NULL;
+	for (size_t i = 0; i < facts->boot_entries.n; i++) {
+		const struct boot_entry *entry = facts->boot_entries.item[i];
+		struct strings missing = missing_words(report, entry->cmdline);
+		if (!missing.n)
+			continue;
+		if (!finding)
+			finding = report_add(report, check, STATUS_WARN, "host",
+					"The boot entry of kernel %s has not the words %s of %s: "
+					"the configuration was not made again since.",
+					entry->kernel ? entry->kernel : "(unknown)",
+					strings_join(report->arena, &missing, " "),
+					facts->cmdline_file);
+		finding_evidence(report, finding, entry->path, "%s: %s",
+				entry->kernel ? entry->kernel : "?", entry->cmdline);
 	}
-	char *edited = arena_strdup(plan->arena, text ? text : "");
-	const struct strings none = {0};
-	if (add.n || remove.n)
-		status = grub_default_edit(plan->arena, path, edited, default_name, &add, &remove,
-				&edited, err);
-	if (status == 0 && remove_linux.n)
-		status = grub_default_edit(plan->arena, path, edited, linux_name, &none,
-				&remove_linux, &edited, err);
-	if (status < 0)
-		return status;
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		if (param->selected != param->configured)
-			plan_set_draft(plan, path, edited, param->check,
-					strcmp(param->check, "boot.acs-override") == 0
-							? "isolation between devices is weakened"
-							: NULL);
-	}
-	add_refresh(report, plan, "boot.iommu-cmdline");
-	return 0;
+	if (finding)
+		finding_fix(report, finding, !why_not_editable(report), "%s and reboot",
+				facts->proxmox_boot_tool == KNOWN_YES ? "proxmox-boot-tool refresh"
+								      : "update-grub");
+	return finding != NULL;
 }
 
 CHECK_FUNCTION(check_cmdline_pending)
 {
 	const struct facts *facts = report->facts;
-	if (facts->boot_loader != BOOT_GRUB || !facts->cmdline_running || !facts->grub.text)
+	bool known = (facts->boot_loader == BOOT_GRUB && facts->grub.text) ||
+		     (facts->boot_loader == BOOT_SYSTEMD && facts->kernel_cmdline.text);
+	if (!known || !facts->cmdline_running)
 		return;
-	struct strings configured = configured_words(report);
-	struct strings next = cmdline_words(
-			report->arena, facts->grub_cfg_cmdline ? facts->grub_cfg_cmdline : "");
-	struct strings not_generated = {0};
-	struct strings not_running = {0};
-	for (size_t i = 0; i < configured.n; i++) {
-		const char *word = configured.item[i];
-		if (facts->grub_cfg_cmdline && !cmdline_has_word(&next, word))
-			strings_add(report->arena, &not_generated, word);
-		if (!cmdline_has_word(&facts->cmdline_words, word))
-			strings_add(report->arena, &not_running, word);
-	}
-	if (!not_generated.n && !not_running.n) {
+	if (judge_generated(report, check))
+		return;
+	struct strings missing = missing_words(report, facts->cmdline_running);
+	if (!missing.n) {
 		(void)report_add(report, check, STATUS_OK, "host",
-				"The running kernel has every word of /etc/default/grub.");
+				"The running kernel has every word of %s.", facts->cmdline_file);
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
-			not_generated.n ? "/etc/default/grub has words that grub.cfg has not: %s. "
-					  "update-grub was not run since."
-					: "Set, but not on the running command line: %s.",
-			strings_join(report->arena, not_generated.n ? &not_generated : &not_running,
-					" "));
+			"Set, but not on the running command line: %s.",
+			strings_join(report->arena, &missing, " "));
 	finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
+	/* The entries on ESPs that are not mounted are not known: made again they are right. */
+	bool unseen = facts->proxmox_boot_tool == KNOWN_YES;
 	finding_fix(report, finding, !why_not_editable(report), "%s",
-			not_generated.n ? "run update-grub and reboot" : "reboot");
-}
-
-FIX_FUNCTION(fix_refresh)
-{
-	(void)root;
-	(void)err;
-	if (strstr(finding->fix, "update-grub"))
-		add_refresh(report, plan, finding->check->id);
-	else
-		plan_add_reboot(plan, finding->check->id, reboot_cost(report));
-	return 0;
+			unseen ? "proxmox-boot-tool refresh and reboot" : "reboot");
 }
 
 /* Both what runs and what is configured for the next boot. */
@@ -446,6 +359,16 @@ static struct strings all_words(const struct report *report)
 static void add_cmdline_evidence(struct report *report, struct finding *finding)
 {
 	finding_evidence(report, finding, "/proc/cmdline", "%s", report->facts->cmdline_running);
+}
+
+static bool planned_out(const struct report *report)
+{
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->unwanted && !param->selected)
+			return true;
+	}
+	return false;
 }
 
 CHECK_FUNCTION(check_cmdline_conflict)
@@ -486,8 +409,9 @@ CHECK_FUNCTION(check_cmdline_conflict)
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
 			report->facts->cmdline_running ? report->facts->cmdline_running
 						       : "unknown");
-	finding_fix(report, finding, false, "take %s out of the kernel parameters",
-			strings_join(report->arena, &found, " and "));
+	finding_fix(report, finding, false, "take %s out of the kernel parameters%s",
+			strings_join(report->arena, &found, " and "),
+			planned_out(report) ? ": planned, see Kernel parameters" : "");
 }
 
 CHECK_FUNCTION(check_cmdline_obsolete)
@@ -605,17 +529,6 @@ CHECK_FUNCTION(check_framebuffer)
 		(void)report_add(report, check, STATUS_OK, "host", "None set.");
 }
 
-/* Words of the configuration that an entry of an ESP has not. */
-static struct strings missing_words(const struct report *report, const char *cmdline)
-{
-	struct strings have = cmdline_words(report->arena, cmdline);
-	struct strings missing = {0};
-	for (size_t i = 0; i < report->configured.n; i++)
-		if (!cmdline_has_word(&have, report->configured.item[i]))
-			strings_add(report->arena, &missing, report->configured.item[i]);
-	return missing;
-}
-
 static void judge_esp(struct report *report, const struct check *check, const struct esp *esp)
 {
 	const char *subject = arena_printf(report->arena, "esp/%s", esp->uuid);
@@ -633,7 +546,7 @@ static void judge_esp(struct report *report, const struct check *check, const st
 	}
 	bool stale = false;
 	for (size_t i = 0; i < esp->entries.n; i++) {
-		const struct esp_entry *entry = esp->entries.item[i];
+		const struct boot_entry *entry = esp->entries.item[i];
 		struct strings missing = missing_words(report, entry->cmdline);
 		if (!missing.n)
 			continue;

@@ -45,6 +45,12 @@ size_t for_each_hostpci(struct report *report, const struct check *check, judge_
 bool vms_unknown(struct report *report, const struct check *check);
 /* The words that the boot loader's file asks for. */
 struct strings configured_words(const struct report *report);
+/* Why the boot loader's file cannot be edited, nor a file of our own made; or NULL. */
+const char *why_not_editable(const struct report *report);
+/* The file in which parameters are added: our own of grub.d, or the boot loader's; or NULL. */
+const char *edited_file(const struct report *report);
+/* The command that makes the boot loader's configuration, and the reboot after it. */
+void add_refresh(const struct report *report, struct plan *plan, const char *because);
 /* What a reboot of this host costs: the guests it stops. */
 char *reboot_cost(const struct report *report);
 

@@ -53,64 +53,84 @@ static void kernel_from_image(struct facts *facts)
 	facts->kernel_minor = minor;
 }
 
-static void read_grub_files(const struct root *root, struct facts *facts)
+static void read_grub_file(const struct root *root, struct facts *facts, const char *path)
 {
 	struct arena *arena = facts->arena;
 	struct error error;
-	facts->grub.path = arena_strdup(arena, "/etc/default/grub");
+	struct grub_file file = {.path = arena_strdup(arena, path)};
 	size_t size = 0;
-	if (root_read(root, facts->grub.path, arena, &facts->grub.text, &size, &error) < 0) {
-		if (root_exists(root, facts->grub.path))
-			facts->grub.error = arena_strdup(arena, error.text);
+	if (root_read(root, path, arena, &file.text, &size, &error) < 0) {
+		facts->grub_parse_error = arena_strdup(arena, error.text);
 		return;
 	}
-	if (strlen(facts->grub.text) != size)
-		facts->grub_parse_error = arena_printf(arena,
-				"%s holds a NUL byte: it is not a text file", facts->grub.path);
-	else if (grub_default_parse(arena, facts->grub.path, facts->grub.text, &facts->grub_parsed,
-				 &error) < 0)
-		facts->grub_parse_error = arena_strdup(arena, error.text);
-	struct strings names = {0};
-	(void)root_list(root, "/etc/default/grub.d", arena, &names);
-	for (size_t i = 0; i < names.n; i++) {
-		if (!text_ends(names.item[i], ".cfg"))
-			continue;
-		char *path = arena_printf(arena, "/etc/default/grub.d/%s", names.item[i]);
-		char *text = NULL;
-		struct grub_default parsed;
-		if (root_read(root, path, arena, &text, NULL, NULL) < 0)
-			continue;
-		if (grub_default_parse(arena, path, text, &parsed, &error) < 0) {
-			facts->grub_parse_error = arena_strdup(arena, error.text);
-			continue;
-		}
-		if (grub_default_find(&parsed, "GRUB_CMDLINE_LINUX_DEFAULT", NULL))
-			strings_add(arena, &facts->grub_overrides, path);
+	if (strlen(file.text) != size) {
+		facts->grub_parse_error = arena_printf(
+				arena, "%s holds a NUL byte: it is not a text file", path);
+		return;
 	}
+	if (grub_default_parse(arena, path, file.text, &file.parsed, &error) < 0) {
+		facts->grub_parse_error = arena_strdup(arena, error.text);
+		return;
+	}
+	struct grub_file *kept = arena_alloc(arena, sizeof *kept);
+	*kept = file;
+	list_add(arena, &facts->grub_files, kept);
 }
 
-char *facts_grub_menu(
-		const struct root *root, struct arena *arena, const char *path, char **ret_kernel)
+/* grub-mkconfig sources /etc/default/grub and then /etc/default/grub.d/NAME.cfg by name. */
+static void read_grub_files(const struct root *root, struct facts *facts)
 {
+	static const char path[] = "/etc/default/grub";
+	struct arena *arena = facts->arena;
+	struct error error;
+	facts->grub.path = arena_strdup(arena, path);
+	if (root_read(root, path, arena, &facts->grub.text, NULL, &error) < 0) {
+		if (root_exists(root, path))
+			facts->grub.error = arena_strdup(arena, error.text);
+	} else {
+		read_grub_file(root, facts, path);
+	}
+	struct strings names = {0};
+	(void)root_list(root, "/etc/default/grub.d", arena, &names);
+	for (size_t i = 0; i < names.n; i++)
+		if (text_ends(names.item[i], ".cfg"))
+			read_grub_file(root, facts,
+					arena_printf(arena, "/etc/default/grub.d/%s",
+							names.item[i]));
+	struct grub_file *first = facts->grub_files.n ? facts->grub_files.item[0] : NULL;
+	if (first && strcmp(first->path, path) == 0)
+		facts->grub_parsed = first->parsed;
+}
+
+struct list facts_grub_menu(const struct root *root, struct arena *arena, const char *path)
+{
+	struct list entries = {0};
 	char *text = NULL;
 	if (root_read(root, path, arena, &text, NULL, NULL) < 0)
-		return NULL;
+		return entries;
 	const char *cursor = text;
 	struct line line;
 	while (line_next(&cursor, text + strlen(text), &line)) {
-		char *entry = text_trim(arena, line.start, line.n);
-		if (!text_starts(entry, "linux\t") && !text_starts(entry, "linux "))
+		char *content = text_trim(arena, line.start, line.n);
+		if (!text_starts(content, "linux\t") && !text_starts(content, "linux "))
 			continue;
-		const char *image = entry + 5 + strspn(entry + 5, " \t");
+		const char *image = content + 5 + strspn(content + 5, " \t");
 		const char *rest = image + strcspn(image, " \t");
 		const char *version = strstr(image, "/vmlinuz-");
-		if (ret_kernel && version && version < rest) {
+		struct strings words = cmdline_words(arena, rest);
+		/* 10_linux gives recovery entries "single" and not the DEFAULT words. */
+		if (strings_has(&words, "single"))
+			continue;
+		struct boot_entry *entry = arena_alloc(arena, sizeof *entry);
+		entry->path = arena_strdup(arena, path);
+		entry->cmdline = text_trim(arena, rest, strlen(rest));
+		if (version && version < rest) {
 			version += strlen("/vmlinuz-");
-			*ret_kernel = arena_strndup(arena, version, (size_t)(rest - version));
+			entry->kernel = arena_strndup(arena, version, (size_t)(rest - version));
 		}
-		return text_trim(arena, rest, strlen(rest));
+		list_add(arena, &entries, entry);
 	}
-	return NULL;
+	return entries;
 }
 
 /* Another entry than the first may be what GRUB boots: then the first one says nothing. */
@@ -130,9 +150,12 @@ void facts_read_boot(const struct root *root, struct facts *facts)
 	kernel_from_image(facts);
 	judge_loader(root, facts);
 	read_grub_files(root, facts);
-	if (facts->boot_loader == BOOT_GRUB) {
-		facts->grub_cfg_cmdline = facts_grub_menu(
-				root, facts->arena, "/boot/grub/grub.cfg", &facts->kernel_next);
+	/* On the boot tool's hosts the menu that counts is on the ESPs; this one may be old. */
+	if (facts->boot_loader == BOOT_GRUB && facts->proxmox_boot_tool != KNOWN_YES) {
+		facts->boot_entries = facts_grub_menu(root, facts->arena, "/boot/grub/grub.cfg");
+		if (facts->boot_entries.n)
+			facts->kernel_next =
+					((struct boot_entry *)facts->boot_entries.item[0])->kernel;
 		doubt_first_entry(facts);
 	}
 	struct error error;

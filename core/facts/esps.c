@@ -25,8 +25,15 @@ void facts_read_esps(const struct root *root, struct facts *facts)
 
 static void add_entry(struct facts *facts, struct esp *esp, char *path, char *cmdline)
 {
-	struct esp_entry *entry = arena_alloc(facts->arena, sizeof *entry);
-	*entry = (struct esp_entry){.path = path, .cmdline = cmdline};
+	struct boot_entry *entry = arena_alloc(facts->arena, sizeof *entry);
+	/* proxmox-6.8.12-1-pve.conf */
+	const char *base = strrchr(path, '/');
+	size_t n = base ? strlen(base) : 0;
+	size_t before = strlen("/proxmox-");
+	size_t after = strlen(".conf");
+	*entry = (struct boot_entry){.path = path, .cmdline = cmdline};
+	if (n > before + after)
+		entry->kernel = arena_strndup(facts->arena, base + before, n - before - after);
 	list_add(facts->arena, &esp->entries, entry);
 }
 
@@ -55,9 +62,7 @@ void facts_read_esp_entries(const struct root *root, struct facts *facts)
 		char *menu = arena_printf(arena, "%s/grub/grub.cfg", esp->mounted_at);
 		char *dir = arena_printf(arena, "%s/loader/entries", esp->mounted_at);
 		if (facts->boot_loader == BOOT_GRUB) {
-			char *cmdline = facts_grub_menu(root, arena, menu, NULL);
-			if (cmdline)
-				add_entry(facts, esp, menu, cmdline);
+			esp->entries = facts_grub_menu(root, arena, menu);
 			continue;
 		}
 		struct strings names = {0};

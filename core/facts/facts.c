@@ -247,3 +247,26 @@ void facts_add_use(struct facts *facts, struct pci_device *device, const char *s
 	*use = (struct host_use){.what = what, .source = arena_strdup(facts->arena, source)};
 	list_add(facts->arena, &device->uses, use);
 }
+
+struct list facts_boot_entries(const struct root *root, struct arena *arena)
+{
+	struct list all = {0};
+	struct facts *facts = new_facts(root);
+	facts_read_boot(root, facts);
+	facts_read_uses(root, facts); /* where the ESPs are mounted */
+	for (size_t i = 0; i < facts->esps.n + 1; i++) {
+		const struct list *from =
+				i < facts->esps.n ? &((struct esp *)facts->esps.item[i])->entries
+						  : &facts->boot_entries;
+		for (size_t e = 0; e < from->n; e++) {
+			const struct boot_entry *entry = from->item[e];
+			struct boot_entry *copy = arena_alloc(arena, sizeof *copy);
+			copy->path = arena_strdup(arena, entry->path);
+			copy->kernel = arena_strdup(arena, entry->kernel);
+			copy->cmdline = arena_strdup(arena, entry->cmdline);
+			list_add(arena, &all, copy);
+		}
+	}
+	facts_free(facts);
+	return all;
+}

@@ -25,10 +25,9 @@ void facts_read_mappings(const struct root *root, struct facts *facts);
 /* The boot tool's ESPs: their names, and once it is known where they are mounted, their entries. */
 void facts_read_esps(const struct root *root, struct facts *facts);
 void facts_read_esp_entries(const struct root *root, struct facts *facts);
-/* The first `linux` line of a GRUB menu, the default entry's: its parameters, and the kernel's
- * version in ret_kernel, which may be NULL. NULL when there is none. */
-char *facts_grub_menu(
-		const struct root *root, struct arena *arena, const char *path, char **ret_kernel);
+/* The `linux` lines of a GRUB menu, as struct boot_entry, the default entry's first; not those of
+ * recovery entries. */
+struct list facts_grub_menu(const struct root *root, struct arena *arena, const char *path);
 
 /* The number in "106.conf", a guest's configuration; 0 when it is none. */
 unsigned facts_guest_id(struct arena *arena, const char *name);

@@ -473,26 +473,149 @@ static const char *why_not(const struct grub_assignment *assignment)
 const char *grub_default_why_not_editable(
 		const struct grub_default *parsed, const char *name, struct arena *arena)
 {
-	size_t count = 0;
-	size_t last = 0;
+	const struct grub_assignment *last = NULL;
 	for (size_t i = 0; i < parsed->assignments.n; i++) {
 		const struct grub_assignment *assignment = parsed->assignments.item[i];
 		if (strcmp(assignment->name, name) != 0)
 			continue;
-		const char *what = why_not(assignment);
-		if (what)
-			return arena_printf(
-					arena, "%s %s in line %zu", name, what, assignment->line);
-		last = assignment->line;
-		count++;
+		/* Of several only the last counts, but one before a command tells of an error. */
+		last = assignment;
+		if (assignment->for_command)
+			break;
 	}
-	if (count > 1)
-		return arena_printf(arena, "%s is set %zu times, the last time in line %zu", name,
-				count, last);
+	const char *what = last ? why_not(last) : NULL;
+	if (what)
+		return arena_printf(arena, "%s %s in line %zu", name, what, last->line);
 	if (parsed->code_line)
 		return arena_printf(arena, "line %zu runs other code, which may set %s",
 				parsed->code_line, name);
 	return NULL;
+}
+
+/* Variables while files are sourced. */
+struct variable {
+	const char *name;
+	char *value;
+	bool whole; /* all of it is known */
+};
+
+static struct variable *find_variable(struct list *variables, const char *name, size_t n)
+{
+	for (size_t i = 0; i < variables->n; i++) {
+		struct variable *variable = variables->item[i];
+		if (strlen(variable->name) == n && strncmp(variable->name, name, n) == 0)
+			return variable;
+	}
+	return NULL;
+}
+
+/* The end of what `$` or ` begins at `at`, and the name it stands for when it is a plain one. */
+static const char *expansion_end(const char *at, const char **ret_name, size_t *ret_n)
+{
+	static const char letters[] =
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	*ret_name = NULL;
+	if (*at == '`') {
+		const char *end = strchr(at + 1, '`');
+		return end ? end + 1 : at + strlen(at);
+	}
+	at++;
+	if (*at == '{') {
+		size_t n = strspn(at + 1, letters);
+		if (n && at[n + 1] == '}') {
+			*ret_name = at + 1;
+			*ret_n = n;
+		}
+	} else if (*at != '(') {
+		*ret_n = strspn(at, letters);
+		*ret_name = *ret_n ? at : NULL;
+		return *ret_n ? at + *ret_n : at + (*at != '\0');
+	}
+	char open = *at;
+	char shut = (char)(open == '{' ? '}' : ')');
+	int depth = 0;
+	for (; *at; at++) {
+		depth += (*at == open) - (*at == shut);
+		if (depth == 0)
+			return at + 1;
+	}
+	return at;
+}
+
+static char *expand(struct arena *arena, struct list *variables,
+		const struct grub_assignment *assignment, bool *whole, bool *refers)
+{
+	struct text text = {0};
+	for (const char *at = assignment->value; *at;) {
+		size_t plain = assignment->dynamic ? strcspn(at, "$`") : strlen(at);
+		text_add_bytes(&text, at, plain);
+		at += plain;
+		if (!*at)
+			break;
+		const char *name = NULL;
+		size_t n = 0;
+		at = expansion_end(at, &name, &n);
+		struct variable *variable = name ? find_variable(variables, name, n) : NULL;
+		if (variable)
+			text_add(&text, variable->value);
+		*whole = *whole && variable && variable->whole;
+		*refers = *refers || (name && strlen(assignment->name) == n &&
+						     strncmp(assignment->name, name, n) == 0);
+	}
+	return text_take(&text, arena);
+}
+
+/* The words of both. */
+static char *common_words(struct arena *arena, const char *first, const char *second)
+{
+	struct strings words = cmdline_words(arena, first);
+	struct strings others = cmdline_words(arena, second);
+	struct strings both = {0};
+	for (size_t i = 0; i < words.n; i++)
+		if (strings_has(&others, words.item[i]))
+			strings_add(arena, &both, words.item[i]);
+	return strings_join(arena, &both, " ");
+}
+
+static void source_assignment(struct arena *arena, struct list *variables,
+		const struct grub_assignment *assignment)
+{
+	/* dash, which runs update-grub, knows no +=: the line does nothing there but complain. */
+	if (assignment->for_command || assignment->append)
+		return;
+	struct variable *variable =
+			find_variable(variables, assignment->name, strlen(assignment->name));
+	bool whole = true;
+	bool refers = false;
+	char *value = expand(arena, variables, assignment, &whole, &refers);
+	if (!variable) {
+		variable = arena_alloc(arena, sizeof *variable);
+		*variable = (struct variable){assignment->name, arena_strdup(arena, ""), true};
+		list_add(arena, variables, variable);
+	}
+	if (assignment->conditional && !refers)
+		value = common_words(arena, variable->value, value);
+	else if (assignment->conditional)
+		value = variable->value;
+	variable->value = value;
+	variable->whole = whole && !assignment->conditional;
+}
+
+char *grub_default_effective(struct arena *arena, const struct grub_source *sources, size_t n,
+		const char *name, bool *ret_whole)
+{
+	struct list variables = {0};
+	bool code = false;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t a = 0; a < sources[i].parsed->assignments.n; a++)
+			source_assignment(
+					arena, &variables, sources[i].parsed->assignments.item[a]);
+		code = code || sources[i].parsed->code_line;
+	}
+	const struct variable *variable = find_variable(&variables, name, strlen(name));
+	if (ret_whole)
+		*ret_whole = !code && (!variable || variable->whole);
+	return variable ? variable->value : arena_strdup(arena, "");
 }
 
 /* The value as shell text in the quoting that was there. */
@@ -509,6 +632,28 @@ static char *quote_value(struct arena *arena, const char *value, char quote)
 	}
 	text_add(&text, "\"");
 	return text_take(&text, arena);
+}
+
+char *grub_snippet_make(
+		struct arena *arena, const char *name, const struct strings *words, const char *why)
+{
+	struct strings lines = {0};
+	char *quoted = quote_value(arena, strings_join(arena, words, " "), '"');
+	strings_add(arena, &lines, "# Made by pvegpu; 'pvegpu rollback' takes it away.");
+	strings_add(arena, &lines, arena_printf(arena, "# %s", why));
+	/* What the quoting put before the words goes after the reference. */
+	strings_add(arena, &lines, arena_printf(arena, "%s=\"$%s %s", name, name, quoted + 1));
+	return arena_printf(arena, "%s\n", strings_join(arena, &lines, "\n"));
+}
+
+struct strings grub_snippet_words(
+		struct arena *arena, const struct grub_default *parsed, const char *name)
+{
+	const struct grub_assignment *found = grub_default_find(parsed, name, NULL);
+	char *reference = arena_printf(arena, "$%s ", name);
+	if (!found || !text_starts(found->value, reference))
+		return (struct strings){0};
+	return cmdline_words(arena, found->value + strlen(reference));
 }
 
 /* The text with a line of its own at the end. A last line that ends in a backslash would swallow
@@ -534,6 +679,21 @@ static char *replace_value(struct arena *arena, const char *text,
 	return text_take(&edited, arena);
 }
 
+/* Where words were only put at the end of a value in one pair of quotes: the raw text with them
+ * before the closing quote, so that escapes and continued lines stay as the person wrote them. */
+static char *append_in_quotes(struct arena *arena, const char *text,
+		const struct grub_assignment *found, const char *value)
+{
+	size_t had = strlen(found->value);
+	if (!found->quote || strncmp(value, found->value, had) != 0)
+		return NULL;
+	char *quoted = quote_value(arena, value + had, found->quote);
+	if (quoted[0] != found->quote)
+		return NULL;
+	return arena_printf(arena, "%.*s%s", (int)(found->end - found->start - 1),
+			text + found->start, quoted + 1);
+}
+
 int grub_default_edit(struct arena *arena, const char *file, const char *text, const char *name,
 		const struct strings *add, const struct strings *remove, char **ret_text,
 		struct error *err)
@@ -551,9 +711,10 @@ int grub_default_edit(struct arena *arena, const char *file, const char *text, c
 		value = cmdline_remove(arena, value, remove->item[i]);
 	for (size_t i = 0; i < add->n; i++)
 		value = cmdline_add(arena, value, add->item[i]);
-	/* Where the quotes hold no escapes this puts back the very bytes that were there. */
-	char *edited = found ? replace_value(arena, text, found,
-					       quote_value(arena, value, found->quote))
+	char *quoted = found ? append_in_quotes(arena, text, found, value) : NULL;
+	if (found && !quoted)
+		quoted = quote_value(arena, value, found->quote);
+	char *edited = found ? replace_value(arena, text, found, quoted)
 			     : add_assignment(arena, text, name, quote_value(arena, value, '"'));
 	/* Read back what a shell will read: the edit is right, or it is not made. */
 	struct grub_default after = {0};

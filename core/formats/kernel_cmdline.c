@@ -128,3 +128,74 @@ char *cmdline_remove(struct arena *arena, const char *text, const char *word)
 	}
 	return text_take(&kept, arena);
 }
+
+static bool list_holds_all(const char *value, const char *items)
+{
+	while (*items) {
+		char item[64];
+		size_t n = strcspn(items, ",");
+		if (n >= sizeof item)
+			return false;
+		memcpy(item, items, n);
+		item[n] = '\0';
+		if (!cmdline_list_has(value, item))
+			return false;
+		items += n;
+		items += *items == ',';
+	}
+	return true;
+}
+
+bool cmdline_holds(const struct strings *words, const char *word)
+{
+	static const char *const lists[] = {
+			"iommu", "intel_iommu", "amd_iommu", "pcie_acs_override"};
+	if (cmdline_has_word(words, word))
+		return true;
+	size_t n = strcspn(word, "=");
+	bool list = false;
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		list = list || (strlen(lists[i]) == n && strncmp(lists[i], word, n) == 0);
+	if (!word[n] || !list)
+		return false;
+	/* Each occurrence is gone over, and each item of it (iommu_setup(), intel_iommu_setup() …):
+	 * together they count. */
+	struct text items = {0};
+	for (size_t i = 0; i < words->n; i++)
+		if (strncmp(words->item[i], word, n + 1) == 0)
+			text_addf(&items, "%s,", words->item[i] + n + 1);
+	bool holds = list_holds_all(text_string(&items), word + n + 1);
+	text_free(&items);
+	return holds;
+}
+
+char *cmdline_file_line(struct arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strcspn(text, "\r\n"));
+}
+
+int cmdline_file_edit(struct arena *arena, const char *file, const char *text,
+		const struct strings *add, const struct strings *remove, char **ret_text,
+		struct error *err)
+{
+	size_t n = strcspn(text, "\r\n");
+	char *line = arena_strndup(arena, text, n);
+	struct strings words = cmdline_words(arena, line);
+	if (line[strspn(line, " \t")] == '#')
+		return error_set(err, ERROR_REFUSED,
+				"%s, line 1: it is a comment, but proxmox-boot-tool takes the "
+				"first "
+				"line, and only that, for the parameters",
+				file);
+	if (!cmdline_value(&words, "root"))
+		return error_set(err, ERROR_REFUSED,
+				"%s, line 1: there is no root=; proxmox-boot-tool takes only this "
+				"line, and refuses it",
+				file);
+	for (size_t i = 0; i < remove->n; i++)
+		line = cmdline_remove(arena, line, remove->item[i]);
+	for (size_t i = 0; i < add->n; i++)
+		line = cmdline_add(arena, line, add->item[i]);
+	*ret_text = arena_printf(arena, "%s%s", line, text + n);
+	return 0;
+}

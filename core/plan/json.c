@@ -109,6 +109,13 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		break;
 	case CHANGE_COMMAND:
 		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
+		(void)json_object_set_new(object, "expect",
+				json_pack("{s:o, s:o, s:o, s:o}", "not_said",
+						json_text(change->fails_if_it_says), "said",
+						strings_json(&change->must_say), "entries_with",
+						strings_json(&change->entries_with),
+						"entries_without",
+						strings_json(&change->entries_without)));
 		break;
 	case CHANGE_API:
 		(void)json_object_set_new(object, "transport", json_string("pvesh"));
@@ -252,6 +259,14 @@ static struct change *read_change(struct arena *arena, const json_t *json)
 	change->cost = arena_strdup(arena, member(json, "cost"));
 	if (kind == CHANGE_COMMAND || kind == CHANGE_REBOOT)
 		read_strings(arena, json_object_get(json, "argv"), &change->argv);
+	if (kind == CHANGE_COMMAND) {
+		const json_t *expect = json_object_get(json, "expect");
+		change->fails_if_it_says = arena_strdup(arena, member(expect, "not_said"));
+		read_strings(arena, json_object_get(expect, "said"), &change->must_say);
+		read_strings(arena, json_object_get(expect, "entries_with"), &change->entries_with);
+		read_strings(arena, json_object_get(expect, "entries_without"),
+				&change->entries_without);
+	}
 	bool fine = kind == CHANGE_FILE  ? read_file_change(arena, json, change)
 		    : kind == CHANGE_API ? read_api_change(arena, json, change)
 					 : change->argv.n > 0;

@@ -100,7 +100,7 @@ static bool same_argv(const struct strings *have, const char *const *argv)
 	return i == have->n;
 }
 
-void plan_add_command(
+struct change *plan_add_command(
 		struct plan *plan, const char *const *argv, const char *because, const char *undo)
 {
 	struct change *change = NULL;
@@ -116,6 +116,7 @@ void plan_add_command(
 		change->undo = arena_strdup(plan->arena, undo);
 	}
 	add_because(plan, change, because);
+	return change;
 }
 
 static struct change *add_reboot(struct plan *plan, const char *because, const char *cost)
@@ -361,6 +362,13 @@ static void hash_field(struct text *text, const char *field)
 	text_addf(text, "%zu:%s", field ? strlen(field) : 0, field ? field : "-");
 }
 
+static void hash_fields(struct text *text, const struct strings *fields)
+{
+	for (size_t i = 0; i < fields->n; i++)
+		hash_field(text, fields->item[i]);
+	text_add(text, ";");
+}
+
 void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 {
 	struct text text = {0};
@@ -371,8 +379,11 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_field(&text, change->path);
 		hash_field(&text, change->before_sha256);
 		hash_field(&text, change->after_sha256);
-		for (size_t a = 0; a < change->argv.n; a++)
-			hash_field(&text, change->argv.item[a]);
+		hash_fields(&text, &change->argv);
+		hash_field(&text, change->fails_if_it_says);
+		hash_fields(&text, &change->must_say);
+		hash_fields(&text, &change->entries_with);
+		hash_fields(&text, &change->entries_without);
 		hash_field(&text, change->method);
 		hash_field(&text, change->api_path);
 		hash_field(&text, change->digest);

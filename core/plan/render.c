@@ -93,6 +93,21 @@ static void add_api_detail(struct text *text, const struct change *change)
 		text_addf(text, "what it makes of the VM's file:\n%s", change->predicted);
 }
 
+/* How it is seen that a command did what it is for. */
+static void add_expectation(struct text *text, struct arena *arena, const struct change *change)
+{
+	if (change->entries_with.n)
+		text_addf(text, "then each boot entry must have: %s\n",
+				strings_join(arena, &change->entries_with, " "));
+	if (change->entries_without.n)
+		text_addf(text, "and must not have: %s\n",
+				strings_join(arena, &change->entries_without, " "));
+	if (change->fails_if_it_says)
+		text_addf(text, "it has failed if it says: %s\n", change->fails_if_it_says);
+	for (size_t i = 0; i < change->must_say.n; i++)
+		text_addf(text, "it must say: %s\n", change->must_say.item[i]);
+}
+
 char *change_detail(struct arena *arena, const struct change *change)
 {
 	struct text text = {0};
@@ -102,6 +117,7 @@ char *change_detail(struct arena *arena, const struct change *change)
 		break;
 	case CHANGE_COMMAND:
 		text_addf(&text, "runs: %s\n", command_line(arena, &change->argv));
+		add_expectation(&text, arena, change);
 		break;
 	case CHANGE_API:
 		add_api_detail(&text, change);

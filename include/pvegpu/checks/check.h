@@ -83,6 +83,7 @@ struct param_choice {
 	bool running;     /* on the command line now */
 	bool configured;  /* in the boot loader's file */
 	bool selected;    /* would be there after the plan */
+	bool unwanted;    /* contradicts: advised to go */
 	const char *note; /* why, at most 40 columns */
 	const char *help; /* one sentence on what it does and costs */
 };

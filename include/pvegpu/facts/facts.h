@@ -115,10 +115,11 @@ struct log_line {
 struct esp {
 	char *uuid;
 	char *mounted_at;    /* NULL: not mounted, so not read */
-	struct list entries; /* of struct esp_entry */
+	struct list entries; /* of struct boot_entry */
 };
-struct esp_entry {
-	char *path; /* of the file it is from */
+struct boot_entry {
+	char *path;   /* of the file it is from */
+	char *kernel; /* its version, or NULL */
 	char *cmdline;
 };
 
@@ -133,6 +134,13 @@ struct text_file {
 	char *path;
 	char *text;  /* NULL when it is not there */
 	char *error; /* why it could not be read though it is there, or NULL */
+};
+
+/* A file that grub-mkconfig sources. */
+struct grub_file {
+	char *path;
+	char *text;
+	struct grub_default parsed;
 };
 
 struct module_file {
@@ -183,9 +191,11 @@ struct facts {
 	struct strings cmdline_words;
 	struct text_file grub;
 	struct grub_default grub_parsed;
-	char *grub_parse_error;          /* file, line, reason; NULL when it parsed */
-	struct strings grub_overrides;   /* later files that set GRUB_CMDLINE_LINUX_DEFAULT */
-	char *grub_cfg_cmdline;          /* of the first menu entry of /boot/grub/grub.cfg */
+	char *grub_parse_error;   /* file, line, reason; NULL when it parsed */
+	struct list grub_files;   /* of struct grub_file: the main one, if it parsed, and those
+				     of /etc/default/grub.d, in the order they are sourced */
+	struct list boot_entries; /* of struct boot_entry: those of /boot/grub/grub.cfg, the
+				     default one first, without the recovery ones */
 	struct text_file kernel_cmdline; /* /etc/kernel/cmdline */
 	struct list esps;                /* of struct esp: the boot tool's */
 
@@ -245,6 +255,8 @@ struct vm *facts_vm(const struct facts *facts, unsigned vmid);
  * function. ERROR_USAGE names what is wrong and what there is. */
 int facts_find_gpu(const struct facts *facts, const char *text, struct pci_device **ret_device,
 		struct error *err);
+/* The boot entries as they are now: of GRUB's menu, or of the ESPs that are mounted. */
+struct list facts_boot_entries(const struct root *root, struct arena *arena);
 /* Kernel at least major.minor; unknown stays unknown. */
 enum known facts_kernel_at_least(const struct facts *facts, int major, int minor);
 /* Does this kernel switch the Intel IOMMU on by itself? (Proxmox kernels from 6.8 on.) */

@@ -40,8 +40,25 @@ int grub_default_parse(struct arena *arena, const char *file, const char *text,
 const struct grub_assignment *grub_default_find(
 		const struct grub_default *parsed, const char *name, size_t *ret_count);
 
-/* Why an edit of `name` in place would be a guess, in words for a person; NULL when it is safe:
- * one plain assignment, or none at all. */
+/* What `name` holds after the files were sourced one after the other, as far as that is known:
+ * variables are followed, what only a running shell could know is left out and *ret_whole (may be
+ * NULL) is false then. Under a condition only the words count that are there either way. */
+struct grub_source {
+	const char *file;
+	const struct grub_default *parsed;
+};
+char *grub_default_effective(struct arena *arena, const struct grub_source *sources, size_t n,
+		const char *name, bool *ret_whole);
+
+/* A file of its own for grub.d, which adds words to whatever `name` holds already, and the words
+ * that such a file adds. `why` is one line for the comment at its top. */
+char *grub_snippet_make(struct arena *arena, const char *name, const struct strings *words,
+		const char *why);
+struct strings grub_snippet_words(
+		struct arena *arena, const struct grub_default *parsed, const char *name);
+
+/* Why an edit of `name` in place would be a guess, in words for a person; NULL when it is safe: the
+ * last assignment is a plain one, or there is none at all. */
 const char *grub_default_why_not_editable(
 		const struct grub_default *parsed, const char *name, struct arena *arena);
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "pvegpu/base/arena.h"
+#include "pvegpu/base/error.h"
 
 /*
  * The kernel's command line: words parted by blanks, where double quotes protect blanks
@@ -23,5 +24,21 @@ bool cmdline_list_has(const char *value, const char *item);
  * stay; with a removed word goes one blank beside it. */
 char *cmdline_add(struct arena *arena, const char *text, const char *word);
 char *cmdline_remove(struct arena *arena, const char *text, const char *word);
+
+/* Is `word` on the command line, by itself or as items of lists with its key: the kernel takes
+ * intel_iommu=on,sm_on for intel_iommu=on too. Lists are those of iommu, intel_iommu, amd_iommu
+ * and pcie_acs_override. */
+bool cmdline_holds(const struct strings *words, const char *word);
+
+/*
+ * /etc/kernel/cmdline, from which proxmox-boot-tool makes the entries of systemd-boot: its first
+ * line alone counts, and must hold root= (zz-proxmox-boot). The text with the first line's words
+ * changed and every other byte kept. ERROR_REFUSED names file and line.
+ */
+int cmdline_file_edit(struct arena *arena, const char *file, const char *text,
+		const struct strings *add, const struct strings *remove, char **ret_text,
+		struct error *err);
+/* Its first line. */
+char *cmdline_file_line(struct arena *arena, const char *text);
 
 #endif

@@ -42,6 +42,13 @@ struct change {
 	/* CHANGE_COMMAND and CHANGE_REBOOT: what runs, found in the system directories; no shell */
 	struct strings argv;
 
+	/* What a command must have done, though it ends well: proxmox-boot-tool skips an ESP with
+	 * exit status 0, and what is made may not be what was asked for. */
+	char *fails_if_it_says; /* or NULL */
+	struct strings must_say;
+	struct strings entries_with; /* words each boot entry has then */
+	struct strings entries_without;
+
 	/* CHANGE_API */
 	enum api_stage stage;
 	char *method;   /* PUT or POST */
@@ -90,8 +97,9 @@ int plan_draft(struct plan *plan, const struct root *root, const char *path, con
 /* Replace the draft, adding to its reasons. `cost` may be NULL. */
 void plan_set_draft(struct plan *plan, const char *path, const char *text, const char *because,
 		const char *cost);
-/* A command after the files it serves; the same argv is kept once. `argv` ends with NULL. */
-void plan_add_command(
+/* A command after the files it serves; the same argv is kept once. `argv` ends with NULL. The
+ * change is lent, to say what is expected of it. */
+struct change *plan_add_command(
 		struct plan *plan, const char *const *argv, const char *because, const char *undo);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* The same, and the firmware opens its setup instead of booting on. */

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/kernel_cmdline.h"
+
+/*
+ * The file that makes the kernel's command line, and how it is edited:
+ *
+ *   systemd-boot   the first line of /etc/kernel/cmdline
+ *   GRUB           the value in /etc/default/grub in place, where its last assignment is a plain
+ *                  one and no later file of /etc/default/grub.d sets it again; otherwise a file of
+ *                  our own there, which is sourced last and adds words to whatever came before
+ */
+static const char default_name[] = "GRUB_CMDLINE_LINUX_DEFAULT";
+static const char linux_name[] = "GRUB_CMDLINE_LINUX";
+static const char snippet_dir[] = "/etc/default/grub.d/";
+/* The first that is sourced after every file that sets the value. */
+static const char *const snippet_names[] = {"pvegpu.cfg", "zz-pvegpu.cfg", "zzzz-pvegpu.cfg"};
+enum { SNIPPETS = 3 };
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static bool is_snippet(const char *path)
+{
+	for (int i = 0; text_starts(path, snippet_dir) && i < SNIPPETS; i++)
+		if (strcmp(base_name(path), snippet_names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Our own file, when there is one. */
+static const struct grub_file *find_snippet(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->grub_files.n; i++)
+		if (is_snippet(((const struct grub_file *)facts->grub_files.item[i])->path))
+			return facts->grub_files.item[i];
+	return NULL;
+}
+
+static bool sets(const struct grub_file *file, const char *name)
+{
+	size_t count = 0;
+	(void)grub_default_find(&file->parsed, name, &count);
+	return count > 0;
+}
+
+/* A file of grub.d, not ours, that sets the value after /etc/default/grub; the last one. */
+static const struct grub_file *override_of(const struct facts *facts)
+{
+	const struct grub_file *found = NULL;
+	for (size_t i = 0; i < facts->grub_files.n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		if (text_starts(file->path, snippet_dir) && !is_snippet(file->path) &&
+				sets(file, default_name))
+			found = file;
+	}
+	return found;
+}
+
+struct strings configured_words(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_SYSTEMD)
+		return cmdline_words(report->arena,
+				cmdline_file_line(report->arena,
+						facts->kernel_cmdline.text
+								? facts->kernel_cmdline.text
+								: ""));
+	size_t n = facts->grub_files.n;
+	struct grub_source *sources = arena_alloc(report->arena, (n + 1) * sizeof *sources);
+	for (size_t i = 0; i < n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		sources[i] = (struct grub_source){file->path, &file->parsed};
+	}
+	/* /etc/grub.d/10_linux puts them in this order. */
+	return cmdline_words(report->arena,
+			arena_printf(report->arena, "%s %s",
+					grub_default_effective(report->arena, sources, n,
+							linux_name, NULL),
+					grub_default_effective(report->arena, sources, n,
+							default_name, NULL)));
+}
+
+const char *why_not_editable(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_SYSTEMD) {
+		struct error error;
+		char *edited = NULL;
+		const struct strings none = {0};
+		const char *text = facts->kernel_cmdline.text;
+		if (facts->kernel_cmdline.error)
+			return facts->kernel_cmdline.error;
+		if (!text && !facts->cmdline_running)
+			return "/etc/kernel/cmdline is not there, nor is the running command line "
+			       "known";
+		if (text && cmdline_file_edit(report->arena, facts->kernel_cmdline.path, text,
+					    &none, &none, &edited, &error) < 0)
+			return arena_strdup(report->arena, error.text);
+		return NULL;
+	}
+	if (facts->boot_loader != BOOT_GRUB)
+		return "it is not known what boots this host";
+	if (facts->grub.error)
+		return facts->grub.error;
+	if (facts->grub_parse_error)
+		return facts->grub_parse_error;
+	if (!facts->grub.text)
+		return "/etc/default/grub is not there";
+	return NULL;
+}
+
+/* Why the value is left alone in /etc/default/grub and a file of our own is used; NULL: in place.
+ */
+static const char *why_not_in_place(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	const struct grub_file *override = override_of(facts);
+	const struct grub_file *snippet = find_snippet(facts);
+	if (override)
+		return arena_printf(report->arena, "%s sets %s after /etc/default/grub",
+				override->path, default_name);
+	if (snippet)
+		return "it is there already";
+	return grub_default_why_not_editable(&facts->grub_parsed, default_name, report->arena);
+}
+
+static const char *snippet_path(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	const struct grub_file *snippet = find_snippet(facts);
+	const struct grub_file *override = override_of(facts);
+	if (snippet && (!override || strcmp(base_name(snippet->path), base_name(override->path)) >
+						       0))
+		return snippet->path;
+	for (int i = 0; i < SNIPPETS; i++)
+		if (!override || strcmp(snippet_names[i], base_name(override->path)) > 0)
+			return arena_printf(report->arena, "%s%s", snippet_dir, snippet_names[i]);
+	return NULL;
+}
+
+const char *edited_file(const struct report *report)
+{
+	bool grub = report->facts->boot_loader == BOOT_GRUB;
+	return grub && why_not_in_place(report) ? snippet_path(report)
+						: report->facts->cmdline_file;
+}
+
+static bool has_edits(const struct report *report)
+{
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected != param->configured)
+			return true;
+	}
+	return false;
+}
+
+/* Words to put in and to take out. */
+struct edits {
+	struct strings add, remove;
+};
+
+static struct edits list_edits(const struct report *report, struct arena *arena)
+{
+	struct edits edits = {0};
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected && !param->configured)
+			strings_add(arena, &edits.add, param->word);
+		if (!param->selected && param->configured)
+			strings_add(arena, &edits.remove, param->word);
+	}
+	return edits;
+}
+
+/* A word that is to go but stands where it is not edited: in code, or in somebody's file of grub.d.
+ */
+static const char *stuck_word(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct edits edits = list_edits(report, report->arena);
+	for (size_t i = 0; facts->boot_loader == BOOT_GRUB && i < edits.remove.n; i++) {
+		const char *word = edits.remove.item[i];
+		bool ours = false;
+		for (size_t f = 0; f < facts->grub_files.n; f++) {
+			const struct grub_file *file = facts->grub_files.item[f];
+			const char *const names[] = {default_name, linux_name};
+			for (size_t v = 0; v < 2; v++) {
+				const struct grub_assignment *found =
+						grub_default_find(&file->parsed, names[v], NULL);
+				struct strings words = cmdline_words(
+						report->arena, found ? found->value : "");
+				bool editable = strcmp(file->path, facts->grub.path) == 0 &&
+						!grub_default_why_not_editable(&file->parsed,
+								names[v], report->arena);
+				if (is_snippet(file->path))
+					words = grub_snippet_words(
+							report->arena, &file->parsed, names[v]);
+				else if (!editable)
+					continue;
+				ours = ours || strings_has(&words, word);
+			}
+		}
+		if (!ours)
+			return word;
+	}
+	return NULL;
+}
+
+CHECK_FUNCTION(check_cmdline_syntax)
+{
+	const struct facts *facts = report->facts;
+	if (facts->boot_loader == BOOT_UNKNOWN && !facts->grub.text)
+		return;
+	const char *why = why_not_editable(report);
+	const char *path = facts->cmdline_file ? facts->cmdline_file : "host";
+	const char *stuck = why ? NULL : stuck_word(report);
+	if (stuck)
+		why = arena_printf(report->arena,
+				"%s is to go, but it does not stand in a plain value of "
+				"/etc/default/grub",
+				stuck);
+	bool grub = facts->boot_loader == BOOT_GRUB;
+	const char *apart = why || !grub ? NULL : why_not_in_place(report);
+	if (apart && !snippet_path(report))
+		why = arena_printf(
+				report->arena, "%s, and no file can be sourced after that", apart);
+	if (!why) {
+		struct finding *finding = report_add(report, check, apart ? STATUS_INFO : STATUS_OK,
+				path,
+				apart ? "%s is left alone, because %s: words are added by %s."
+				      : "%s can be read and edited%s%s.",
+				path, apart ? apart : "", apart ? snippet_path(report) : "");
+		for (size_t i = 0; i < facts->grub_files.n; i++) {
+			const struct grub_file *file = facts->grub_files.item[i];
+			const struct grub_assignment *found =
+					grub_default_find(&file->parsed, default_name, NULL);
+			if (grub && found)
+				finding_evidence(report, finding, file->path, "line %zu: %s=%s",
+						found->line, default_name, found->value);
+		}
+		return;
+	}
+	bool broken = facts->grub_parse_error || facts->grub.error || facts->kernel_cmdline.error;
+	struct finding *finding = report_add(report, check, broken ? STATUS_FAIL : STATUS_INFO,
+			path, "The kernel parameters are not edited here: %s.", why);
+	if (has_edits(report)) {
+		finding_fix(report, finding, false,
+				"make the change by hand, then run the audit again");
+		finding->risk = RISK_NEVER;
+	}
+}
+
+void add_refresh(const struct report *report, struct plan *plan, const char *because)
+{
+	static const char *const update_grub[] = {"update-grub", NULL};
+	static const char *const refresh[] = {"proxmox-boot-tool", "refresh", NULL};
+	const struct facts *facts = report->facts;
+	bool tool = facts->proxmox_boot_tool == KNOWN_YES || facts->boot_loader == BOOT_SYSTEMD;
+	struct change *change = plan_add_command(plan, tool ? refresh : update_grub, because,
+			"the same command again, after the file was put back");
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		struct strings *list =
+				param->selected ? &change->entries_with : &change->entries_without;
+		bool counts = param->selected || param->configured;
+		/* A list may hold it among others: only words of their own are looked for. */
+		bool alone = param->selected != param->configured ||
+			     cmdline_has_word(&report->configured, param->word);
+		if (counts && alone && !strings_has(list, param->word))
+			strings_add(plan->arena, list, param->word);
+	}
+	if (tool && !change->fails_if_it_says) {
+		change->fails_if_it_says = arena_strdup(plan->arena, "skipping");
+		for (size_t i = 0; i < facts->esps.n; i++)
+			strings_add(plan->arena, &change->must_say,
+					((const struct esp *)facts->esps.item[i])->uuid);
+	}
+	plan_add_reboot(plan, because, reboot_cost(report));
+}
+
+/* Tell the draft of `path` every reason there is. */
+static void set_draft(
+		const struct report *report, struct plan *plan, const char *path, const char *text)
+{
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->selected != param->configured)
+			plan_set_draft(plan, path, text, param->check,
+					strcmp(param->check, "boot.acs-override") == 0
+							? "isolation between devices is weakened"
+							: NULL);
+	}
+}
+
+static int edit_kernel_cmdline(const struct report *report, struct plan *plan,
+		const struct root *root, struct error *err)
+{
+	const struct facts *facts = report->facts;
+	const char *path = facts->kernel_cmdline.path;
+	const char *text = NULL;
+	int status = plan_draft(plan, root, path, &text, err);
+	if (status < 0)
+		return status;
+	if (!text) {
+		/* Without the file the boot tool takes what runs, but for the initrd. */
+		struct strings words = {0};
+		for (size_t i = 0; i < facts->cmdline_words.n; i++)
+			if (!text_starts(facts->cmdline_words.item[i], "initrd="))
+				strings_add(plan->arena, &words, facts->cmdline_words.item[i]);
+		text = arena_printf(plan->arena, "%s\n", strings_join(plan->arena, &words, " "));
+	}
+	struct edits edits = list_edits(report, plan->arena);
+	char *edited = NULL;
+	status = cmdline_file_edit(
+			plan->arena, path, text, &edits.add, &edits.remove, &edited, err);
+	if (status == 0)
+		set_draft(report, plan, path, edited);
+	return status;
+}
+
+/* Our own file: with the words it adds already, those that are new, and without those that go. */
+static int edit_snippet(const struct report *report, struct plan *plan, const struct root *root,
+		const struct edits *edits, struct error *err)
+{
+	const char *path = snippet_path(report);
+	const struct grub_file *snippet = find_snippet(report->facts);
+	const char *text = NULL;
+	int status = plan_draft(plan, root, path, &text, err);
+	if (status < 0)
+		return status;
+	struct strings had = {0};
+	struct strings words = {0};
+	if (snippet)
+		had = grub_snippet_words(plan->arena, &snippet->parsed, default_name);
+	for (size_t i = 0; i < had.n; i++)
+		if (!strings_has(&edits->remove, had.item[i]))
+			strings_add(plan->arena, &words, had.item[i]);
+	for (size_t i = 0; i < edits->add.n; i++)
+		if (!strings_has(&words, edits->add.item[i]))
+			strings_add(plan->arena, &words, edits->add.item[i]);
+	bool moved = snippet && strcmp(snippet->path, path) != 0;
+	const char *why = !snippet || moved
+					  ? why_not_in_place(report)
+					  : "The value is not edited in /etc/default/grub itself.";
+	set_draft(report, plan, path,
+			words.n ? grub_snippet_make(plan->arena, default_name, &words, why) : NULL);
+	return 0;
+}
+
+static int edit_grub(const struct report *report, struct plan *plan, const struct root *root,
+		struct error *err)
+{
+	const struct facts *facts = report->facts;
+	const char *path = facts->grub.path;
+	const char *text = NULL;
+	int status = plan_draft(plan, root, path, &text, err);
+	if (status < 0)
+		return status;
+	struct edits edits = list_edits(report, plan->arena);
+	const struct strings none = {0};
+	bool in_place = !why_not_in_place(report);
+	char *edited = arena_strdup(plan->arena, text ? text : "");
+	const char *const names[] = {default_name, linux_name};
+	for (size_t i = 0; status == 0 && i < 2; i++) {
+		const struct strings *add = in_place && i == 0 ? &edits.add : &none;
+		if ((add->n || edits.remove.n) &&
+				!grub_default_why_not_editable(
+						&facts->grub_parsed, names[i], plan->arena) &&
+				(add->n || sets(facts->grub_files.item[0], names[i])))
+			status = grub_default_edit(plan->arena, path, edited, names[i], add,
+					&edits.remove, &edited, err);
+	}
+	if (status == 0)
+		set_draft(report, plan, path, edited);
+	if (status == 0 && !in_place && (edits.add.n || find_snippet(facts)))
+		status = edit_snippet(report, plan, root, &edits, err);
+	return status;
+}
+
+FIX_FUNCTION(fix_params)
+{
+	(void)finding;
+	int status = report->facts->boot_loader == BOOT_SYSTEMD
+				     ? edit_kernel_cmdline(report, plan, root, err)
+				     : edit_grub(report, plan, root, err);
+	if (status == 0)
+		add_refresh(report, plan, "boot.iommu-cmdline");
+	return status;
+}
+
+FIX_FUNCTION(fix_refresh)
+{
+	(void)root;
+	(void)err;
+	if (strcmp(finding->fix, "reboot") != 0)
+		add_refresh(report, plan, finding->check->id);
+	else
+		plan_add_reboot(plan, finding->check->id, reboot_cost(report));
+	return 0;
+}

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boot configuration files as people write them: after apply a real sh, sourcing the files as
+grub-mkconfig does, has every old word and each new one once; applying again changes nothing; and
+rollback gives every byte back."""
+import json
+import os
+import subprocess
+
+from harness import HostTest, main, run, tree_hash
+
+NEW = ["intel_iommu=on", "iommu=pt"]
+DEFAULT = "GRUB_CMDLINE_LINUX_DEFAULT"
+# What other tools were seen to damage.
+FILES = {
+    "stock": 'GRUB_DEFAULT=0\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n',
+    "single quotes": "GRUB_CMDLINE_LINUX_DEFAULT='quiet'\nGRUB_CMDLINE_LINUX=\"\"\n",
+    "trailing comment": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet" # host console\nGRUB_CMDLINE_LINUX=""\n',
+    "trailing blank": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet" \nGRUB_CMDLINE_LINUX=""\n',
+    "commented old line": '#GRUB_CMDLINE_LINUX_DEFAULT="quiet splash"\n'
+                          'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n',
+    "unquoted": 'GRUB_CMDLINE_LINUX_DEFAULT=quiet\nGRUB_CMDLINE_LINUX=""\n',
+    "words in a comment": '# add intel_iommu=on amd_iommu=on iommu=pt for passthrough\n'
+                          'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n',
+    "continued line": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet \\\n  nomodeset"\nGRUB_CMDLINE_LINUX=""\n',
+    "self reference": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+                      'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT console=ttyS0"\n',
+    "escaped quotes": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet dyndbg=\\"file drivers/usb/* +p\\""\n',
+    "empty": 'GRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_CMDLINE_LINUX=""\n',
+    "the other variable first": 'GRUB_CMDLINE_LINUX="root=ZFS=rpool/ROOT/pve-1 boot=zfs"\n'
+                                'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n',
+    "no such line": 'GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX="console=tty0"\n',
+    "CRLF": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\r\nGRUB_CMDLINE_LINUX=""\r\n',
+    "inside if": 'if true; then\n  GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nfi\nGRUB_CMDLINE_LINUX=""\n',
+    "a longer word": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet my.intel_iommu=on xiommu=pt"\n',
+    "no final newline": 'GRUB_CMDLINE_LINUX=""\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"',
+    "export": 'export GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n',
+    "set twice": 'GRUB_CMDLINE_LINUX_DEFAULT="old"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\n',
+    "a command": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet $(echo from-code)"\n',
+    "a variable": 'SERIAL="console=ttyS0"\nGRUB_CMDLINE_LINUX_DEFAULT="quiet $SERIAL"\n',
+    "after &&": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+                'true && GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT splash"\n',
+}
+
+
+class Grub(HostTest):
+    def words(self, name=DEFAULT):
+        """What grub-mkconfig has, read by sh (dash on Debian) as it sources the files."""
+        script = ('. "$1/etc/default/grub"; for f in "$1"/etc/default/grub.d/*.cfg; do '
+                  '[ ! -e "$f" ] || . "$f"; done; eval "printf %%s \\"\\${%s-}\\""' % name)
+        done = subprocess.run(["sh", "-c", script, "sh", self.root], capture_output=True,
+                              check=False, env={"PATH": "/usr/bin:/bin"})
+        return done.stdout.decode().split(" ") if done.stdout.strip() else []
+
+    @staticmethod
+    def plain(words):
+        return [w.strip("\n\t") for w in words if w.strip("\n\t")]
+
+    def kernel_words(self):
+        menu = self.read("boot/grub/grub.cfg")
+        return [l.split()[2:] for l in menu.split("\n")
+                if l.split()[:1] == ["linux"] and "single" not in l]
+
+    def check(self, what):
+        before = self.plain(self.words())
+        other = self.words("GRUB_CMDLINE_LINUX")
+        untouched = tree_hash(self.root)
+        self.plan("--gpu", "01:00")
+        self.apply()
+        after = self.plain(self.words())
+        self.assertEqual(after, before + NEW, what)
+        self.assertEqual(self.words("GRUB_CMDLINE_LINUX"), other, what)
+        for words in self.kernel_words():
+            for word in NEW:
+                self.assertEqual(words.count(word), 1, (what, words))
+        # Everything is there: once more changes nothing of it.
+        plan = self.plan("--gpu", "01:00")
+        self.assertEqual([c["path"] for c in plan["changes"] if c["kind"] == "file"], [], what)
+        self.rollback()
+        return untouched
+
+    def test_files_other_tools_damage(self):
+        for what, text in FILES.items():
+            with self.subTest(what):
+                self.write("etc/default/grub", text)
+                self.script("usr/sbin/update-grub")
+                try:
+                    untouched = self.check(what)
+                except AssertionError:
+                    self.rollback()
+                    raise
+                self.assertEqual(self.read("etc/default/grub"), text)
+                self.assertEqual(os.listdir(self.path("etc/default/grub.d")), [])
+                self.assertEqual(tree_hash(self.root), untouched, what)
+
+    def test_value_of_a_later_file(self):
+        for name, snippet in (("a.cfg", "pvegpu.cfg"), ("q.cfg", "zz-pvegpu.cfg"),
+                              ("zzz.cfg", "zzzz-pvegpu.cfg")):
+            with self.subTest(name):
+                path = "etc/default/grub.d/" + name
+                self.write(path, DEFAULT + '="from $(echo here)"\n')
+                plan = self.plan("--gpu", "01:00")
+                made = [c["path"] for c in plan["changes"] if c.get("operation") == "create"]
+                self.assertEqual(made, ["/etc/default/grub.d/" + snippet])
+                self.check(name)
+                os.unlink(self.path(path))
+
+    def test_contradictions_go_visibly(self):
+        for words, kept in (("quiet amd_iommu=off iommu=off", "quiet"), ("iommu=soft quiet", "quiet"),
+                            ("quiet intel_iommu=off nointremap", "quiet")):
+            with self.subTest(words):
+                text = 'GRUB_CMDLINE_LINUX_DEFAULT="%s"\n' % words
+                self.write("etc/default/grub", text)
+                plan = self.plan("--gpu", "01:00")
+                change = [c for c in plan["changes"] if c.get("path") == "/etc/default/grub"][0]
+                self.assertIn("boot.cmdline-conflict", change["because"])
+                self.apply()
+                self.assertEqual(self.words(), kept.split() + NEW)
+                self.rollback()
+                self.assertEqual(self.read("etc/default/grub"), text)
+        # Kept when the person says so; refused where it stands in code.
+        self.plan("--gpu", "01:00", "--param", "intel_iommu=off")
+        self.write("etc/default/grub", DEFAULT + '="$(echo quiet) intel_iommu=off"\n')
+        plan = self.plan("--gpu", "01:00", expect=1)
+        self.assertIn("intel_iommu=off is to go", plan["refusals"][0]["reason"])
+
+    def test_a_list_that_holds_the_word(self):
+        self.write("etc/default/grub", DEFAULT + '="quiet intel_iommu=on,sm_on iommu=nobypass,pt"\n')
+        plan = self.plan("--gpu", "01:00")
+        self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
+        self.write("etc/default/grub", DEFAULT + '="quiet intel_iommu=sm_on iommu=pt"\n')
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.assertEqual(self.words(), ["quiet", "intel_iommu=sm_on", "iommu=pt", "intel_iommu=on"])
+
+    def test_own_file_is_edited_and_goes(self):
+        self.write("etc/default/grub", DEFAULT + '="quiet $(echo x)"\n')
+        self.plan("--gpu", "01:00")
+        self.apply()
+        plan = self.plan("--gpu", "01:00", "--param", "mitigations=off", "--no-param", "iommu=pt")
+        self.apply()
+        self.assertEqual(self.words(), ["quiet", "x", "intel_iommu=on", "mitigations=off"])
+        plan = self.plan(*[o for word in ("intel_iommu=on", "mitigations=off", "iommu=pt")
+                           for o in ("--no-param", word)])
+        self.assertEqual([c["operation"] for c in plan["changes"] if c["kind"] == "file"
+                          and "grub.d" in c["path"]], ["delete"])
+        self.apply()
+        self.assertEqual(self.words(), ["quiet", "x"])
+        self.rollback()
+        self.assertEqual(self.words(), ["quiet", "x", "intel_iommu=on", "mitigations=off"])
+
+    def test_broken_files_are_left_alone(self):
+        for text, says in ((DEFAULT + '="quiet\n# no end\n', "line 1"),
+                           (DEFAULT + "=quiet splash\n", "are quotes"),):
+            self.write("etc/default/grub", text)
+            untouched = tree_hash(self.root)
+            plan = self.plan("--gpu", "01:00", expect=1 if "no end" in text else 0)
+            found = " ".join(r["reason"] for r in plan["refusals"])
+            if plan["refusals"]:
+                self.assertIn(says, found)
+            self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
+            self.assertEqual(tree_hash(self.root), untouched)
+        self.write("etc/default/grub", DEFAULT + '="quiet"\n')
+        self.write("etc/default/grub.d/x.cfg", "if true; then\n")
+        plan = self.plan("--gpu", "01:00", expect=1)
+        self.assertIn("/etc/default/grub.d/x.cfg, line 1", plan["refusals"][0]["reason"])
+
+
+TOOL = """#!/bin/sh
+# A boot tool with two ESPs, one of them mounted at /boot/efi.
+[ "$1" = refresh ] || exit 2
+cd "$PVEGPU_ROOT" || exit 1
+echo "Running hook script 'zz-proxmox-boot'.."
+while read -r uuid; do
+	%s
+	echo "Copying and configuring kernels on /dev/disk/by-uuid/$uuid"
+done <etc/kernel/proxmox-boot-uuids
+mkdir -p boot/efi/loader/entries
+printf 'title Proxmox\\noptions %%s\\n' "$(head -n 1 etc/kernel/cmdline)" \\
+	>boot/efi/loader/entries/proxmox-6.2.16-3-pve.conf
+"""
+LINE = "root=ZFS=rpool/ROOT/pve-1 boot=zfs"
+
+
+class KernelCmdline(HostTest):
+    """systemd-boot by proxmox-boot-tool: the first line of /etc/kernel/cmdline."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("proc/cmdline", "initrd=\\EFI\\proxmox\\6.2.16-3-pve\\initrd.img-6.2.16-3-pve %s\n" % LINE)
+        self.write("etc/kernel/proxmox-boot-uuids", "AAAA-0001\nBBBB-0002\n")
+        os.makedirs(self.path("dev/disk/by-uuid"))
+        self.write("dev/nvme0n1p2", "")
+        os.symlink("../../nvme0n1p2", self.path("dev/disk/by-uuid/AAAA-0001"))
+        self.tool()
+
+    def tool(self, each=":"):
+        self.write("usr/sbin/proxmox-boot-tool", TOOL.replace("\\\\", "\\") % each)
+
+    def entry(self):
+        return self.read("boot/efi/loader/entries/proxmox-6.2.16-3-pve.conf").split("options ")[1].split()
+
+    def test_one_line_and_nothing_else(self):
+        for what, text, after in (
+                ("plain", LINE + "\n", LINE + " intel_iommu=on iommu=pt\n"),
+                ("no final newline", LINE, LINE + " intel_iommu=on iommu=pt"),
+                ("blank second line", LINE + "\n\n", LINE + " intel_iommu=on iommu=pt\n\n"),
+                ("second line", LINE + "\n# mine\n", LINE + " intel_iommu=on iommu=pt\n# mine\n"),
+                ("half", LINE + " intel_iommu=on\n", LINE + " intel_iommu=on iommu=pt\n"),
+                ("a list", LINE + " intel_iommu=on,sm_on\n",
+                 LINE + " intel_iommu=on,sm_on iommu=pt\n"),
+                ("contradiction", LINE + " iommu=soft\n", LINE + " intel_iommu=on iommu=pt\n")):
+            with self.subTest(what):
+                self.write("etc/kernel/cmdline", text)
+                plan = self.plan("--gpu", "01:00", "--no-modules")
+                self.assertEqual([c.get("path") or c.get("argv") for c in plan["changes"]],
+                                 ["/etc/kernel/cmdline", ["proxmox-boot-tool", "refresh"], ["reboot"]])
+                self.apply()
+                self.assertEqual(self.read("etc/kernel/cmdline"), after)
+                self.assertEqual(self.entry(), after.split("\n")[0].split())
+                self.rollback()
+                self.assertEqual(self.read("etc/kernel/cmdline"), text)
+                self.assertEqual(self.entry(), text.split("\n")[0].split())
+
+    def test_refused_with_file_and_line(self):
+        for text, says in (("# managed, intel_iommu=on\n" + LINE + "\n", "line 1: it is a comment"),
+                           ("quiet\n" + LINE + "\n", "line 1: there is no root="),
+                           ("", "line 1: there is no root=")):
+            self.write("etc/kernel/cmdline", text)
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn("/etc/kernel/cmdline, " + says, plan["refusals"][0]["reason"])
+            self.apply(expect=1)
+            self.assertEqual(self.read("etc/kernel/cmdline"), text)
+
+    def test_without_the_file_what_runs_is_taken(self):
+        plan = self.plan("--gpu", "01:00")
+        change = [c for c in plan["changes"] if c.get("path") == "/etc/kernel/cmdline"][0]
+        self.assertEqual((change["operation"], change["after"]),
+                         ("create", LINE + " intel_iommu=on iommu=pt\n"))
+
+    def test_a_skipped_esp_is_a_failure(self):
+        self.write("etc/kernel/cmdline", LINE + "\n")
+        for each, says in (
+                ('[ "$uuid" != BBBB-0002 ] || { echo "WARN: /dev/disk/by-uuid/$uuid does not exist '
+                 '- clean \'/etc/kernel/proxmox-boot-uuids\'! - skipping"; continue; }', "skipping"),
+                ('[ "$uuid" != BBBB-0002 ] || continue', "said nothing of BBBB-0002"),
+                ("false || exit 1", "ended with status 1")):
+            self.tool(each)
+            self.plan("--gpu", "01:00")
+            done = self.apply(expect=4)
+            self.assertIn(says, done.stdout + done.stderr)
+            self.tool()
+            self.rollback()
+            self.assertEqual(self.read("etc/kernel/cmdline"), LINE + "\n")
+
+    def test_what_was_made_is_read_back(self):
+        self.write("etc/kernel/cmdline", LINE + "\n")
+        self.tool()
+        script = self.read("usr/sbin/proxmox-boot-tool").replace("$(head -n 1 etc/kernel/cmdline)", LINE)
+        self.write("usr/sbin/proxmox-boot-tool", script)
+        self.plan("--gpu", "01:00")
+        done = self.apply(expect=4)
+        self.assertIn("has not intel_iommu=on", done.stdout + done.stderr)
+
+    def test_other_kernels_and_grub_are_read_back(self):
+        """The boot menu of every kernel, but for recovery entries."""
+        os.unlink(self.path("etc/kernel/proxmox-boot-uuids"))
+        self.write("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-6.2.16-3-pve root=/dev/mapper/pve-root ro quiet\n")
+        script = self.read("usr/sbin/update-grub")
+        self.write("usr/sbin/update-grub", script + "\nprintf '\\tlinux\\t/boot/vmlinuz-5.15.30-2-pve "
+                   "root=x ro quiet\\n' >>\"$root/boot/grub/grub.cfg\"\n")
+        self.plan("--gpu", "01:00")
+        done = self.apply(expect=4)
+        self.assertIn("kernel 5.15.30-2-pve", done.stdout + done.stderr)
+        audit = [f for f in json.loads(
+            run("audit", "--format", "json", root=self.root).stdout)["findings"]
+            if f["id"] == "boot.cmdline-pending"]
+        self.assertEqual(audit[0]["status"], "warn")
+        self.assertIn("5.15.30-2-pve", audit[0]["detail"])
+
+
+if __name__ == "__main__":
+    main()
