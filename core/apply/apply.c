@@ -53,6 +53,9 @@ static int check_file(const struct root *root, const struct change *change, stru
 		return ERROR_DRIFT;
 	}
 	size_t size = change->after ? strlen(change->after) : 0;
+	status = file_check_mount(root, change->path, err);
+	if (status < 0)
+		return status;
 	return file_check_room(root, change->path, size, err);
 }
 
@@ -100,7 +103,13 @@ static int apply_file(const struct root *root, const struct change *change, stru
 		return status;
 	if (!change->after)
 		return file_remove(root, change->path, err);
-	return file_replace(root, change->path, change->after, strlen(change->after), err);
+	for (size_t i = 0; i < change->dirs.n; i++) {
+		status = file_make_dirs(root, change->dirs.item[i], 0755, err);
+		if (status < 0)
+			return status;
+	}
+	return file_replace(root, change->path, change->after, strlen(change->after),
+			change->executable ? 0755 : 0644, err);
 }
 
 /* What a command says, watched for what it must and must not say. */

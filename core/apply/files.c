@@ -71,11 +71,11 @@ static int copy_attributes(int from, int to)
 }
 
 /* Give the new file the owner, mode and attributes of the one it replaces. */
-static int copy_metadata(int dir, const char *name, int to)
+static int copy_metadata(int dir, const char *name, int to, mode_t mode)
 {
 	int from = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (from < 0)
-		return errno == ENOENT ? fchmod(to, 0644) : -1;
+		return errno == ENOENT ? fchmod(to, mode) : -1;
 	struct stat status;
 	int failed = fstat(from, &status) < 0 || fchown(to, status.st_uid, status.st_gid) < 0 ||
 		     fchmod(to, status.st_mode & 07777) < 0 || copy_attributes(from, to) < 0;
@@ -92,7 +92,7 @@ static bool temporary_name(const struct place *place, char *buffer, size_t size)
 	return snprintf(buffer, size, ".%s.pvegpu-new", place->name) < (int)size;
 }
 
-static int replace_in(const struct place *place, const char *bytes, size_t n)
+static int replace_in(const struct place *place, const char *bytes, size_t n, mode_t mode)
 {
 	char temporary[300];
 	if (!temporary_name(place, temporary, sizeof temporary)) {
@@ -105,7 +105,7 @@ static int replace_in(const struct place *place, const char *bytes, size_t n)
 	if (fd < 0)
 		return -1;
 	int failed = write_all(fd, bytes, n) < 0 ||
-		     copy_metadata(place->dir, place->name, fd) < 0 || fsync(fd) < 0;
+		     copy_metadata(place->dir, place->name, fd, mode) < 0 || fsync(fd) < 0;
 	int number = errno;
 	if (close(fd) < 0 && !failed) {
 		failed = 1;
@@ -124,13 +124,13 @@ static int replace_in(const struct place *place, const char *bytes, size_t n)
 }
 
 int file_replace(const struct root *root, const char *path, const char *bytes, size_t n,
-		struct error *err)
+		mode_t mode, struct error *err)
 {
 	struct arena *arena = arena_new();
 	struct place place = {.dir = -1};
 	int status = open_place(root, path, arena, &place, err);
 	if (status == 0) {
-		if (replace_in(&place, bytes, n) < 0)
+		if (replace_in(&place, bytes, n, mode) < 0)
 			status = error_set_errno(
 					err, errno, "cannot write '%s%s'", root_dir(root), path);
 		(void)close(place.dir);
@@ -167,7 +167,7 @@ int file_remove(const struct root *root, const char *path, struct error *err)
 	return status;
 }
 
-int file_make_dirs(const struct root *root, const char *path, struct error *err)
+int file_make_dirs(const struct root *root, const char *path, mode_t mode, struct error *err)
 {
 	struct arena *arena = arena_new();
 	int status = 0;
@@ -181,10 +181,49 @@ int file_make_dirs(const struct root *root, const char *path, struct error *err)
 		status = open_place(root, dir, arena, &place, err);
 		if (status < 0)
 			break;
-		if ((mkdirat(place.dir, place.name, 0700) < 0 && errno != EEXIST) ||
+		if ((mkdirat(place.dir, place.name, mode) < 0 && errno != EEXIST) ||
 				fsync(place.dir) < 0)
 			status = error_set_errno(err, errno, "cannot make the directory '%s%s'",
 					root_dir(root), dir);
+		(void)close(place.dir);
+	}
+	arena_free(arena);
+	return status;
+}
+
+/* A file that something is mounted on (a bind mount) cannot be replaced by rename(2). */
+int file_check_mount(const struct root *root, const char *path, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct place place = {.dir = -1};
+	int status = 0;
+	if (root_exists(root, path) && open_place(root, path, arena, &place, NULL) == 0) {
+		struct statx file;
+		struct statx dir;
+		unsigned mask = STATX_MNT_ID;
+		bool known = statx(place.dir, place.name, AT_SYMLINK_NOFOLLOW, mask, &file) == 0 &&
+			     statx(place.dir, "", AT_EMPTY_PATH, mask, &dir) == 0 &&
+			     (file.stx_mask & mask) && (dir.stx_mask & mask);
+		if (known && file.stx_mnt_id != dir.stx_mnt_id) {
+			(void)error_set(err, ERROR_REFUSED,
+					"'%s%s' is a mount of its own, so it cannot be replaced",
+					root_dir(root), path);
+			error_hint(err, "change the file that is mounted there instead");
+			status = ERROR_REFUSED;
+		}
+		(void)close(place.dir);
+	}
+	arena_free(arena);
+	return status;
+}
+
+int file_remove_dir(const struct root *root, const char *path)
+{
+	struct arena *arena = arena_new();
+	struct place place = {.dir = -1};
+	int status = open_place(root, path, arena, &place, NULL);
+	if (status == 0) {
+		status = unlinkat(place.dir, place.name, AT_REMOVEDIR);
 		(void)close(place.dir);
 	}
 	arena_free(arena);

@@ -9,11 +9,15 @@
 
 /* files.c: durable writes below a root. All give ERROR_IO naming the path. */
 int file_replace(const struct root *root, const char *path, const char *bytes, size_t n,
-		struct error *err);
+		mode_t mode, struct error *err); /* mode: of a file that is new */
 /* Remove what a run that was killed in file_replace() may have left beside the file. */
 void file_clean(const struct root *root, const char *path);
 int file_remove(const struct root *root, const char *path, struct error *err);
-int file_make_dirs(const struct root *root, const char *path, struct error *err); /* 0700 */
+int file_make_dirs(const struct root *root, const char *path, mode_t mode, struct error *err);
+/* Remove a directory if it is empty. */
+int file_remove_dir(const struct root *root, const char *path);
+/* ERROR_REFUSED when something is mounted on the file. */
+int file_check_mount(const struct root *root, const char *path, struct error *err);
 /* Is there room for `bytes` more where `path` is (or its nearest directory that exists)? */
 int file_check_room(const struct root *root, const char *path, size_t bytes, struct error *err);
 /* Hash of what is there; "" for no file. */

@@ -20,7 +20,7 @@ struct journal {
 
 int journal_lock(const struct root *root, int *ret_fd, struct error *err)
 {
-	int status = file_make_dirs(root, RUNS_DIR, err);
+	int status = file_make_dirs(root, RUNS_DIR, 0700, err);
 	if (status < 0)
 		return status;
 	int dir = root_openat(root, STATE_DIR, O_RDONLY | O_DIRECTORY);
@@ -94,13 +94,13 @@ int journal_begin(const struct root *root, const struct plan *plan, struct journ
 			now.tv_nsec / 1000000, plan->id);
 	char path[128];
 	(void)snprintf(path, sizeof path, RUNS_DIR "/%s", journal->run);
-	int status = file_make_dirs(root, path, err);
+	int status = file_make_dirs(root, path, 0700, err);
 	if (status == 0) {
 		(void)snprintf(path, sizeof path, RUNS_DIR "/%s/plan.json", journal->run);
 		json_t *json = plan_to_json(plan);
 		char *text = json_dumps(json, JSON_INDENT(1) | JSON_ENSURE_ASCII);
 		json_decref(json);
-		status = text ? file_replace(root, path, text, strlen(text), err)
+		status = text ? file_replace(root, path, text, strlen(text), 0600, err)
 			      : error_set(err, ERROR_PARSE, "the plan cannot be written as JSON");
 		free(text);
 	}

@@ -28,10 +28,13 @@ static int undo_file(
 			return 0;
 		}
 	}
-	if (!change->before)
-		return file_remove(context->root, change->path, err);
-	return file_replace(
-			context->root, change->path, change->before, strlen(change->before), err);
+	if (change->before)
+		return file_replace(context->root, change->path, change->before,
+				strlen(change->before), 0644, err);
+	status = file_remove(context->root, change->path, err);
+	for (size_t i = change->dirs.n; status == 0 && i-- > 0;)
+		(void)file_remove_dir(context->root, change->dirs.item[i]);
+	return status;
 }
 
 static int undo_call(

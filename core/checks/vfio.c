@@ -40,7 +40,7 @@ void choose_vfio(struct report *report)
 			report->bound_at_boot = false;
 	if (report->bound_at_boot) {
 		report->bind_early = true;
-		report->bind_reason = "modprobe.d gives it to vfio-pci at boot";
+		report->bind_reason = "it is given to vfio-pci at boot already";
 		return;
 	}
 	report->bind_early = goal->bind_early == CHOICE_ADVISED ? advised
@@ -207,7 +207,8 @@ static bool ids_have(const char *ids, const struct pci_device *device)
 bool vfio_takes_at_boot(const struct report *report, const struct pci_device *device)
 {
 	const char *parameter = cmdline_value(&report->facts->cmdline_words, "vfio-pci.ids");
-	return ids_have(configured_ids(report, NULL), device) || ids_have(parameter, device);
+	return ids_have(configured_ids(report, NULL), device) || ids_have(parameter, device) ||
+	       strings_has(&report->facts->overrides, device->name);
 }
 
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device)
@@ -257,14 +258,15 @@ CHECK_FUNCTION(check_vfio_binding)
 				"Its ids are not recorded, so it cannot be bound by them.");
 		finding->risk = RISK_NEVER;
 	} else if (twin) {
-		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"Cannot be bound at boot by id: %s has the same id and would be "
-				"taken "
-				"too.",
+		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+				"To be bound at boot by its address, because %s has the same id "
+				"and "
+				"stays with the host.",
 				twin->name);
-		finding_fix(report, finding, false,
-				"let Proxmox VE bind it at VM start (--bind at-start)");
-		finding->risk = RISK_NEVER;
+		finding_fix(report, finding, true,
+				"a script in the initramfs gives these addresses to vfio-pci "
+				"before "
+				"any other driver is loaded");
 	} else {
 		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
 				"To be bound at boot: %s.",
@@ -337,6 +339,65 @@ static int add_ids(const struct report *report, const struct list *slot, struct 
 	return 0;
 }
 
+/*
+ * By address: driver_override (Documentation/ABI/testing/sysfs-bus-pci) set before udev loads any
+ * driver. A udev rule would come too late: the twin's own event may load the driver first, which
+ * then takes both. The ids are compared, so that a card that moves does not give its place away.
+ */
+static int add_override(const struct report *report, const struct list *card, struct plan *plan,
+		const struct root *root, const char *because, struct error *err)
+{
+	const char *path = report->facts->init_script.path;
+	const char *text = NULL;
+	int status = plan_draft(plan, root, path, &text, err);
+	if (status < 0)
+		return status;
+	struct text script = {0};
+	text_add(&script,
+			text ? text
+			     : "#!/bin/sh\n"
+			       "# Made by pvegpu; 'pvegpu rollback' takes it away. Gives these "
+			       "devices, "
+			       "and no\n"
+			       "# twin of theirs, to vfio-pci before another driver is loaded.\n"
+			       "case ${1:-} in prereqs) exit 0 ;; esac\n"
+			       "modprobe -q vfio-pci\n"
+			       "take() { # ADDRESS VENDOR DEVICE\n"
+			       "\td=/sys/bus/pci/devices/$1\n"
+			       "\t[ -e \"$d/driver_override\" ] || return 0\n"
+			       "\tread -r vendor <\"$d/vendor\" && read -r device <\"$d/device\"\n"
+			       "\t[ \"$vendor $device\" = \"$2 $3\" ] || return 0\n"
+			       "\techo vfio-pci >\"$d/driver_override\"\n"
+			       "\techo \"$1\" >/sys/bus/pci/drivers_probe\n"
+			       "}\n");
+	for (size_t i = 0; i < card->n; i++) {
+		const struct pci_device *function = card->item[i];
+		if (!strings_has(&report->facts->overrides, function->name))
+			text_addf(&script, "take %s 0x%04x 0x%04x\n", function->name,
+					function->vendor, function->device);
+	}
+	plan_set_draft(plan, path, text_take(&script, plan->arena), because, NULL);
+	plan_set_executable(plan, path);
+	/* The module must be in the initramfs for that. */
+	const char *modules = NULL;
+	status = plan_draft(plan, root, report->facts->init_modules.path, &modules, err);
+	struct strings named = status == 0 && modules ? modules_list_names(plan->arena, modules)
+						      : (struct strings){0};
+	if (status == 0 && !modules_list_has(&named, "vfio_pci"))
+		plan_set_draft(plan, report->facts->init_modules.path,
+				modules_list_add(plan->arena, modules ? modules : "", "vfio_pci"),
+				because, NULL);
+	return status;
+}
+
+static bool has_twin(const struct report *report, const struct list *card)
+{
+	for (size_t i = 0; i < card->n; i++)
+		if (twin_of(report, card->item[i]))
+			return true;
+	return false;
+}
+
 FIX_FUNCTION(fix_vfio_binding)
 {
 	static const char *const update[] = {"update-initramfs", "-u", "-k", "all", NULL};
@@ -344,11 +405,13 @@ FIX_FUNCTION(fix_vfio_binding)
 	if (strcmp(finding->fix, "reboot") == 0)
 		return 0;
 	struct list slot = facts_card(report->facts, report->gpu, plan->arena);
-	int status = add_ids(report, &slot, plan, root, finding->check->id, err);
+	bool by_address = has_twin(report, &slot);
+	int status = by_address ? add_override(report, &slot, plan, root, finding->check->id, err)
+				: add_ids(report, &slot, plan, root, finding->check->id, err);
 	if (status < 0)
 		return status;
-	/* vfio-pci must come before the driver that would take the device otherwise. */
-	for (size_t i = 0; i < slot.n; i++) {
+	/* By id vfio-pci must come before the driver that would take the device otherwise. */
+	for (size_t i = 0; !by_address && i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
 		const char *module = function->driver ? module_of(function->driver) : NULL;
 		const char *text = NULL;

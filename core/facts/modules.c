@@ -70,6 +70,34 @@ static void read_module_file(const struct root *root, struct facts *facts, const
 	list_add(facts->arena, &facts->module_files, file);
 }
 
+static void read_text_file(const struct root *root, struct facts *facts, struct text_file *file,
+		const char *path)
+{
+	struct error error;
+	file->path = arena_strdup(facts->arena, path);
+	if (root_read(root, path, facts->arena, &file->text, NULL, &error) < 0 &&
+			root_exists(root, path))
+		file->error = arena_strdup(facts->arena, error.text);
+}
+
+/* "take 0000:01:00.0 0x10de 0x2206" in the script that pvegpu puts into the initramfs. */
+static void read_overrides(const struct root *root, struct facts *facts)
+{
+	read_text_file(root, facts, &facts->init_script,
+			"/etc/initramfs-tools/scripts/init-top/pvegpu");
+	read_text_file(root, facts, &facts->init_modules, "/etc/initramfs-tools/modules");
+	const char *cursor = facts->init_script.text;
+	struct line line;
+	while (cursor && line_next(&cursor, cursor + strlen(cursor), &line)) {
+		char *content = text_trim(facts->arena, line.start, line.n);
+		if (!text_starts(content, "take "))
+			continue;
+		content += strlen("take ");
+		strings_add(facts->arena, &facts->overrides,
+				arena_strndup(facts->arena, content, strcspn(content, " ")));
+	}
+}
+
 static void read_module_lists(const struct root *root, struct facts *facts)
 {
 	struct arena *arena = facts->arena;
@@ -133,4 +161,5 @@ void facts_read_modules(const struct root *root, struct facts *facts)
 	judge_virqfd(root, facts);
 	read_module_lists(root, facts);
 	read_modprobe(root, facts);
+	read_overrides(root, facts);
 }

@@ -103,6 +103,11 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 				object, "before_sha256", string_or_null(change->before_sha256));
 		(void)json_object_set_new(
 				object, "after_sha256", string_or_null(change->after_sha256));
+		(void)json_object_set_new(object, "mode",
+				change->operation == FILE_CREATE
+						? json_string(change->executable ? "0755" : "0644")
+						: json_null());
+		(void)json_object_set_new(object, "makes_directories", strings_json(&change->dirs));
 		set_content(object, arena, "diff", change->diff);
 		set_content(object, arena, "before", change->before);
 		set_content(object, arena, "after", change->after);
@@ -206,6 +211,13 @@ static bool read_file_change(struct arena *arena, const json_t *json, struct cha
 		return false;
 	change->operation = (enum file_operation)operation;
 	change->path = arena_strdup(arena, path);
+	const char *mode = member(json, "mode");
+	change->executable = mode && strcmp(mode, "0755") == 0;
+	read_strings(arena, json_object_get(json, "makes_directories"), &change->dirs);
+	for (size_t i = 0; i < change->dirs.n; i++)
+		if (!text_starts(path, change->dirs.item[i]) ||
+				path[strlen(change->dirs.item[i])] != '/')
+			return false;
 	change->before = get_content(json, arena, "before");
 	change->after = get_content(json, arena, "after");
 	if (!change->before != (operation == FILE_CREATE) ||

@@ -76,7 +76,20 @@ int plan_draft(struct plan *plan, const struct root *root, const char *path, con
 	change->before = text;
 	change->after = text;
 	*ret_text = text;
+	for (const char *slash = strchr(path + 1, '/'); !text && slash;
+			slash = strchr(slash + 1, '/')) {
+		char *dir = arena_strndup(plan->arena, path, (size_t)(slash - path));
+		if (!root_exists(root, dir))
+			strings_add(plan->arena, &change->dirs, dir);
+	}
 	return 0;
+}
+
+void plan_set_executable(struct plan *plan, const char *path)
+{
+	struct change *change = find_file(plan, path);
+	if (change)
+		change->executable = true;
 }
 
 void plan_set_draft(struct plan *plan, const char *path, const char *text, const char *because,
@@ -380,6 +393,8 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_field(&text, change->before_sha256);
 		hash_field(&text, change->after_sha256);
 		hash_fields(&text, &change->argv);
+		text_add(&text, change->executable ? "x" : "");
+		hash_fields(&text, &change->dirs);
 		hash_field(&text, change->fails_if_it_says);
 		hash_fields(&text, &change->must_say);
 		hash_fields(&text, &change->entries_with);

@@ -114,6 +114,10 @@ char *change_detail(struct arena *arena, const struct change *change)
 	switch (change->kind) {
 	case CHANGE_FILE:
 		text_add(&text, change->diff);
+		for (size_t i = 0; i < change->dirs.n; i++)
+			text_addf(&text, "makes the directory %s\n", change->dirs.item[i]);
+		if (change->executable)
+			text_add(&text, "as a program (mode 0755)\n");
 		break;
 	case CHANGE_COMMAND:
 		text_addf(&text, "runs: %s\n", command_line(arena, &change->argv));

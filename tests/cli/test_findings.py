@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 from harness import HostTest, main, run
 
@@ -175,9 +176,27 @@ class Findings(HostTest):
     def test_identical_cards(self):
         self.set_device("0000:02:00.0", ids="10DE:2206")
         self.assertEqual(self.status("gpu.identical"), {"warn"})
-        plan = self.plan("--gpu", "01:00", "--vm", "106", "--bind", "early", expect=1)
-        self.assertEqual([r["check"] for r in plan["refusals"]], ["vfio.binding"])
         self.plan("--gpu", "01:00", "--vm", "106", "--bind", "at-start")
+        # At boot it is bound by its address, and its twin keeps the host's driver.
+        for name in ("vendor", "device"):
+            self.write(DEVICES + "0000:02:00.0/" + name, self.read(DEVICES + "0000:01:00.0/" + name))
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--bind", "early", "--no-start")
+        script = "/etc/initramfs-tools/scripts/init-top/pvegpu"
+        change = [c for c in plan["changes"] if c.get("path") == script][0]
+        self.assertEqual(change["mode"], "0755")
+        self.assertNotIn("/etc/modprobe.d/pvegpu.conf", [c.get("path") for c in plan["changes"]])
+        self.apply()
+        self.assertEqual(os.stat(self.path(script)).st_mode & 0o777, 0o755)
+        self.assertEqual(subprocess.run(["sh", "-n", self.path(script)], check=False).returncode, 0)
+        self.script("usr/sbin/reboot")
+        audit = self.audit("--gpu", "01:00")
+        self.assertEqual([g["driver"] for g in audit["gpus"]], ["vfio-pci", "nouveau"])
+        self.assertEqual(self.status("vfio.binding", "--gpu", "01:00"), {"ok"})
+        self.rollback()
+        self.script("usr/sbin/update-grub")
+        self.script("usr/sbin/reboot")
+        self.assertEqual([g["driver"] for g in self.audit()["gpus"]], ["nouveau", "nouveau"])
+        self.assertFalse(os.path.exists(self.path("etc/initramfs-tools/scripts")))
 
     def test_no_gpu_left_for_the_host(self):
         self.iommu_on()

@@ -214,7 +214,10 @@ struct facts {
 	struct text_file etc_modules;
 	struct list modprobe; /* of struct modprobe_entry, in modprobe's order */
 	struct strings modprobe_files;
-	enum known virqfd_exists; /* vfio_virqfd is a module of the running kernel */
+	struct strings overrides;      /* addresses that our initramfs script gives to vfio-pci */
+	struct text_file init_script;  /* that script */
+	struct text_file init_modules; /* /etc/initramfs-tools/modules */
+	enum known virqfd_exists;      /* vfio_virqfd is a module of the running kernel */
 
 	enum known vms_known;
 	struct list vms;      /* of struct vm, by vmid */

@@ -38,6 +38,9 @@ struct change {
 	char *after;
 	char before_sha256[SHA256_HEX], after_sha256[SHA256_HEX]; /* "" without a file */
 	char *diff;
+	bool executable;     /* a new file is made 0755 instead of 0644 */
+	struct strings dirs; /* directories to be made first, outermost first; rollback takes away
+				those that are empty */
 
 	/* CHANGE_COMMAND and CHANGE_REBOOT: what runs, found in the system directories; no shell */
 	struct strings argv;
@@ -97,6 +100,8 @@ int plan_draft(struct plan *plan, const struct root *root, const char *path, con
 /* Replace the draft, adding to its reasons. `cost` may be NULL. */
 void plan_set_draft(struct plan *plan, const char *path, const char *text, const char *because,
 		const char *cost);
+/* The file, when it is new, is to be a program. */
+void plan_set_executable(struct plan *plan, const char *path);
 /* A command after the files it serves; the same argv is kept once. `argv` ends with NULL. The
  * change is lent, to say what is expected of it. */
 struct change *plan_add_command(
