@@ -383,6 +383,10 @@ static int run_rollback(const struct options *options)
 	struct root *root = NULL;
 	if (root_open(options->root, &root, &error) < 0)
 		return say_error(&error, EXIT_NO_HOST);
+	if (options->chroot && root_use_chroot(root, &error) < 0) {
+		root_close(root);
+		return say_error(&error, EXIT_USAGE);
+	}
 	FILE *out = options->json ? stderr : stdout;
 	char name[64] = "";
 	int status = show_rollback(root, options->operand, out, name, sizeof name);

@@ -27,6 +27,7 @@ static const struct {
 
 enum {
 	OPTION_ROOT = 256,
+	OPTION_CHROOT,
 	OPTION_FORMAT,
 	OPTION_NO_COLOR,
 	OPTION_ASCII,
@@ -45,6 +46,7 @@ enum {
 
 static const struct option fixed[] = {
 		{"root", required_argument, NULL, OPTION_ROOT},
+		{"chroot", required_argument, NULL, OPTION_CHROOT},
 		{"format", required_argument, NULL, OPTION_FORMAT},
 		{"no-color", no_argument, NULL, OPTION_NO_COLOR},
 		{"ascii", no_argument, NULL, OPTION_ASCII},
@@ -92,7 +94,10 @@ void options_help(void)
 	(void)puts("  --out FILE          save the plan for apply\n\n"
 		   "Changes:\n"
 		   "  --yes               do not ask for a typed yes (never covers a risk)\n"
-		   "  --reboot            apply: reboot at the end if the plan asks for it\n\n"
+		   "  --reboot            apply: reboot at the end if the plan asks for it\n"
+		   "  --chroot DIR        rollback from a live system: undo on the host whose root "
+		   "is\n"
+		   "                      mounted at DIR, with that host's own commands\n\n"
 		   "Exit status: 0 fine, 1 something needs attention, 2 wrong use,\n"
 		   "3 the host could not be read, 4 applying or rolling back failed.");
 }
@@ -166,6 +171,10 @@ static int take_option(struct options *options, int option, const char *argument
 	switch (option) {
 	case OPTION_ROOT:
 		options->root = argument;
+		return 0;
+	case OPTION_CHROOT:
+		options->root = argument;
+		options->chroot = true;
 		return 0;
 	case OPTION_FORMAT:
 		if (strcmp(argument, "text") != 0 && strcmp(argument, "json") != 0)
@@ -249,6 +258,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	}
 	if (status == 0 && options.command != COMMAND_HELP && options.command != COMMAND_VERSION)
 		status = take_operands(&options, argc, argv);
+	if (status == 0 && options.chroot && options.command != COMMAND_ROLLBACK)
+		status = wrong("only rollback takes", "--chroot");
 	if (status != 0) {
 		goal_free(options.goal);
 		return status;

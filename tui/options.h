@@ -24,6 +24,7 @@ enum command {
 struct options {
 	enum command command;
 	const char *root; /* NULL: the live host */
+	bool chroot;      /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot;
 	const char *out;     /* of plan */
 	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */

@@ -71,8 +71,15 @@ static int undo_one(struct run_context *context, rollback_ask *ask, struct rollb
 	(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
 	arena_free(arena);
 	bool kept = false;
-	int status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
-						 : undo_call(context, ask, &kept, err);
+	const char *why = "kept: it was changed since, and that was not overwritten";
+	int status = 0;
+	if (change->kind == CHANGE_API && root_kind(context->root) == ROOT_CHROOT) {
+		kept = true; /* Proxmox VE does not run in a chroot */
+		why = "left as it is: VMs are undone on the running host, by rollback once more";
+	} else {
+		status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
+						     : undo_call(context, ask, &kept, err);
+	}
 	if (status == 0)
 		status = journal_record(
 				context->journal, change->n, kept ? "kept" : "undone", NULL, err);
@@ -82,8 +89,7 @@ static int undo_one(struct run_context *context, rollback_ask *ask, struct rollb
 	}
 	result->undone += !kept;
 	result->kept += kept;
-	(void)run_tell(context, kept ? APPLY_NOT_RUN : APPLY_DONE,
-			kept ? "kept: it was changed since, and that was not overwritten" : NULL);
+	(void)run_tell(context, kept ? APPLY_NOT_RUN : APPLY_DONE, kept ? why : NULL);
 	return 0;
 }
 

@@ -32,6 +32,8 @@ char *process_find(const struct root *root, const char *name, struct arena *aren
 		 * in a tree would lead out of it. */
 		if (root_kind(root) == ROOT_SAMPLE)
 			path = root_real_path(root, path, arena);
+		if (root_kind(root) == ROOT_CHROOT)
+			return path;
 		return path ? arena_printf(arena, "%s%s", root_absolute(root), path) : NULL;
 	}
 	return NULL;
@@ -183,6 +185,20 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 	if (!path)
 		return error_set(err, ERROR_COMMAND, "cannot find the command '%s'%s%s", argv[0],
 				root_dir(root)[0] ? " in " : "", root_dir(root));
+	if (root_kind(root) == ROOT_CHROOT) {
+		/* chroot DIRECTORY /its/own/command argument ... */
+		size_t n = 0;
+		while (argv[n])
+			n++;
+		const char **entered = arena_alloc(arena, (n + 3) * sizeof *entered);
+		entered[0] = "chroot";
+		entered[1] = root_absolute(root);
+		entered[2] = path;
+		for (size_t i = 1; i < n; i++)
+			entered[2 + i] = argv[i];
+		argv = entered;
+		path = arena_strdup(arena, "/usr/sbin/chroot");
+	}
 	int out[2];
 	int error_out[2];
 	if (pipe2(out, O_CLOEXEC) < 0)

@@ -53,6 +53,29 @@ void root_close(struct root *root)
 	free(root);
 }
 
+int root_use_chroot(struct root *root, struct error *err)
+{
+	static const char *const needed[] = {"/proc/self", "/sys/class", "/dev/null"};
+	if (root->kind == ROOT_LIVE)
+		return error_set(err, ERROR_USAGE,
+				"--chroot takes the directory where the host's root is mounted");
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+		if (root_exists(root, needed[i]))
+			continue;
+		(void)error_set(err, ERROR_USAGE,
+				"'%s%s' is not there, which the host's commands need", root->dir,
+				needed[i]);
+		error_hint(err,
+				"for d in proc sys dev run; do mount --rbind /$d %s/$d; done; "
+				"mount "
+				"its /boot and /boot/efi too if they are apart",
+				root->dir);
+		return ERROR_USAGE;
+	}
+	root->kind = ROOT_CHROOT;
+	return 0;
+}
+
 enum root_kind root_kind(const struct root *root)
 {
 	return root->kind;

@@ -87,6 +87,41 @@ static void choose_contradictions(struct report *report)
 	}
 }
 
+static bool is_obsolete(const struct report *report, const char *word)
+{
+	const struct facts *facts = report->facts;
+	bool amd = facts->cpu_vendor == CPU_AMD;
+	if (strcmp(word, "amd_iommu=on") == 0)
+		return true;
+	if (strcmp(word, "intel_iommu=on") == 0)
+		return amd;
+	return (strcmp(word, "video=efifb:off") == 0 || strcmp(word, "video=vesafb:off") == 0 ||
+			       strcmp(word, "video=vesafb:off,efifb:off") == 0 ||
+			       strcmp(word, "video=efifb:off,vesafb:off") == 0) &&
+	       facts_kernel_at_least(facts, 5, 16) == KNOWN_YES;
+}
+
+/* To clean up: words that this kernel ignores go. */
+static void choose_obsolete(struct report *report)
+{
+	for (size_t i = 0; report->goal->clean_up == CHOICE_YES && i < report->configured.n; i++) {
+		const char *word = report->configured.item[i];
+		if (!is_obsolete(report, word))
+			continue;
+		struct param_choice *param = NULL;
+		for (size_t p = 0; p < report->params.n && !param; p++)
+			if (strcmp(((struct param_choice *)report->params.item[p])->word, word) ==
+					0)
+				param = report->params.item[p];
+		if (!param)
+			param = add_param(report, word, "boot.cmdline-obsolete",
+					"This kernel ignores it. It is taken out to clean up.");
+		param->check = "boot.cmdline-obsolete";
+		param->obsolete = true;
+		advise(param, NEED_USELESS, "without effect: is taken out");
+	}
+}
+
 static void choose_acs(struct report *report)
 {
 	const struct facts *facts = report->facts;
@@ -154,6 +189,7 @@ void choose_params(struct report *report)
 	choose_acs(report);
 	choose_framebuffer(report);
 	choose_contradictions(report);
+	choose_obsolete(report);
 	const struct goal *goal = report->goal;
 	for (size_t i = 0; i < goal->params.n; i++)
 		add_named(report, goal->params.item[i], "asked for");
@@ -163,7 +199,7 @@ void choose_params(struct report *report)
 	for (size_t p = 0; p < report->params.n; p++) {
 		struct param_choice *param = report->params.item[p];
 		param->selected = param->configured || param->need == NEED_ADVISED;
-		if (param->unwanted)
+		if (param->unwanted || param->obsolete)
 			param->selected = false;
 		if (strings_has(&goal->params, param->word))
 			param->selected = true;
@@ -448,12 +484,46 @@ bool acs_override_works(const struct strings *words)
 	       strstr(value, "id:");
 }
 
+/* What the override would make of the GPU's group: `downstream` lets the ports above pretend to
+ * keep what is below them apart, `multifunction` the functions of one slot (the kernel patch 0004).
+ */
+static void tell_acs_effect(struct report *report, const struct check *check)
+{
+	const struct pci_device *gpu = report->gpu;
+	struct list group = facts_group(report->facts, gpu->group, report->arena);
+	struct list card = facts_card(report->facts, gpu, report->arena);
+	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+			"Not used. It would part the group of the GPU on paper only: the devices "
+			"may "
+			"still reach each other's memory, group numbers change, and PCI mappings "
+			"must "
+			"then be set anew.");
+	for (size_t i = 0; i < group.n; i++) {
+		const struct pci_device *other = group.item[i];
+		if (pci_is_bridge(other) || facts_in_list(&card, other))
+			continue;
+		bool same_bus = other->address.domain == gpu->address.domain &&
+				other->address.bus == gpu->address.bus;
+		const char *by = pci_address_same_slot(&other->address, &gpu->address)
+						 ? "parted by multifunction"
+				 : same_bus ? "not parted: it is on the GPU's own bus"
+					    : "parted by downstream";
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s: %s",
+				device_text(report->arena, other), by);
+	}
+}
+
 CHECK_FUNCTION(check_acs_override)
 {
 	if (cmdline_unknown(report, check))
 		return;
 	struct strings words = all_words(report);
 	const char *value = cmdline_value(&words, "pcie_acs_override");
+	if (!value && report->gpu && report->gpu->group >= 0 &&
+			group_has_others(report, report->gpu)) {
+		tell_acs_effect(report, check);
+		return;
+	}
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, "host",
 				report->facts->iommu_groups

@@ -76,6 +76,10 @@ const struct check check_catalogue[] = {
 		"proxmox-boot-tool keeps a copy of the boot entries on each ESP. One that was left behind boots "
 		"with old parameters.",
 		MANUAL_BOOT, check_esp_sync, NULL},
+	{"boot.fallback-entry", STEP_BOOT, "Way back at boot",
+		"If the host does not come up with the changes, an entry of the boot menu that leaves them out "
+		"brings it back.",
+		MANUAL_BOOT, check_fallback_entry, fix_fallback_entry},
 	{"boot.cmdline-conflict", STEP_BOOT, "Contradicting parameters",
 		"A parameter that turns the IOMMU off makes passthrough impossible.",
 		KERNEL_WORDS, check_cmdline_conflict, NULL},
@@ -115,6 +119,9 @@ const struct check check_catalogue[] = {
 	{"vfio.initramfs-stale", STEP_VFIO, "Initramfs and its inputs",
 		"/etc/modprobe.d counts early in the boot only as far as it was copied into the initramfs.",
 		MANUAL_PCI, check_initramfs_stale, NULL},
+	{"vfio.leftovers", STEP_VFIO, "Leftovers in modprobe.d",
+		"Options that old guides and other tools set by default weaken the host or do nothing.",
+		MANUAL_PCI, check_leftovers, fix_leftovers},
 	{"vfio.unsafe-interrupts", STEP_VFIO, "Unsafe interrupts",
 		"allow_unsafe_interrupts lets a guest send interrupts to the host. It is a last resort for "
 		"machines without interrupt remapping.",

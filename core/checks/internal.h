@@ -118,6 +118,8 @@ CHECK_FUNCTION(check_vm_balloon);
 CHECK_FUNCTION(check_vm_display);
 CHECK_FUNCTION(check_vm_snapshots);
 CHECK_FUNCTION(check_task_log);
+CHECK_FUNCTION(check_fallback_entry);
+CHECK_FUNCTION(check_leftovers);
 CHECK_FUNCTION(check_mapping_drift);
 CHECK_FUNCTION(check_mapping);
 CHECK_FUNCTION(check_token_raw);
@@ -129,6 +131,8 @@ CHECK_FUNCTION(check_gpu_bar);
 CHECK_FUNCTION(check_gpu_rom);
 
 FIX_FUNCTION(fix_firmware_setup);
+FIX_FUNCTION(fix_fallback_entry);
+FIX_FUNCTION(fix_leftovers);
 FIX_FUNCTION(fix_params);
 FIX_FUNCTION(fix_refresh);
 FIX_FUNCTION(fix_vfio_modules);

@@ -63,18 +63,36 @@ const char *vm_subject(const struct report *report, const struct vm *vm)
 
 char *reboot_cost(const struct report *report)
 {
+	const struct facts *facts = report->facts;
 	struct strings names = {0};
-	for (size_t i = 0; i < report->facts->vms.n; i++) {
-		const struct vm *vm = report->facts->vms.item[i];
+	struct strings containers = {0};
+	struct text text = {0};
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
 		if (vm->running == KNOWN_YES)
 			strings_add(report->arena, &names,
 					arena_printf(report->arena, "%u %s", vm->vmid, vm->name));
 	}
-	if (!names.n)
-		return arena_strdup(report->arena, "the host is away for some minutes");
-	return arena_printf(report->arena, "stops the running %s %s",
-			text_plural(names.n, "VM", "VMs"),
-			strings_join(report->arena, &names, ", "));
+	for (size_t i = 0; i < facts->running_containers.n; i++)
+		strings_add(report->arena, &containers, facts->running_containers.item[i]);
+	if (names.n)
+		text_addf(&text, "stops the running %s %s", text_plural(names.n, "VM", "VMs"),
+				strings_join(report->arena, &names, ", "));
+	if (containers.n)
+		text_addf(&text, "%s%s %s", names.n ? " and " : "stops the running ",
+				text_plural(containers.n, "container", "containers"),
+				strings_join(report->arena, &containers, ", "));
+	if (!text.n)
+		text_add(&text, "the host is away for some minutes");
+	if (facts->ha_vms.n)
+		text_addf(&text, "; HA may start %s %s on another node meanwhile",
+				text_plural(facts->ha_vms.n, "VM", "VMs"),
+				strings_join(report->arena, &facts->ha_vms, ", "));
+	if (facts->clustered == KNOWN_YES)
+		text_add(&text, facts->quorate == KNOWN_NO ? "; the cluster has no quorum even now"
+							   : "; the cluster has one vote less "
+							     "until it is back");
+	return text_take(&text, report->arena);
 }
 
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,

@@ -159,6 +159,16 @@ void facts_read_boot(const struct root *root, struct facts *facts)
 		doubt_first_entry(facts);
 	}
 	struct error error;
+	struct stat custom;
+	facts->grub_custom.path = arena_strdup(facts->arena, "/boot/grub/custom.cfg");
+	if (root_read(root, facts->grub_custom.path, facts->arena, &facts->grub_custom.text, NULL,
+			    &error) < 0 &&
+			root_exists(root, facts->grub_custom.path))
+		facts->grub_custom.error = arena_strdup(facts->arena, error.text);
+	facts->grub_custom_read = root_stat(root, "/etc/grub.d/41_custom", &custom) == 0 &&
+								  (custom.st_mode & 0111)
+						  ? KNOWN_YES
+						  : KNOWN_NO;
 	facts->kernel_cmdline.path = arena_strdup(facts->arena, "/etc/kernel/cmdline");
 	if (root_read(root, facts->kernel_cmdline.path, facts->arena, &facts->kernel_cmdline.text,
 			    NULL, &error) < 0 &&

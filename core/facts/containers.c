@@ -80,11 +80,14 @@ static void read_container(
 		else
 			find_devices(root, facts, nvidia, true, &container.devices);
 	}
-	if (!container.line)
-		return;
 	container.name = arena_strdup(arena, name);
 	container.path = arena_strdup(arena, path);
 	container.running = is_running(root, arena, ctid);
+	if (container.running == KNOWN_YES)
+		strings_add(arena, &facts->running_containers,
+				arena_printf(arena, "%u %s", ctid, name));
+	if (!container.line)
+		return;
 	struct container *kept = arena_alloc(arena, sizeof *kept);
 	*kept = container;
 	list_add(arena, &facts->containers, kept);

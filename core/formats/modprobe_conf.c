@@ -123,3 +123,53 @@ bool modprobe_softdep_pre(const struct list *entries, const char *module, const 
 	}
 	return false;
 }
+
+/* The command without the word and the blanks before it; NULL when nothing of it would be left. */
+static char *without_word(struct arena *arena, const char *command, size_t n, const char *word)
+{
+	struct text kept = {0};
+	size_t words = 0;
+	size_t length = strlen(word);
+	for (size_t at = 0; at < n;) {
+		size_t blanks = strspn(command + at, " \t\r\n\\");
+		blanks = blanks < n - at ? blanks : n - at;
+		size_t size = strcspn(command + at + blanks, " \t\r\n\\");
+		size = size < n - at - blanks ? size : n - at - blanks;
+		bool match = size == length && strncmp(command + at + blanks, word, length) == 0;
+		if (!match) {
+			text_add_bytes(&kept, command + at, blanks + size);
+			words += size > 0;
+		}
+		at += blanks + size;
+	}
+	char *text = text_take(&kept, arena);
+	return words > 2 ? text : NULL;
+}
+
+char *modprobe_conf_drop(
+		struct arena *arena, const char *text, size_t line_number, const char *word)
+{
+	struct text out = {0};
+	const char *cursor = text;
+	const char *end = text + strlen(text);
+	const char *begin = NULL; /* of the command that is dropped, while it goes on */
+	struct line line;
+	for (size_t number = 1; line_next(&cursor, end, &line); number++) {
+		bool more = line.n && line.start[line.n - 1] == '\\' && cursor;
+		if (number == line_number)
+			begin = line.start;
+		if (!begin) {
+			text_add_bytes(&out, line.start, line.full);
+			continue;
+		}
+		if (more)
+			continue;
+		char *rest = word ? without_word(arena, begin,
+						    (size_t)(line.start + line.full - begin), word)
+				  : NULL;
+		if (rest)
+			text_add(&out, rest);
+		begin = NULL;
+	}
+	return text_take(&out, arena);
+}

@@ -114,6 +114,25 @@ class Findings(HostTest):
         self.assertEqual([r["check"] for r in plan["refusals"]], ["gpu.group-isolated"])
         self.plan("--gpu", "01:00", "--vm", "106", "--accept", "gpu.group-isolated=0000:01:00.0")
 
+    def test_what_the_acs_override_would_part(self):
+        self.iommu_on()
+        for address in ("0000:00:1f.3", "0000:02:00.1"):
+            self.set_group(address, 1)
+        found = [f for f in self.audit("--gpu", "01:00")["findings"] if f["id"] == "boot.acs-override"]
+        self.assertEqual([f["status"] for f in found], ["info"])
+        self.assertIn("mappings must", found[0]["detail"])
+        self.assertEqual([e["text"].split(": ")[-1] for e in found[0]["evidence"]],
+                         ["parted by downstream", "parted by downstream"])
+
+    def test_a_reboot_names_what_it_stops(self):
+        os.makedirs(self.path("etc/pve/ha"))
+        self.write("etc/pve/ha/resources.cfg", "vm: 107\n\tstate started\n")
+        self.write("etc/pve/corosync.conf", "totem {\n}\n")
+        cost = [c["cost"] for c in self.plan("--gpu", "01:00")["changes"] if c["kind"] == "reboot"][0]
+        for words in ("VMs 100 docker, 105 talos-cp-1 and container 200 pihole",
+                      "HA may start VM 107", "one vote less"):
+            self.assertIn(words, cost)
+
     def test_network_uplink_is_never_taken(self):
         self.iommu_on()
         self.set_group("0000:00:1f.6", 1)
@@ -473,6 +492,14 @@ class Findings(HostTest):
         self.write("proc/cmdline", "root=/dev/sda1\n")
         os.unlink(self.path("boot/grub/grub.cfg"))
         self.assertEqual(self.status("boot.loader"), {"unknown"})
+
+    def test_way_back_and_leftovers(self):
+        self.assertEqual(self.status("boot.fallback-entry"), {"info"})
+        self.write("boot/grub/custom.cfg", "### BEGIN pvegpu: the host as it was ###\n")
+        self.assertEqual(self.status("boot.fallback-entry"), {"ok"})
+        self.assertEqual(self.status("vfio.leftovers"), {"ok"})
+        self.write("etc/modprobe.d/x.conf", "options kvm ignore_msrs=1\n")
+        self.assertEqual(self.status("vfio.leftovers"), {"info"})
 
     def test_efi_system_partitions(self):
         self.assertEqual(self.status("boot.esp-sync"), {"ok"})

@@ -537,6 +537,82 @@ class PlanApply(HostTest):
         plan = self.plan("--gpu", "01:00", "--vm", "106", "--firmware-setup")
         self.assertEqual([c for c in plan["changes"] if c["kind"] == "reboot"], [])
 
+    def put_program(self, path, target):
+        """A program of this machine, with the libraries it needs, into the tree."""
+        os.makedirs(os.path.dirname(self.path(target)), exist_ok=True)
+        shutil.copy(os.path.realpath(path), self.path(target))
+        for word in subprocess.run(["ldd", path], capture_output=True, text=True,
+                                   check=True).stdout.split():
+            if word.startswith("/") and os.path.exists(word):
+                os.makedirs(os.path.dirname(self.path(word)), exist_ok=True)
+                shutil.copy(os.path.realpath(word), self.path(word))
+
+    def test_rescue_from_a_live_system(self):
+        """The host does not boot: its root is mounted, and its own commands run in a chroot."""
+        self.assertEqual(run("rollback", "--chroot", "/", "--yes").returncode, 2)
+        self.assertIn("only rollback", run("audit", "--chroot", self.root).stderr)
+        before = self.read("etc/default/grub")
+        self.plan(*GOAL, "--bind", "early")
+        self.apply()
+        # Proxmox VE's calls were made too before the host went down.
+        os.unlink(self.path(".pvegpu-sample"))
+        shutil.rmtree(self.path("proc"))
+        done = run("rollback", "--chroot", self.root, "--yes")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("mount --rbind", done.stderr)
+        os.makedirs(self.path("proc/self"))
+        os.makedirs(self.path("dev"), exist_ok=True)
+        self.write("dev/null", "")
+        self.put_program("/bin/sh", "/bin/sh")
+        for name in ("update-grub", "update-initramfs"):
+            self.write("usr/sbin/" + name, "#!/bin/sh\necho \"$0 $*\" >>/ran\n")
+        if os.geteuid() != 0:
+            self.skipTest("chroot needs root")
+        done = run("rollback", "--chroot", self.root, "--yes")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.read("etc/default/grub"), before)
+        self.assertFalse(os.path.exists(self.path("etc/modprobe.d/pvegpu.conf")))
+        self.assertEqual(self.read("ran").split("\n")[:-1],
+                         ["/usr/sbin/update-initramfs -u -k all", "/usr/sbin/update-grub "])
+
+    def test_way_back_at_boot(self):
+        menu = self.read("boot/grub/grub.cfg")
+        untouched = tree_hash(self.root)
+        plan = self.plan(*GOAL, "--fallback-entry")
+        self.assertIn("/boot/grub/custom.cfg", [c.get("path") for c in plan["changes"]])
+        self.apply()
+        entry = self.read("boot/grub/custom.cfg")
+        old = [l.strip() for l in menu.split("\n") if l.strip().startswith("linux\t")][0]
+        self.assertIn(old + " module_blacklist=vfio_pci\n", entry)
+        self.assertNotIn("intel_iommu=on", entry)
+        if shutil.which("grub-script-check"):
+            subprocess.run(["grub-script-check", self.path("boot/grub/custom.cfg")], check=True)
+        plan = self.plan(*GOAL, "--fallback-entry")
+        self.assertNotIn("/boot/grub/custom.cfg", [c.get("path") for c in plan["changes"]])
+        self.rollback()
+        self.assertEqual(tree_hash(self.root), untouched)
+
+    def test_clean_up_of_leftovers(self):
+        self.write("etc/default/grub", self.read("etc/default/grub").replace(
+            '="quiet"', '="quiet intel_iommu=on iommu=pt amd_iommu=on video=efifb:off"'))
+        self.write("etc/modprobe.d/old.conf", "# mine\noptions kvm ignore_msrs=1\n"
+                   "options vfio_iommu_type1 allow_unsafe_interrupts=1\nblacklist nouveau\n"
+                   "options vfio-pci ids=10de:2206 \\\n disable_vga=1\n"
+                   "blacklist nouveau\noptions vfio_pci_ids=10de:2206 x\n")
+        self.write("etc/modules", "vfio\nvfio_iommu_type1\nvfio_pci\nvfio_virqfd\n")
+        self.script("usr/sbin/update-grub")
+        self.script("usr/sbin/update-initramfs", "-u", "-k", "all")
+        untouched = tree_hash(self.root)
+        self.plan("--clean-up")
+        self.apply()
+        self.assertIn('="quiet intel_iommu=on iommu=pt"\n', self.read("etc/default/grub"))
+        self.assertEqual(self.read("etc/modprobe.d/old.conf"),
+                         "# mine\noptions kvm ignore_msrs=1\nblacklist nouveau\n"
+                         "options vfio-pci ids=10de:2206 \\\n disable_vga=1\n")
+        self.assertEqual(self.read("etc/modules"), "vfio\nvfio_iommu_type1\nvfio_pci\n")
+        self.rollback()
+        self.assertEqual(tree_hash(self.root), untouched)
+
     def test_predicted_file_is_what_comes_of_it(self):
         """The diffs shown beside the calls, applied by patch, are the file after the calls."""
         self.write("etc/default/grub", self.read("etc/default/grub").replace(

@@ -8,6 +8,54 @@
 static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
 		"1-7 step", "q quit", NULL};
 
+enum { ACT_FALLBACK = 1, ACT_CLEAN_UP };
+
+static const struct finding *finding_of(const struct report *report, const char *id)
+{
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (strcmp(finding->check->id, id) == 0)
+			return finding;
+	}
+	return NULL;
+}
+
+/* What is no parameter: a way back, and cleaning up, where there is something to be done. */
+static void add_extras(const struct wizard *wizard, struct rows *rows)
+{
+	const struct goal *goal = wizard->goal;
+	const struct finding *fallback = finding_of(wizard->report, "boot.fallback-entry");
+	const struct finding *leftovers = finding_of(wizard->report, "vfio.leftovers");
+	const struct finding *obsolete = finding_of(wizard->report, "boot.cmdline-obsolete");
+	if (fallback && fallback->fix) {
+		struct row *row = rows_add(rows, ROW_CHECK, "a way back at boot");
+		row->on = goal->fallback_entry == CHOICE_YES;
+		row->note = "boot entry as it is today";
+		row->hint = "Adds an entry to the boot menu with today's command line and without "
+			    "vfio-pci. Choose it there if the host does not come up.";
+		row->action = ACT_FALLBACK;
+		row->check = fallback->check;
+	}
+	bool something = (leftovers && leftovers->fix) ||
+			 (obsolete && obsolete->status != STATUS_OK &&
+					 obsolete->status != STATUS_UNKNOWN) ||
+			 goal->clean_up == CHOICE_YES;
+	if (something) {
+		struct row *row = rows_add(rows, ROW_CHECK, "clean up");
+		row->on = goal->clean_up == CHOICE_YES;
+		row->note = "what has no effect goes";
+		row->hint = "Takes out parameters and modprobe.d options that old guides and other "
+			    "tools left and that do nothing here.";
+		row->action = ACT_CLEAN_UP;
+		row->check = leftovers ? leftovers->check : NULL;
+	}
+}
+
+static void toggle(enum choice *choice)
+{
+	*choice = *choice == CHOICE_YES ? CHOICE_ADVISED : CHOICE_YES;
+}
+
 static void boot_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct facts *facts = wizard->facts;
@@ -32,6 +80,7 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 		if (param->need == NEED_LATER || param->need == NEED_USELESS)
 			row->role = ROLE_DIM;
 	}
+	add_extras(wizard, rows);
 	(void)rows_add(rows, ROW_TEXT, "");
 	(void)rows_add(rows, ROW_TEXT,
 			facts->iommu_active == KNOWN_YES
@@ -52,7 +101,11 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 static void boot_act(struct wizard *wizard, const struct row *row)
 {
 	const struct param_choice *param = row->data;
-	if (param)
+	if (row->action == ACT_FALLBACK)
+		toggle(&wizard->goal->fallback_entry);
+	else if (row->action == ACT_CLEAN_UP)
+		toggle(&wizard->goal->clean_up);
+	else if (param)
 		goal_param(wizard->goal, param->word, !param->selected);
 }
 

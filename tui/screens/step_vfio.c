@@ -52,9 +52,9 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	struct row *early = rows_add(rows, ROW_RADIO, "vfio-pci, at boot");
 	early->on = report->bind_early;
 	early->action = ACT_BIND_EARLY;
-	early->hint = "Writes /etc/modprobe.d/pvegpu.conf with the card's ids, so that no host "
-		      "driver "
-		      "ever touches it. Costs a reboot.";
+	early->hint = "Names the card's ids in /etc/modprobe.d/pvegpu.conf (its addresses in the "
+		      "initramfs, where a twin stays), so that no host driver touches it. Costs "
+		      "a reboot.";
 	(void)rows_add(rows, ROW_TEXT,
 			arena_printf(rows->arena, "%s: %s.", report->gpu ? "Advice" : "The GPU",
 					report->bind_reason));

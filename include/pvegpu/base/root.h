@@ -19,11 +19,15 @@
  */
 struct root;
 
-enum root_kind { ROOT_LIVE, ROOT_CAPTURED, ROOT_SAMPLE };
+enum root_kind { ROOT_LIVE, ROOT_CAPTURED, ROOT_SAMPLE, ROOT_CHROOT };
 
 /* Open DIR, or the live host where dir is NULL or "/". */
 int root_open(const char *dir, struct root **ret_root, struct error *err);
 void root_close(struct root *root); /* NULL is fine */
+
+/* Rescue from a live system: the mounted root of a host, whose own commands are run in a chroot.
+ * ERROR_USAGE when it is `/` itself or lacks what commands need there (/proc, /dev). */
+int root_use_chroot(struct root *root, struct error *err);
 
 enum root_kind root_kind(const struct root *root);
 /* The directory as the person gave it; "" for the live host, so it can stand before a path. */

@@ -84,6 +84,7 @@ struct param_choice {
 	bool configured;  /* in the boot loader's file */
 	bool selected;    /* would be there after the plan */
 	bool unwanted;    /* contradicts: advised to go */
+	bool obsolete;    /* without effect: goes when the goal is to clean up */
 	const char *note; /* why, at most 40 columns */
 	const char *help; /* one sentence on what it does and costs */
 };

@@ -191,11 +191,13 @@ struct facts {
 	struct strings cmdline_words;
 	struct text_file grub;
 	struct grub_default grub_parsed;
-	char *grub_parse_error;   /* file, line, reason; NULL when it parsed */
-	struct list grub_files;   /* of struct grub_file: the main one, if it parsed, and those
-				     of /etc/default/grub.d, in the order they are sourced */
-	struct list boot_entries; /* of struct boot_entry: those of /boot/grub/grub.cfg, the
-				     default one first, without the recovery ones */
+	char *grub_parse_error;       /* file, line, reason; NULL when it parsed */
+	struct list grub_files;       /* of struct grub_file: the main one, if it parsed, and those
+					 of /etc/default/grub.d, in the order they are sourced */
+	struct list boot_entries;     /* of struct boot_entry: those of /boot/grub/grub.cfg, the
+					 default one first, without the recovery ones */
+	struct text_file grub_custom; /* /boot/grub/custom.cfg, and whether 41_custom reads it */
+	enum known grub_custom_read;
 	struct text_file kernel_cmdline; /* /etc/kernel/cmdline */
 	struct list esps;                /* of struct esp: the boot tool's */
 
@@ -226,8 +228,9 @@ struct facts {
 	enum known ha_known;
 	struct strings ha_vms; /* "106": managed by the cluster's high availability */
 	enum known containers_known;
-	struct list containers;   /* of struct container: those that have a GPU */
-	struct text_file pci_cfg; /* /etc/pve/mapping/pci.cfg */
+	struct strings running_containers; /* "200 pihole" */
+	struct list containers;            /* of struct container: those that have a GPU */
+	struct text_file pci_cfg;          /* /etc/pve/mapping/pci.cfg */
 	struct pci_mapping_file mappings;
 	enum known tasks_known;
 	struct list tasks; /* of struct task, oldest first: VM starts that have ended */

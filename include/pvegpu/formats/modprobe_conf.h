@@ -27,6 +27,9 @@ void modprobe_conf_parse(
  * `ret_entry`, if not NULL, is where that value stands. */
 const char *modprobe_option(const struct list *entries, const char *module, const char *option,
 		const struct modprobe_entry **ret_entry);
+/* The text without the command that starts in `line`, or, with `word`, without that word of it; a
+ * command that has no argument left goes whole. Every other byte stays. */
+char *modprobe_conf_drop(struct arena *arena, const char *text, size_t line, const char *word);
 bool modprobe_blacklisted(const struct list *entries, const char *module);
 /* True when `softdep module pre: … before` is there. */
 bool modprobe_softdep_pre(const struct list *entries, const char *module, const char *before);

@@ -24,7 +24,9 @@ struct goal {
 	enum choice bind_early;  /* bind to vfio-pci at boot; otherwise PVE does at VM start */
 	enum choice pcie, x_vga; /* of hostpciN */
 	enum choice machine_q35, cpu_host, tablet_off;
-	enum choice start; /* start the VM after attaching */
+	enum choice start;          /* start the VM after attaching */
+	enum choice fallback_entry; /* a boot entry with the old command line */
+	enum choice clean_up;       /* take out leftovers without effect */
 	/* Restart into the firmware setup at the end. Once: it is not remembered. */
 	enum choice firmware_setup;
 	struct strings accepted; /* CHECK=SUBJECT */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/modprobe_conf.h"
+#include "pvegpu/formats/modules_list.h"
+
+/*
+ * What old guides and other tools leave in modprobe.d: told one by one, and taken out when the goal
+ * is to clean up. What may still be wanted (a blacklist, kvm's ignore_msrs) is only told.
+ */
+struct leftover {
+	const struct modprobe_entry *entry;
+	const char *word; /* of the command; NULL: all of it */
+	const char *why;
+	bool goes;
+};
+
+static bool same_entry(const struct modprobe_entry *a, const struct modprobe_entry *b)
+{
+	if (strcmp(a->command, b->command) != 0 || !modules_same_name(a->module, b->module) ||
+			a->words.n != b->words.n)
+		return false;
+	for (size_t i = 0; i < a->words.n; i++)
+		if (strcmp(a->words.item[i], b->words.item[i]) != 0)
+			return false;
+	return true;
+}
+
+static void add(struct arena *arena, struct list *found, struct leftover leftover)
+{
+	struct leftover *copy = arena_alloc(arena, sizeof *copy);
+	*copy = leftover;
+	list_add(arena, found, copy);
+}
+
+static void judge_words(
+		const struct report *report, const struct modprobe_entry *entry, struct list *found)
+{
+	bool options = strcmp(entry->command, "options") == 0;
+	for (size_t i = 0; options && i < entry->words.n; i++) {
+		const char *word = entry->words.item[i];
+		if (text_starts(word, "allow_unsafe_interrupts=") &&
+				modules_same_name(entry->module, "vfio_iommu_type1") &&
+				report->facts->interrupt_remapping == KNOWN_YES)
+			add(report->arena, found,
+					(struct leftover){entry, word,
+							"the platform has interrupt remapping, so "
+							"it "
+							"has no effect",
+							true});
+		if (text_starts(word, "ignore_msrs=") && modules_same_name(entry->module, "kvm"))
+			add(report->arena, found,
+					(struct leftover){entry, word,
+							"only a few guests need it; it hides their "
+							"errors from all",
+							false});
+	}
+	if (options && modules_same_name(entry->module, "vfio_virqfd"))
+		add(report->arena, found,
+				(struct leftover){entry, NULL, "that module is a part of vfio now",
+						report->facts->virqfd_exists == KNOWN_NO});
+	if (options && text_starts(entry->module, "vfio_pci_ids="))
+		add(report->arena, found,
+				(struct leftover){entry, NULL,
+						"there is no such module: it was meant to be "
+						"'options vfio-pci ids='",
+						true});
+}
+
+static struct list find_leftovers(const struct report *report)
+{
+	struct list found = {0};
+	const struct list *entries = &report->facts->modprobe;
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct modprobe_entry *entry = entries->item[i];
+		const struct modprobe_entry *same = NULL;
+		/* Files of /lib and /run are not the person's. */
+		if (!text_starts(entry->file, "/etc/"))
+			continue;
+		for (size_t e = 0; e < i && !same; e++)
+			if (same_entry(entries->item[e], entry))
+				same = entries->item[e];
+		if (same)
+			add(report->arena, &found,
+					(struct leftover){entry, NULL,
+							arena_printf(report->arena,
+									"the same stands in %s, "
+									"line "
+									"%zu",
+									same->file, same->line),
+							true});
+		else
+			judge_words(report, entry, &found);
+	}
+	return found;
+}
+
+CHECK_FUNCTION(check_leftovers)
+{
+	struct list found = find_leftovers(report);
+	if (!found.n) {
+		(void)report_add(report, check, STATUS_OK, "host", "None known.");
+		return;
+	}
+	bool any = false;
+	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+			"%zu %s in modprobe.d do nothing good.", found.n,
+			text_plural(found.n, "entry", "entries"));
+	for (size_t i = 0; i < found.n; i++) {
+		const struct leftover *leftover = found.item[i];
+		any = any || leftover->goes;
+		finding_evidence(report, finding, leftover->entry->file, "line %zu: %s %s%s%s: %s",
+				leftover->entry->line, leftover->entry->command,
+				leftover->entry->module, leftover->word ? " " : "",
+				leftover->word ? leftover->word : "", leftover->why);
+	}
+	if (any)
+		finding_fix(report, finding, report->goal->clean_up == CHOICE_YES,
+				"take out what has no effect (--clean-up)");
+}
+
+FIX_FUNCTION(fix_leftovers)
+{
+	static const char *const update[] = {"update-initramfs", "-u", "-k", "all", NULL};
+	struct list found = find_leftovers(report);
+	/* From the last line up, so that the numbers of those above stay right. */
+	for (size_t i = found.n; i-- > 0;) {
+		const struct leftover *leftover = found.item[i];
+		const char *text = NULL;
+		if (!leftover->goes)
+			continue;
+		int status = plan_draft(plan, root, leftover->entry->file, &text, err);
+		if (status < 0)
+			return status;
+		plan_set_draft(plan, leftover->entry->file,
+				modprobe_conf_drop(plan->arena, text ? text : "",
+						leftover->entry->line, leftover->word),
+				finding->check->id, NULL);
+	}
+	(void)plan_add_command(plan, update, finding->check->id,
+			"the same command again, after the files were put back");
+	return 0;
+}
