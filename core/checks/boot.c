@@ -101,12 +101,32 @@ static bool is_obsolete(const struct report *report, const char *word)
 	       facts_kernel_at_least(facts, 5, 16) == KNOWN_YES;
 }
 
-/* To clean up: words that this kernel ignores go. */
+bool param_is_put(const struct param_choice *param)
+{
+	return param->selected && (!param->configured || param->repeated);
+}
+
+bool param_is_taken(const struct param_choice *param)
+{
+	return param->configured && (!param->selected || param->repeated);
+}
+
+static size_t count_word(const struct strings *words, const char *word)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < words->n; i++)
+		n += strcmp(words->item[i], word) == 0;
+	return n;
+}
+
+/* To clean up: words that this kernel ignores go, and repeated ones stay once. */
 static void choose_obsolete(struct report *report)
 {
 	for (size_t i = 0; report->goal->clean_up == CHOICE_YES && i < report->configured.n; i++) {
 		const char *word = report->configured.item[i];
-		if (!is_obsolete(report, word))
+		bool obsolete = is_obsolete(report, word);
+		bool repeated = !obsolete && count_word(&report->configured, word) > 1;
+		if (!obsolete && !repeated)
 			continue;
 		struct param_choice *param = NULL;
 		for (size_t p = 0; p < report->params.n && !param; p++)
@@ -115,10 +135,14 @@ static void choose_obsolete(struct report *report)
 				param = report->params.item[p];
 		if (!param)
 			param = add_param(report, word, "boot.cmdline-obsolete",
-					"This kernel ignores it. It is taken out to clean up.");
+					"It does nothing, or stands there twice. That is cleaned "
+					"up.");
 		param->check = "boot.cmdline-obsolete";
-		param->obsolete = true;
-		advise(param, NEED_USELESS, "without effect: is taken out");
+		param->obsolete = obsolete;
+		param->repeated = repeated;
+		advise(param, NEED_USELESS,
+				obsolete ? "without effect: is taken out"
+					 : "stands there twice: once goes");
 	}
 }
 
@@ -276,9 +300,9 @@ CHECK_FUNCTION(check_iommu_cmdline)
 	}
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
-		if (param->selected && !param->configured)
+		if (param_is_put(param))
 			strings_add(report->arena, &add, param->word);
-		if (!param->selected && param->configured)
+		if (param_is_taken(param))
 			strings_add(report->arena, &remove, param->word);
 	}
 	const struct facts *facts = report->facts;

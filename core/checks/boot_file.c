@@ -156,7 +156,7 @@ static bool has_edits(const struct report *report)
 {
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
-		if (param->selected != param->configured)
+		if (param_is_put(param) || param_is_taken(param))
 			return true;
 	}
 	return false;
@@ -172,9 +172,9 @@ static struct edits list_edits(const struct report *report, struct arena *arena)
 	struct edits edits = {0};
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
-		if (param->selected && !param->configured)
+		if (param_is_put(param))
 			strings_add(arena, &edits.add, param->word);
-		if (!param->selected && param->configured)
+		if (param_is_taken(param))
 			strings_add(arena, &edits.remove, param->word);
 	}
 	return edits;
@@ -238,6 +238,14 @@ CHECK_FUNCTION(check_cmdline_syntax)
 				apart ? "%s is left alone, because %s: words are added by %s."
 				      : "%s can be read and edited%s%s.",
 				path, apart ? apart : "", apart ? snippet_path(report) : "");
+		const char *cmdline = facts->boot_loader == BOOT_SYSTEMD
+						      ? facts->kernel_cmdline.text
+						      : NULL;
+		const char *second = cmdline ? strchr(cmdline, '\n') : NULL;
+		if (second && second[strspn(second, " \t\r\n")])
+			finding_evidence(report, finding, path,
+					"only the first line counts; what stands below it is "
+					"ignored");
 		for (size_t i = 0; i < facts->grub_files.n; i++) {
 			const struct grub_file *file = facts->grub_files.item[i];
 			const struct grub_assignment *found =
@@ -272,7 +280,7 @@ void add_refresh(const struct report *report, struct plan *plan, const char *bec
 				param->selected ? &change->entries_with : &change->entries_without;
 		bool counts = param->selected || param->configured;
 		/* A list may hold it among others: only words of their own are looked for. */
-		bool alone = param->selected != param->configured ||
+		bool alone = param_is_put(param) || param_is_taken(param) ||
 			     cmdline_has_word(&report->configured, param->word);
 		if (counts && alone && !strings_has(list, param->word))
 			strings_add(plan->arena, list, param->word);
@@ -292,7 +300,7 @@ static void set_draft(
 {
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
-		if (param->selected != param->configured)
+		if (param_is_put(param) || param_is_taken(param))
 			plan_set_draft(plan, path, text, param->check,
 					strcmp(param->check, "boot.acs-override") == 0
 							? "isolation between devices is weakened"

@@ -594,7 +594,7 @@ class PlanApply(HostTest):
 
     def test_clean_up_of_leftovers(self):
         self.write("etc/default/grub", self.read("etc/default/grub").replace(
-            '="quiet"', '="quiet intel_iommu=on iommu=pt amd_iommu=on video=efifb:off"'))
+            '="quiet"', '="quiet iommu=pt intel_iommu=on iommu=pt amd_iommu=on video=efifb:off"'))
         self.write("etc/modprobe.d/old.conf", "# mine\noptions kvm ignore_msrs=1\n"
                    "options vfio_iommu_type1 allow_unsafe_interrupts=1\nblacklist nouveau\n"
                    "options vfio-pci ids=10de:2206 \\\n disable_vga=1\n"
@@ -612,6 +612,52 @@ class PlanApply(HostTest):
         self.assertEqual(self.read("etc/modules"), "vfio\nvfio_iommu_type1\nvfio_pci\n")
         self.rollback()
         self.assertEqual(tree_hash(self.root), untouched)
+
+    def test_ids_lines_as_people_write_them(self):
+        """What is there stays: other options, the other spelling, upper case, notes."""
+        for text, after in (
+                ("options vfio-pci disable_idle_d3=1 ids=8086:1533 disable_vga=1\n",
+                 "options vfio-pci disable_idle_d3=1 ids=8086:1533,10de:2206,10de:1aef disable_vga=1\n"),
+                ("options vfio_pci ids=1B21:2142\n", "options vfio_pci ids=1B21:2142,10de:2206,10de:1aef\n"),
+                ("options vfio-pci ids=10DE:2206\n", "options vfio-pci ids=10DE:2206,10de:1aef\n"),
+                ("options vfio-pci ids=1:2\noptions vfio-pci ids=3:4\n",
+                 "options vfio-pci ids=1:2\noptions vfio-pci ids=3:4,10de:2206,10de:1aef\n"),
+                ("# options vfio-pci ids=1:2\nblacklist amdgpu_dummy\n", None)):
+            with self.subTest(text):
+                self.write("etc/modprobe.d/vfio.conf", text)
+                plan = self.plan(*GOAL, "--bind", "early")
+                files = {c["path"]: c["after"] for c in plan["changes"] if c["kind"] == "file"}
+                if after:
+                    self.assertEqual(files["/etc/modprobe.d/vfio.conf"], after)
+                else:
+                    self.assertNotIn("/etc/modprobe.d/vfio.conf", files)
+                    self.assertIn("ids=10de:2206,10de:1aef", files["/etc/modprobe.d/pvegpu.conf"])
+                for text_of in files.values():
+                    self.assertNotIn("blacklist", (text_of or "").replace("blacklist amdgpu_dummy", "")
+                                     if "modprobe" in str(text_of) else "")
+        for text, after in (("#vfio disabled\nvfio_iommu_type1\nvfio-mdev-helper",
+                             "#vfio disabled\nvfio_iommu_type1\nvfio-mdev-helper\nvfio\nvfio_pci\n"),
+                            ("vfio-pci\n#vfio_iommu_type1\n",
+                             "vfio-pci\n#vfio_iommu_type1\nvfio\nvfio_iommu_type1\n")):
+            self.write("etc/modules", text)
+            plan = self.plan(*GOAL)
+            files = {c["path"]: c["after"] for c in plan["changes"] if c["kind"] == "file"}
+            self.assertEqual(files["/etc/modules"], after)
+
+    def test_a_file_with_a_mount_of_its_own(self):
+        source = os.path.join(self.directory, "mounted")
+        shutil.copy(self.path("etc/default/grub"), source)
+        if subprocess.run(["mount", "--bind", source, self.path("etc/default/grub")],
+                          capture_output=True, check=False).returncode:
+            self.skipTest("mount is not allowed here")
+        try:
+            before = tree_hash(self.root)
+            self.plan(*GOAL)
+            done = self.apply(expect=1)
+            self.assertIn("is a mount of its own", done.stderr)
+            self.assertEqual(tree_hash(self.root), before)
+        finally:
+            subprocess.run(["umount", self.path("etc/default/grub")], check=True)
 
     def test_predicted_file_is_what_comes_of_it(self):
         """The diffs shown beside the calls, applied by patch, are the file after the calls."""

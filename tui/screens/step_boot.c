@@ -95,7 +95,13 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 					facts->cmdline_running ? facts->cmdline_running
 							       : "unknown"));
 	(void)rows_add(rows, ROW_TEXT, "");
-	rows_add_findings(rows, report, STEP_BOOT, NULL, false);
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		/* The way back has a row of its own above. */
+		if (finding->check->step == STEP_BOOT && finding->status != STATUS_OK &&
+				finding != finding_of(report, "boot.fallback-entry"))
+			rows_add_finding(rows, finding);
+	}
 }
 
 static void boot_act(struct wizard *wizard, const struct row *row)
@@ -117,7 +123,7 @@ static const char *boot_state(struct wizard *wizard, struct arena *arena)
 	bool pending = false;
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
-		edits += param->selected != param->configured;
+		edits += param_is_put(param) || param_is_taken(param);
 	}
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];

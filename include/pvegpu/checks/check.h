@@ -84,10 +84,15 @@ struct param_choice {
 	bool configured;  /* in the boot loader's file */
 	bool selected;    /* would be there after the plan */
 	bool unwanted;    /* contradicts: advised to go */
+	bool repeated;    /* stands there twice: once goes when the goal is to clean up */
 	bool obsolete;    /* without effect: goes when the goal is to clean up */
 	const char *note; /* why, at most 40 columns */
 	const char *help; /* one sentence on what it does and costs */
 };
+
+/* The plan puts it in, or takes it out. */
+bool param_is_put(const struct param_choice *param);
+bool param_is_taken(const struct param_choice *param);
 
 struct report {
 	struct arena *arena;
