@@ -255,6 +255,17 @@ CHECK_FUNCTION(check_boot_loader)
 				"proxmox-boot-tool keeps the EFI system partitions");
 }
 
+/* A word that contradicts is going. */
+static bool planned_out(const struct report *report)
+{
+	for (size_t i = 0; i < report->params.n; i++) {
+		const struct param_choice *param = report->params.item[i];
+		if (param->unwanted && !param->selected)
+			return true;
+	}
+	return false;
+}
+
 CHECK_FUNCTION(check_iommu_active)
 {
 	const struct facts *facts = report->facts;
@@ -272,15 +283,44 @@ CHECK_FUNCTION(check_iommu_active)
 							   "Off: there are no IOMMU groups.");
 	finding_evidence(report, finding, facts->iommu_source, "%zu groups", facts->iommu_groups);
 	const struct param_choice *first = report->params.item[0];
-	bool planned = first->selected && (first->need == NEED_ADVISED || first->configured);
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		planned = planned || (param->unwanted && !param->selected);
-	}
+	bool planned = planned_out(report) ||
+		       (first->selected && (first->need == NEED_ADVISED || first->configured));
 	if (!active)
 		finding_fix(report, finding, planned, "%s",
 				planned ? "the kernel parameters turn it on, after a reboot"
 					: "see the kernel parameters and the firmware");
+}
+
+/* The one parameter that cannot be left out was. */
+static void tell_left_out(
+		struct report *report, const struct check *check, const struct param_choice *first)
+{
+	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+			"%s was left out: without it the IOMMU stays off, and no VM can get a GPU.",
+			first->word);
+	finding_fix(report, finding, false, "tick it again");
+	if (report->gpu)
+		finding->risk = RISK_NEVER;
+}
+
+static void tell_nothing_to_add(
+		struct report *report, const struct check *check, const struct param_choice *first)
+{
+	const struct facts *facts = report->facts;
+	if (facts->iommu_active == KNOWN_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+				"Whether the IOMMU is on is not known, so neither is what it "
+				"needs.");
+		return;
+	}
+	if (first->need == NEED_ADVISED)
+		return;
+	struct finding *finding = report_add(report, check, STATUS_OK, "host",
+			first->need == NEED_USELESS ? "Nothing to add: AMD's IOMMU is on by itself."
+						    : "Nothing to add (%s: %s).",
+			first->word, first->note);
+	finding_evidence(report, finding, "/proc/cmdline", "%s",
+			facts->cmdline_running ? facts->cmdline_running : "unknown");
 }
 
 CHECK_FUNCTION(check_iommu_cmdline)
@@ -288,16 +328,8 @@ CHECK_FUNCTION(check_iommu_cmdline)
 	struct strings add = {0};
 	struct strings remove = {0};
 	const struct param_choice *first = report->params.item[0];
-	if (first->need == NEED_ADVISED && !first->selected) {
-		struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
-				"%s was left out: without it the IOMMU stays off, and no VM can "
-				"get a "
-				"GPU.",
-				first->word);
-		finding_fix(report, finding, false, "tick it again");
-		if (report->gpu)
-			finding->risk = RISK_NEVER;
-	}
+	if (first->need == NEED_ADVISED && !first->selected)
+		tell_left_out(report, check, first);
 	for (size_t i = 0; i < report->params.n; i++) {
 		const struct param_choice *param = report->params.item[i];
 		if (param_is_put(param))
@@ -305,30 +337,12 @@ CHECK_FUNCTION(check_iommu_cmdline)
 		if (param_is_taken(param))
 			strings_add(report->arena, &remove, param->word);
 	}
-	const struct facts *facts = report->facts;
-	if (!add.n && !remove.n && facts->iommu_active == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				"Whether the IOMMU is on is not known, so neither is what it "
-				"needs.");
-		return;
-	}
 	if (!add.n && !remove.n) {
-		if (first->need == NEED_ADVISED)
-			return;
-		struct finding *finding = report_add(report, check, STATUS_OK, "host",
-				first->need == NEED_USELESS
-						? "Nothing to add: AMD's IOMMU is on by itself."
-						: "Nothing to add (%s: %s).",
-				first->word, first->note);
-		finding_evidence(report, finding, "/proc/cmdline", "%s",
-				facts->cmdline_running ? facts->cmdline_running : "unknown");
+		tell_nothing_to_add(report, check, first);
 		return;
 	}
-	bool essential = first->need == NEED_ADVISED && first->selected;
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		essential = essential || (param->unwanted && !param->selected);
-	}
+	const struct facts *facts = report->facts;
+	bool essential = planned_out(report) || (first->need == NEED_ADVISED && first->selected);
 	struct finding *finding = report_add(report, check, essential ? STATUS_FAIL : STATUS_INFO,
 			"host", "%s%s%s%s%s.", add.n ? "to add: " : "",
 			strings_join(report->arena, &add, " "), add.n && remove.n ? "; " : "",
@@ -419,16 +433,6 @@ static struct strings all_words(const struct report *report)
 static void add_cmdline_evidence(struct report *report, struct finding *finding)
 {
 	finding_evidence(report, finding, "/proc/cmdline", "%s", report->facts->cmdline_running);
-}
-
-static bool planned_out(const struct report *report)
-{
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		if (param->unwanted && !param->selected)
-			return true;
-	}
-	return false;
 }
 
 CHECK_FUNCTION(check_cmdline_conflict)

@@ -214,6 +214,42 @@ static const char *stuck_word(const struct report *report)
 	return NULL;
 }
 
+/* Where the value stands, and what of the file does not count. */
+static void add_places(struct report *report, struct finding *finding, const char *path)
+{
+	const struct facts *facts = report->facts;
+	bool grub = facts->boot_loader == BOOT_GRUB;
+	const char *second = !grub && facts->kernel_cmdline.text
+					     ? strchr(facts->kernel_cmdline.text, '\n')
+					     : NULL;
+	if (second && second[strspn(second, " \t\r\n")])
+		finding_evidence(report, finding, path,
+				"only the first line counts; what stands below it is ignored");
+	for (size_t i = 0; grub && i < facts->grub_files.n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		const struct grub_assignment *found =
+				grub_default_find(&file->parsed, default_name, NULL);
+		if (found)
+			finding_evidence(report, finding, file->path, "line %zu: %s=%s",
+					found->line, default_name, found->value);
+	}
+}
+
+/* Why what is to be changed cannot be, though the files are fine; or NULL. */
+static const char *why_not_these(const struct report *report, const char *apart)
+{
+	const char *stuck = stuck_word(report);
+	if (stuck)
+		return arena_printf(report->arena,
+				"%s is to go, but it does not stand in a plain value of "
+				"/etc/default/grub",
+				stuck);
+	if (apart && !snippet_path(report))
+		return arena_printf(
+				report->arena, "%s, and no file can be sourced after that", apart);
+	return NULL;
+}
+
 CHECK_FUNCTION(check_cmdline_syntax)
 {
 	const struct facts *facts = report->facts;
@@ -221,39 +257,17 @@ CHECK_FUNCTION(check_cmdline_syntax)
 		return;
 	const char *why = why_not_editable(report);
 	const char *path = facts->cmdline_file ? facts->cmdline_file : "host";
-	const char *stuck = why ? NULL : stuck_word(report);
-	if (stuck)
-		why = arena_printf(report->arena,
-				"%s is to go, but it does not stand in a plain value of "
-				"/etc/default/grub",
-				stuck);
-	bool grub = facts->boot_loader == BOOT_GRUB;
-	const char *apart = why || !grub ? NULL : why_not_in_place(report);
-	if (apart && !snippet_path(report))
-		why = arena_printf(
-				report->arena, "%s, and no file can be sourced after that", apart);
+	const char *apart =
+			!why && facts->boot_loader == BOOT_GRUB ? why_not_in_place(report) : NULL;
+	if (!why)
+		why = why_not_these(report, apart);
 	if (!why) {
 		struct finding *finding = report_add(report, check, apart ? STATUS_INFO : STATUS_OK,
 				path,
 				apart ? "%s is left alone, because %s: words are added by %s."
 				      : "%s can be read and edited%s%s.",
 				path, apart ? apart : "", apart ? snippet_path(report) : "");
-		const char *cmdline = facts->boot_loader == BOOT_SYSTEMD
-						      ? facts->kernel_cmdline.text
-						      : NULL;
-		const char *second = cmdline ? strchr(cmdline, '\n') : NULL;
-		if (second && second[strspn(second, " \t\r\n")])
-			finding_evidence(report, finding, path,
-					"only the first line counts; what stands below it is "
-					"ignored");
-		for (size_t i = 0; i < facts->grub_files.n; i++) {
-			const struct grub_file *file = facts->grub_files.item[i];
-			const struct grub_assignment *found =
-					grub_default_find(&file->parsed, default_name, NULL);
-			if (grub && found)
-				finding_evidence(report, finding, file->path, "line %zu: %s=%s",
-						found->line, default_name, found->value);
-		}
+		add_places(report, finding, path);
 		return;
 	}
 	bool broken = facts->grub_parse_error || facts->grub.error || facts->kernel_cmdline.error;

@@ -738,6 +738,35 @@ class Findings(HostTest):
         os.makedirs(self.path("sys/fs/btrfs/0e5b/devices/nvme0n1p1"))
         self.assertIn("btrfs on nvme0n1p1", self.uses()[1])
 
+    def test_usb_boot_stick(self):
+        self.iommu_on()
+        self.set_group("0000:00:14.0", 1)
+        self.assertEqual(self.uses()[0], "ok")
+        where = "sys/devices/pci0000:00/0000:00:14.0/usb1/1-4/1-4:1.0/host6/target6:0:0/6:0:0:0/block/sdb"
+        os.makedirs(self.path(where + "/sdb1"))
+        for name, path in (("sdb", where), ("sdb1", where + "/sdb1")):
+            os.symlink("../../" + path[4:], self.path("sys/class/block/" + name))
+        self.write("proc/mounts", self.read("proc/mounts") + "/dev/sdb1 /boot ext4 rw 0 0\n")
+        status, text = self.uses()
+        self.assertEqual(status, "fail")
+        self.assertIn("boot filesystem (/dev/sdb1)", text)
+
+    def test_bond_vlan_and_virtual_function(self):
+        self.iommu_on()
+        self.set_group("0000:00:1f.6", 1)
+        net = self.path("sys/devices/virtual/net/")
+        for name, lower in (("bond7", "eno1"), ("bond7.10", "bond7"), ("vmbr7", "bond7.10")):
+            os.makedirs(net + name)
+            os.symlink("../../devices/virtual/net/" + name, self.path("sys/class/net/" + name))
+            os.symlink("../" + lower, net + name + "/lower_" + lower)
+        self.assertIn("uplink of vmbr7", self.uses()[1])
+        # A link on a virtual function needs the physical one too.
+        self.set_group("0000:00:1f.6", 2)
+        os.symlink("../0000:00:1c.0/0000:02:00.1",
+                   self.path("sys/devices/pci0000:00/0000:00:1f.6/physfn"))
+        self.set_group("0000:02:00.1", 1)
+        self.assertIn("through its virtual function 0000:00:1f.6", self.uses()[1])
+
     def test_open_vswitch_and_ipv6(self):
         self.iommu_on()
         self.set_group("0000:00:1f.6", 1)
