@@ -24,6 +24,10 @@ int file_check_room(const struct root *root, const char *path, size_t bytes, str
 int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX],
 		struct error *err);
 
+/* undo.c: the text as it is now without this change, a later edit kept; NULL when both are in the
+ * same place. */
+char *undo_text(struct arena *arena, const struct change *change, const char *now);
+
 /* journal.c: one open run. */
 struct journal;
 int journal_lock(const struct root *root, int *ret_fd, struct error *err);

@@ -20,6 +20,15 @@ static int undo_file(
 		struct arena *arena = arena_new();
 		char *text = NULL;
 		(void)root_read(context->root, change->path, arena, &text, NULL, NULL);
+		char *undone = undo_text(arena, change, text);
+		if (undone) {
+			run_line(context, "edited since: only what pvegpu changed is undone",
+					false);
+			status = file_replace(context->root, change->path, undone, strlen(undone),
+					0644, err);
+			arena_free(arena);
+			return status;
+		}
 		char *diff = diff_unified(arena, change->path, text, change->before);
 		bool overwrite = ask && ask(context->user, change, diff);
 		arena_free(arena);

@@ -174,12 +174,10 @@ static void add_hunks(struct text *out, const struct side *a, const struct side 
 	}
 }
 
-char *diff_unified(struct arena *arena, const char *path, const char *before, const char *after)
+/* Split both and mark what is not common to them. */
+static void compare(struct arena *arena, const char *old_text, const char *new_text,
+		struct side *ret_old, struct side *ret_new)
 {
-	const char *old_text = before ? before : "";
-	const char *new_text = after ? after : "";
-	if (strcmp(old_text, new_text) == 0 && !before == !after)
-		return arena_strdup(arena, "");
 	struct side a = split(arena, old_text);
 	struct side b = split(arena, new_text);
 	size_t start = 0;
@@ -192,9 +190,75 @@ char *diff_unified(struct arena *arena, const char *path, const char *before, co
 	mark_changes(&a, start, a.n - end, &b, start, b.n - end);
 	slide_down(&a);
 	slide_down(&b);
+	*ret_old = a;
+	*ret_new = b;
+}
+
+char *diff_unified(struct arena *arena, const char *path, const char *before, const char *after)
+{
+	const char *old_text = before ? before : "";
+	const char *new_text = after ? after : "";
+	if (strcmp(old_text, new_text) == 0 && !before == !after)
+		return arena_strdup(arena, "");
+	struct side a;
+	struct side b;
+	compare(arena, old_text, new_text, &a, &b);
 	struct text out = {0};
 	text_addf(&out, "--- %s\n+++ %s\n", before ? path : "/dev/null",
 			after ? path : "/dev/null");
 	add_hunks(&out, &a, &b);
 	return text_take(&out, arena);
+}
+
+/* One way away from the base: its lines, those of the base it drops, and how far both are. */
+struct way {
+	struct side base, side;
+	size_t at;
+};
+
+static bool changes_at(const struct way *way, size_t i)
+{
+	return (i < way->base.n && way->base.changed[i]) ||
+	       (way->at < way->side.n && way->side.changed[way->at]);
+}
+
+/* Take the change of `way` at base line *i; false when `other` changes the same lines. */
+static bool take_change(struct text *out, struct way *way, struct way *other, size_t *i)
+{
+	while (way->at < way->side.n && way->side.changed[way->at]) {
+		const struct line *line = &way->side.lines[way->at++];
+		text_add_bytes(out, line->start, line->full);
+	}
+	for (; *i < way->base.n && way->base.changed[*i]; (*i)++, other->at++)
+		if (changes_at(other, *i))
+			return false;
+	return true;
+}
+
+char *diff_merge(struct arena *arena, const char *base, const char *ours, const char *theirs)
+{
+	struct way a = {0};
+	struct way b = {0};
+	struct text out = {0};
+	compare(arena, base, ours, &a.base, &a.side);
+	compare(arena, base, theirs, &b.base, &b.side);
+	bool clean = true;
+	for (size_t i = 0; clean && (i < a.base.n || a.at < a.side.n || b.at < b.side.n);) {
+		bool by_a = changes_at(&a, i);
+		bool by_b = changes_at(&b, i);
+		if (by_a && by_b) {
+			clean = false;
+		} else if (by_a) {
+			clean = take_change(&out, &a, &b, &i);
+		} else if (by_b) {
+			clean = take_change(&out, &b, &a, &i);
+		} else {
+			text_add_bytes(&out, a.base.lines[i].start, a.base.lines[i].full);
+			i++;
+			a.at++;
+			b.at++;
+		}
+	}
+	char *merged = text_take(&out, arena);
+	return clean ? merged : NULL;
 }

@@ -165,13 +165,28 @@ class PlanApply(HostTest):
         self.assertEqual(before, tree_hash(self.root))
 
     def test_later_edit_survives_rollback(self):
+        """Only our lines and words go; what a person wrote since stays."""
+        modules = self.read("etc/modules")
         self.plan(*GOAL)
         self.apply()
-        mine = self.read("etc/modules") + "# a person's line\n"
+        self.write("etc/modules", "# above\n" + self.read("etc/modules") + "loop # mine\n")
+        self.write("etc/default/grub", self.read("etc/default/grub").replace(
+            "iommu=pt", "iommu=pt console=ttyS0").replace("GRUB_TIMEOUT=5", "GRUB_TIMEOUT=9"))
+        done = self.rollback()
+        self.assertIn("edited since", done.stdout)
+        self.assertEqual(self.read("etc/modules"), "# above\n" + modules + "loop # mine\n")
+        self.assertIn('="quiet console=ttyS0"\n', self.read("etc/default/grub"))
+        self.assertIn("GRUB_TIMEOUT=9\n", self.read("etc/default/grub"))
+        self.assertEqual(self.history()[0]["state"], "rolled back")
+
+    def test_edit_in_the_same_place_is_asked_for(self):
+        self.plan(*GOAL)
+        self.apply()
+        mine = self.read("etc/modules").replace("vfio_pci\n", "vfio_pci ids=1:2\n")
         self.write("etc/modules", mine)
         done = self.rollback(expect=1)
         self.assertIn("changed since by someone else", done.stdout)
-        self.assertIn("-# a person's line", done.stdout)
+        self.assertIn("-vfio_pci ids=1:2", done.stdout)
         self.assertEqual(mine, self.read("etc/modules"))
         self.assertIn('="quiet"\n', self.read("etc/default/grub"))
         self.assertEqual(self.history()[0]["state"], "partly rolled back")

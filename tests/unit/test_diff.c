@@ -312,9 +312,34 @@ static void very_many_changes(void **state)
 	check_patch(*state, old_text, new_text, diff_unified(*state, name, old_text, new_text));
 }
 
+static void merges(void **state)
+{
+	static const struct {
+		const char *base, *ours, *theirs, *merged;
+	} rows[] = {
+			{"a\nb\nc\n", "a\nb\nc\n", "a\nX\nc\n", "a\nX\nc\n"},
+			{"a\nb\nc\n", "a\nc\n", "x\na\nb\nc\ny\n", "x\na\nc\ny\n"},
+			{"a\nb\n", "a\n", "a\nb\nmine\n", "a\nmine\n"},
+			{"a\nb\nc\nd\n", "A\nb\nc\nd\n", "a\nb\nc\nD\n", "A\nb\nc\nD\n"},
+			{"a\nb\nc\n", "a\nB\nc\n", "a\nX\nc\n", NULL},
+			{"a\nb\nc\n", "a\nc\n", "a\nX\nc\n", NULL},
+			{"a\n", "", "a\nmine\n", "mine\n"},
+			{"", "", "mine\n", "mine\n"},
+			{"a\nb", "a\n", "x\na\nb", "x\na\n"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *merged = diff_merge(*state, rows[i].base, rows[i].ours, rows[i].theirs);
+		if (!rows[i].merged)
+			assert_null(merged);
+		else
+			assert_string_equal(merged, rows[i].merged);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+			TEST(merges),
 			TEST(made_by_hand),
 			TEST(edits_of_real_texts),
 			TEST(generated_with_lines_of_their_own),

@@ -11,4 +11,11 @@
  */
 char *diff_unified(struct arena *arena, const char *path, const char *before, const char *after);
 
+/*
+ * Three-way merge by lines: `theirs` with what leads from `base` to `ours` done in it too. NULL
+ * when both changed the same place. For undoing: base is what was written, ours what was there
+ * before, theirs what is there now.
+ */
+char *diff_merge(struct arena *arena, const char *base, const char *ours, const char *theirs);
+
 #endif
