@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/apply/internal.h"
@@ -164,6 +165,30 @@ static int check_entries(const struct root *root, const struct change *change, s
 	return status;
 }
 
+/* update-initramfs -k all: each image must have been made again since `start`. */
+static int check_images(const struct root *root, time_t start, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct strings names = {0};
+	int status = 0;
+	(void)root_list(root, "/boot", arena, &names);
+	for (size_t i = 0; status == 0 && i < names.n; i++) {
+		const char *kernel = names.item[i] + strlen("initrd.img-");
+		struct stat made;
+		if (!text_starts(names.item[i], "initrd.img-") ||
+				!root_exists(root, arena_printf(arena, "/boot/vmlinuz-%s", kernel)))
+			continue;
+		if (root_stat(root, arena_printf(arena, "/boot/%s", names.item[i]), &made) == 0 &&
+				made.st_mtime + 1 < start)
+			status = error_set(err, ERROR_COMMAND,
+					"update-initramfs ended well, but /boot/%s was not made "
+					"again",
+					names.item[i]);
+	}
+	arena_free(arena);
+	return status;
+}
+
 int run_watched(struct run_context *context, const struct change *change, bool entries,
 		struct error *err)
 {
@@ -173,6 +198,7 @@ int run_watched(struct run_context *context, const struct change *change, bool e
 	for (size_t i = 0; i < change->argv.n; i++)
 		vector[i] = change->argv.item[i];
 	struct process_result result;
+	const time_t start = time(NULL);
 	const char *command = strings_join(arena, &change->argv, " ");
 	int status = process_run(context->root, vector, COMMAND_TIMEOUT_S, watch_line, &watch,
 			arena, &result, err);
@@ -188,6 +214,8 @@ int run_watched(struct run_context *context, const struct change *change, bool e
 					"'%s' ended well, but said nothing of %s", command,
 					change->must_say.item[i]);
 	arena_free(arena);
+	if (status == 0 && strcmp(change->argv.item[0], "update-initramfs") == 0)
+		status = check_images(context->root, start, err);
 	if (status == 0 && entries && (change->entries_with.n || change->entries_without.n))
 		status = check_entries(context->root, change, err);
 	return status;

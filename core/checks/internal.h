@@ -47,6 +47,8 @@ bool vms_unknown(struct report *report, const struct check *check);
 struct strings configured_words(const struct report *report);
 /* Why the boot loader's file cannot be edited, nor a file of our own made; or NULL. */
 const char *why_not_editable(const struct report *report);
+/* update-initramfs for all kernels. */
+void add_initramfs(struct plan *plan, const char *because);
 /* The file in which parameters are added: our own of grub.d, or the boot loader's; or NULL. */
 const char *edited_file(const struct report *report);
 /* The command that makes the boot loader's configuration, and the reboot after it. */

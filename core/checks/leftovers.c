@@ -123,7 +123,6 @@ CHECK_FUNCTION(check_leftovers)
 
 FIX_FUNCTION(fix_leftovers)
 {
-	static const char *const update[] = {"update-initramfs", "-u", "-k", "all", NULL};
 	struct list found = find_leftovers(report);
 	/* From the last line up, so that the numbers of those above stay right. */
 	for (size_t i = found.n; i-- > 0;) {
@@ -139,7 +138,6 @@ FIX_FUNCTION(fix_leftovers)
 						leftover->entry->line, leftover->word),
 				finding->check->id, NULL);
 	}
-	(void)plan_add_command(plan, update, finding->check->id,
-			"the same command again, after the files were put back");
+	add_initramfs(plan, finding->check->id);
 	return 0;
 }

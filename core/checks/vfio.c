@@ -398,9 +398,19 @@ static bool has_twin(const struct report *report, const struct list *card)
 	return false;
 }
 
-FIX_FUNCTION(fix_vfio_binding)
+void add_initramfs(struct plan *plan, const char *because)
 {
 	static const char *const update[] = {"update-initramfs", "-u", "-k", "all", NULL};
+	struct change *change = plan_add_command(plan, update, because,
+			"the same command again, after the files were put back");
+	/* It goes on to the next kernel after one that failed. */
+	if (!change->fails_if_it_says)
+		change->fails_if_it_says =
+				arena_strdup(plan->arena, "update-initramfs: failed for");
+}
+
+FIX_FUNCTION(fix_vfio_binding)
+{
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
 	if (strcmp(finding->fix, "reboot") == 0)
 		return 0;
@@ -428,8 +438,7 @@ FIX_FUNCTION(fix_vfio_binding)
 				arena_printf(plan->arena, "%s%s", text ? text : "", line),
 				finding->check->id, NULL);
 	}
-	plan_add_command(plan, update, finding->check->id,
-			"the same command again, after the files were put back");
+	add_initramfs(plan, finding->check->id);
 	return 0;
 }
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from harness import HostTest, main, run, tree_hash
+from harness import HostTest, SOURCE, main, run, tree_hash
 
 NEW = ["intel_iommu=on", "iommu=pt"]
 DEFAULT = "GRUB_CMDLINE_LINUX_DEFAULT"
@@ -40,6 +40,44 @@ FILES = {
     "after &&": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
                 'true && GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT splash"\n',
 }
+
+
+# What seven other tools made of eighteen inputs, their own functions run on scratch files: S says
+# success and changes nothing, B breaks the file or loses words, D duplicates, C keeps a
+# contradiction, E edits a comment too, ~ puts them into the other variable or nests quotes, W refuses.
+PEERS = ("ProxMenux", "PECU", "quickpassthrough", "GPU-Passthrough-Manager", "vgpu-installer",
+         "gpu-passthrough", "vfio.sh")
+INPUTS = (
+    ("A stock", 'GRUB_DEFAULT=0\nGRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n',
+     "ok ok ok ok ok ok ok"),
+    ("B single quotes", "GRUB_CMDLINE_LINUX_DEFAULT='quiet'\nGRUB_CMDLINE_LINUX=\"\"\n", "S S ~ S S S ~"),
+    ("C comment behind", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet" # host console\n', "S ok ~ ok S ok ~"),
+    ("D blank behind", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet" \nGRUB_CMDLINE_LINUX=""\n', "S ok ~ ok S ok ok"),
+    ("E commented old line", '#GRUB_CMDLINE_LINUX_DEFAULT="quiet splash"\n'
+     'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n', "E ok ok E E ok ok"),
+    ("F unquoted", 'GRUB_CMDLINE_LINUX_DEFAULT=quiet\nGRUB_CMDLINE_LINUX=""\n', "S S ~ S S S ok"),
+    ("G words in a comment", '# tried intel_iommu=on amd_iommu=on iommu=pt, see wiki\n'
+     'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX=""\n', "S ok ok S S ok ok"),
+    ("H continued line", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet \\\n  nomodeset"\nGRUB_CMDLINE_LINUX=""\n',
+     "S S ~ ok S S B"),
+    ("I iommu=off", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off amd_iommu=off iommu=off"\n',
+     "C W C S C C C"),
+    ("J self reference", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nGRUB_CMDLINE_LINUX_DEFAULT='
+     '"$GRUB_CMDLINE_LINUX_DEFAULT console=ttyS0"\n', "D B D D D D W"),
+    ("K escaped quotes", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet dyndbg=\\"file drivers/usb/* +p\\""\n',
+     "ok B ok ok ok B B"),
+    ("L empty", 'GRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_CMDLINE_LINUX=""\n', "ok ok B ok ok ok ok"),
+    ("M the other variable first", 'GRUB_CMDLINE_LINUX="root=ZFS=rpool/ROOT/pve-1 boot=zfs"\n'
+     'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n', "ok ok D ok ok ok ok"),
+    ("N on,sm_on and vfio-pci.ids", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on,sm_on iommu=pt '
+     'vfio-pci.ids=10de:2484 usbcore.autosuspend=-1"\n', "D ok B ok D ok D"),
+    ("O no such line", 'GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX="console=tty0"\n', "S S ~ S S S ~"),
+    ("P CRLF", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\r\nGRUB_CMDLINE_LINUX=""\r\n', "S ~ ~ ~ S ~ ~"),
+    ("Q inside if", 'if true; then\n  GRUB_CMDLINE_LINUX_DEFAULT="quiet"\nfi\n', "ok B ~ ok ok S ok"),
+    ("R longer words", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet snd.intel_iommu=only notamd_iommu=on"\n',
+     "S ok B S ok ok ok"),
+)
+OFF = {"iommu=off", "iommu=soft", "intel_iommu=off", "amd_iommu=off"}
 
 
 class Grub(HostTest):
@@ -91,6 +129,48 @@ class Grub(HostTest):
                 self.assertEqual(self.read("etc/default/grub"), text)
                 self.assertEqual(os.listdir(self.path("etc/default/grub.d")), [])
                 self.assertEqual(tree_hash(self.root), untouched, what)
+
+    def verdict(self, text):
+        """What became of one input, as sh has it after apply and after rollback."""
+        self.write("etc/default/grub", text)
+        before = self.plain(self.words())
+        self.plan("--gpu", "01:00", "--no-modules")
+        self.apply()
+        after = self.plain(self.words())
+        kept = [w for w in before if w not in OFF]
+        # A word that is there in a list already counts.
+        missing = [w for w in NEW if not any(w == x or x.startswith(w + ",") for x in after)]
+        extra = [w for w in after if w not in kept]
+        if OFF & set(after):
+            result = "C"
+        elif [w for w in after if w in kept] != kept or missing:
+            result = "B"
+        elif len(set(after)) < len(after) or any(w not in NEW for w in extra):
+            result = "D"
+        else:
+            result = "ok"
+        self.rollback()
+        return result if self.read("etc/default/grub") == text else "not undone"
+
+    def test_table_of_tools(self):
+        """tests/README.md holds this table; PVEGPU_TABLE_UPDATE=1 writes it anew."""
+        rows = ["| input | " + " | ".join(PEERS) + " | pvegpu |", "|---" * (len(PEERS) + 2) + "|"]
+        for name, text, theirs in INPUTS:
+            ours = self.verdict(text)
+            rows.append("| %s | %s | **%s** |" % (name, " | ".join(theirs.split()), ours))
+            self.assertEqual(ours, "ok", name)
+        table = "\n".join(rows) + "\n"
+        path = os.path.join(SOURCE, "tests/README.md")
+        with open(path, encoding="utf-8") as file:
+            page = file.read()
+        begin = "<!-- made by tests/cli/test_grub.py -->\n"
+        head, _, rest = page.partition(begin)
+        old, end, tail = rest.partition("<!-- end -->")
+        if os.environ.get("PVEGPU_TABLE_UPDATE"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(head + begin + table + end + tail)
+        else:
+            self.assertEqual(old, table)
 
     def test_value_of_a_later_file(self):
         for name, snippet in (("a.cfg", "pvegpu.cfg"), ("q.cfg", "zz-pvegpu.cfg"),

@@ -133,6 +133,19 @@ class PlanApply(HostTest):
         self.assertIn("Device or resource busy", done.stdout)
         self.assertEqual(self.history()[-1]["state"], "failed")
 
+    def test_an_image_that_was_not_made_again(self):
+        self.write("boot/vmlinuz-5.15.30-2-pve", "")
+        self.write("boot/initrd.img-5.15.30-2-pve", "old\n")
+        os.utime(self.path("boot/initrd.img-5.15.30-2-pve"), (1000, 1000))
+        script = self.read("usr/sbin/update-initramfs")
+        self.write("usr/sbin/update-initramfs", script.replace(
+            "for v in $list; do", "for v in $list; do\n\t[ \"$v\" = 6.2.16-3-pve ] || continue"))
+        self.plan(*GOAL, "--bind", "early")
+        done = self.apply(expect=4)
+        self.assertIn("initrd.img-5.15.30-2-pve was not made again", done.stdout + done.stderr)
+        self.write("usr/sbin/update-initramfs", script)
+        self.rollback()
+
     def test_failed_command_stops_and_can_be_undone(self):
         before = tree_hash(self.root)
         self.plan(*GOAL)
