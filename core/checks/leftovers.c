@@ -57,6 +57,33 @@ static void judge_words(
 							"errors from all",
 							false});
 	}
+	static const char *const drivers[] = {"nouveau", "nvidia", "nvidiafb", "nvidia_drm",
+			"amdgpu", "radeon", "i915", "xe", "snd_hda_intel", "xhci_pci"};
+	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+		/* Proxmox VE itself ships /etc/modprobe.d/pve-blacklist.conf with nvidiafb. */
+		if (strcmp(entry->command, "blacklist") != 0 ||
+				!modules_same_name(entry->module, drivers[i]) ||
+				text_ends(entry->file, "/pve-blacklist.conf"))
+			continue;
+		const struct pci_device *user = NULL;
+		for (size_t d = 0; d < report->facts->devices.n; d++) {
+			const struct pci_device *device = report->facts->devices.item[d];
+			bool same = device->driver && modules_same_name(device->driver, drivers[i]);
+			if (same && device != report->gpu)
+				user = device;
+		}
+		add(report->arena, found,
+				(struct leftover){entry, NULL,
+						user ? arena_printf(report->arena,
+								       "not needed to give a GPU "
+								       "away, "
+								       "and %s uses that driver",
+								       user->name)
+						     : "not needed: Proxmox VE takes the driver "
+						       "off "
+						       "when the VM starts",
+						false});
+	}
 	if (options && modules_same_name(entry->module, "vfio_virqfd"))
 		add(report->arena, found,
 				(struct leftover){entry, NULL, "that module is a part of vfio now",

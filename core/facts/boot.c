@@ -7,6 +7,35 @@
 #include "pvegpu/formats/kernel_cmdline.h"
 
 /*
+ * The loader that the firmware started: BootCurrent names a variable BootXXXX whose path is UTF-16,
+ * \\EFI\\systemd\\systemd-bootx64.efi or \\EFI\\proxmox\\grubx64.efi (pve-docs,
+ * system-booting.adoc). Each begins with four bytes of attributes.
+ */
+static enum boot_loader read_efi_loader(const struct root *root, struct arena *arena)
+{
+	static const char guid[] = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	static const char dir[] = "/sys/firmware/efi/efivars";
+	char *bytes = NULL;
+	size_t size = 0;
+	if (root_read(root, arena_printf(arena, "%s/BootCurrent-%s", dir, guid), arena, &bytes,
+			    &size, NULL) < 0 ||
+			size < 6)
+		return BOOT_UNKNOWN;
+	unsigned number = (unsigned char)bytes[4] | (unsigned)(unsigned char)bytes[5] << 8;
+	if (root_read(root, arena_printf(arena, "%s/Boot%04X-%s", dir, number, guid), arena, &bytes,
+			    &size, NULL) < 0)
+		return BOOT_UNKNOWN;
+	char *letters = arena_alloc(arena, size + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] >= ' ' && bytes[i] <= '~')
+			letters[n++] = bytes[i];
+	return strcasestr(letters, "systemd-boot")                                ? BOOT_SYSTEMD
+	       : strcasestr(letters, "grubx64") || strcasestr(letters, "shimx64") ? BOOT_GRUB
+										  : BOOT_UNKNOWN;
+}
+
+/*
  * Who boots this machine. The command line the kernel was given tells best: GRUB puts
  * BOOT_IMAGE= first, systemd-boot puts initrd=\EFI\… there (pve-docs, system-booting.adoc).
  * The presence of a file such as /etc/kernel/cmdline proves nothing.
@@ -23,6 +52,9 @@ static void judge_loader(const struct root *root, struct facts *facts)
 		facts->boot_loader = BOOT_SYSTEMD;
 	} else if (cmdline_value(&facts->cmdline_words, "BOOT_IMAGE")) {
 		facts->boot_loader = BOOT_GRUB;
+	} else if (read_efi_loader(root, facts->arena) != BOOT_UNKNOWN) {
+		facts->boot_loader = read_efi_loader(root, facts->arena);
+		source = "/sys/firmware/efi/efivars (BootCurrent)";
 	} else if (facts->proxmox_boot_tool != KNOWN_YES &&
 			root_exists(root, "/boot/grub/grub.cfg")) {
 		facts->boot_loader = BOOT_GRUB;

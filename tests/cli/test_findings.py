@@ -490,6 +490,14 @@ class Findings(HostTest):
         self.assertEqual(self.status("boot.iommu-active"), {"ok"})
         self.assertEqual(self.status("boot.iommu-cmdline"), {"ok"})
         self.write("proc/cmdline", "root=/dev/sda1\n")
+        # The command line does not show it: the firmware knows what it started.
+        variables = "sys/firmware/efi/efivars/%s-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+        self.write(variables % "BootCurrent", "\6\0\0\0\x0a\0")
+        for path, loader in (("\\EFI\\systemd\\systemd-bootx64.efi", "systemd-boot"),
+                             ("\\EFI\\proxmox\\shimx64.efi", "grub")):
+            self.write(variables % "Boot000A", "\7\0\0\0\1\0\0\0" + "\0".join("proxmox" + path) + "\0")
+            self.assertEqual(self.audit()["host"]["boot_loader"], loader)
+        os.unlink(self.path(variables % "BootCurrent"))
         os.unlink(self.path("boot/grub/grub.cfg"))
         self.assertEqual(self.status("boot.loader"), {"unknown"})
 

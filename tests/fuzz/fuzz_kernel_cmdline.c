@@ -37,6 +37,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			CHECK(left.n == words.n);
 	}
 	CHECK(strcmp(cmdline_remove(arena, removed, word), removed) == 0);
+	CHECK(cmdline_holds(&words, word) || !cmdline_has_word(&words, word));
+	/* The file: all below the first line stays; an edit and its undoing give the bytes back. */
+	struct strings none = {0};
+	struct strings one = {0};
+	struct error err = {0};
+	char *edited = NULL;
+	strings_add(arena, &one, word);
+	if (!fuzz_failed(cmdline_file_edit(arena, "cmdline", text, &one, &none, &edited, &err),
+			    &err)) {
+		size_t line = strcspn(text, "\r\n");
+		CHECK(strcmp(edited + strcspn(edited, "\r\n"), text + line) == 0);
+		char *undone = NULL;
+		struct strings first = cmdline_words(arena, cmdline_file_line(arena, text));
+		CHECK(cmdline_file_edit(arena, "cmdline", edited, &none, &one, &undone, &err) == 0);
+		bool blank = line && strchr(" \t", text[line - 1]);
+		if (!blank && !cmdline_has_word(&first, word) && !memmem(text, line, "--", 2))
+			CHECK(strcmp(undone, text) == 0);
+	}
 	arena_free(arena);
 	free(text);
 	return 0;

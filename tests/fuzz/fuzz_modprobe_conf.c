@@ -27,6 +27,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const char *value = modprobe_option(&entries, entry->module, "ids", &where);
 		CHECK(!value == !where);
 	}
+	/* A command that is dropped is gone, and only that one. */
+	for (size_t i = 0; i < entries.n && i < 8; i++) {
+		const struct modprobe_entry *entry = entries.item[i];
+		struct list after = {0};
+		char *dropped = modprobe_conf_drop(arena, text, entry->line, NULL);
+		modprobe_conf_parse(arena, "x.conf", dropped, &after);
+		CHECK(after.n + 1 == entries.n);
+		const char *word = entry->words.n ? entry->words.item[0] : "x";
+		after = (struct list){0};
+		modprobe_conf_parse(arena, "x.conf",
+				modprobe_conf_drop(arena, text, entry->line, word), &after);
+		CHECK(after.n == entries.n || after.n + 1 == entries.n);
+	}
 	/* A file after another adds to it and changes nothing. */
 	size_t n = entries.n;
 	modprobe_conf_parse(arena, "y.conf", "blacklist nouveau\n", &entries);

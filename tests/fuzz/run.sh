@@ -35,6 +35,7 @@ seeds_for() {
 	fuzz_kernel_cmdline)
 		seed 'BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet intel_iommu=on,sm_on iommu=pt\n'
 		seed 'a="b c" d -- single'
+		seed 'root=ZFS=rpool/ROOT/pve-1 boot=zfs iommu=nobypass,pt\n# two\n'
 		;;
 	fuzz_modules_list)
 		seed '# /etc/modules\n\nvfio\nvfio-pci ids=1 # x\r\n; y\nlp'
@@ -53,6 +54,10 @@ seeds_for() {
 		seed 'mapping=gpu0,mdev=nvidia-35,driver=keep,legacy-igd=0'
 		seed 'host=01:00,vendor-id=0x10de,device-id=0x2684,sub-vendor-id=0x1,sub-device-id=0x2'
 		seed 'hostpci15'
+		;;
+	fuzz_pci_mapping)
+		seed 'gpu0\n\tmap node=a,path=0000:01:00,id=10de:2684,iommugroup=1\n\tmdev 1\n\ngpu1\n\tdescription x\n'
+		seed 'node=a,path=0000:01:00.0;0000:01:00.1,id=10DE:2684,subsystem-id=1458:40c9'
 		;;
 	fuzz_vm_conf)
 		seed '#text\nhostpci0: 01:00,pcie=1\nname:a\n\n[PENDING]\ndelete: x\n[snap]\ncores: 2\n'
