@@ -6,6 +6,7 @@
 
 #include "core/apply/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/checks/check.h"
 #include "pvegpu/facts/facts.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -135,31 +136,60 @@ static void watch_line(void *user, const char *line, bool standard_error)
 			strings_add(watch->arena, &watch->said, change->must_say.item[i]);
 }
 
+/* After undoing: words that the files ask for again must be there, and those that they do not ask
+ * for any more must be gone. */
+static void undone_words(const struct root *root, const struct change *change, struct arena *arena,
+		struct strings *with, struct strings *without)
+{
+	struct facts *facts = NULL;
+	if (facts_read_first(root, &facts, NULL) < 0)
+		return;
+	struct strings words = boot_configured_words(facts, arena);
+	for (size_t i = 0; i < change->entries_with.n; i++)
+		if (!strings_has(&words, change->entries_with.item[i]))
+			strings_add(arena, without, change->entries_with.item[i]);
+	for (size_t i = 0; i < change->entries_without.n; i++)
+		if (strings_has(&words, change->entries_without.item[i]))
+			strings_add(arena, with, change->entries_without.item[i]);
+	facts_free(facts);
+}
+
 /* What the boot entries must be like now, read back from what was made. */
-static int check_entries(const struct root *root, const struct change *change, struct error *err)
+static int check_entries(
+		const struct root *root, const struct change *change, bool undo, struct error *err)
 {
 	struct arena *arena = arena_new();
+	struct strings with = undo ? (struct strings){0} : change->entries_with;
+	struct strings without = undo ? (struct strings){0} : change->entries_without;
+	if (undo)
+		undone_words(root, change, arena, &with, &without);
 	struct list entries = facts_boot_entries(root, arena);
 	int status = 0;
+	/* ESPs are not mounted to look at them; GRUB's own menu can always be read. */
+	if (!entries.n && strcmp(change->argv.item[0], "update-grub") == 0)
+		status = error_set(err, ERROR_COMMAND,
+				"update-grub ended well, but /boot/grub/grub.cfg has no entry of "
+				"an "
+				"installed kernel");
 	for (size_t i = 0; status == 0 && i < entries.n; i++) {
 		const struct boot_entry *entry = entries.item[i];
 		struct strings words = cmdline_words(arena, entry->cmdline);
-		for (size_t w = 0; status == 0 && w < change->entries_with.n; w++)
-			if (!cmdline_has_word(&words, change->entries_with.item[w]))
+		for (size_t w = 0; status == 0 && w < with.n; w++)
+			if (!cmdline_has_word(&words, with.item[w]))
 				status = error_set(err, ERROR_COMMAND,
 						"'%s' ended well, but the entry of kernel %s in %s "
 						"has not %s",
 						strings_join(arena, &change->argv, " "),
 						entry->kernel ? entry->kernel : "?", entry->path,
-						change->entries_with.item[w]);
-		for (size_t w = 0; status == 0 && w < change->entries_without.n; w++)
-			if (cmdline_has_word(&words, change->entries_without.item[w]))
+						with.item[w]);
+		for (size_t w = 0; status == 0 && w < without.n; w++)
+			if (cmdline_has_word(&words, without.item[w]))
 				status = error_set(err, ERROR_COMMAND,
 						"'%s' ended well, but the entry of kernel %s in %s "
 						"still has %s",
 						strings_join(arena, &change->argv, " "),
 						entry->kernel ? entry->kernel : "?", entry->path,
-						change->entries_without.item[w]);
+						without.item[w]);
 	}
 	arena_free(arena);
 	return status;
@@ -189,7 +219,7 @@ static int check_images(const struct root *root, time_t start, struct error *err
 	return status;
 }
 
-int run_watched(struct run_context *context, const struct change *change, bool entries,
+int run_watched(struct run_context *context, const struct change *change, bool undo,
 		struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -216,8 +246,8 @@ int run_watched(struct run_context *context, const struct change *change, bool e
 	arena_free(arena);
 	if (status == 0 && strcmp(change->argv.item[0], "update-initramfs") == 0)
 		status = check_images(context->root, start, err);
-	if (status == 0 && entries && (change->entries_with.n || change->entries_without.n))
-		status = check_entries(context->root, change, err);
+	if (status == 0 && (change->entries_with.n || change->entries_without.n))
+		status = check_entries(context->root, change, undo, err);
 	return status;
 }
 
@@ -228,7 +258,7 @@ static int apply_change(struct run_context *context, struct error *err)
 	case CHANGE_FILE:
 		return apply_file(context->root, change, err);
 	case CHANGE_COMMAND:
-		return run_watched(context, change, true, err);
+		return run_watched(context, change, false, err);
 	case CHANGE_API:
 		context->client->line = run_line;
 		context->client->user = context;

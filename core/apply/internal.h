@@ -74,8 +74,9 @@ struct run_context {
 bool run_tell(struct run_context *context, enum apply_event event, const char *text);
 /* A process_line that keeps the line in the journal and hands it on. `user` is the context. */
 void run_line(void *user, const char *line, bool standard_error);
-/* Run it and look at what it said; `entries`: and at the boot entries after it. */
-int run_watched(struct run_context *context, const struct change *change, bool entries,
+/* Run it, look at what it said and at the boot entries after it; `undo`: the files are as before.
+ */
+int run_watched(struct run_context *context, const struct change *change, bool undo,
 		struct error *err);
 
 /* api.c: one configuration call, with digest, read back. */

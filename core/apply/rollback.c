@@ -131,7 +131,7 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 		struct arena *arena = arena_new();
 		(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
 		arena_free(arena);
-		status = run_watched(context, change, false, err);
+		status = run_watched(context, change, true, err);
 		if (status == 0)
 			status = journal_record(context->journal, change->n, "undone", NULL, err);
 		(void)run_tell(context, status == 0 ? APPLY_DONE : APPLY_FAILED,

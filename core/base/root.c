@@ -72,6 +72,19 @@ int root_use_chroot(struct root *root, struct error *err)
 				root->dir);
 		return ERROR_USAGE;
 	}
+	struct arena *arena = arena_new();
+	struct strings names = {0};
+	bool kernels = false;
+	(void)root_list(root, "/boot", arena, &names);
+	for (size_t i = 0; i < names.n; i++)
+		kernels = kernels || strncmp(names.item[i], "vmlinuz-", 8) == 0;
+	arena_free(arena);
+	if (!kernels) {
+		(void)error_set(err, ERROR_USAGE, "'%s/boot' has no kernel: it is not mounted",
+				root->dir);
+		error_hint(err, "mount the host's /boot there first");
+		return ERROR_USAGE;
+	}
 	root->kind = ROOT_CHROOT;
 	return 0;
 }

@@ -70,19 +70,45 @@ static bool choose_iommu_on(struct report *report)
 	       (param->configured && facts->iommu_active == KNOWN_NO);
 }
 
+/* It turns off what passthrough needs, by itself or as an item of a list. The kernel takes double
+ * quotes away. */
+static bool contradicts(struct arena *arena, const char *word)
+{
+	struct text plain = {0};
+	for (const char *c = word; *c; c++)
+		if (*c != '"')
+			text_add_bytes(&plain, c, 1);
+	char *text = text_take(&plain, arena);
+	const char *value = strchr(text, '=');
+	if (strcmp(text, "nointremap") == 0)
+		return true;
+	if (!value)
+		return false;
+	size_t n = (size_t)(value - text);
+	value++;
+	if (n == 5 && strncmp(text, "iommu", n) == 0)
+		return cmdline_list_has(value, "off") || cmdline_list_has(value, "soft");
+	static const char *const keys[] = {"intel_iommu", "amd_iommu", "intremap"};
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (strlen(keys[i]) == n && strncmp(text, keys[i], n) == 0)
+			return cmdline_list_has(value, "off");
+	return false;
+}
+
 /* Words that turn off what is needed, each a row that is to go unless the person keeps it. */
 static void choose_contradictions(struct report *report)
 {
-	static const char *const off[] = {"intel_iommu=off", "amd_iommu=off", "iommu=off",
-			"iommu=soft", "intremap=off", "nointremap"};
-	for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
-		if (!cmdline_has_word(&report->configured, off[i]))
+	struct strings words = possible_words(report);
+	for (size_t i = 0; i < words.n; i++) {
+		if (!contradicts(report->arena, words.item[i]))
 			continue;
-		struct param_choice *param = add_param(report, off[i], "boot.cmdline-conflict",
+		struct param_choice *param = add_param(report, words.item[i],
+				"boot.cmdline-conflict",
 				"Turns off what passthrough needs. It is taken out, so that the "
 				"other "
 				"parameters can count.");
 		param->unwanted = true;
+		param->configured = true; /* or may be, under a condition */
 		advise(param, NEED_ADVISED, "contradicts: is taken out");
 	}
 }
@@ -111,6 +137,17 @@ bool param_is_taken(const struct param_choice *param)
 	return param->configured && (!param->selected || param->repeated);
 }
 
+/* Words of which a second one is without meaning; of others (hugepages=) the place may count. */
+static bool says_the_same_twice(const char *word)
+{
+	static const char *const starts[] = {
+			"intel_iommu=", "amd_iommu=", "iommu=", "pcie_acs_override="};
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (text_starts(word, starts[i]))
+			return true;
+	return strcmp(word, "quiet") == 0;
+}
+
 static size_t count_word(const struct strings *words, const char *word)
 {
 	size_t n = 0;
@@ -125,7 +162,8 @@ static void choose_obsolete(struct report *report)
 	for (size_t i = 0; report->goal->clean_up == CHOICE_YES && i < report->configured.n; i++) {
 		const char *word = report->configured.item[i];
 		bool obsolete = is_obsolete(report, word);
-		bool repeated = !obsolete && count_word(&report->configured, word) > 1;
+		bool repeated = !obsolete && says_the_same_twice(word) &&
+				count_word(&report->configured, word) > 1;
 		if (!obsolete && !repeated)
 			continue;
 		struct param_choice *param = NULL;

@@ -34,11 +34,32 @@ static bool is_snippet(const char *path)
 	return false;
 }
 
+/* As pvegpu writes it: one that a person has edited is that person's. */
+static bool is_untouched(struct arena *arena, const struct grub_file *file)
+{
+	struct strings words = grub_snippet_words(arena, &file->parsed, default_name);
+	const char *cursor = file->text;
+	struct line line;
+	struct strings lines = {0};
+	while (line_next(&cursor, file->text + strlen(file->text), &line))
+		strings_add(arena, &lines, arena_strndup(arena, line.start, line.n));
+	if (!words.n || lines.n != 3)
+		return false;
+	const char *why = lines.item[1];
+	return text_starts(why, "# ") &&
+	       strcmp(file->text, grub_snippet_make(arena, default_name, &words, why + 2)) == 0;
+}
+
 /* Our own file, when there is one. */
+static bool is_ours(const struct facts *facts, const struct grub_file *file)
+{
+	return is_snippet(file->path) && is_untouched(facts->arena, file);
+}
+
 static const struct grub_file *find_snippet(const struct facts *facts)
 {
 	for (size_t i = 0; i < facts->grub_files.n; i++)
-		if (is_snippet(((const struct grub_file *)facts->grub_files.item[i])->path))
+		if (is_ours(facts, facts->grub_files.item[i]))
 			return facts->grub_files.item[i];
 	return NULL;
 }
@@ -56,35 +77,85 @@ static const struct grub_file *override_of(const struct facts *facts)
 	const struct grub_file *found = NULL;
 	for (size_t i = 0; i < facts->grub_files.n; i++) {
 		const struct grub_file *file = facts->grub_files.item[i];
-		if (text_starts(file->path, snippet_dir) && !is_snippet(file->path) &&
-				sets(file, default_name))
+		if (text_starts(file->path, snippet_dir) && !is_ours(facts, file) &&
+				(sets(file, default_name) || file->parsed.code_line))
 			found = file;
 	}
 	return found;
 }
 
-struct strings configured_words(const struct report *report)
+struct strings boot_configured_words(const struct facts *facts, struct arena *arena)
 {
-	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_SYSTEMD)
-		return cmdline_words(report->arena,
-				cmdline_file_line(report->arena,
-						facts->kernel_cmdline.text
-								? facts->kernel_cmdline.text
-								: ""));
+		return cmdline_words(
+				arena, cmdline_file_line(arena,
+						       facts->kernel_cmdline.text
+								       ? facts->kernel_cmdline.text
+								       : ""));
 	size_t n = facts->grub_files.n;
-	struct grub_source *sources = arena_alloc(report->arena, (n + 1) * sizeof *sources);
+	struct grub_source *sources = arena_alloc(arena, (n + 1) * sizeof *sources);
 	for (size_t i = 0; i < n; i++) {
 		const struct grub_file *file = facts->grub_files.item[i];
 		sources[i] = (struct grub_source){file->path, &file->parsed};
 	}
 	/* /etc/grub.d/10_linux puts them in this order. */
-	return cmdline_words(report->arena,
-			arena_printf(report->arena, "%s %s",
-					grub_default_effective(report->arena, sources, n,
-							linux_name, NULL),
-					grub_default_effective(report->arena, sources, n,
-							default_name, NULL)));
+	return cmdline_words(arena,
+			arena_printf(arena, "%s %s",
+					grub_default_effective(arena, sources, n, linux_name, NULL),
+					grub_default_effective(
+							arena, sources, n, default_name, NULL)));
+}
+
+struct strings possible_words(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct strings words = {0};
+	for (size_t i = 0; i < report->configured.n; i++)
+		if (!strings_has(&words, report->configured.item[i]))
+			strings_add(report->arena, &words, report->configured.item[i]);
+	for (size_t f = 0; facts->boot_loader == BOOT_GRUB && f < facts->grub_files.n; f++) {
+		const struct grub_file *file = facts->grub_files.item[f];
+		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
+			const struct grub_assignment *item = file->parsed.assignments.item[i];
+			bool counts = (item->conditional || item->dynamic) &&
+				      (strcmp(item->name, default_name) == 0 ||
+						      strcmp(item->name, linux_name) == 0);
+			struct strings more =
+					cmdline_words(report->arena, counts ? item->value : "");
+			for (size_t w = 0; w < more.n; w++)
+				if (!strings_has(&words, more.item[w]))
+					strings_add(report->arena, &words, more.item[w]);
+		}
+	}
+	return words;
+}
+
+/* A line that makes update-grub stop: it sources the files with `set -e` in dash. */
+static const char *why_it_stops(const struct report *report)
+{
+	for (size_t f = 0; f < report->facts->grub_files.n; f++) {
+		const struct grub_file *file = report->facts->grub_files.item[f];
+		if (file->parsed.bad_line)
+			return arena_printf(report->arena,
+					"%s, line %zu: that is no command, and update-grub stops "
+					"there",
+					file->path, file->parsed.bad_line);
+		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
+			const struct grub_assignment *item = file->parsed.assignments.item[i];
+			bool ours = strcmp(item->name, default_name) == 0 ||
+				    strcmp(item->name, linux_name) == 0;
+			if (ours && (item->for_command || item->append))
+				return arena_printf(report->arena, "%s, line %zu: %s %s",
+						file->path, item->line, item->name,
+						item->append ? "+= is not known to dash, which "
+							       "runs "
+							       "update-grub"
+							     : "is followed by a command, so it "
+							       "does "
+							       "not count (are quotes missing?)");
+		}
+	}
+	return NULL;
 }
 
 const char *why_not_editable(const struct report *report)
@@ -113,7 +184,7 @@ const char *why_not_editable(const struct report *report)
 		return facts->grub_parse_error;
 	if (!facts->grub.text)
 		return "/etc/default/grub is not there";
-	return NULL;
+	return why_it_stops(report);
 }
 
 /* Why the value is left alone in /etc/default/grub and a file of our own is used; NULL: in place.
@@ -180,35 +251,61 @@ static struct edits list_edits(const struct report *report, struct arena *arena)
 	return edits;
 }
 
-/* A word that is to go but stands where it is not edited: in code, or in somebody's file of grub.d.
- */
+/* Does the word stand in this file, and where it can be taken out? */
+struct standing {
+	bool editable, stuck;
+};
+
+static struct standing stands_in(
+		const struct report *report, const struct grub_file *file, const char *word)
+{
+	struct standing standing = {0};
+	bool main_file = strcmp(file->path, report->facts->grub.path) == 0;
+	if (is_ours(report->facts, file)) {
+		struct strings words =
+				grub_snippet_words(report->arena, &file->parsed, default_name);
+		standing.editable = strings_has(&words, word);
+		return standing;
+	}
+	for (size_t i = 0; i < file->parsed.assignments.n; i++) {
+		const struct grub_assignment *item = file->parsed.assignments.item[i];
+		bool ours = strcmp(item->name, default_name) == 0 ||
+			    strcmp(item->name, linux_name) == 0;
+		struct strings words = cmdline_words(report->arena, ours ? item->value : "");
+		if (!strings_has(&words, word))
+			continue;
+		bool last = grub_default_find(&file->parsed, item->name, NULL) == item;
+		bool plain = main_file && last &&
+			     !grub_default_why_not_editable(
+					     &file->parsed, item->name, report->arena);
+		/* One that a later plain assignment replaces does not count at all. */
+		bool dead = !last && !grub_default_why_not_editable(
+						     &file->parsed, item->name, report->arena);
+		standing.editable = standing.editable || plain;
+		standing.stuck = standing.stuck || (!plain && !dead);
+	}
+	return standing;
+}
+
+/* A word that is to go but stands where it is not edited: in code, in somebody's file of grub.d, or
+ * in a list with others. */
 static const char *stuck_word(const struct report *report)
 {
 	const struct facts *facts = report->facts;
 	struct edits edits = list_edits(report, report->arena);
-	for (size_t i = 0; facts->boot_loader == BOOT_GRUB && i < edits.remove.n; i++) {
+	for (size_t i = 0; i < edits.remove.n; i++) {
 		const char *word = edits.remove.item[i];
-		bool ours = false;
-		for (size_t f = 0; f < facts->grub_files.n; f++) {
-			const struct grub_file *file = facts->grub_files.item[f];
-			const char *const names[] = {default_name, linux_name};
-			for (size_t v = 0; v < 2; v++) {
-				const struct grub_assignment *found =
-						grub_default_find(&file->parsed, names[v], NULL);
-				struct strings words = cmdline_words(
-						report->arena, found ? found->value : "");
-				bool editable = strcmp(file->path, facts->grub.path) == 0 &&
-						!grub_default_why_not_editable(&file->parsed,
-								names[v], report->arena);
-				if (is_snippet(file->path))
-					words = grub_snippet_words(
-							report->arena, &file->parsed, names[v]);
-				else if (!editable)
-					continue;
-				ours = ours || strings_has(&words, word);
-			}
+		struct standing all = {.editable = facts->boot_loader != BOOT_GRUB,
+				.stuck = strchr(word, ',') && !strings_has(&edits.add, word) &&
+					 !text_starts(word, "pcie_acs_override=") &&
+					 !text_starts(word, "video=")};
+		for (size_t f = 0; facts->boot_loader == BOOT_GRUB && f < facts->grub_files.n;
+				f++) {
+			struct standing here = stands_in(report, facts->grub_files.item[f], word);
+			all.editable = all.editable || here.editable;
+			all.stuck = all.stuck || here.stuck;
 		}
-		if (!ours)
+		if (all.stuck || !all.editable)
 			return word;
 	}
 	return NULL;
@@ -242,7 +339,7 @@ static const char *why_not_these(const struct report *report, const char *apart)
 	if (stuck)
 		return arena_printf(report->arena,
 				"%s is to go, but it does not stand in a plain value of "
-				"/etc/default/grub",
+				"/etc/default/grub: take it out by hand",
 				stuck);
 	if (apart && !snippet_path(report))
 		return arena_printf(
@@ -355,6 +452,8 @@ static int edit_snippet(const struct report *report, struct plan *plan, const st
 	const char *path = snippet_path(report);
 	const struct grub_file *snippet = find_snippet(report->facts);
 	const char *text = NULL;
+	if (!path)
+		return 0; /* refused: see check_cmdline_syntax() */
 	int status = plan_draft(plan, root, path, &text, err);
 	if (status < 0)
 		return status;

@@ -36,7 +36,9 @@ CHECK_FUNCTION(check_fallback_entry)
 				"It is not known what boots this host.");
 		return;
 	}
-	if (facts->grub_custom.text && strstr(facts->grub_custom.text, marker_begin)) {
+	const char *ours = facts->grub_custom.text ? strstr(facts->grub_custom.text, marker_begin)
+						   : NULL;
+	if (ours && strstr(ours, "\nmenuentry ") && strstr(ours, "/vmlinuz-")) {
 		struct finding *finding = report_add(report, check, STATUS_OK, "host",
 				"The boot menu has an entry that starts the host as it was.");
 		finding_evidence(report, finding, facts->grub_custom.path, "the entry of pvegpu");
@@ -51,15 +53,20 @@ CHECK_FUNCTION(check_fallback_entry)
 				"add a boot entry with today's command line and without vfio-pci");
 }
 
-/* The first menu entry of the menu, whole: from `menuentry` to the bracket that closes it. */
+/* The first menu entry that starts a kernel of this host, whole: from `menuentry` to the bracket
+ * that closes it. */
 static char *first_entry(struct arena *arena, const char *menu)
 {
-	const char *start = text_starts(menu, "menuentry ") ? menu : strstr(menu, "\nmenuentry ");
-	const char *end = start ? strstr(start + 1, "\n}") : NULL;
-	if (!end)
-		return NULL;
-	start += *start == '\n';
-	return arena_strndup(arena, start, (size_t)(end + 2 - start));
+	const char *begin = strstr(menu, "### BEGIN /etc/grub.d/10_linux ###");
+	for (const char *start = begin ? begin : menu; start;
+			start = strstr(start, "\nmenuentry ")) {
+		start += *start == '\n';
+		const char *end = strstr(start, "\n}");
+		char *entry = end ? arena_strndup(arena, start, (size_t)(end + 2 - start)) : NULL;
+		if (entry && text_starts(entry, "menuentry ") && strstr(entry, "/vmlinuz-"))
+			return entry;
+	}
+	return NULL;
 }
 
 static char *make_entry(struct arena *arena, const char *entry, const char *kernel)

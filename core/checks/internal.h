@@ -43,8 +43,9 @@ typedef bool judge_hostpci(struct report *report, const struct check *check, con
 size_t for_each_hostpci(struct report *report, const struct check *check, judge_hostpci *judge);
 /* Without the VMs' configurations nothing can be said of them: adds unknown. */
 bool vms_unknown(struct report *report, const struct check *check);
-/* The words that the boot loader's file asks for. */
-struct strings configured_words(const struct report *report);
+/* The words that the boot loader's files ask for, and those that they may ask for too, under a
+ * condition or by code. */
+struct strings possible_words(const struct report *report);
 /* Why the boot loader's file cannot be edited, nor a file of our own made; or NULL. */
 const char *why_not_editable(const struct report *report);
 /* update-initramfs for all kernels. */

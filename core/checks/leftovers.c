@@ -106,7 +106,8 @@ static struct list find_leftovers(const struct report *report)
 		/* Files of /lib and /run are not the person's. */
 		if (!text_starts(entry->file, "/etc/"))
 			continue;
-		for (size_t e = 0; e < i && !same; e++)
+		/* Of options the order counts, so a repeated one may not be without effect. */
+		for (size_t e = 0; strcmp(entry->command, "blacklist") == 0 && e < i && !same; e++)
 			if (same_entry(entries->item[e], entry))
 				same = entries->item[e];
 		if (same)
@@ -154,8 +155,10 @@ FIX_FUNCTION(fix_leftovers)
 	/* From the last line up, so that the numbers of those above stay right. */
 	for (size_t i = found.n; i-- > 0;) {
 		const struct leftover *leftover = found.item[i];
+		const struct leftover *next = i + 1 < found.n ? found.item[i + 1] : NULL;
 		const char *text = NULL;
-		if (!leftover->goes)
+		/* A command is touched once: after that the numbers of its lines may be others. */
+		if (!leftover->goes || (next && next->goes && next->entry == leftover->entry))
 			continue;
 		int status = plan_draft(plan, root, leftover->entry->file, &text, err);
 		if (status < 0)

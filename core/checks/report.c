@@ -128,7 +128,7 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		arena_free(arena);
 		return status;
 	}
-	report->configured = configured_words(report);
+	report->configured = boot_configured_words(facts, arena);
 	choose_params(report);
 	choose_vfio(report);
 	choose_attach(report);

@@ -412,8 +412,12 @@ void add_initramfs(struct plan *plan, const char *because)
 FIX_FUNCTION(fix_vfio_binding)
 {
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
-	if (strcmp(finding->fix, "reboot") == 0)
+	if (strcmp(finding->fix, "reboot") == 0) {
+		/* The image may be from before, when it could not be made. */
+		if (report->facts->initramfs_newer.n)
+			add_initramfs(plan, finding->check->id);
 		return 0;
+	}
 	struct list slot = facts_card(report->facts, report->gpu, plan->arena);
 	bool by_address = has_twin(report, &slot);
 	int status = by_address ? add_override(report, &slot, plan, root, finding->check->id, err)

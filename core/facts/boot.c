@@ -124,11 +124,13 @@ static void read_grub_files(const struct root *root, struct facts *facts)
 	}
 	struct strings names = {0};
 	(void)root_list(root, "/etc/default/grub.d", arena, &names);
-	for (size_t i = 0; i < names.n; i++)
-		if (text_ends(names.item[i], ".cfg"))
-			read_grub_file(root, facts,
-					arena_printf(arena, "/etc/default/grub.d/%s",
-							names.item[i]));
+	for (size_t i = 0; i < names.n; i++) {
+		/* As the shell's *.cfg: no hidden files, none that a link leads nowhere to. */
+		char *file = arena_printf(arena, "/etc/default/grub.d/%s", names.item[i]);
+		if (text_ends(names.item[i], ".cfg") && names.item[i][0] != '.' &&
+				root_exists(root, file))
+			read_grub_file(root, facts, file);
+	}
 	struct grub_file *first = facts->grub_files.n ? facts->grub_files.item[0] : NULL;
 	if (first && strcmp(first->path, path) == 0)
 		facts->grub_parsed = first->parsed;
@@ -140,9 +142,14 @@ struct list facts_grub_menu(const struct root *root, struct arena *arena, const 
 	char *text = NULL;
 	if (root_read(root, path, arena, &text, NULL, NULL) < 0)
 		return entries;
-	const char *cursor = text;
+	/* Entries of other systems, of memtest and of the person's own are not made from the file.
+	 */
+	const char *begin = strstr(text, "### BEGIN /etc/grub.d/10_linux ###");
+	const char *end = begin ? strstr(begin, "### END /etc/grub.d/10_linux ###") : NULL;
+	const char *cursor = end ? begin : text;
+	end = end ? end : text + strlen(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, end, &line)) {
 		char *content = text_trim(arena, line.start, line.n);
 		if (!text_starts(content, "linux\t") && !text_starts(content, "linux "))
 			continue;
@@ -151,15 +158,13 @@ struct list facts_grub_menu(const struct root *root, struct arena *arena, const 
 		const char *version = strstr(image, "/vmlinuz-");
 		struct strings words = cmdline_words(arena, rest);
 		/* 10_linux gives recovery entries "single" and not the DEFAULT words. */
-		if (strings_has(&words, "single"))
+		if (strings_has(&words, "single") || !version || version >= rest)
 			continue;
 		struct boot_entry *entry = arena_alloc(arena, sizeof *entry);
 		entry->path = arena_strdup(arena, path);
 		entry->cmdline = text_trim(arena, rest, strlen(rest));
-		if (version && version < rest) {
-			version += strlen("/vmlinuz-");
-			entry->kernel = arena_strndup(arena, version, (size_t)(rest - version));
-		}
+		version += strlen("/vmlinuz-");
+		entry->kernel = arena_strndup(arena, version, (size_t)(rest - version));
 		list_add(arena, &entries, entry);
 	}
 	return entries;

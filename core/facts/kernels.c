@@ -42,8 +42,11 @@ static void list_inputs(const struct root *root, struct facts *facts)
 		if (text_ends(names.item[i], ".conf"))
 			strings_add(arena, &facts->initramfs_inputs,
 					arena_printf(arena, "/etc/modprobe.d/%s", names.item[i]));
-	if (root_exists(root, "/etc/initramfs-tools/modules"))
-		strings_add(arena, &facts->initramfs_inputs, "/etc/initramfs-tools/modules");
+	static const char *const others[] = {"/etc/initramfs-tools/modules",
+			"/etc/initramfs-tools/scripts/init-top/pvegpu"};
+	for (size_t i = 0; i < 2; i++)
+		if (root_exists(root, others[i]))
+			strings_add(arena, &facts->initramfs_inputs, others[i]);
 }
 
 static void judge_initramfs(const struct root *root, struct facts *facts)

@@ -86,15 +86,22 @@ static void read_overrides(const struct root *root, struct facts *facts)
 	read_text_file(root, facts, &facts->init_script,
 			"/etc/initramfs-tools/scripts/init-top/pvegpu");
 	read_text_file(root, facts, &facts->init_modules, "/etc/initramfs-tools/modules");
-	const char *cursor = facts->init_script.text;
+	struct stat status;
+	/* mkinitramfs leaves out a script that cannot be run. */
+	bool runs = root_stat(root, facts->init_script.path, &status) == 0 &&
+		    (status.st_mode & 0111);
+	const char *cursor = runs ? facts->init_script.text : NULL;
 	struct line line;
 	while (cursor && line_next(&cursor, cursor + strlen(cursor), &line)) {
 		char *content = text_trim(facts->arena, line.start, line.n);
-		if (!text_starts(content, "take "))
-			continue;
-		content += strlen("take ");
-		strings_add(facts->arena, &facts->overrides,
-				arena_strndup(facts->arena, content, strcspn(content, " ")));
+		for (size_t i = 0; text_starts(content, "take ") && i < facts->devices.n; i++) {
+			const struct pci_device *device = facts->devices.item[i];
+			/* Another card at that address is not taken. */
+			if (strcmp(content, arena_printf(facts->arena, "take %s 0x%04x 0x%04x",
+							    device->name, device->vendor,
+							    device->device)) == 0)
+				strings_add(facts->arena, &facts->overrides, device->name);
+		}
 	}
 }
 

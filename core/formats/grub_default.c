@@ -310,7 +310,8 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 	static const char *const transparent[] = {"then", "else", "elif", "do", "!", NULL};
 	static const char *const declaring[] = {
 			"export", "readonly", "local", "declare", "typeset", NULL};
-	static const char *const running[] = {"eval", "source", ".", "read", NULL};
+	static const char *const running[] = {
+			"eval", "source", ".", "read", "return", "exit", NULL};
 	struct word word;
 	size_t line = reader->line;
 	int status = read_word(reader, &word);
@@ -337,6 +338,13 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 		*kind = COMMAND_UNSETS;
 	} else {
 		*kind = COMMAND_OTHER;
+		/* : "${NAME:=value}", and NAME itself after `for` */
+		if ((strcmp(text, ":") == 0 || text_starts(text, "GRUB_CMDLINE_LINUX")) &&
+				!reader->parsed->code_line)
+			reader->parsed->code_line = line;
+		if (((unsigned char)text[0] < ' ' || (unsigned char)text[0] == 0xef) &&
+				!reader->parsed->bad_line)
+			reader->parsed->bad_line = line;
 		if (one_of(text, running) && !reader->parsed->code_line)
 			reader->parsed->code_line = line;
 	}
@@ -640,7 +648,7 @@ char *grub_snippet_make(
 	struct strings lines = {0};
 	char *quoted = quote_value(arena, strings_join(arena, words, " "), '"');
 	strings_add(arena, &lines, "# Made by pvegpu; 'pvegpu rollback' takes it away.");
-	strings_add(arena, &lines, arena_printf(arena, "# %s", why));
+	strings_add(arena, &lines, arena_printf(arena, "# %s", text_printable(arena, why)));
 	/* What the quoting put before the words goes after the reference. */
 	strings_add(arena, &lines, arena_printf(arena, "%s=\"$%s %s", name, name, quoted + 1));
 	return arena_printf(arena, "%s\n", strings_join(arena, &lines, "\n"));

@@ -104,9 +104,9 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		(void)json_object_set_new(
 				object, "after_sha256", string_or_null(change->after_sha256));
 		(void)json_object_set_new(object, "mode",
-				change->operation == FILE_CREATE
-						? json_string(change->executable ? "0755" : "0644")
-						: json_null());
+				change->executable                 ? json_string("0755")
+				: change->operation == FILE_CREATE ? json_string("0644")
+								   : json_null());
 		(void)json_object_set_new(object, "makes_directories", strings_json(&change->dirs));
 		set_content(object, arena, "diff", change->diff);
 		set_content(object, arena, "before", change->before);

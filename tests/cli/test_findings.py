@@ -211,6 +211,18 @@ class Findings(HostTest):
         audit = self.audit("--gpu", "01:00")
         self.assertEqual([g["driver"] for g in audit["gpus"]], ["vfio-pci", "nouveau"])
         self.assertEqual(self.status("vfio.binding", "--gpu", "01:00"), {"ok"})
+        # Another card at that address is not taken, nor by a script that cannot be run.
+        os.chmod(self.path(script), 0o644)
+        self.script("usr/sbin/update-initramfs", "-u", "-k", "all")
+        self.script("usr/sbin/reboot")
+        self.assertEqual([g["driver"] for g in self.audit()["gpus"]], ["nouveau", "nouveau"])
+        os.chmod(self.path(script), 0o755)
+        # The second card is added to the script that is there.
+        self.plan("--gpu", "02:00", "--bind", "early", "--accept", "gpu.boot-vga=0000:02:00.0",
+                  "--accept", "gpu.only-gpu=0000:02:00.0")
+        self.apply()
+        self.assertIn("take 0000:02:00.0 0x10de 0x2206\n", self.read(script))
+        self.rollback()
         self.rollback()
         self.script("usr/sbin/update-grub")
         self.script("usr/sbin/reboot")
@@ -504,6 +516,9 @@ class Findings(HostTest):
     def test_way_back_and_leftovers(self):
         self.assertEqual(self.status("boot.fallback-entry"), {"info"})
         self.write("boot/grub/custom.cfg", "### BEGIN pvegpu: the host as it was ###\n")
+        self.assertEqual(self.status("boot.fallback-entry"), {"info"})  # a mark without an entry
+        self.write("boot/grub/custom.cfg", "### BEGIN pvegpu: the host as it was ###\n"
+                   "menuentry 'x' {\n\tlinux /boot/vmlinuz-6.2.16-3-pve\n}\n")
         self.assertEqual(self.status("boot.fallback-entry"), {"ok"})
         self.assertEqual(self.status("vfio.leftovers"), {"ok"})
         self.write("etc/modprobe.d/x.conf", "options kvm ignore_msrs=1\n")

@@ -203,6 +203,87 @@ class Grub(HostTest):
         plan = self.plan("--gpu", "01:00", expect=1)
         self.assertIn("intel_iommu=off is to go", plan["refusals"][0]["reason"])
 
+    def test_contradictions_that_are_hidden(self):
+        """In lists, in quotes, under a condition: taken out, or refused, never left."""
+        for value in ('"quiet iommu=pt,off"', '"quiet intel_iommu=on,off"'):
+            self.write("etc/default/grub", DEFAULT + "=" + value + "\n")
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn("is to go", plan["refusals"][0]["reason"], value)
+        self.write("etc/default/grub", DEFAULT + "='quiet \"iommu=off\"'\n")
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.assertEqual(self.words(), ["quiet"] + NEW)
+        self.rollback()
+        for line in ('if true; then %s="$%s iommu=off"; fi\n', '[ -d /etc ] && %s="$%s intel_iommu=off"\n'):
+            self.write("etc/default/grub", DEFAULT + '="quiet"\n' + line % (DEFAULT, DEFAULT))
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn("is to go", plan["refusals"][0]["reason"], line)
+        self.write("etc/default/grub", DEFAULT + '="quiet iommu=off"\n')
+        self.write("etc/default/grub.d/z.cfg", DEFAULT + '="x iommu=off"\n')
+        plan = self.plan("--gpu", "01:00", expect=1)
+        self.assertIn("iommu=off is to go", plan["refusals"][0]["reason"])
+
+    def test_values_set_in_other_ways(self):
+        for text in (': "${%s:=quiet splash}"\n' % DEFAULT,
+                     "for %s in x 'quiet splash'; do :; done\n" % DEFAULT,
+                     DEFAULT + '="quiet splash"\n. /dev/null\n'):
+            with self.subTest(text):
+                self.write("etc/default/grub", text)
+                self.check(text)
+        self.write("etc/default/grub", "GRUB_TIMEOUT=5\n")
+        self.write("etc/default/grub.d/q.cfg", ': "${%s:=quiet splash}"\n' % DEFAULT)
+        self.check("set by another file if it is not yet")
+
+    def test_own_file_that_a_person_edited(self):
+        """It is that person's then: left alone, and another one is made after it."""
+        own = "etc/default/grub.d/pvegpu.cfg"
+        self.write("etc/default/grub", DEFAULT + '="quiet $(echo x)"\n')
+        for text in (DEFAULT + '="splash"\n', DEFAULT + '="${%s} splash"\n' % DEFAULT,
+                     "# mine\n" + DEFAULT + '="$%s splash"\nGRUB_TIMEOUT=10\n' % DEFAULT):
+            with self.subTest(text):
+                self.write(own, text)
+                before = self.plain(self.words())
+                self.plan("--gpu", "01:00")
+                self.apply()
+                self.assertEqual(self.plain(self.words()), before + NEW)
+                self.assertEqual(self.read(own), text)
+                self.rollback()
+                self.assertEqual(os.listdir(self.path("etc/default/grub.d")), ["pvegpu.cfg"])
+
+    def test_names_in_grub_d(self):
+        self.write("etc/default/grub.d/.hidden.cfg", "if broken\n")
+        os.symlink("nowhere", self.path("etc/default/grub.d/dangling.cfg"))
+        self.check("a hidden and a dangling file are not sourced")
+        for name in ("zzzzz.cfg", "~.cfg"):
+            self.write("etc/default/grub.d/" + name, DEFAULT + '="late"\n')
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn("no file can be sourced after", plan["refusals"][0]["reason"])
+            os.unlink(self.path("etc/default/grub.d/" + name))
+        self.write("etc/default/grub.d/a\nb.cfg", DEFAULT + '="late"\n')
+        self.check("a name with a newline")
+
+    def test_rollback_is_read_back_too(self):
+        self.plan("--gpu", "01:00")
+        self.apply()
+        script = self.read("usr/sbin/update-grub")
+        self.write("usr/sbin/update-grub", "#!/bin/sh\n")
+        done = self.rollback(expect=4)
+        self.assertIn("still has intel_iommu=on", done.stdout + done.stderr)
+        self.write("usr/sbin/update-grub", script)
+        self.rollback()
+
+    def test_entries_of_other_systems(self):
+        """memtest, os-prober and the person's own entries are not made from the file."""
+        script = self.read("usr/sbin/update-grub")
+        self.write("usr/sbin/update-grub", script + "\nprintf '\\tlinux\\t/boot/memtest86+x64.bin\\n"
+                   "\\tlinux\\t/boot/vmlinuz-6.1.0-debian root=x\\n' >>\"$root/boot/grub/grub.cfg\"\n")
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.write("usr/sbin/update-grub", "#!/bin/sh\nrm -f \"$PVEGPU_ROOT/boot/grub/grub.cfg\"\n")
+        self.plan("--gpu", "01:00", "--param", "mitigations=off")
+        done = self.apply(expect=4)
+        self.assertIn("has no entry", done.stdout + done.stderr)
+
     def test_a_list_that_holds_the_word(self):
         self.write("etc/default/grub", DEFAULT + '="quiet intel_iommu=on,sm_on iommu=nobypass,pt"\n')
         plan = self.plan("--gpu", "01:00")
@@ -230,13 +311,15 @@ class Grub(HostTest):
 
     def test_broken_files_are_left_alone(self):
         for text, says in ((DEFAULT + '="quiet\n# no end\n', "line 1"),
-                           (DEFAULT + "=quiet splash\n", "are quotes"),):
+                           # update-grub sources them with set -e: it would stop there
+                           (DEFAULT + "=quiet splash\n", "are quotes"),
+                           (DEFAULT + '="quiet"\n' + DEFAULT + '+=" splash"\n', "line 2"),
+                           ("GRUB_TIMEOUT=5\n\r\n" + DEFAULT + '="quiet"\n', "line 2"),
+                           ("\xef\xbb\xbfGRUB_TIMEOUT=5\n" + DEFAULT + '="quiet"\n', "line 1")):
             self.write("etc/default/grub", text)
             untouched = tree_hash(self.root)
-            plan = self.plan("--gpu", "01:00", expect=1 if "no end" in text else 0)
-            found = " ".join(r["reason"] for r in plan["refusals"])
-            if plan["refusals"]:
-                self.assertIn(says, found)
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn(says, plan["refusals"][0]["reason"])
             self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
             self.assertEqual(tree_hash(self.root), untouched)
         self.write("etc/default/grub", DEFAULT + '="quiet"\n')
@@ -346,8 +429,9 @@ class KernelCmdline(HostTest):
         os.unlink(self.path("etc/kernel/proxmox-boot-uuids"))
         self.write("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-6.2.16-3-pve root=/dev/mapper/pve-root ro quiet\n")
         script = self.read("usr/sbin/update-grub")
-        self.write("usr/sbin/update-grub", script + "\nprintf '\\tlinux\\t/boot/vmlinuz-5.15.30-2-pve "
-                   "root=x ro quiet\\n' >>\"$root/boot/grub/grub.cfg\"\n")
+        self.write("usr/sbin/update-grub", script + "\nsed -i 's,^### END /etc/grub.d/10_linux,"
+                   "\\tlinux\\t/boot/vmlinuz-5.15.30-2-pve root=x ro quiet\\n&,' "
+                   "\"$root/boot/grub/grub.cfg\"\n")
         self.plan("--gpu", "01:00")
         done = self.apply(expect=4)
         self.assertIn("kernel 5.15.30-2-pve", done.stdout + done.stderr)

@@ -580,6 +580,7 @@ class PlanApply(HostTest):
         self.assertEqual(run("rollback", "--chroot", "/", "--yes").returncode, 2)
         self.assertIn("only rollback", run("audit", "--chroot", self.root).stderr)
         before = self.read("etc/default/grub")
+        self.write("old.cfg", self.read("boot/grub/grub.cfg"))
         self.plan(*GOAL, "--bind", "early")
         self.apply()
         # Proxmox VE's calls were made too before the host went down.
@@ -592,8 +593,10 @@ class PlanApply(HostTest):
         os.makedirs(self.path("dev"), exist_ok=True)
         self.write("dev/null", "")
         self.put_program("/bin/sh", "/bin/sh")
-        for name in ("update-grub", "update-initramfs"):
-            self.write("usr/sbin/" + name, "#!/bin/sh\necho \"$0 $*\" >>/ran\n")
+        for name, work in (("update-grub", "while IFS= read -r line; do printf '%s\\n' \"$line\"; "
+                            "done </old.cfg >/boot/grub/grub.cfg"),
+                           ("update-initramfs", "echo new >>/boot/initrd.img-6.2.16-3-pve")):
+            self.write("usr/sbin/" + name, "#!/bin/sh\necho \"$0 $*\" >>/ran\n" + work + "\n")
         if os.geteuid() != 0:
             self.skipTest("chroot needs root")
         done = run("rollback", "--chroot", self.root, "--yes")
@@ -639,6 +642,22 @@ class PlanApply(HostTest):
                          "options vfio-pci ids=10de:2206 \\\n disable_vga=1\n")
         self.assertEqual(self.read("etc/modules"), "vfio\nvfio_iommu_type1\nvfio_pci\n")
         self.rollback()
+        # Where the order counts nothing is taken for a repetition.
+        self.write("etc/default/grub", self.read("etc/default/grub").replace(
+            "quiet iommu=pt", "quiet hugepagesz=1G hugepages=4 hugepagesz=2M hugepages=4 iommu=pt"))
+        self.write("etc/modprobe.d/old.conf", "options kvm report_ignored_msrs=0\n"
+                   "options kvm report_ignored_msrs=1\noptions kvm report_ignored_msrs=0\n"
+                   "options vfio_iommu_type1 allow_unsafe_interrupts=1 allow_unsafe_interrupts=1\n"
+                   "blacklist nouveau\n")
+        plan = self.plan("--clean-up")
+        files = {c["path"]: c["after"] for c in plan["changes"] if c["kind"] == "file"}
+        self.assertIn("hugepagesz=1G hugepages=4 hugepagesz=2M hugepages=4", files["/etc/default/grub"])
+        self.assertEqual(files["/etc/modprobe.d/old.conf"], "options kvm report_ignored_msrs=0\n"
+                         "options kvm report_ignored_msrs=1\noptions kvm report_ignored_msrs=0\n"
+                         "blacklist nouveau\n")
+        self.write("etc/default/grub", self.read("etc/default/grub").replace(
+            "hugepagesz=1G hugepages=4 hugepagesz=2M hugepages=4 ", ""))
+        untouched = tree_hash(self.root)
         self.assertEqual(tree_hash(self.root), untouched)
 
     def test_ids_lines_as_people_write_them(self):

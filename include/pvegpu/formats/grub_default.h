@@ -28,7 +28,10 @@ struct grub_assignment {
 
 struct grub_default {
 	struct list assignments; /* of struct grub_assignment, in order */
-	size_t code_line;        /* where eval, source or . runs other code; 0 nowhere */
+	size_t code_line;        /* where eval, source or . runs other code, or a value is set in
+				    another way than by an assignment; 0 nowhere */
+	size_t bad_line;         /* where a command stands that cannot be one (a carriage return, a
+				    byte order mark); 0 nowhere */
 };
 
 /* ERROR_PARSE names `file` and the line: an open quote, expansion or block, a here-document. */
