@@ -159,10 +159,14 @@ static int check_entries(
 		const struct root *root, const struct change *change, bool undo, struct error *err)
 {
 	struct arena *arena = arena_new();
-	struct strings with = undo ? (struct strings){0} : change->entries_with;
-	struct strings without = undo ? (struct strings){0} : change->entries_without;
-	if (undo)
+	struct strings with = {0};
+	struct strings without = {0};
+	if (undo) {
 		undone_words(root, change, arena, &with, &without);
+	} else {
+		with = change->entries_with;
+		without = change->entries_without;
+	}
 	struct list entries = facts_boot_entries(root, arena);
 	int status = 0;
 	/* ESPs are not mounted to look at them; GRUB's own menu can always be read. */

@@ -199,6 +199,16 @@ static const char *why_not_in_place(const struct report *report)
 				override->path, default_name);
 	if (snippet)
 		return "it is there already";
+	for (size_t f = 0; f < facts->grub_files.n; f++) {
+		const struct grub_file *file = facts->grub_files.item[f];
+		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
+			const struct grub_assignment *item = file->parsed.assignments.item[i];
+			if (strcmp(item->name, linux_name) == 0 && item->dynamic &&
+					strstr(item->value, default_name))
+				return arena_printf(report->arena, "%s takes its words over in %s",
+						linux_name, file->path);
+		}
+	}
 	return grub_default_why_not_editable(&facts->grub_parsed, default_name, report->arena);
 }
 
@@ -332,9 +342,30 @@ static void add_places(struct report *report, struct finding *finding, const cha
 	}
 }
 
+/* "--" ends what is for the kernel: words that would come after it are for init. */
+static bool ends_early(const struct report *report, const char *apart)
+{
+	const struct facts *facts = report->facts;
+	size_t n = facts->grub_files.n;
+	struct grub_source *sources = arena_alloc(report->arena, (n + 1) * sizeof *sources);
+	for (size_t i = 0; i < n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		sources[i] = (struct grub_source){file->path, &file->parsed};
+	}
+	const char *before = grub_default_effective(report->arena, sources, n, linux_name, NULL);
+	const char *own = apart ? grub_default_effective(
+						  report->arena, sources, n, default_name, NULL)
+				: "";
+	return strstr(arena_printf(report->arena, " %s %s ", before, own), " -- ") != NULL;
+}
+
 /* Why what is to be changed cannot be, though the files are fine; or NULL. */
 static const char *why_not_these(const struct report *report, const char *apart)
 {
+	if (report->facts->boot_loader == BOOT_GRUB && ends_early(report, apart))
+		return "a word -- stands before the place where words are added, and what comes "
+		       "after "
+		       "it is for init, not for the kernel";
 	const char *stuck = stuck_word(report);
 	if (stuck)
 		return arena_printf(report->arena,

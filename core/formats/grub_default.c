@@ -31,6 +31,7 @@ struct word {
 	char quote;
 	size_t pieces; /* quoted and unquoted parts */
 	bool dynamic;
+	bool escaped; /* a $ or ` that is not replaced */
 };
 
 static int fail_at(struct reader *reader, size_t line, const char *what)
@@ -139,6 +140,7 @@ static int read_double_quoted(struct reader *reader, struct word *word)
 			return 0;
 		if (c == '\\' && peek(reader) && strchr("\"\\$`\n", peek(reader))) {
 			char escaped = take(reader);
+			word->escaped = word->escaped || escaped == '$' || escaped == '`';
 			if (escaped != '\n')
 				text_add_bytes(&word->value, &escaped, 1);
 			continue;
@@ -160,6 +162,7 @@ static int read_single_quoted(struct reader *reader, struct word *word)
 					"the single quote that opens here is not closed");
 		if (c == '\'')
 			return 0;
+		word->escaped = word->escaped || c == '$' || c == '`';
 		text_add_bytes(&word->value, &c, 1);
 	}
 }
@@ -185,6 +188,7 @@ static int read_word(struct reader *reader, struct word *word)
 		(void)take(reader);
 		if (c == '\\') {
 			char escaped = take(reader);
+			word->escaped = word->escaped || escaped == '$' || escaped == '`';
 			if (!escaped)
 				escaped = '\\'; /* the last character of the file stands for itself
 						 */
@@ -241,6 +245,7 @@ static int read_assignment(struct reader *reader, size_t prefix, size_t name, bo
 			.end = word.end,
 			.quote = (char)(word.pieces == 1 ? word.quote : '\0'),
 			.dynamic = word.dynamic,
+			.escaped = word.dynamic && word.escaped,
 			.append = append,
 			.conditional = reader->open.n > 0 || reader->after_logic,
 	};
@@ -596,6 +601,10 @@ static void source_assignment(struct arena *arena, struct list *variables,
 	bool whole = true;
 	bool refers = false;
 	char *value = expand(arena, variables, assignment, &whole, &refers);
+	if (assignment->escaped) { /* which $ is replaced is not known: nothing of it is */
+		whole = false;
+		value = arena_strdup(arena, refers && variable ? variable->value : "");
+	}
 	if (!variable) {
 		variable = arena_alloc(arena, sizeof *variable);
 		*variable = (struct variable){assignment->name, arena_strdup(arena, ""), true};

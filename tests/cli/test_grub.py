@@ -223,6 +223,24 @@ class Grub(HostTest):
         plan = self.plan("--gpu", "01:00", expect=1)
         self.assertIn("iommu=off is to go", plan["refusals"][0]["reason"])
 
+    def test_words_after_a_double_dash_are_for_init(self):
+        self.write("etc/default/grub", DEFAULT + '="quiet -- single-user"\n')
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.assertEqual(self.words(), ["quiet"] + NEW + ["--", "single-user"])
+        self.rollback()
+        for text in ('GRUB_CMDLINE_LINUX="x -- y"\n' + DEFAULT + '="quiet"\n',
+                     DEFAULT + '="quiet -- $(echo y)"\n'):
+            self.write("etc/default/grub", text)
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn("is for init", plan["refusals"][0]["reason"])
+
+    def test_the_other_variable_takes_the_words_over(self):
+        self.write("etc/default/grub", DEFAULT + '="quiet"\nGRUB_CMDLINE_LINUX="$%s x=1"\n' % DEFAULT)
+        self.check("taken over")
+        self.write("etc/default/grub", 'A=one\n' + DEFAULT + '="quiet $A x=\\$A"\n')
+        self.check("an escaped dollar")
+
     def test_values_set_in_other_ways(self):
         for text in (': "${%s:=quiet splash}"\n' % DEFAULT,
                      "for %s in x 'quiet splash'; do :; done\n" % DEFAULT,

@@ -20,10 +20,11 @@ struct grub_assignment {
 	size_t start, end; /* byte range of the value in the text, quotes included */
 	char quote;        /* '"' or '\'' when the whole value stands in one pair, else 0 */
 	bool dynamic;      /* contains $ or ` that a shell would replace */
-	bool append;       /* += */
-	bool conditional;  /* inside if, case, a loop, a function, a pipe, after && or || */
-	bool for_command;  /* NAME=value command: for that command only, not for the file */
-	bool unset;        /* `unset NAME`: value is "" */
+	bool escaped;     /* dynamic, and with an escaped $ or ` beside: `value` cannot tell them */
+	bool append;      /* += */
+	bool conditional; /* inside if, case, a loop, a function, a pipe, after && or || */
+	bool for_command; /* NAME=value command: for that command only, not for the file */
+	bool unset;       /* `unset NAME`: value is "" */
 };
 
 struct grub_default {
