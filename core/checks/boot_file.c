@@ -140,6 +140,10 @@ static const char *why_it_stops(const struct report *report)
 					"%s, line %zu: that is no command, and update-grub stops "
 					"there",
 					file->path, file->parsed.bad_line);
+		if (file->parsed.exit_line)
+			return arena_printf(report->arena,
+					"%s, line %zu: exit there ends update-grub", file->path,
+					file->parsed.exit_line);
 		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
 			const struct grub_assignment *item = file->parsed.assignments.item[i];
 			bool ours = strcmp(item->name, default_name) == 0 ||
@@ -288,11 +292,16 @@ static struct standing stands_in(
 		bool plain = main_file && last &&
 			     !grub_default_why_not_editable(
 					     &file->parsed, item->name, report->arena);
+		/* The last one may take over what this one sets. */
+		if (main_file && !last && !file->parsed.code_line && grub_assignment_is_plain(item))
+			plain = true;
 		/* One that a later plain assignment replaces does not count at all. */
 		bool dead = !last && !grub_default_why_not_editable(
 						     &file->parsed, item->name, report->arena);
+		if (dead)
+			continue;
 		standing.editable = standing.editable || plain;
-		standing.stuck = standing.stuck || (!plain && !dead);
+		standing.stuck = standing.stuck || !plain;
 	}
 	return standing;
 }
@@ -522,6 +531,13 @@ static int edit_grub(const struct report *report, struct plan *plan, const struc
 	char *edited = arena_strdup(plan->arena, text ? text : "");
 	const char *const names[] = {default_name, linux_name};
 	for (size_t i = 0; status == 0 && i < 2; i++) {
+		if (edits.remove.n && !facts->grub_parsed.code_line &&
+				grub_default_why_not_editable(
+						&facts->grub_parsed, names[i], plan->arena))
+			status = grub_default_take_out(plan->arena, path, edited, names[i],
+					&edits.remove, &edited, err);
+		if (status < 0)
+			break;
 		const struct strings *add = in_place && i == 0 ? &edits.add : &none;
 		if ((add->n || edits.remove.n) &&
 				!grub_default_why_not_editable(

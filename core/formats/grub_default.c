@@ -250,7 +250,8 @@ static int read_assignment(struct reader *reader, size_t prefix, size_t name, bo
 			.conditional = reader->open.n > 0 || reader->after_logic,
 	};
 	assignment->value = text_take(&word.value, reader->arena);
-	list_add(reader->arena, &reader->parsed->assignments, assignment);
+	if (!reader->parsed->return_line)
+		list_add(reader->arena, &reader->parsed->assignments, assignment);
 	return 0;
 }
 
@@ -300,7 +301,8 @@ static void add_unset(struct reader *reader, const char *name, size_t line)
 			.line = line,
 			.unset = true,
 	};
-	list_add(reader->arena, &reader->parsed->assignments, assignment);
+	if (!reader->parsed->return_line)
+		list_add(reader->arena, &reader->parsed->assignments, assignment);
 }
 
 /* What the words of a command that is no assignment mean here. */
@@ -352,6 +354,12 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 			reader->parsed->bad_line = line;
 		if (one_of(text, running) && !reader->parsed->code_line)
 			reader->parsed->code_line = line;
+		bool always = reader->open.n == 0 && !reader->after_logic;
+		if (always && strcmp(text, "exit") == 0 && !reader->parsed->return_line &&
+				!reader->parsed->exit_line)
+			reader->parsed->exit_line = line;
+		if (always && strcmp(text, "return") == 0 && !reader->parsed->return_line)
+			reader->parsed->return_line = line;
 	}
 	return 0;
 }
@@ -481,6 +489,11 @@ static const char *why_not(const struct grub_assignment *assignment)
 	       : strchr(assignment->value, '\r') ? "ends in a carriage return (a CRLF file)"
 	       : strchr(assignment->value, '\n') ? "runs over several lines"
 						 : NULL;
+}
+
+bool grub_assignment_is_plain(const struct grub_assignment *assignment)
+{
+	return !why_not(assignment);
 }
 
 const char *grub_default_why_not_editable(
@@ -709,6 +722,36 @@ static char *append_in_quotes(struct arena *arena, const char *text,
 		return NULL;
 	return arena_printf(arena, "%.*s%s", (int)(found->end - found->start - 1),
 			text + found->start, quoted + 1);
+}
+
+int grub_default_take_out(struct arena *arena, const char *file, const char *text, const char *name,
+		const struct strings *remove, char **ret_text, struct error *err)
+{
+	struct grub_default parsed = {0};
+	int status = grub_default_parse(arena, file, text, &parsed, err);
+	if (status < 0)
+		return status;
+	char *edited = arena_strdup(arena, text);
+	/* From the end, so that the places of those above stay right. */
+	for (size_t i = parsed.assignments.n; i-- > 0;) {
+		const struct grub_assignment *item = parsed.assignments.item[i];
+		if (strcmp(item->name, name) != 0 || why_not(item))
+			continue;
+		const char *value = item->value;
+		for (size_t w = 0; w < remove->n; w++)
+			value = cmdline_remove(arena, value, remove->item[w]);
+		if (strcmp(value, item->value) != 0)
+			edited = replace_value(arena, edited, item,
+					quote_value(arena, value, item->quote));
+	}
+	struct grub_default after = {0};
+	status = grub_default_parse(arena, file, edited, &after, err);
+	if (status == 0 && after.assignments.n != parsed.assignments.n)
+		status = error_set(err, ERROR_REFUSED, "%s: the edited value does not read back",
+				file);
+	if (status == 0)
+		*ret_text = edited;
+	return status;
 }
 
 int grub_default_edit(struct arena *arena, const char *file, const char *text, const char *name,

@@ -203,6 +203,26 @@ class Grub(HostTest):
         plan = self.plan("--gpu", "01:00", expect=1)
         self.assertIn("intel_iommu=off is to go", plan["refusals"][0]["reason"])
 
+    def test_contradiction_that_a_later_line_takes_over(self):
+        text = DEFAULT + '="quiet amd_iommu=off"\n' + DEFAULT + '="$%s console=ttyS0"\n' % DEFAULT
+        self.write("etc/default/grub", text)
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.assertEqual(self.words(), ["quiet", "console=ttyS0"] + NEW)
+        self.assertEqual(self.read("etc/default/grub"), text.replace(" amd_iommu=off", ""))
+        self.rollback()
+        self.assertEqual(self.read("etc/default/grub"), text)
+
+    def test_return_and_exit(self):
+        """return ends the file, and grub.d is read all the same; exit ends update-grub."""
+        self.write("etc/default/grub", DEFAULT + '="quiet"\nreturn 0\n' + DEFAULT + '="never"\n')
+        self.check("return")
+        self.write("etc/default/grub", "[ -d /nowhere ] && exit 1\n" + DEFAULT + '="quiet"\n')
+        self.check("an exit that is not reached")
+        self.write("etc/default/grub", DEFAULT + '="quiet"\nexit 0\n')
+        plan = self.plan("--gpu", "01:00", expect=1)
+        self.assertIn("line 2: exit there ends update-grub", plan["refusals"][0]["reason"])
+
     def test_contradictions_that_are_hidden(self):
         """In lists, in quotes, under a condition: taken out, or refused, never left."""
         for value in ('"quiet iommu=pt,off"', '"quiet intel_iommu=on,off"'):

@@ -33,6 +33,8 @@ struct grub_default {
 				    another way than by an assignment; 0 nowhere */
 	size_t bad_line;         /* where a command stands that cannot be one (a carriage return, a
 				    byte order mark); 0 nowhere */
+	size_t exit_line;        /* where `exit` ends all of grub-mkconfig; 0 nowhere */
+	size_t return_line;      /* where `return` ends this file: what stands below is not read */
 };
 
 /* ERROR_PARSE names `file` and the line: an open quote, expansion or block, a here-document. */
@@ -65,6 +67,14 @@ struct strings grub_snippet_words(
  * last assignment is a plain one, or there is none at all. */
 const char *grub_default_why_not_editable(
 		const struct grub_default *parsed, const char *name, struct arena *arena);
+
+/* A plain value, which can be edited where it stands: whether it counts is another question. */
+bool grub_assignment_is_plain(const struct grub_assignment *assignment);
+
+/* The text with the words of `remove` taken out of every plain assignment of `name`, for a file
+ * whose last one takes over what the ones before it set. */
+int grub_default_take_out(struct arena *arena, const char *file, const char *text, const char *name,
+		const struct strings *remove, char **ret_text, struct error *err);
 
 /* The text with the words of `name`'s value changed: those of `remove` taken out, those of `add`
  * put at the end. Every byte outside the value stays, and the quoting is kept. Where there is no
