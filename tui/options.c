@@ -227,6 +227,11 @@ static int take_operands(struct options *options, int argc, char **argv)
 	optind++;
 	if (options->command == COMMAND_PLAN && options->goal->vmid && !options->goal->gpus.n)
 		return wrong("a VM needs a GPU to go with it, --gpu ADDRESS:", "--vm");
+	/* To clean up is a plan of its own, unless there is more to do. */
+	const struct goal *asked = options->goal;
+	if (asked->clean_up == CHOICE_YES && asked->advised == CHOICE_ADVISED && !asked->gpus.n &&
+			!asked->params.n)
+		options->goal->advised = CHOICE_NO;
 	if (optind < argc && commands[found].operand)
 		options->operand = argv[optind++];
 	if (optind < argc)

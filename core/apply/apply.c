@@ -199,7 +199,8 @@ static int check_entries(
 	return status;
 }
 
-/* update-initramfs -k all: each image must have been made again since `start`. */
+/* update-initramfs -k all: each image must have been made again since `start`, and hold what the
+ * host has now. */
 static int check_images(const struct root *root, time_t start, struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -212,12 +213,17 @@ static int check_images(const struct root *root, time_t start, struct error *err
 		if (!text_starts(names.item[i], "initrd.img-") ||
 				!root_exists(root, arena_printf(arena, "/boot/vmlinuz-%s", kernel)))
 			continue;
-		if (root_stat(root, arena_printf(arena, "/boot/%s", names.item[i]), &made) == 0 &&
-				made.st_mtime + 1 < start)
+		const char *path = arena_printf(arena, "/boot/%s", names.item[i]);
+		struct strings differs = {0};
+		if (root_stat(root, path, &made) == 0 && made.st_mtime + 1 < start)
 			status = error_set(err, ERROR_COMMAND,
-					"update-initramfs ended well, but /boot/%s was not made "
-					"again",
-					names.item[i]);
+					"update-initramfs ended well, but %s was not made again",
+					path);
+		else if (facts_initramfs_differs(root, path, arena, &differs) && differs.n)
+			status = error_set(err, ERROR_COMMAND,
+					"update-initramfs ended well, but %s does not hold what "
+					"it should: %s",
+					path, strings_join(arena, &differs, ", "));
 	}
 	arena_free(arena);
 	return status;

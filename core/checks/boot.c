@@ -253,6 +253,7 @@ void choose_params(struct report *report)
 	choose_contradictions(report);
 	choose_obsolete(report);
 	const struct goal *goal = report->goal;
+	bool advised = goal->advised != CHOICE_NO;
 	for (size_t i = 0; i < goal->params.n; i++)
 		add_named(report, goal->params.item[i], "asked for");
 	for (size_t i = 0; i < goal->params_unwanted.n; i++)
@@ -260,8 +261,8 @@ void choose_params(struct report *report)
 			add_named(report, goal->params_unwanted.item[i], "not wanted");
 	for (size_t p = 0; p < report->params.n; p++) {
 		struct param_choice *param = report->params.item[p];
-		param->selected = param->configured || param->need == NEED_ADVISED;
-		if (param->unwanted || param->obsolete)
+		param->selected = param->configured || (advised && param->need == NEED_ADVISED);
+		if ((advised && param->unwanted) || param->obsolete)
 			param->selected = false;
 		if (strings_has(&goal->params, param->word))
 			param->selected = true;

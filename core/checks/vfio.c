@@ -18,7 +18,8 @@ static const char own_file[] = "/etc/modprobe.d/pvegpu.conf";
 void choose_vfio(struct report *report)
 {
 	const struct goal *goal = report->goal;
-	report->modules = goal->modules != CHOICE_NO;
+	report->modules = goal->modules == CHOICE_YES ||
+			  (goal->modules == CHOICE_ADVISED && goal->advised != CHOICE_NO);
 	const struct pci_device *gpu = report->gpu;
 	bool advised = false;
 	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
@@ -43,8 +44,9 @@ void choose_vfio(struct report *report)
 		report->bind_reason = "it is given to vfio-pci at boot already";
 		return;
 	}
-	report->bind_early = goal->bind_early == CHOICE_ADVISED ? advised
-								: goal->bind_early == CHOICE_YES;
+	report->bind_early = goal->bind_early == CHOICE_ADVISED
+					     ? advised && goal->advised != CHOICE_NO
+					     : goal->bind_early == CHOICE_YES;
 }
 
 static struct strings missing_modules(const struct report *report)
@@ -414,7 +416,7 @@ FIX_FUNCTION(fix_vfio_binding)
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
 	if (strcmp(finding->fix, "reboot") == 0) {
 		/* The image may be from before, when it could not be made. */
-		if (report->facts->initramfs_newer.n)
+		if (report->facts->initramfs_newer.n || report->facts->initramfs_differs.n)
 			add_initramfs(plan, finding->check->id);
 		return 0;
 	}
@@ -631,23 +633,39 @@ CHECK_FUNCTION(check_modprobe_conflict)
 CHECK_FUNCTION(check_initramfs_stale)
 {
 	const struct facts *facts = report->facts;
-	if (!facts->initramfs) {
+	bool captured = facts->root_kind == ROOT_CAPTURED;
+	if (!facts->initramfs || (captured && facts->initramfs_read != KNOWN_YES)) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				facts->root_kind == ROOT_CAPTURED
-						? "The times of a captured tree tell nothing."
-						: "The initramfs of the running kernel was not "
-						  "found.");
+				facts->initramfs ? "The image could not be read, and the times of "
+						   "a captured tree tell nothing."
+						 : "The initramfs of the running kernel was not "
+						   "found.");
 		return;
 	}
-	bool stale = facts->initramfs_newer.n > 0;
-	struct finding *finding = report_add(report, check, stale ? STATUS_WARN : STATUS_OK, "host",
-			stale ? "%s was changed after the initramfs was made: what it says does "
-				"not "
-				"count early in the boot."
-			      : "The initramfs is newer than what it is made from%s.",
-			stale ? strings_join(report->arena, &facts->initramfs_newer, ", ") : "");
+	const struct strings *newer = &facts->initramfs_newer;
+	const struct strings *differs = &facts->initramfs_differs;
+	bool stale = newer->n || differs->n;
+	struct finding *finding = NULL;
+	if (differs->n)
+		finding = report_add(report, check, STATUS_WARN, "host",
+				"The initramfs was made from other files: %s. It does not count "
+				"early in the boot.",
+				strings_join(report->arena, differs, ", "));
+	else if (newer->n)
+		finding = report_add(report, check, STATUS_WARN, "host",
+				"%s was changed after the initramfs was made: what it says does "
+				"not count early in the boot.",
+				strings_join(report->arena, newer, ", "));
+	else
+		finding = report_add(report, check, STATUS_OK, "host",
+				facts->initramfs_read == KNOWN_YES
+						? "The initramfs holds what it would be made from."
+						: "The initramfs is newer than what it is made "
+						  "from.");
 	finding_evidence(report, finding, facts->initramfs, "%s",
-			stale ? "older than that" : "the newest");
+			differs->n ? "what it holds"
+			: newer->n ? "older than that"
+				   : "compared");
 	if (stale)
 		finding_fix(report, finding, false, "update-initramfs -u -k all");
 }

@@ -5,8 +5,8 @@
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
 
-/* The kernels that are installed, the one that boots next, and the age of the running one's
- * initramfs against the files it was made from. */
+/* The kernels that are installed, the one that boots next, and whether the initramfs of the running
+ * one is what would be made now: by what it holds, and by its age. */
 
 static int newest_first(const void *a, const void *b)
 {
@@ -53,16 +53,25 @@ static void judge_initramfs(const struct root *root, struct facts *facts)
 {
 	enum { SLACK = 2 }; /* seconds; a copied tree's times differ by how fast it was copied */
 	struct arena *arena = facts->arena;
-	/* The times of a captured tree are those of the capture. */
-	if (root_kind(root) == ROOT_CAPTURED || !facts->kernel || strchr(facts->kernel, '/'))
+	if (!facts->kernel || strchr(facts->kernel, '/'))
 		return;
 	char *path = arena_printf(arena, "/boot/initrd.img-%s", facts->kernel);
 	struct stat made;
 	if (root_stat(root, path, &made) < 0)
 		return;
 	facts->initramfs = path;
+	facts->initramfs_read =
+			facts_initramfs_differs(root, path, arena, &facts->initramfs_differs)
+					? KNOWN_YES
+					: KNOWN_UNKNOWN;
 	list_inputs(root, facts);
-	for (size_t i = 0; i < facts->initramfs_inputs.n; i++) {
+	/* The times of a captured tree are those of the capture. */
+	for (size_t i = 0; root_kind(root) != ROOT_CAPTURED && i < facts->initramfs_inputs.n; i++) {
+		/* Copied as it is, and the same there: its age does not count. */
+		if (facts->initramfs_read == KNOWN_YES &&
+				strcmp(facts->initramfs_inputs.item[i],
+						"/etc/initramfs-tools/modules") != 0)
+			continue;
 		struct stat input;
 		if (root_stat(root, facts->initramfs_inputs.item[i], &input) == 0 &&
 				input.st_mtime > made.st_mtime + SLACK)

@@ -383,6 +383,55 @@ static void read_routes_v6(const struct root *root, struct facts *facts)
 	}
 }
 
+/* The interface of /etc/network/interfaces that has this address, or NULL. */
+static char *interface_of(struct arena *arena, const char *interfaces, const char *address)
+{
+	const char *cursor = interfaces;
+	struct line line;
+	char *iface = NULL;
+	while (line_next(&cursor, interfaces + strlen(interfaces), &line)) {
+		char *rest = NULL;
+		char *copy = arena_strndup(arena, line.start, line.n);
+		const char *word = strtok_r(copy, " \t\r", &rest);
+		char *value = word ? strtok_r(NULL, " \t\r", &rest) : NULL;
+		if (!value)
+			continue;
+		if (strcmp(word, "iface") == 0)
+			iface = value;
+		value[strcspn(value, "/")] = '\0';
+		if (iface && strcmp(word, "address") == 0 && strcmp(value, address) == 0)
+			return iface;
+	}
+	return NULL;
+}
+
+/* The cluster's links of this node: corosync.conf(5), nodelist. Without them it loses quorum. */
+static void read_corosync(const struct root *root, struct facts *facts)
+{
+	static const char path[] = "/etc/pve/corosync.conf";
+	struct arena *arena = facts->arena;
+	char *text = root_read_value(root, path, arena);
+	char *interfaces = root_read_value(root, "/etc/network/interfaces", arena);
+	const char *cursor = text && interfaces ? text : NULL;
+	struct line line;
+	while (cursor && line_next(&cursor, text + strlen(text), &line)) {
+		char *key = text_trim(arena, line.start, line.n);
+		char *colon = strchr(key, ':');
+		size_t n = colon ? (size_t)(colon - key) : 0;
+		/* Other nodes' addresses are on no interface of this one. */
+		if (!colon || !text_starts(key, "ring") || n < 10 ||
+				strncmp(colon - 5, "_addr", 5) != 0)
+			continue;
+		const char *address = colon + 1 + strspn(colon + 1, " \t");
+		char *name = interface_of(arena, interfaces, address);
+		if (name)
+			trace_net(root, facts, name,
+					arena_printf(arena, "cluster link (corosync, %s on %s)",
+							address, name),
+					path, 0);
+	}
+}
+
 static bool read_links(const struct root *root, struct facts *facts)
 {
 	struct arena *arena = facts->arena;
@@ -422,6 +471,7 @@ void facts_read_uses(const struct root *root, struct facts *facts)
 	bool volumes = read_volumes(root, facts);
 	bool routes = read_routes(root, facts);
 	read_routes_v6(root, facts);
+	read_corosync(root, facts);
 	bool links = read_links(root, facts);
 	facts->uses_known = mounts && volumes && routes && links ? KNOWN_YES : KNOWN_UNKNOWN;
 }

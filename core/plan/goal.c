@@ -28,6 +28,8 @@ const struct goal_choice goal_choices[] = {
 				"a boot entry that starts the host as it was (GRUB)"},
 		{"clean_up", offsetof(struct goal, clean_up), "clean-up", "no-clean-up",
 				"take out what old guides and other tools left without effect"},
+		{"advised", offsetof(struct goal, advised), "advised", "no-advised",
+				"also what is advised; --clean-up by itself leaves it out"},
 		{"firmware_setup", offsetof(struct goal, firmware_setup), "firmware-setup",
 				"no-firmware-setup", "restart into the firmware setup (once)"},
 		{0},

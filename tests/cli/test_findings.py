@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+import unittest
 
 from harness import HostTest, main, run
 
@@ -571,6 +573,51 @@ class Findings(HostTest):
         self.assertEqual(self.status("vfio.initramfs-stale"), {"warn"})
         os.unlink(self.path(image))
         self.assertEqual(self.status("vfio.initramfs-stale"), {"unknown"})
+
+    @unittest.skipUnless(shutil.which("cpio") and shutil.which("zstd"), "cpio or zstd is missing")
+    def test_what_the_initramfs_holds(self):
+        """As mkinitramfs and update-initramfs make it: microcode first, then a compressed archive."""
+        image, conf = self.path("boot/initrd.img-6.2.16-3-pve"), "etc/modprobe.d/vfio.conf"
+        with tempfile.TemporaryDirectory() as early, tempfile.TemporaryDirectory() as main:
+            for name, text in (("etc/" + "modprobe.d/vfio.conf", "options vfio-pci ids=10de:2206\n"),
+                               ("scripts/functions", ""), ("usr/bin/sh", "x" * 100000)):
+                path = os.path.join(main, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+            shutil.copy(self.path("etc/modprobe.d/pve-blacklist.conf"), main + "/etc/modprobe.d")
+            os.makedirs(early + "/kernel/x86/microcode")
+            with open(early + "/kernel/x86/microcode/GenuineIntel.bin", "wb") as file:
+                file.write(os.urandom(70001))
+            pack = "cd %s && find . | LC_ALL=C sort | cpio --quiet -o -H newc"
+            for compress in ("cat", "zstd -q", "gzip", "xz --check=crc32"):
+                with self.subTest(compress):
+                    subprocess.run("(%s; head -c 512 /dev/zero; (%s) | %s) >%s" % (
+                        pack % early, pack % main, compress, image), shell=True, check=True)
+                    self.write(conf, "options vfio-pci ids=10de:2206\n")
+                    self.assertEqual(self.status("vfio.initramfs-stale"), {"ok"})
+                    # By what it holds, not by the time of either.
+                    self.write(conf, "options vfio-pci ids=10de:2204\n")
+                    os.utime(self.path(conf), (1000, 1000))
+                    self.assertEqual(self.status("vfio.initramfs-stale"), {"warn"})
+                    os.unlink(self.path(conf))
+                    self.assertEqual(self.status("vfio.initramfs-stale"), {"warn"})
+            with open(image, "r+b") as file:
+                file.truncate(70300 + 300)
+            self.write(conf, "options vfio-pci ids=10de:2204\n")
+            self.assertEqual(self.status("vfio.initramfs-stale"), {"ok"})  # by its time alone
+
+    def test_cluster_link(self):
+        self.write("etc/pve/corosync.conf", "nodelist {\n  node {\n    ring0_addr: 192.0.2.99\n  }\n"
+                   "  node {\n    ring0_addr: 10.9.9.9\n  }\n}\n")
+        self.write("etc/network/interfaces", "auto eno1\niface eno1 inet static\n\taddress 192.0.2.99/24\n")
+        self.iommu_on()
+        group = os.path.basename(os.readlink(self.path(DEVICES + "0000:01:00.0/iommu_group")))
+        self.set_group("0000:00:1f.6", group)
+        finding = [f for f in self.audit("--gpu", "01:00")["findings"]
+                   if f["id"] == "gpu.group-host-critical" and f["status"] == "fail"][0]
+        self.assertIn("cluster link (corosync, 192.0.2.99 on eno1)",
+                      " ".join(e["text"] for e in finding["evidence"]))
 
     def test_the_gpus(self):
         self.assertEqual(self.status("gpu.present"), {"ok"})

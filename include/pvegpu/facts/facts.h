@@ -181,7 +181,9 @@ struct facts {
 	char *initramfs;                /* of the running kernel, or NULL */
 	struct strings initramfs_newer; /* its inputs that were changed after it was made */
 	struct strings initramfs_inputs;
-	uint64_t memory_kib; /* MemTotal, 0 unknown */
+	enum known initramfs_read;        /* what it holds could be compared with the host */
+	struct strings initramfs_differs; /* "/etc/modprobe.d/vfio.conf is not in it" */
+	uint64_t memory_kib;              /* MemTotal, 0 unknown */
 
 	enum boot_loader boot_loader;
 	char *boot_loader_source;
@@ -263,6 +265,11 @@ int facts_find_gpu(const struct facts *facts, const char *text, struct pci_devic
 		struct error *err);
 /* The boot entries as they are now: of GRUB's menu, or of the ESPs that are mounted. */
 struct list facts_boot_entries(const struct root *root, struct arena *arena);
+/* What the image at `path` holds otherwise than the host would put there now, of what passthrough
+ * rests on: /etc/modprobe.d and our own script (initramfs-tools copies them as they are). False
+ * when the image could not be read. */
+bool facts_initramfs_differs(const struct root *root, const char *path, struct arena *arena,
+		struct strings *ret_differs);
 /* Kernel at least major.minor; unknown stays unknown. */
 enum known facts_kernel_at_least(const struct facts *facts, int major, int minor);
 /* Does this kernel switch the Intel IOMMU on by itself? (Proxmox kernels from 6.8 on.) */

@@ -27,6 +27,7 @@ struct goal {
 	enum choice start;          /* start the VM after attaching */
 	enum choice fallback_entry; /* a boot entry with the old command line */
 	enum choice clean_up;       /* take out leftovers without effect */
+	enum choice advised;        /* no: nothing but what is asked for by name */
 	/* Restart into the firmware setup at the end. Once: it is not remembered. */
 	enum choice firmware_setup;
 	struct strings accepted; /* CHECK=SUBJECT */
