@@ -17,6 +17,62 @@ struct leftover {
 	bool goes;
 };
 
+/* Files that other tools make as a whole. What they hold is judged line by line like any other's;
+ * one that holds nothing after that goes. */
+static const struct {
+	const char *path, *who;
+} tool_files[] = {
+		{"/etc/modprobe.d/vfio.conf", "guides, ProxMenux and PECU"},
+		{"/etc/modprobe.d/blacklist-gpu.conf", "PECU"},
+		{"/etc/modprobe.d/blacklist-nvidia.conf", "guides"},
+		{"/etc/modprobe.d/blacklist-nouveau.conf", "guides"},
+		{"/etc/modprobe.d/blacklist.conf", "guides and ProxMenux"},
+		{"/etc/modprobe.d/iommu_unsafe_interrupts.conf", "guides and ProxMenux"},
+		{"/etc/modprobe.d/kvm.conf", "guides, ProxMenux and PECU"},
+		{"/etc/modules-load.d/vfio.conf", "PECU"},
+		{"/etc/modules-load.d/vfio-pci.conf", "guides"},
+};
+enum { TOOL_FILES = sizeof tool_files / sizeof *tool_files };
+
+static const char *tool_of(const char *path)
+{
+	for (size_t i = 0; i < TOOL_FILES; i++)
+		if (strcmp(tool_files[i].path, path) == 0)
+			return tool_files[i].who;
+	return NULL;
+}
+
+/* Nothing but comments and blank lines. */
+static bool holds_nothing(const char *text)
+{
+	const char *cursor = text;
+	struct line line;
+	while (line_next(&cursor, text + strlen(text), &line)) {
+		const char *c = line.start;
+		while (c < line.start + line.n && strchr(" \t\r", *c))
+			c++;
+		if (c < line.start + line.n && *c != '#')
+			return false;
+	}
+	return true;
+}
+
+static void add_tool_files(struct report *report, struct finding *finding)
+{
+	const struct facts *facts = report->facts;
+	struct strings paths = {0};
+	for (size_t i = 0; i < facts->modprobe_files.n; i++)
+		strings_add(report->arena, &paths, facts->modprobe_files.item[i]);
+	for (size_t i = 0; i < facts->module_files.n; i++)
+		strings_add(report->arena, &paths,
+				((const struct module_file *)facts->module_files.item[i])->path);
+	for (size_t i = 0; i < paths.n; i++)
+		if (tool_of(paths.item[i]))
+			finding_evidence(report, finding, paths.item[i],
+					"a name that %s use for a file of theirs",
+					tool_of(paths.item[i]));
+}
+
 static bool same_entry(const struct modprobe_entry *a, const struct modprobe_entry *b)
 {
 	if (strcmp(a->command, b->command) != 0 || !modules_same_name(a->module, b->module) ||
@@ -129,7 +185,8 @@ CHECK_FUNCTION(check_leftovers)
 {
 	struct list found = find_leftovers(report);
 	if (!found.n) {
-		(void)report_add(report, check, STATUS_OK, "host", "None known.");
+		add_tool_files(report, report_add(report, check, STATUS_OK, "host",
+						       "Nothing without effect is known."));
 		return;
 	}
 	bool any = false;
@@ -144,6 +201,7 @@ CHECK_FUNCTION(check_leftovers)
 				leftover->entry->module, leftover->word ? " " : "",
 				leftover->word ? leftover->word : "", leftover->why);
 	}
+	add_tool_files(report, finding);
 	if (any)
 		finding_fix(report, finding, report->goal->clean_up == CHOICE_YES,
 				"take out what has no effect (--clean-up)");
@@ -163,10 +221,11 @@ FIX_FUNCTION(fix_leftovers)
 		int status = plan_draft(plan, root, leftover->entry->file, &text, err);
 		if (status < 0)
 			return status;
-		plan_set_draft(plan, leftover->entry->file,
-				modprobe_conf_drop(plan->arena, text ? text : "",
-						leftover->entry->line, leftover->word),
-				finding->check->id, NULL);
+		const char *left = modprobe_conf_drop(plan->arena, text ? text : "",
+				leftover->entry->line, leftover->word);
+		if (tool_of(leftover->entry->file) && holds_nothing(left))
+			left = NULL;
+		plan_set_draft(plan, leftover->entry->file, left, finding->check->id, NULL);
 	}
 	add_initramfs(plan, finding->check->id);
 	return 0;

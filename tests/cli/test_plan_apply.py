@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import unittest
 
 from harness import HostTest, NOBODY, PVEGPU, main, run, tree_hash
 
@@ -13,6 +14,24 @@ GOAL = ("--gpu", "01:00", "--vm", "106")
 
 
 class PlanApply(HostTest):
+    @unittest.skipUnless(shutil.which("git"), "git is missing")
+    def test_etc_under_version_control(self):
+        """As etckeeper has it: what differs after apply is the plan's files, after rollback nothing."""
+        def git(*arguments):
+            return subprocess.run(["git", "-C", self.path("etc"), "-c", "user.name=x", "-c",
+                                   "user.email=x@x", *arguments], check=True, capture_output=True,
+                                  text=True).stdout
+        git("init", "-q")
+        git("add", "-A")
+        git("commit", "-q", "-m", "as it was")
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--bind", "early")
+        self.apply()
+        paths = {c["path"].replace("/etc/", "", 1) for c in plan["changes"] if c["kind"] == "file"}
+        changed = {line[3:] for line in git("status", "--porcelain", "-uall").splitlines()}
+        self.assertEqual(changed - {"pve/nodes/pve2/qemu-server/106.conf"}, paths)
+        self.rollback()
+        self.assertEqual(git("status", "--porcelain", "-uall"), "")
+
     def test_plan_changes_nothing(self):
         before = tree_hash(self.root, skip=())
         plan = self.plan(*GOAL)
