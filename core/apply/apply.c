@@ -128,8 +128,10 @@ static void watch_line(void *user, const char *line, bool standard_error)
 	struct watch *watch = user;
 	const struct change *change = watch->change;
 	run_line(watch->context, line, standard_error);
-	if (change->fails_if_it_says && strstr(line, change->fails_if_it_says) && !watch->bad_line)
-		watch->bad_line = text_printable(watch->arena, line);
+	bool harmless = change->harmless && strstr(line, change->harmless);
+	for (size_t i = 0; i < change->must_not_say.n && !harmless && !watch->bad_line; i++)
+		if (strstr(line, change->must_not_say.item[i]))
+			watch->bad_line = text_printable(watch->arena, line);
 	for (size_t i = 0; i < change->must_say.n; i++)
 		if (strstr(line, change->must_say.item[i]) &&
 				!strings_has(&watch->said, change->must_say.item[i]))

@@ -436,8 +436,14 @@ void add_refresh(const struct report *report, struct plan *plan, const char *bec
 		if (counts && alone && !strings_has(list, param->word))
 			strings_add(plan->arena, list, param->word);
 	}
-	if (tool && !change->fails_if_it_says) {
-		change->fails_if_it_says = arena_strdup(plan->arena, "skipping");
+	/* proxmox-kernel-helper, zz-proxmox-boot: an ESP or kernel it leaves out is "... skipping"
+	 * and exit status 0, an ESP it cannot unmount ends it with "... - failure" and 0; of a
+	 * stray file beside the kernels' directories it says "is not a directory - skipping". Each
+	 * ESP it does is "Copying and configuring kernels on /dev/disk/by-uuid/UUID". */
+	if (tool && !change->must_not_say.n) {
+		strings_add(plan->arena, &change->must_not_say, "skipping");
+		strings_add(plan->arena, &change->must_not_say, "- failure");
+		change->harmless = arena_strdup(plan->arena, "is not a directory - skipping");
 		for (size_t i = 0; i < facts->esps.n; i++)
 			strings_add(plan->arena, &change->must_say,
 					((const struct esp *)facts->esps.item[i])->uuid);

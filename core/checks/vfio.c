@@ -406,9 +406,8 @@ void add_initramfs(struct plan *plan, const char *because)
 	struct change *change = plan_add_command(plan, update, because,
 			"the same command again, after the files were put back");
 	/* It goes on to the next kernel after one that failed. */
-	if (!change->fails_if_it_says)
-		change->fails_if_it_says =
-				arena_strdup(plan->arena, "update-initramfs: failed for");
+	if (!change->must_not_say.n)
+		strings_add(plan->arena, &change->must_not_say, "update-initramfs: failed for");
 }
 
 FIX_FUNCTION(fix_vfio_binding)

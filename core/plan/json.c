@@ -115,8 +115,9 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 	case CHANGE_COMMAND:
 		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
 		(void)json_object_set_new(object, "expect",
-				json_pack("{s:o, s:o, s:o, s:o}", "not_said",
-						json_text(change->fails_if_it_says), "said",
+				json_pack("{s:o, s:o, s:o, s:o, s:o}", "not_said",
+						strings_json(&change->must_not_say), "harmless",
+						json_text(change->harmless), "said",
 						strings_json(&change->must_say), "entries_with",
 						strings_json(&change->entries_with),
 						"entries_without",
@@ -273,7 +274,8 @@ static struct change *read_change(struct arena *arena, const json_t *json)
 		read_strings(arena, json_object_get(json, "argv"), &change->argv);
 	if (kind == CHANGE_COMMAND) {
 		const json_t *expect = json_object_get(json, "expect");
-		change->fails_if_it_says = arena_strdup(arena, member(expect, "not_said"));
+		read_strings(arena, json_object_get(expect, "not_said"), &change->must_not_say);
+		change->harmless = arena_strdup(arena, member(expect, "harmless"));
 		read_strings(arena, json_object_get(expect, "said"), &change->must_say);
 		read_strings(arena, json_object_get(expect, "entries_with"), &change->entries_with);
 		read_strings(arena, json_object_get(expect, "entries_without"),

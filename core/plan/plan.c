@@ -395,7 +395,8 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_fields(&text, &change->argv);
 		text_add(&text, change->executable ? "x" : "");
 		hash_fields(&text, &change->dirs);
-		hash_field(&text, change->fails_if_it_says);
+		hash_fields(&text, &change->must_not_say);
+		hash_field(&text, change->harmless);
 		hash_fields(&text, &change->must_say);
 		hash_fields(&text, &change->entries_with);
 		hash_fields(&text, &change->entries_without);

@@ -102,8 +102,10 @@ static void add_expectation(struct text *text, struct arena *arena, const struct
 	if (change->entries_without.n)
 		text_addf(text, "and must not have: %s\n",
 				strings_join(arena, &change->entries_without, " "));
-	if (change->fails_if_it_says)
-		text_addf(text, "it has failed if it says: %s\n", change->fails_if_it_says);
+	for (size_t i = 0; i < change->must_not_say.n; i++)
+		text_addf(text, "it has failed if it says: %s\n", change->must_not_say.item[i]);
+	if (change->harmless)
+		text_addf(text, "but not for: %s\n", change->harmless);
 	for (size_t i = 0; i < change->must_say.n; i++)
 		text_addf(text, "it must say: %s\n", change->must_say.item[i]);
 }

@@ -443,6 +443,8 @@ class KernelCmdline(HostTest):
         for each, says in (
                 ('[ "$uuid" != BBBB-0002 ] || { echo "WARN: /dev/disk/by-uuid/$uuid does not exist '
                  '- clean \'/etc/kernel/proxmox-boot-uuids\'! - skipping"; continue; }', "skipping"),
+                ('[ "$uuid" != BBBB-0002 ] || { echo "umount of /dev/disk/by-uuid/$uuid failed - '
+                 'failure"; exit 0; }', "- failure"),
                 ('[ "$uuid" != BBBB-0002 ] || continue', "said nothing of BBBB-0002"),
                 ("false || exit 1", "ended with status 1")):
             self.tool(each)
@@ -452,6 +454,12 @@ class KernelCmdline(HostTest):
             self.tool()
             self.rollback()
             self.assertEqual(self.read("etc/kernel/cmdline"), LINE + "\n")
+
+    def test_a_stray_file_on_an_esp_is_none(self):
+        self.write("etc/kernel/cmdline", LINE + "\n")
+        self.tool('echo "\t/var/tmp/espmounts/AAAA-0001/EFI/proxmox/notes is not a directory - skipping"')
+        self.plan("--gpu", "01:00")
+        self.apply()
 
     def test_what_was_made_is_read_back(self):
         self.write("etc/kernel/cmdline", LINE + "\n")

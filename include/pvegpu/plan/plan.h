@@ -47,7 +47,8 @@ struct change {
 
 	/* What a command must have done, though it ends well: proxmox-boot-tool skips an ESP with
 	 * exit status 0, and what is made may not be what was asked for. */
-	char *fails_if_it_says; /* or NULL */
+	struct strings must_not_say;
+	char *harmless; /* a line with this is fine whatever else it says; or NULL */
 	struct strings must_say;
 	struct strings entries_with; /* words each boot entry has then */
 	struct strings entries_without;
