@@ -10,6 +10,7 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "pvegpu/plan/diff.h"
+#include "tui/connect.h"
 #include "tui/options.h"
 #include "tui/wizard.h"
 
@@ -29,6 +30,9 @@ static int status_of(const struct error *error, int otherwise)
 	case ERROR_PARSE:
 		return EXIT_USAGE;
 	case ERROR_NOT_HOST:
+	case ERROR_CONNECT:
+	case ERROR_TRUST:
+	case ERROR_LOGIN:
 		return EXIT_NO_HOST;
 	case ERROR_REFUSED:
 		return EXIT_ATTENTION;
@@ -74,7 +78,7 @@ static int list_checks(bool json)
 
 /* Facts and report for the options' root and goal. */
 struct view {
-	struct root *root;
+	struct host host;
 	struct facts *facts;
 	struct report *report;
 };
@@ -83,19 +87,20 @@ static void view_close(struct view *view)
 {
 	report_free(view->report);
 	facts_free(view->facts);
-	root_close(view->root);
+	host_close(&view->host);
 }
 
 static int view_open(const struct options *options, struct view *ret_view, struct error *err)
 {
 	struct view view = {0};
-	int status = root_open(options->root, &view.root, err);
+	int status = host_open(options, &view.host, err);
 	if (status == 0)
-		status = facts_read(view.root, &view.facts, err);
+		status = facts_read_host(&view.host, false, &view.facts, err);
 	if (status < 0) {
-		root_close(view.root);
+		host_close(&view.host);
 		return status;
 	}
+	report_prepare(&view.host, view.facts, options->goal);
 	status = report_new(view.facts, options->goal, &view.report, err);
 	if (status < 0) {
 		view_close(&view);
@@ -134,7 +139,7 @@ static int run_plan(const struct options *options)
 	struct plan *plan = NULL;
 	if (view_open(options, &view, &error) < 0)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
-	if (report_plan(view.report, view.root, &plan, &error) < 0) {
+	if (report_plan(view.report, view.host.root, &plan, &error) < 0) {
 		view_close(&view);
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
 	}
@@ -249,11 +254,10 @@ static void print_apply_result(const struct options *options, const struct plan 
 	(void)puts("");
 }
 
-static int reboot_after(
-		const struct options *options, const struct root *root, const struct plan *plan)
+static int reboot_after(const struct options *options, struct host *host, const struct plan *plan)
 {
 	struct error error;
-	if (root_kind(root) == ROOT_CAPTURED)
+	if (root_kind(host->root) == ROOT_CAPTURED)
 		return EXIT_FINE;
 	bool now = options->reboot || (!options->yes && isatty(STDIN_FILENO) &&
 						      typed_yes("Reboot now? Type yes to reboot, "
@@ -262,27 +266,39 @@ static int reboot_after(
 		(void)fputs("The changes count after a reboot. Then run pvegpu again.\n", stderr);
 		return EXIT_FINE;
 	}
-	if (apply_reboot(root, plan, print_progress, options->json ? stderr : stdout, &error) < 0)
+	if (apply_reboot(host, plan, print_progress, options->json ? stderr : stdout, &error) < 0)
 		return say_error(&error, EXIT_APPLY);
 	return EXIT_FINE;
+}
+
+/* In the middle of a run: --yes does not cover it. */
+static bool ask_at_apply(void *user, const struct change *change, const char *question)
+{
+	struct arena *arena = arena_new();
+	(void)user;
+	(void)change;
+	bool yes = isatty(STDIN_FILENO) &&
+		   typed_yes(arena_printf(arena, "    %s\n    Type yes for that: ", question));
+	arena_free(arena);
+	return yes;
 }
 
 static int run_apply(const struct options *options)
 {
 	struct error error;
-	struct root *root = NULL;
+	struct host host = {0};
 	struct plan *plan = NULL;
 	if (plan_load(options->operand, &plan, &error) < 0)
 		return say_error(&error, EXIT_USAGE);
-	if (root_open(options->root, &root, &error) < 0) {
+	if (host_open(options, &host, &error) < 0) {
 		plan_free(plan);
-		return say_error(&error, EXIT_NO_HOST);
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
 	}
 	FILE *out = options->json ? stderr : stdout;
 	/* What is shown is what the host and the goal give now, not what the file says of itself.
 	 */
 	struct plan *fresh = NULL;
-	bool same = apply_check(root, plan, &fresh, &error) == 0;
+	bool same = apply_check(&host, plan, &fresh, &error) == 0;
 	print_plan(out, same ? fresh : plan);
 	plan_free(fresh);
 	int status = 0;
@@ -291,16 +307,17 @@ static int run_apply(const struct options *options)
 	if (status == 0) {
 		struct apply_result result;
 		hold_signals();
-		bool failed = apply_plan(root, plan, print_progress, out, &result, &error) < 0;
+		bool failed = apply_plan(&host, plan, print_progress, ask_at_apply, out, &result,
+					      &error) < 0;
 		print_apply_result(options, plan, &result, failed ? &error : NULL);
 		if (failed)
 			status = say_error(&error,
 					error.code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
 		else if (result.reboot)
-			status = reboot_after(options, root, plan);
+			status = reboot_after(options, &host, plan);
 	}
 	plan_free(plan);
-	root_close(root);
+	host_close(&host);
 	return status;
 }
 
@@ -380,11 +397,12 @@ static void print_rollback_result(const struct rollback_result *result)
 static int run_rollback(const struct options *options)
 {
 	struct error error;
-	struct root *root = NULL;
-	if (root_open(options->root, &root, &error) < 0)
-		return say_error(&error, EXIT_NO_HOST);
-	if (options->chroot && root_use_chroot(root, &error) < 0) {
-		root_close(root);
+	struct host host = {0};
+	if (host_open(options, &host, &error) < 0)
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
+	const struct root *root = host.root;
+	if (options->chroot && root_use_chroot(host.root, &error) < 0) {
+		host_close(&host);
 		return say_error(&error, EXIT_USAGE);
 	}
 	FILE *out = options->json ? stderr : stdout;
@@ -395,7 +413,7 @@ static int run_rollback(const struct options *options)
 	if (status == 0) {
 		struct rollback_result result;
 		hold_signals();
-		bool failed = rollback_run(root, name, ask_overwrite, print_progress, out, &result,
+		bool failed = rollback_run(&host, name, ask_overwrite, print_progress, out, &result,
 					      &error) < 0;
 		if (options->json)
 			print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:b}", "schema",
@@ -413,19 +431,19 @@ static int run_rollback(const struct options *options)
 		else if (result.kept)
 			status = EXIT_ATTENTION;
 	}
-	root_close(root);
+	host_close(&host);
 	return status;
 }
 
 static int run_history(const struct options *options)
 {
 	struct error error;
-	struct root *root = NULL;
+	struct host host = {0};
 	struct history *history = NULL;
-	if (root_open(options->root, &root, &error) < 0)
-		return say_error(&error, EXIT_NO_HOST);
-	if (history_read(root, &history, &error) < 0) {
-		root_close(root);
+	if (host_open(options, &host, &error) < 0)
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
+	if (history_read(host.root, &history, &error) < 0) {
+		host_close(&host);
 		return say_error(&error, EXIT_NO_HOST);
 	}
 	if (options->json)
@@ -433,18 +451,18 @@ static int run_history(const struct options *options)
 	else
 		(void)fputs(history_text(history->arena, history), stdout);
 	history_free(history);
-	root_close(root);
+	host_close(&host);
 	return EXIT_FINE;
 }
 
 static int run_wizard(const struct options *options, bool demo)
 {
 	struct error error;
-	struct root *root = NULL;
-	if (root_open(options->root, &root, &error) < 0)
-		return say_error(&error, EXIT_NO_HOST);
-	int status = wizard_run(root, options->no_color, demo);
-	root_close(root);
+	struct host host = {0};
+	if (host_open(options, &host, &error) < 0)
+		return say_error(&error, status_of(&error, EXIT_NO_HOST));
+	int status = wizard_run(&host, options->no_color, demo);
+	host_close(&host);
 	return status;
 }
 

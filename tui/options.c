@@ -7,6 +7,7 @@
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
+#include "pvegpu/formats/pci_mapping.h"
 
 static const struct {
 	const char *name;
@@ -41,6 +42,15 @@ enum {
 	OPTION_YES,
 	OPTION_REBOOT,
 	OPTION_LIST,
+	OPTION_API,
+	OPTION_TOKEN_FILE,
+	OPTION_USER,
+	OPTION_FINGERPRINT,
+	OPTION_CA_FILE,
+	OPTION_NODE,
+	OPTION_MAPPING,
+	OPTION_MAPPING_DEVICE,
+	OPTION_DELETE_MAPPING,
 	OPTION_CHOICE, /* and up: two for each goal choice */
 };
 
@@ -60,6 +70,15 @@ static const struct option fixed[] = {
 		{"yes", no_argument, NULL, OPTION_YES},
 		{"reboot", no_argument, NULL, OPTION_REBOOT},
 		{"list", no_argument, NULL, OPTION_LIST},
+		{"api", required_argument, NULL, OPTION_API},
+		{"token-file", required_argument, NULL, OPTION_TOKEN_FILE},
+		{"user", required_argument, NULL, OPTION_USER},
+		{"fingerprint", required_argument, NULL, OPTION_FINGERPRINT},
+		{"ca-file", required_argument, NULL, OPTION_CA_FILE},
+		{"node", required_argument, NULL, OPTION_NODE},
+		{"mapping", required_argument, NULL, OPTION_MAPPING},
+		{"mapping-device", required_argument, NULL, OPTION_MAPPING_DEVICE},
+		{"delete-mapping", required_argument, NULL, OPTION_DELETE_MAPPING},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 };
@@ -81,13 +100,28 @@ void options_help(void)
 		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
 		   "  --ascii             accepted; screens use nothing but ASCII\n"
 		   "  --help, --version\n\n"
+		   "A remote host, by Proxmox VE's API:\n"
+		   "  --api URL           https://HOST:8006; the wizard, audit, plan, apply, "
+		   "rollback\n"
+		   "  --token-file FILE   holds USER@REALM!ID=SECRET, mode 0600; or the variable\n"
+		   "                      PVEGPU_TOKEN\n"
+		   "  --user USER@REALM   by password instead: asked for, or PVEGPU_PASSWORD\n"
+		   "  --node NAME         the node that is meant, in a cluster\n"
+		   "  --fingerprint F     SHA-256 of the node's certificate, as its screens show "
+		   "it\n"
+		   "  --ca-file FILE      authorities that vouch for it\n\n"
 		   "Goal (plan; without an option the advised choice is taken):\n"
 		   "  --gpu ADDRESS       01:00, 01:00.0, 0000:01:00 ...\n"
 		   "  --vm VMID           the VM that gets it\n"
 		   "  --param WORD        add a kernel parameter\n"
 		   "  --no-param WORD     do not add it, or take it out\n"
 		   "  --bind early|at-start  give the GPU to vfio-pci at boot, or at VM start\n"
-		   "  --accept CHECK=SUBJECT accept a risk the plan was refused for");
+		   "  --accept CHECK=SUBJECT accept a risk the plan was refused for\n"
+		   "  --mapping NAME      attach by the PCI mapping NAME; it is made or extended\n"
+		   "  --mapping-device [NODE=]ADDRESS  it names this device too: an alternative, "
+		   "or\n"
+		   "                      the one of another node\n"
+		   "  --delete-mapping NAME  a mapping that no VM uses");
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
 		if (!strchr(choice->yes, '='))
 			(void)printf("  --%s, --%s  %s\n", choice->yes, choice->no, choice->help);
@@ -150,6 +184,17 @@ static int goal_option(struct goal *goal, int option, const char *argument)
 			return wrong("--bind takes early or at-start, not", argument);
 		goal->bind_early = strcmp(argument, "early") == 0 ? CHOICE_YES : CHOICE_NO;
 		return 0;
+	case OPTION_MAPPING:
+	case OPTION_DELETE_MAPPING:
+		if (!pci_mapping_name_is_valid(argument))
+			return wrong("no name for a mapping (a letter, then letters, digits, - _):",
+					argument);
+		*(option == OPTION_MAPPING ? &goal->mapping : &goal->delete_mapping) =
+				arena_strdup(goal->arena, argument);
+		return 0;
+	case OPTION_MAPPING_DEVICE:
+		strings_add(goal->arena, &goal->mapping_devices, argument);
+		return 0;
 	case OPTION_ACCEPT:
 		equals = strchr(argument, '=');
 		if (!equals)
@@ -197,6 +242,24 @@ static int take_option(struct options *options, int option, const char *argument
 		return 0;
 	case OPTION_LIST:
 		options->list = true;
+		return 0;
+	case OPTION_API:
+		options->api = argument;
+		return 0;
+	case OPTION_TOKEN_FILE:
+		options->token_file = argument;
+		return 0;
+	case OPTION_USER:
+		options->user = argument;
+		return 0;
+	case OPTION_FINGERPRINT:
+		options->fingerprint = argument;
+		return 0;
+	case OPTION_CA_FILE:
+		options->ca_file = argument;
+		return 0;
+	case OPTION_NODE:
+		options->node = argument;
 		return 0;
 	case 'h':
 		options->command = COMMAND_HELP;
@@ -247,6 +310,24 @@ static int take_operands(struct options *options, int argc, char **argv)
 	return 0;
 }
 
+/* What belongs to --api makes no sense without it. */
+static int check_remote(const struct options *options)
+{
+	const char *with = options->token_file    ? "--token-file"
+			   : options->user        ? "--user"
+			   : options->fingerprint ? "--fingerprint"
+			   : options->ca_file     ? "--ca-file"
+			   : options->node        ? "--node"
+						  : NULL;
+	if (with && !options->api)
+		return wrong("that needs --api URL beside it:", with);
+	if (options->api && options->root)
+		return wrong("--api is another host; it does not go with", "--root");
+	if (options->api && options->command == COMMAND_DEMO)
+		return wrong("the demo is not remote:", "--api");
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	struct options options = {.command = COMMAND_WIZARD, .goal = goal_new()};
@@ -263,6 +344,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	}
 	if (status == 0 && options.command != COMMAND_HELP && options.command != COMMAND_VERSION)
 		status = take_operands(&options, argc, argv);
+	if (status == 0)
+		status = check_remote(&options);
 	if (status == 0 && options.chroot && options.command != COMMAND_ROLLBACK)
 		status = wrong("only rollback takes", "--chroot");
 	if (status != 0) {

@@ -24,7 +24,9 @@ enum command {
 struct options {
 	enum command command;
 	const char *root; /* NULL: the live host */
-	bool chroot;      /* rollback: run the host's own commands in a chroot there */
+	const char *api;  /* the API of a remote host, or NULL */
+	const char *token_file, *user, *fingerprint, *ca_file, *node; /* of --api; or NULL */
+	bool chroot; /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot;
 	const char *out;     /* of plan */
 	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */

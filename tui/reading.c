@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct reading {
-	const struct root *root;
+	struct host *host;
 	pthread_t thread;
 	atomic_bool ended;
 	struct facts *facts;
@@ -17,17 +17,17 @@ struct reading {
 static void *work(void *user)
 {
 	struct reading *reading = user;
-	(void)facts_read(reading->root, &reading->facts, &reading->error);
+	(void)facts_read_host(reading->host, false, &reading->facts, &reading->error);
 	atomic_store(&reading->ended, true);
 	return NULL;
 }
 
-struct reading *reading_start(const struct root *root)
+struct reading *reading_start(struct host *host)
 {
 	struct reading *reading = calloc(1, sizeof *reading);
 	if (!reading)
 		return NULL;
-	reading->root = root;
+	reading->host = host;
 	atomic_init(&reading->ended, false);
 	/* Signals that ask the program to end are for the thread that owns the terminal; a crash
 	 * in this one must still give the terminal back. */

@@ -11,8 +11,8 @@
  */
 struct reading;
 
-/* Start; NULL when no thread can be made. `root` is lent until the reading has ended. */
-struct reading *reading_start(const struct root *root);
+/* Start; NULL when no thread can be made. `host` is lent until the reading has ended. */
+struct reading *reading_start(struct host *host);
 /* True once it has ended: then *ret_facts are the caller's, or NULL with the reason in err, and the
  * reading is gone. False at once while it still works. */
 bool reading_take(struct reading *reading, struct facts **ret_facts, struct error *err);

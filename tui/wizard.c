@@ -36,6 +36,7 @@ void wizard_judge(struct wizard *wizard)
 		wizard->goal->gpus.n = gpus;
 		return;
 	}
+	report_prepare(wizard->host, wizard->facts, wizard->goal);
 	if (report_new(wizard->facts, wizard->goal, &wizard->report, &error) < 0) {
 		/* The GPU or VM of the goal is gone from the host: choose again. */
 		wizard->goal->gpus.n = 0;
@@ -63,7 +64,7 @@ int wizard_refresh(struct wizard *wizard, struct error *err)
 {
 	struct facts *facts = NULL;
 	wizard->reading_stale = wizard->reading != NULL;
-	int status = facts_read(wizard->root, &facts, err);
+	int status = facts_read_host(wizard->host, false, &facts, err);
 	if (status == 0)
 		take_facts(wizard, facts);
 	return status;
@@ -479,7 +480,7 @@ static void start_reading(struct wizard *wizard)
 	if (wizard->reading)
 		return;
 	wizard->reading_stale = false;
-	wizard->reading = reading_start(wizard->root);
+	wizard->reading = reading_start(wizard->host);
 	if (!wizard->reading)
 		(void)wizard_refresh(wizard, &error);
 }
@@ -697,24 +698,31 @@ static void leave_reading(struct wizard *wizard, int status)
 	wizard->reading = NULL;
 }
 
-int wizard_run(struct root *root, bool no_color, bool demo)
+int wizard_run(struct host *host, bool no_color, bool demo)
 {
+	struct root *root = host->root;
 	static const char *const banners[] = {[ROOT_LIVE] = "",
 			[ROOT_CAPTURED] = "CAPTURED HOST",
-			[ROOT_SAMPLE] = "SAMPLE HOST"};
-	struct wizard wizard = {.root = root,
+			[ROOT_SAMPLE] = "SAMPLE HOST",
+			[ROOT_CHROOT] = "",
+			[ROOT_REMOTE] = "REMOTE HOST"};
+	struct wizard wizard = {.host = host,
+			.root = root,
 			.banner = banners[root_kind(root)],
 			.demo = demo,
 			.arena = arena_new()};
-	wizard.undo = root_dir(root)[0] ? arena_printf(wizard.arena, "pvegpu rollback --root %s",
-							  text_shell_quote(wizard.arena,
-									  root_dir(root)))
-					: "pvegpu rollback";
+	wizard.undo = host_is_remote(host) ? arena_printf(wizard.arena,
+							     "pvegpu rollback --api https://%s",
+							     host->client->address)
+		      : root_dir(root)[0]  ? arena_printf(wizard.arena, "pvegpu rollback --root %s",
+							     text_shell_quote(wizard.arena,
+									     root_dir(root)))
+					   : "pvegpu rollback";
 	struct error error;
 	wizard.goal = history_last_goal(root);
 	if (!wizard.goal)
 		wizard.goal = goal_new();
-	if (facts_read_first(root, &wizard.facts, &error) < 0) {
+	if (facts_read_host(host, true, &wizard.facts, &error) < 0) {
 		(void)fprintf(stderr, "pvegpu: %s\n", error.text);
 		if (error.hint[0])
 			(void)fprintf(stderr, "        %s\n", error.hint);

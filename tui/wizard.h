@@ -57,7 +57,8 @@ void rows_add_findings(struct rows *rows, const struct report *report, enum step
 		const char *subject, bool all);
 
 struct wizard {
-	struct root *root;
+	struct host *host;
+	struct root *root;  /* the host's */
 	const char *banner; /* "SAMPLE HOST" … or "" */
 	struct goal *goal;
 	struct facts *facts;
@@ -100,7 +101,7 @@ int wizard_refresh(struct wizard *wizard, struct error *err);
 
 /* Run it; `root` is lent. `demo`: the host is a copy that is thrown away at the end. Returns the
  * exit status of the program. */
-int wizard_run(struct root *root, bool no_color, bool demo);
+int wizard_run(struct host *host, bool no_color, bool demo);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);

@@ -4,7 +4,8 @@
 #include "core/apply/internal.h"
 #include "pvegpu/base/text.h"
 
-enum { TASK_TIMEOUT_S = 600 };
+/* The cluster does what high availability was asked for within some rounds of ten seconds. */
+enum { TASK_TIMEOUT_S = 600, HA_TIMEOUT_S = 120 };
 
 static bool is_config(const struct change *change)
 {
@@ -75,14 +76,6 @@ static int read_back(struct pve_client *client, const char *node, const struct c
 	return status;
 }
 
-static void add_param(struct arena *arena, struct list *list, const char *key, const char *value)
-{
-	struct pve_param *param = arena_alloc(arena, sizeof *param);
-	param->key = arena_strdup(arena, key);
-	param->value = arena_strdup(arena, value);
-	list_add(arena, list, param);
-}
-
 /* Between the plan and this call nobody else may have set what it sets. */
 static int check_before(const json_t *config, const struct change *change, struct error *err)
 {
@@ -121,15 +114,15 @@ static int put_config(struct pve_client *client, const char *node, const struct 
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
 		if (param->value)
-			add_param(arena, &sent, param->key, param->value);
+			pve_param_add(arena, &sent, param->key, param->value);
 		else if (json_object_get(config, param->key))
 			strings_add(arena, &deleted, param->key);
 	}
 	if (deleted.n)
-		add_param(arena, &sent, "delete", strings_join(arena, &deleted, ","));
+		pve_param_add(arena, &sent, "delete", strings_join(arena, &deleted, ","));
 	json_t *data = NULL;
 	if (status == 0 && sent.n) {
-		add_param(arena, &sent, "digest", digest);
+		pve_param_add(arena, &sent, "digest", digest);
 		status = pve_call(client, "PUT", change->api_path, &sent, &data, err);
 	}
 	json_decref(data);
@@ -138,12 +131,75 @@ static int put_config(struct pve_client *client, const char *node, const struct 
 	return status < 0 ? status : read_back(client, node, change, params, err);
 }
 
-int api_apply(struct pve_client *client, const char *node, const struct change *change,
-		struct error *err)
+/* `qm showcmd` builds the command line as a start does, and touches nothing: what it cannot build
+ * cannot start. Where there is no qm (from afar, in a sample) the start itself tells. */
+static int try_start(struct run_context *context, struct error *err)
 {
+	struct arena *arena = arena_new();
+	const char *vmid = arena_printf(arena, "%u", context->change->vmid);
+	const char *const argv[] = {"qm", "showcmd", vmid, "--pretty", NULL};
+	struct process_result result;
+	int status = 0;
+	if (process_find(context->root, "qm", arena) &&
+			process_run(context->root, argv, 120, NULL, NULL, arena, &result, NULL) ==
+					0 &&
+			result.exit_status != 0) {
+		char *said = text_trim(arena, result.error_out, strlen(result.error_out));
+		status = error_set(err, ERROR_API, "VM %s cannot start: %s", vmid,
+				text_printable(arena, said));
+		error_hint(err, "qm showcmd %s", vmid);
+	}
+	arena_free(arena);
+	return status;
+}
+
+/* By the guest's own shutdown; where it does not answer, a person is asked before the plug is
+ * pulled. */
+static int stop_vm(struct run_context *context, struct pve_client *client, struct error *err)
+{
+	const struct change *change = context->change;
+	const char *node = context->plan->node;
+	struct error error = {0};
+	int status = pve_task(
+			client, node, change->api_path, &change->params, TASK_TIMEOUT_S, &error);
+	if (status < 0 && err)
+		*err = error;
+	if (status < 0 && !strstr(error.text, "timeout"))
+		return status;
+	struct arena *arena = arena_new();
+	if (status < 0) {
+		const char *question = arena_printf(arena,
+				"VM %u did not shut down in time. Stop it now? That is like "
+				"pulling "
+				"its plug: what it has not written is lost.",
+				change->vmid);
+		if (context->ask && context->ask(context->user, change, question)) {
+			char *path = arena_printf(
+					arena, "/nodes/%s/qemu/%u/status/stop", node, change->vmid);
+			status = pve_task(client, node, path, NULL, TASK_TIMEOUT_S, err);
+		} else {
+			error_hint(err, "shut it down from inside, or: qm stop %u", change->vmid);
+		}
+	}
+	arena_free(arena);
+	return status < 0 ? status
+			  : pve_wait_running(client, node, change->vmid, false, HA_TIMEOUT_S, err);
+}
+
+int api_apply(struct run_context *context, struct pve_client *client, struct error *err)
+{
+	const struct change *change = context->change;
+	const char *node = context->plan->node;
 	if (is_config(change))
 		return put_config(client, node, change, &change->params, true, err);
-	return pve_task(client, node, change->api_path, &change->params, TASK_TIMEOUT_S, err);
+	if (change->stage == STAGE_STOP)
+		return stop_vm(context, client, err);
+	int status = try_start(context, err);
+	if (status == 0)
+		status = pve_task(client, node, change->api_path, &change->params, TASK_TIMEOUT_S,
+				err);
+	return status < 0 ? status
+			  : pve_wait_running(client, node, change->vmid, true, HA_TIMEOUT_S, err);
 }
 
 static int is_running(struct pve_client *client, const char *node, unsigned vmid,
@@ -193,7 +249,7 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 			return asked; /* it is as it was already */
 		struct list params = {0};
 		if (stop) /* by the guest's own shutdown: pulling the plug is a person's decision */
-			add_param(arena, &params, "timeout", "180");
+			pve_param_add(arena, &params, "timeout", "180");
 		char *path = arena_printf(arena, "/nodes/%s/qemu/%u/status/%s", node, change->vmid,
 				stop ? "shutdown" : "start");
 		return pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);

@@ -88,11 +88,14 @@ static int preflight(struct run_context *context, struct error *err)
 	}
 	if (status < 0 || !calls || root_kind(context->root) == ROOT_CAPTURED)
 		return status;
-	status = pve_open_local(context->root, &context->client, err);
+	struct pve_client *client = NULL;
+	status = run_client(context, &client, err);
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		if (change->kind == CHANGE_API)
-			status = api_check_digest(context->client, plan->node, change, err);
+			status = change->mapping ? mapping_check(client, change, err)
+						 : api_check_digest(
+								   client, plan->node, change, err);
 	}
 	return status;
 }
@@ -263,6 +266,33 @@ int run_watched(struct run_context *context, const struct change *change, bool u
 	return status;
 }
 
+int run_client(struct run_context *context, struct pve_client **ret_client, struct error *err)
+{
+	int status = host_client(context->host, ret_client, err);
+	if (status == 0) {
+		(*ret_client)->line = run_line;
+		(*ret_client)->user = context;
+	}
+	return status;
+}
+
+static int run_call(struct run_context *context, struct error *err)
+{
+	struct pve_client *client = NULL;
+	int status = run_client(context, &client, err);
+	if (status < 0)
+		return status;
+	return context->change->mapping ? mapping_apply(client, context->change, err)
+					: api_apply(context, client, err);
+}
+
+/* Nothing of a run that has ended is told any more. */
+static void release_client(struct run_context *context)
+{
+	if (context->host->client)
+		context->host->client->line = NULL;
+}
+
 static int apply_change(struct run_context *context, struct error *err)
 {
 	const struct change *change = context->change;
@@ -272,9 +302,7 @@ static int apply_change(struct run_context *context, struct error *err)
 	case CHANGE_COMMAND:
 		return run_watched(context, change, false, err);
 	case CHANGE_API:
-		context->client->line = run_line;
-		context->client->user = context;
-		return api_apply(context->client, context->plan->node, change, err);
+		return run_call(context, err);
 	case CHANGE_REBOOT:
 		break;
 	}
@@ -349,17 +377,19 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	return status;
 }
 
-int apply_check(const struct root *root, const struct plan *plan, struct plan **ret_fresh,
+int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
 		struct error *err)
 {
 	struct facts *facts = NULL;
 	struct report *report = NULL;
 	struct plan *fresh = NULL;
-	int status = facts_read(root, &facts, err);
+	int status = facts_read_host(host, false, &facts, err);
+	if (status == 0 && facts)
+		report_prepare(host, facts, plan->goal);
 	if (status == 0)
 		status = report_new(facts, plan->goal, &report, err);
 	if (status == 0)
-		status = report_plan(report, root, &fresh, err);
+		status = report_plan(report, host->root, &fresh, err);
 	report_free(report);
 	facts_free(facts);
 	if (status == 0 && fresh)
@@ -390,7 +420,7 @@ static int apply_under_lock(
 	const struct plan *shown = context->plan;
 	int status = preflight(context, err);
 	if (status == 0)
-		status = apply_check(context->root, shown, &fresh, err);
+		status = apply_check(context->host, shown, &fresh, err);
 	if (status == 0 && fresh) {
 		context->plan = fresh;
 		status = apply_locked(context, result, err);
@@ -400,7 +430,7 @@ static int apply_under_lock(
 	return status;
 }
 
-int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
+int apply_plan(struct host *host, const struct plan *plan, apply_progress *progress, apply_ask *ask,
 		void *user, struct apply_result *ret_result, struct error *err)
 {
 	*ret_result = (struct apply_result){0};
@@ -408,22 +438,27 @@ int apply_plan(const struct root *root, const struct plan *plan, apply_progress 
 	if (status < 0 || plan->changes.n == 0)
 		return status;
 	int lock = -1;
-	status = journal_lock(root, &lock, err);
+	status = journal_lock(host->root, &lock, err);
 	if (status < 0)
 		return status;
-	struct run_context context = {
-			.root = root, .plan = plan, .progress = progress, .user = user};
+	struct run_context context = {.host = host,
+			.root = host->root,
+			.plan = plan,
+			.progress = progress,
+			.ask = ask,
+			.user = user};
 	status = apply_under_lock(&context, ret_result, err);
-	pve_close(context.client);
+	release_client(&context);
 	journal_close(context.journal);
 	(void)close(lock);
 	return status;
 }
 
-int apply_reboot(const struct root *root, const struct plan *plan, apply_progress *progress,
-		void *user, struct error *err)
+int apply_reboot(struct host *host, const struct plan *plan, apply_progress *progress, void *user,
+		struct error *err)
 {
-	struct run_context context = {.root = root, .progress = progress, .user = user};
+	struct run_context context = {
+			.host = host, .root = host->root, .progress = progress, .user = user};
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		if (change->kind == CHANGE_REBOOT)

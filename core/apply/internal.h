@@ -62,12 +62,13 @@ int journal_read(const struct root *root, const char *run, struct arena *arena,
 
 /* apply.c: a run under way, shared by apply and rollback. */
 struct run_context {
-	const struct root *root;
+	struct host *host;
+	const struct root *root; /* the host's */
 	const struct plan *plan;
 	struct journal *journal;
-	struct pve_client *client; /* NULL while no call is needed or possible */
 	const struct change *change;
 	apply_progress *progress;
+	apply_ask *ask; /* or NULL */
 	void *user;
 };
 
@@ -82,8 +83,15 @@ int run_watched(struct run_context *context, const struct change *change, bool u
 /* api.c: one configuration call, with digest, read back. */
 int api_check_digest(struct pve_client *client, const char *node, const struct change *change,
 		struct error *err);
-int api_apply(struct pve_client *client, const char *node, const struct change *change,
-		struct error *err);
+int api_apply(struct run_context *context, struct pve_client *client, struct error *err);
+/* The host's client, its output led to this run. */
+int run_client(struct run_context *context, struct pve_client **ret_client, struct error *err);
+
+/* api_mapping.c: the same for a mapping. */
+int mapping_check(struct pve_client *client, const struct change *change, struct error *err);
+int mapping_apply(struct pve_client *client, const struct change *change, struct error *err);
+int mapping_undo(struct pve_client *client, const struct change *change, bool *ret_changed_since,
+		char **ret_diff, bool force, struct arena *arena, struct error *err);
 int api_undo(struct pve_client *client, const char *node, const struct change *change,
 		bool *ret_changed_since, char **ret_diff, bool force, struct arena *arena,
 		struct error *err);

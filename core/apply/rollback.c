@@ -51,22 +51,22 @@ static int undo_call(
 {
 	struct arena *arena = arena_new();
 	int status = 0;
-	if (!context->client)
-		status = pve_open_local(context->root, &context->client, err);
 	bool changed = false;
 	char *diff = NULL;
-	if (status == 0) {
-		context->client->line = run_line;
-		context->client->user = context;
-		status = api_undo(context->client, context->plan->node, context->change, &changed,
-				&diff, false, arena, err);
-	}
-	if (status == 0 && changed) {
-		if (ask && ask(context->user, context->change, diff))
-			status = api_undo(context->client, context->plan->node, context->change,
-					&changed, &diff, true, arena, err);
-		else
+	struct pve_client *client = NULL;
+	status = run_client(context, &client, err);
+	for (int force = 0; status == 0 && force < 2; force++) {
+		if (force && !changed)
+			break;
+		if (force && !(ask && ask(context->user, context->change, diff))) {
 			*ret_kept = true;
+			break;
+		}
+		status = context->change->mapping
+					 ? mapping_undo(client, context->change, &changed, &diff,
+							   force, arena, err)
+					 : api_undo(client, context->plan->node, context->change,
+							   &changed, &diff, force, arena, err);
 	}
 	arena_free(arena);
 	return status;
@@ -158,15 +158,16 @@ static int find_run(const struct root *root, struct arena *arena, const char **r
 	return status;
 }
 
-int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
-		apply_progress *progress, void *user, struct rollback_result *ret_result,
-		struct error *err)
+int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_progress *progress,
+		void *user, struct rollback_result *ret_result, struct error *err)
 {
+	const struct root *root = host->root;
 	*ret_result = (struct rollback_result){0};
 	if (!root_exists(root, RUNS_DIR))
 		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
 	struct arena *arena = arena_new();
-	struct run_context context = {.root = root, .progress = progress, .user = user};
+	struct run_context context = {
+			.host = host, .root = root, .progress = progress, .user = user};
 	struct run_record record = {0};
 	int lock = -1;
 	int status = journal_lock(root, &lock, err);
@@ -183,7 +184,8 @@ int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
 		context.plan = record.plan;
 		status = rollback_locked(&context, &record, ask, ret_result, err);
 	}
-	pve_close(context.client);
+	if (host->client)
+		host->client->line = NULL;
 	journal_close(context.journal);
 	plan_free(record.plan);
 	if (lock >= 0)

@@ -20,7 +20,7 @@ static const char *const directories[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bi
 
 char *process_find(const struct root *root, const char *name, struct arena *arena)
 {
-	if (root_kind(root) == ROOT_CAPTURED || strchr(name, '/'))
+	if (root_kind(root) == ROOT_CAPTURED || root_kind(root) == ROOT_REMOTE || strchr(name, '/'))
 		return NULL;
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
 		char *path = arena_printf(arena, "%s/%s", directories[i], name);
@@ -178,7 +178,7 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 		void *user, struct arena *arena, struct process_result *ret_result,
 		struct error *err)
 {
-	if (root_kind(root) == ROOT_CAPTURED)
+	if (root_kind(root) == ROOT_CAPTURED || root_kind(root) == ROOT_REMOTE)
 		return error_set(err, ERROR_COMMAND,
 				"'%s' was not run: no command is run in a captured tree", argv[0]);
 	char *path = process_find(root, argv[0], arena);

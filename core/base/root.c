@@ -43,6 +43,82 @@ int root_open(const char *dir, struct root **ret_root, struct error *err)
 	return 0;
 }
 
+/* mkdir -p, each 0700. */
+static int make_dirs(const char *dir, struct error *err)
+{
+	char *copy = strdup(dir);
+	if (!copy)
+		abort(); /* see arena.h */
+	int status = 0;
+	for (char *slash = strchr(copy + 1, '/'); status == 0; slash = strchr(slash + 1, '/')) {
+		if (slash)
+			*slash = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			status = error_set_errno(
+					err, errno, "cannot make the directory '%s'", copy);
+		if (!slash)
+			break;
+		*slash = '/';
+	}
+	free(copy);
+	return status;
+}
+
+int root_open_remote(const char *dir, struct root **ret_root, struct error *err)
+{
+	int status = make_dirs(dir, err);
+	if (status == 0)
+		status = root_open(dir, ret_root, err);
+	if (status == 0)
+		(*ret_root)->kind = ROOT_REMOTE;
+	return status;
+}
+
+int root_read_own(const char *path, struct arena *arena, char **ret_text, struct error *err)
+{
+	enum { OWN_MAX = 64 * 1024 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set_errno(err, errno, "cannot read '%s'", path);
+	char *text = arena_alloc(arena, OWN_MAX + 1);
+	size_t n = 0;
+	ssize_t got = 0;
+	while (n < OWN_MAX && (got = read(fd, text + n, OWN_MAX - n)) > 0)
+		n += (size_t)got;
+	int number = errno;
+	(void)close(fd);
+	if (got < 0)
+		return error_set_errno(err, number, "cannot read '%s'", path);
+	if (n == OWN_MAX || strlen(text) != n)
+		return error_set(err, ERROR_PARSE, "'%s' is too long, or no text file", path);
+	*ret_text = text;
+	return 0;
+}
+
+int root_write_own(const char *path, const char *text, struct error *err)
+{
+	struct arena *arena = arena_new();
+	const char *slash = strrchr(path, '/');
+	int status = slash && slash != path
+				     ? make_dirs(arena_strndup(arena, path, (size_t)(slash - path)),
+						       err)
+				     : 0;
+	char *temporary = arena_printf(arena, "%s.new", path);
+	size_t n = strlen(text);
+	int fd = -1;
+	if (status == 0) {
+		(void)unlink(temporary);
+		fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	}
+	if (status == 0 && (fd < 0 || write(fd, text, n) != (ssize_t)n || fsync(fd) < 0 ||
+					   rename(temporary, path) < 0))
+		status = error_set_errno(err, errno, "cannot write '%s'", path);
+	if (fd >= 0)
+		(void)close(fd);
+	arena_free(arena);
+	return status;
+}
+
 void root_close(struct root *root)
 {
 	if (!root)

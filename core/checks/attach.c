@@ -13,12 +13,19 @@ static bool has_device(const struct vm_hostpci *entry, const struct pci_device *
 	return false;
 }
 
-/* The hostpci entry of a VM that holds the device, or NULL. */
-static const struct vm_hostpci *entry_with(const struct vm *vm, const struct pci_device *device)
+/* The hostpci entry of a VM that holds the device, by its address or by a mapping that names it,
+ * or NULL. */
+static const struct vm_hostpci *entry_with(
+		const struct report *report, const struct vm *vm, const struct pci_device *device)
 {
 	for (size_t i = 0; i < vm->hostpci.n; i++) {
 		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		if (entry->valid && has_device(entry, device))
+		if (entry->valid &&
+				(has_device(entry, device) ||
+						(entry->parsed.mapping &&
+								mapping_names(report,
+										entry->parsed.mapping,
+										device))))
 			return entry;
 	}
 	return NULL;
@@ -26,7 +33,7 @@ static const struct vm_hostpci *entry_with(const struct vm *vm, const struct pci
 
 bool gpu_attached(const struct report *report)
 {
-	return report->vm && report->gpu && entry_with(report->vm, report->gpu);
+	return report->vm && report->gpu && entry_with(report, report->vm, report->gpu);
 }
 
 void choose_attach(struct report *report)
@@ -34,11 +41,20 @@ void choose_attach(struct report *report)
 	const struct goal *goal = report->goal;
 	/* Once attached, what is there stays unless something else is asked for. */
 	const struct vm_hostpci *entry =
-			gpu_attached(report) ? entry_with(report->vm, report->gpu) : NULL;
+			gpu_attached(report) ? entry_with(report, report->vm, report->gpu) : NULL;
 	report->pcie = goal->pcie == CHOICE_ADVISED && entry ? entry->parsed.pcie
 							     : goal->pcie != CHOICE_NO;
 	report->x_vga = goal->x_vga == CHOICE_ADVISED && entry ? entry->parsed.x_vga
 							       : goal->x_vga == CHOICE_YES;
+	/* Only root@pam itself may name an address (PVE/API2/Qemu.pm, check_hostpci_perm); what is
+	 * attached already stays by what it is. */
+	bool advised = entry ? entry->parsed.mapping != NULL : !report->facts->identity_root;
+	report->by_mapping = goal->by_mapping == CHOICE_YES ||
+			     (goal->by_mapping == CHOICE_ADVISED &&
+					     (goal->mapping || goal->mapping_devices.n || advised));
+	if (report->facts->mappings_known == KNOWN_NO)
+		report->by_mapping = false;
+	choose_mappings(report);
 	report->machine_q35 = goal->machine_q35 != CHOICE_NO;
 	report->cpu_host = goal->cpu_host != CHOICE_NO;
 	report->tablet_off = goal->tablet_off != CHOICE_NO;
@@ -307,7 +323,7 @@ CHECK_FUNCTION(check_attach_conflict)
 	for (size_t i = 0; report->gpu && report->vm && i < report->facts->vms.n; i++) {
 		const struct vm *other = report->facts->vms.item[i];
 		const struct vm_hostpci *entry =
-				other == report->vm ? NULL : entry_with(other, report->gpu);
+				other == report->vm ? NULL : entry_with(report, other, report->gpu);
 		if (!entry)
 			continue;
 		found++;
@@ -336,16 +352,26 @@ static void describe_attached(struct report *report, const struct check *check)
 				"No VM of this node has a PCI device.");
 }
 
-/* An attached GPU has another pcie= or x-vga= than is asked for. */
+/* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named another way. */
 static bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 {
+	const struct mapping_edit *edit = report->by_mapping && report->mappings_wanted.n
+							  ? report->mappings_wanted.item[0]
+							  : NULL;
+	bool asked = report->goal->mapping || report->goal->by_mapping != CHOICE_ADVISED;
+	if (asked && edit &&
+			(!entry->parsed.mapping || strcmp(entry->parsed.mapping, edit->name) != 0))
+		return true;
+	if (asked && !report->by_mapping && entry->parsed.mapping)
+		return true;
 	return entry->parsed.pcie != report->pcie || entry->parsed.x_vga != report->x_vga;
 }
 
 bool attach_needs_change(const struct report *report)
 {
 	const struct vm_hostpci *entry =
-			report->vm && report->gpu ? entry_with(report->vm, report->gpu) : NULL;
+			report->vm && report->gpu ? entry_with(report, report->vm, report->gpu)
+						  : NULL;
 	return report->gpu && (!entry || options_differ(report, entry));
 }
 
@@ -356,7 +382,7 @@ CHECK_FUNCTION(check_attach_hostpci)
 		describe_attached(report, check);
 		return;
 	}
-	const struct vm_hostpci *entry = entry_with(vm, report->gpu);
+	const struct vm_hostpci *entry = entry_with(report, vm, report->gpu);
 	if (entry && !options_differ(report, entry)) {
 		struct finding *finding = report_add(report, check, STATUS_OK,
 				vm_subject(report, vm), "%s: %s.", entry->key, entry->value);
@@ -376,11 +402,12 @@ CHECK_FUNCTION(check_attach_hostpci)
 	finding_fix(report, finding, true, "attach it");
 }
 
-/* The first hostpciN that neither the configuration nor what is pending in it uses. */
-static const char *free_key(const struct vm *vm, struct arena *arena)
+/* The next hostpciN after `*index` that neither the configuration nor what is pending in it uses.
+ */
+static const char *free_key(const struct vm *vm, int *index, struct arena *arena)
 {
-	for (int i = 0; i < HOSTPCI_MAX; i++) {
-		const char *key = arena_printf(arena, "hostpci%d", i);
+	while (++*index < HOSTPCI_MAX) {
+		const char *key = arena_printf(arena, "hostpci%d", *index);
 		if (!vm_conf_get(&vm->conf.current, key) && !vm_conf_get(&vm->conf.pending, key))
 			return key;
 	}
@@ -402,14 +429,29 @@ static const char *host_value(const struct report *report, struct arena *arena)
 	return strings_join(arena, &names, ";");
 }
 
-/* The line as it is, with pcie and x-vga as chosen and all else kept. */
+/* What the line names: a mapping of the goal, or the address. */
+static const char *named(const struct report *report, size_t n, struct arena *arena)
+{
+	const struct mapping_edit *edit =
+			n < report->mappings_wanted.n ? report->mappings_wanted.item[n] : NULL;
+	return edit && report->by_mapping ? arena_printf(arena, "mapping=%s", edit->name)
+					  : host_value(report, arena);
+}
+
+/* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
 static const char *with_options(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct text text = {0};
+	bool same = report->by_mapping == (entry->parsed.mapping != NULL) && !report->goal->mapping;
+	if (!same)
+		text_add(&text, named(report, 0, arena));
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
 		const struct property *property = entry->parsed.properties.properties.item[i];
 		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0)
+			continue;
+		if (!same && (strcmp(property->key, "host") == 0 ||
+					     strcmp(property->key, "mapping") == 0))
 			continue;
 		text_addf(&text, "%s%s%s%s", text.n ? "," : "",
 				strcmp(property->key, "host") == 0 ? "" : property->key,
@@ -423,19 +465,26 @@ FIX_FUNCTION(fix_attach_hostpci)
 {
 	(void)root;
 	const struct vm *vm = report->vm;
-	const struct vm_hostpci *entry = entry_with(vm, report->gpu);
+	const struct vm_hostpci *entry = entry_with(report, vm, report->gpu);
 	if (entry) {
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
 				with_options(report, entry, plan->arena), entry->value,
 				finding->check->id);
 		return 0;
 	}
-	const char *key = free_key(vm, plan->arena);
-	if (!key)
-		return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot", vm->vmid);
-	const char *value = arena_printf(plan->arena, "%s%s%s", host_value(report, plan->arena),
-			report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
-	plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
-			finding->check->id);
+	size_t lines = report->by_mapping && report->mappings_wanted.n ? report->mappings_wanted.n
+								       : 1;
+	int index = -1;
+	for (size_t i = 0; i < lines; i++) {
+		const char *key = free_key(vm, &index, plan->arena);
+		if (!key)
+			return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot",
+					vm->vmid);
+		const char *value = arena_printf(plan->arena, "%s%s%s",
+				named(report, i, plan->arena), report->pcie ? ",pcie=1" : "",
+				report->x_vga && i == 0 ? ",x-vga=1" : "");
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
+				finding->check->id);
+	}
 	return 0;
 }

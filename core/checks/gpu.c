@@ -297,7 +297,13 @@ static void judge_critical(struct report *report, const struct check *check, str
 		for (size_t i = 0; i < doubtful.n; i++)
 			finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
 					device_text(report->arena, doubtful.item[i]));
-		finding->risk = risk;
+		/* A card's own USB-C: only a stick in the card itself could be the host's. */
+		bool own = true;
+		for (size_t i = 0; i < doubtful.n; i++) {
+			const struct pci_device *device = doubtful.item[i];
+			own = own && pci_address_same_slot(&device->address, &gpu->address);
+		}
+		finding->risk = own && risk == RISK_NEVER ? RISK_ACCEPT : risk;
 	} else if (gpu->group < 0) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				facts->uses_known == KNOWN_YES

@@ -12,6 +12,35 @@ void finding_evidence(struct report *report, struct finding *finding, const char
 void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
 		...) __attribute__((format(printf, 4, 5)));
 
+/* What a PCI mapping is to be like (mapping_edit.c). */
+struct mapping_edit {
+	char *name;
+	const struct pci_mapping *mapping; /* as it is; NULL: there is none */
+	struct strings map;                /* its entries, as they will be */
+	bool wanted;                       /* the goal's GPU is attached by it */
+	bool deleted;
+	const struct pci_device *device; /* of the goal, or NULL */
+	const char *why;                 /* it cannot be made so; or NULL */
+};
+/* The edit of a mapping, or NULL. */
+struct mapping_edit *find_mapping_edit(const struct report *report, const char *name);
+bool mapping_edit_changes(const struct mapping_edit *edit);
+/* "node=…,path=…,id=…": an entry for a device. */
+char *mapping_entry_text(struct arena *arena, const char *node, const char *path,
+		const struct pci_device *device);
+/* The mapping names this device of this node, alone or among others. */
+bool mapping_names(const struct report *report, const char *name, const struct pci_device *device);
+/* Why an entry does not describe the device (PVE/Mapping/PCI.pm, assert_valid), or NULL. */
+const char *mapping_entry_drift(const struct report *report, const struct pci_mapping_entry *entry,
+		const struct pci_device *device);
+/* The entry as it should be now, where it can be told which device it was made for; or NULL. */
+const char *mapping_mended(struct report *report, const struct pci_mapping_entry *entry);
+void mend_mapping(struct report *report, const struct pci_mapping *mapping,
+		const struct pci_mapping_entry *entry, const char *mended);
+bool slot_drifts(const struct report *report, const struct mapping_edit *edit,
+		const struct pci_device *device);
+void choose_mappings(struct report *report);
+
 /* Fill in advice (boot.c, vfio.c, attach.c), before the checks run. */
 void choose_params(struct report *report);
 void choose_vfio(struct report *report);
@@ -126,6 +155,8 @@ CHECK_FUNCTION(check_leftovers);
 CHECK_FUNCTION(check_mapping_drift);
 CHECK_FUNCTION(check_mapping);
 CHECK_FUNCTION(check_token_raw);
+CHECK_FUNCTION(check_api);
+CHECK_FUNCTION(check_rights);
 CHECK_FUNCTION(check_initramfs_stale);
 CHECK_FUNCTION(check_kernel_next);
 CHECK_FUNCTION(check_esp_sync);
@@ -147,5 +178,6 @@ FIX_FUNCTION(fix_vm_cpu);
 FIX_FUNCTION(fix_vm_tablet);
 FIX_FUNCTION(fix_attach_hostpci);
 FIX_FUNCTION(fix_vm_started);
+FIX_FUNCTION(fix_mapping);
 
 #endif

@@ -7,16 +7,6 @@
 /* PCI mappings: those that VMs name, and whether they still name the device they were made for.
  * What fails here fails at the VM's start (PVE/Mapping/PCI.pm, assert_valid). */
 
-static const struct pci_mapping *find_mapping(const struct facts *facts, const char *name)
-{
-	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
-		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
-		if (strcmp(mapping->name, name) == 0)
-			return mapping;
-	}
-	return NULL;
-}
-
 static bool is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
 {
 	return facts->node && strcmp(entry->node, facts->node) == 0;
@@ -37,12 +27,14 @@ static bool judge_named(struct report *report, const struct check *check, const 
 	const char *name = entry->valid ? entry->parsed.mapping : NULL;
 	if (!name)
 		return false;
-	const struct pci_mapping *mapping = find_mapping(facts, name);
+	const struct pci_mapping *mapping = facts_mapping(facts, name);
 	const char *why = NULL;
-	if (facts->pve_version && facts->pve_version[0] < '8' && facts->pve_version[1] == '.')
+	if (facts->mappings_known == KNOWN_NO)
 		why = "Proxmox VE knows mappings from 8.0 on only";
 	else if (facts->pci_cfg.error)
 		why = facts->pci_cfg.error;
+	else if (!mapping && find_mapping_edit(report, name))
+		return false; /* it is made */
 	else if (!mapping)
 		why = "there is no such mapping";
 	else if (mapping->error)
@@ -94,11 +86,75 @@ static bool judge_file(struct report *report, const struct check *check)
 	return finding || dropped;
 }
 
+static const char *wanted_detail(struct report *report, const struct mapping_edit *edit)
+{
+	size_t before = edit->mapping ? edit->mapping->entries.n : 0;
+	if (!edit->mapping)
+		return arena_printf(report->arena,
+				"There is no mapping %s yet: it is made, with %zu %s.", edit->name,
+				edit->map.n, text_plural(edit->map.n, "device", "devices"));
+	return arena_printf(report->arena,
+			"Mapping %s has %zu %s and will have %zu; those of other nodes are kept.",
+			edit->name, before, text_plural(before, "entry", "entries"), edit->map.n);
+}
+
+/* The mappings by which the goal's GPU is to be attached. */
+static bool judge_wanted(struct report *report, const struct check *check)
+{
+	for (size_t i = 0; i < report->mappings_wanted.n; i++) {
+		const struct mapping_edit *edit = report->mappings_wanted.item[i];
+		const char *subject = arena_printf(report->arena, "mapping/%s", edit->name);
+		bool changes = mapping_edit_changes(edit);
+		struct finding *finding = report_add(report, check,
+				edit->why ? STATUS_FAIL
+				: changes ? STATUS_INFO
+					  : STATUS_OK,
+				subject, "%s",
+				edit->why ? arena_printf(report->arena, "%s: %s.", edit->name,
+							    edit->why)
+				: changes ? wanted_detail(report, edit)
+					  : arena_printf(report->arena,
+							    "Mapping %s names the card.",
+							    edit->name));
+		for (size_t m = 0; m < edit->map.n; m++)
+			finding_evidence(report, finding, changes ? "as it will be" : "as it is",
+					"map %s", edit->map.item[m]);
+		if (edit->why)
+			finding->risk = RISK_NEVER;
+		else if (changes)
+			finding_fix(report, finding, true,
+					edit->mapping ? "extend the mapping" : "make the mapping");
+	}
+	return report->mappings_wanted.n > 0;
+}
+
+static bool judge_deleted(struct report *report, const struct check *check)
+{
+	const char *name = report->goal->delete_mapping;
+	const struct mapping_edit *edit = name ? find_mapping_edit(report, name) : NULL;
+	if (!edit)
+		return false;
+	struct finding *finding = report_add(report, check, edit->why ? STATUS_FAIL : STATUS_INFO,
+			arena_printf(report->arena, "mapping/%s", name), "%s is to be deleted%s%s.",
+			name, edit->why ? ": " : "", edit->why ? edit->why : "");
+	if (edit->why) {
+		finding->risk = RISK_NEVER;
+		return true;
+	}
+	finding_fix(report, finding, true, "delete the mapping");
+	/* Proxmox VE does not look whether a VM uses it, and we see this node's VMs only. */
+	if (report->facts->clustered != KNOWN_NO)
+		finding->risk = RISK_ACCEPT;
+	return true;
+}
+
 CHECK_FUNCTION(check_mapping)
 {
 	if (vms_unknown(report, check))
 		return;
 	bool file = judge_file(report, check);
+	file = judge_wanted(report, check) || file;
+	file = judge_deleted(report, check) || file;
 	if (!for_each_hostpci(report, check, judge_named) && !file)
 		(void)report_add(report, check, STATUS_OK, "host",
 				"No VM of this node uses a mapping.");
@@ -135,6 +191,27 @@ static const char *drift_of(struct arena *arena, const struct pci_mapping_entry 
 		return arena_printf(arena, "subsystem-id is %s there, not %s", subsystem,
 				entry->subsystem_id);
 	return NULL;
+}
+
+const char *mapping_entry_drift(const struct report *report, const struct pci_mapping_entry *entry,
+		const struct pci_device *device)
+{
+	bool unknown = false;
+	return drift_of(report->arena, entry, device, true, &unknown);
+}
+
+/* Whether the goal wants it mended: where its VM uses the mapping, unless it is said otherwise. */
+static bool to_be_mended(const struct report *report, const char *name)
+{
+	enum choice choice = report->goal->fix_mappings;
+	for (size_t i = 0; choice == CHOICE_ADVISED && report->vm && i < report->vm->hostpci.n;
+			i++) {
+		const struct vm_hostpci *entry = report->vm->hostpci.item[i];
+		if (entry->valid && entry->parsed.mapping &&
+				strcmp(entry->parsed.mapping, name) == 0)
+			return true;
+	}
+	return choice == CHOICE_YES;
 }
 
 /* The device of one piece of a path; without a function Proxmox VE takes function 0. */
@@ -177,10 +254,22 @@ static void judge_drift(struct report *report, const struct check *check,
 				  : "it names the device that is there");
 	finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s", entry->line,
 			entry->text);
-	if (why)
-		finding_fix(report, finding, false,
-				"set the mapping anew under Datacenter > Resource Mappings; a VM "
-				"that uses it does not start until then");
+	if (!why)
+		return;
+	const struct mapping_edit *edit = find_mapping_edit(report, mapping->name);
+	const char *mended = mapping_mended(report, entry);
+	if (mended)
+		finding_evidence(report, finding, "as it should be", "map %s", mended);
+	if (mended && to_be_mended(report, mapping->name))
+		mend_mapping(report, mapping, entry, mended);
+	bool planned = mended && (to_be_mended(report, mapping->name) || (edit && edit->wanted));
+	finding_fix(report, finding, planned && (!edit || !edit->why),
+			planned  ? "write the entry anew"
+			: mended ? "pvegpu plan --fix-mappings writes the entry anew; a VM that "
+				   "uses it does not start until then"
+				 : "set the mapping anew under Datacenter > Resource Mappings; a "
+				   "VM "
+				   "that uses it does not start until then");
 }
 
 CHECK_FUNCTION(check_mapping_drift)
@@ -211,9 +300,50 @@ CHECK_FUNCTION(check_mapping_drift)
 				"No mapping names a device of this node.");
 }
 
+/* What an identity that is not root@pam itself cannot do to the goal's VM, said before anything
+ * else is tried (PVE/API2/Qemu.pm, check_hostpci_perm; the old value is looked at too). */
+static bool judge_goal_raw(struct report *report, const struct check *check)
+{
+	const struct facts *facts = report->facts;
+	if (facts->identity_root || !report->vm || !report->gpu || !attach_needs_change(report))
+		return false;
+	const char *why = NULL;
+	const char *fix = "attach it by a mapping: --by-mapping, or --mapping NAME";
+	if (facts->mappings_known == KNOWN_NO) {
+		why = "Proxmox VE 7 has no mappings, and lets only root@pam give a VM a PCI device";
+		fix = "log in as root@pam with its password: --user root@pam";
+	} else if (!report->by_mapping) {
+		why = "only root@pam itself may give a VM a device by its address";
+	}
+	for (size_t i = 0; !why && i < report->vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = report->vm->hostpci.item[i];
+		if (!facts_in_list(&entry->devices, report->gpu))
+			continue;
+		if (entry->parsed.hosts.n)
+			why = arena_printf(report->arena,
+					"%s names it by its address, and only root@pam itself may "
+					"change or replace that",
+					entry->key);
+		else if (entry->parsed.romfile)
+			why = arena_printf(report->arena,
+					"%s has a romfile, and only root@pam itself may change "
+					"such a line",
+					entry->key);
+		fix = "log in as root@pam with its password: --user root@pam";
+	}
+	if (!why)
+		return false;
+	struct finding *finding = report_add(report, check, STATUS_FAIL,
+			vm_subject(report, report->vm), "We are %s: %s.", facts->identity, why);
+	finding_evidence(report, finding, facts->api, "logged in as %s", facts->identity);
+	finding_fix(report, finding, false, "%s", fix);
+	finding->risk = RISK_NEVER;
+	return true;
+}
+
 CHECK_FUNCTION(check_token_raw)
 {
-	if (vms_unknown(report, check))
+	if (vms_unknown(report, check) || judge_goal_raw(report, check))
 		return;
 	struct finding *finding = NULL;
 	for (size_t i = 0; i < report->facts->vms.n; i++) {

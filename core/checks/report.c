@@ -95,6 +95,58 @@ char *reboot_cost(const struct report *report)
 	return text_take(&text, report->arena);
 }
 
+static void hint_other_node(const struct facts *facts, unsigned vmid, struct error *err)
+{
+	for (size_t i = 0; i < facts->other_vms.n; i++) {
+		const struct cluster_vm *vm = facts->other_vms.item[i];
+		if (vm->vmid == vmid)
+			error_hint(err, "VM %u %s is on node %s: --node %s, or migrate it here",
+					vmid, vm->name, vm->node, vm->node);
+	}
+}
+
+/* What only the host's files tell is not guessed from its API: what to run there is said. */
+static void add_unseen(struct report *report, const struct check *check)
+{
+	struct finding *finding = report_add(report, check, STATUS_UNKNOWN, "host",
+			"Only the files of %s tell that, and the API does not show them.",
+			report->facts->node);
+	bool does = check->fix != NULL;
+	finding_fix(report, finding, false, "on %s, as root: pvegpu %s%s%s", report->facts->node,
+			does ? "plan" : "audit", report->gpu ? " --gpu " : "",
+			report->gpu ? report->gpu->name : "");
+}
+
+void report_prepare(struct host *host, struct facts *facts, const struct goal *goal)
+{
+	struct report *report = NULL;
+	if (!facts->complete)
+		return;
+	for (size_t i = 0; i < goal->mapping_devices.n; i++) {
+		const char *text = goal->mapping_devices.item[i];
+		const char *equals = strchr(text, '=');
+		char *node = equals ? arena_strndup(facts->arena, text, (size_t)(equals - text))
+				    : NULL;
+		if (node && (!facts->node || strcmp(node, facts->node) != 0))
+			(void)facts_know_node(host, facts, node, NULL);
+	}
+	if (facts->identity_root)
+		return;
+	(void)facts_know_rights(host, facts, "/mapping/pci", NULL);
+	if (goal->vmid)
+		(void)facts_know_rights(host, facts,
+				arena_printf(facts->arena, "/vms/%u", goal->vmid), NULL);
+	/* The mapping's name is proposed by the report. */
+	if (report_new(facts, goal, &report, NULL) < 0)
+		return;
+	for (size_t i = 0; i < report->mapping_edits.n; i++) {
+		const struct mapping_edit *edit = report->mapping_edits.item[i];
+		(void)facts_know_rights(host, facts,
+				arena_printf(facts->arena, "/mapping/pci/%s", edit->name), NULL);
+	}
+	report_free(report);
+}
+
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
 		struct error *err)
 {
@@ -122,18 +174,25 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 			error_hint(err, "VMs on this node: %s%s",
 					names.n ? strings_join(arena, &names, ", ") : "none",
 					facts->vms.n > 8 ? " ..." : "");
+			hint_other_node(facts, goal->vmid, err);
 		}
 	}
 	if (status < 0) {
 		arena_free(arena);
 		return status;
 	}
-	report->configured = boot_configured_words(facts, arena);
-	choose_params(report);
-	choose_vfio(report);
+	if (!facts->remote) {
+		report->configured = boot_configured_words(facts, arena);
+		choose_params(report);
+		choose_vfio(report);
+	}
 	choose_attach(report);
-	for (const struct check *check = check_catalogue; check->id; check++)
-		check->run(report, check);
+	for (const struct check *check = check_catalogue; check->id; check++) {
+		if (facts->remote && check->needs_files)
+			add_unseen(report, check);
+		else
+			check->run(report, check);
+	}
 	*ret_report = report;
 	return 0;
 }
@@ -205,6 +264,21 @@ enum step report_next_step(const struct report *report)
 	return STEP_VERIFY;
 }
 
+static void add_no_iommu(const struct report *report, struct plan *plan)
+{
+	const struct facts *facts = report->facts;
+	if (!facts->remote || facts->iommu_active != KNOWN_NO || !plan->changes.n)
+		return;
+	plan_refuse(plan, "boot.iommu-active", "host",
+			arena_printf(plan->arena,
+					"%s shows no IOMMU groups: no VM could start with a "
+					"device. "
+					"On %s, as root: pvegpu plan%s%s",
+					facts->node, facts->node, report->gpu ? " --gpu " : "",
+					report->gpu ? report->gpu->name : ""),
+			false);
+}
+
 static void add_refusals(const struct report *report, struct plan *plan, enum risk risk)
 {
 	for (size_t i = 0; i < report->findings.n; i++) {
@@ -223,6 +297,8 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 		struct error *err)
 {
 	struct plan *plan = plan_new(report->goal, report->facts->node);
+	if (report->facts->remote)
+		plan->api = arena_strdup(plan->arena, report->facts->api);
 	if (report->gpu) /* as the kernel writes it, however it was asked for */
 		plan->goal->gpus.item[0] = arena_strdup(plan->goal->arena, report->gpu->name);
 	if (report->vm)
@@ -237,6 +313,7 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 			return status;
 		}
 	}
+	add_no_iommu(report, plan);
 	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */
 	add_refusals(report, plan, RISK_ACCEPT);
 	plan_finish(plan);

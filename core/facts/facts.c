@@ -6,7 +6,7 @@
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
 
-static struct facts *new_facts(const struct root *root)
+struct facts *facts_new(const struct root *root)
 {
 	struct arena *arena = arena_new();
 	struct facts *facts = arena_alloc(arena, sizeof *facts);
@@ -16,15 +16,18 @@ static struct facts *new_facts(const struct root *root)
 	enum known *const later[] = {&facts->uses_known, &facts->modules_known, &facts->vms_known,
 			&facts->containers_known, &facts->log_known, &facts->virqfd_exists,
 			&facts->ha_known, &facts->tasks_known, &facts->clustered, &facts->quorate,
-			&facts->drivers_known};
+			&facts->drivers_known, &facts->mappings_known};
 	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
 		*later[i] = KNOWN_UNKNOWN;
+	facts->identity = arena_strdup(arena, "root@pam");
+	facts->identity_root = true;
+	facts->api = arena_strdup(arena, "");
 	return facts;
 }
 
 int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err)
 {
-	struct facts *facts = new_facts(root);
+	struct facts *facts = facts_new(root);
 	struct strings names = {0};
 	int status = facts_list_pci(root, facts, &names, err);
 	if (status < 0) {
@@ -39,7 +42,7 @@ int facts_read_first(const struct root *root, struct facts **ret_facts, struct e
 
 int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
 {
-	struct facts *facts = new_facts(root);
+	struct facts *facts = facts_new(root);
 	int status = facts_read_pci(root, facts, err);
 	if (status < 0) {
 		facts_free(facts);
@@ -251,7 +254,7 @@ void facts_add_use(struct facts *facts, struct pci_device *device, const char *s
 struct list facts_boot_entries(const struct root *root, struct arena *arena)
 {
 	struct list all = {0};
-	struct facts *facts = new_facts(root);
+	struct facts *facts = facts_new(root);
 	facts_read_boot(root, facts);
 	facts_read_uses(root, facts); /* where the ESPs are mounted */
 	for (size_t i = 0; i < facts->esps.n + 1; i++) {

@@ -22,6 +22,14 @@ void facts_read_kernels(
 		const struct root *root, struct facts *facts); /* installed, next, initramfs */
 void facts_read_containers(const struct root *root, struct facts *facts);
 void facts_read_mappings(const struct root *root, struct facts *facts);
+/* Take over a VM's configuration; `root` is where its ROM file would be, or NULL. */
+void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
+		char *text, const char *digest, enum known running);
+void facts_sort_vms(struct facts *facts);      /* by number */
+void facts_sort_devices(struct list *devices); /* by address */
+struct facts *facts_new(const struct root *root);
+int facts_read_api(struct pve_client *client, const struct root *root, const char *node, bool first,
+		struct facts **ret_facts, struct error *err);
 /* The boot tool's ESPs: their names, and once it is known where they are mounted, their entries. */
 void facts_read_esps(const struct root *root, struct facts *facts);
 void facts_read_esp_entries(const struct root *root, struct facts *facts);

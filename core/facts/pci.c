@@ -287,6 +287,12 @@ int facts_list_pci(const struct root *root, struct facts *facts, struct strings 
 	return 0;
 }
 
+void facts_sort_devices(struct list *devices)
+{
+	if (devices->n > 1)
+		qsort(devices->item, devices->n, sizeof *devices->item, compare_devices);
+}
+
 int facts_read_pci(const struct root *root, struct facts *facts, struct error *err)
 {
 	struct strings names = {0};
@@ -309,7 +315,7 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 				root_dir(root), path);
 		return ERROR_NOT_HOST;
 	}
-	qsort(facts->devices.item, facts->devices.n, sizeof *facts->devices.item, compare_devices);
+	facts_sort_devices(&facts->devices);
 	for (size_t i = 0; i < facts->devices.n; i++)
 		if (pci_is_display(facts->devices.item[i]))
 			read_path(facts, dir, facts->devices.item[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ static void find_devices(struct facts *facts, struct vm_hostpci *entry)
 /* PVE puts /usr/share/kvm/ before the value, whatever it is (PVE/QemuServer/PCI.pm). */
 static enum known find_romfile(const struct root *root, struct facts *facts, const char *romfile)
 {
-	if (!romfile || !root_exists(root, "/usr/share/kvm"))
+	if (!romfile || !root || !root_exists(root, "/usr/share/kvm"))
 		return KNOWN_UNKNOWN;
 	char *path = arena_printf(facts->arena, "/usr/share/kvm/%s", romfile);
 	return root_exists(root, path) ? KNOWN_YES : KNOWN_NO;
@@ -114,17 +115,25 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 {
 	char *text = NULL;
 	size_t size = 0;
+	char digest[SHA1_HEX];
 	if (root_read(root, path, facts->arena, &text, &size, NULL) < 0)
 		return;
+	hash_sha1(text, size, digest);
+	facts_add_vm(root, facts, vmid, path, text, digest, is_running(root, facts, vmid));
+}
+
+void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
+		char *text, const char *digest, enum known running)
+{
 	struct vm *vm = arena_alloc(facts->arena, sizeof *vm);
 	vm->vmid = vmid;
 	vm->path = arena_strdup(facts->arena, path);
 	vm->text = text;
-	hash_sha1(text, size, vm->digest);
+	(void)snprintf(vm->digest, sizeof vm->digest, "%s", digest);
 	vm_conf_parse(facts->arena, text, &vm->conf);
 	const char *name = vm_conf_get(&vm->conf.current, "name");
 	vm->name = arena_strdup(facts->arena, name ? name : "");
-	vm->running = is_running(root, facts, vmid);
+	vm->running = running;
 	read_hostpci(root, facts, vm);
 	list_add(facts->arena, &facts->vms, vm);
 }
@@ -134,6 +143,12 @@ static int compare_vms(const void *a, const void *b)
 	const struct vm *const *first = a;
 	const struct vm *const *second = b;
 	return (*first)->vmid < (*second)->vmid ? -1 : (*first)->vmid > (*second)->vmid;
+}
+
+void facts_sort_vms(struct facts *facts)
+{
+	if (facts->vms.n > 1)
+		qsort(facts->vms.item, facts->vms.n, sizeof *facts->vms.item, compare_vms);
 }
 
 /* "vm: 106" begins a section of the HA resources (pve-ha-manager, PVE/HA/Config.pm). */
@@ -219,6 +234,5 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 	read_quorum(root, facts);
 	read_ha(root, facts);
 	read_tasks(root, facts);
-	if (facts->vms.n > 1)
-		qsort(facts->vms.item, facts->vms.n, sizeof *facts->vms.item, compare_vms);
+	facts_sort_vms(facts);
 }

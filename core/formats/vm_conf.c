@@ -130,8 +130,7 @@ const char *vm_conf_get(const struct vm_conf_section *section, const char *key)
 	return NULL;
 }
 
-/* Each byte but \x20-\x24 \x26-\x39 \x3b-\x7e is written as %XX (PVE/Tools.pm, encode_text). */
-static void add_encoded(struct text *text, const char *line, size_t n)
+void vm_conf_encode(struct text *text, const char *line, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)line[i];
@@ -172,7 +171,7 @@ static void add_description(struct text *out, const struct vm_conf_section *sect
 	struct line line;
 	while (line_next(&at, end, &line)) {
 		text_add(out, "#");
-		add_encoded(out, line.start, line.n);
+		vm_conf_encode(out, line.start, line.n);
 		text_add(out, "\n");
 	}
 	text_free(&plain);

@@ -21,6 +21,14 @@ const struct goal_choice goal_choices[] = {
 				"change the VM's CPU type to host"},
 		{"tablet_off", offsetof(struct goal, tablet_off), "no-tablet", "tablet",
 				"remove the VM's USB tablet"},
+		{"by_mapping", offsetof(struct goal, by_mapping), "by-mapping", "by-address",
+				"attach by a PCI mapping, as an API token must, or by address"},
+		{"mapping_functions", offsetof(struct goal, mapping_functions),
+				"mapping-per-function", "mapping-per-slot",
+				"one mapping for each function, or one for the whole slot"},
+		{"fix_mappings", offsetof(struct goal, fix_mappings), "fix-mappings",
+				"no-fix-mappings",
+				"mend mappings that name another device than there is"},
 		{"start", offsetof(struct goal, start), "start", "no-start",
 				"start the VM after attaching"},
 		{"fallback_entry", offsetof(struct goal, fallback_entry), "fallback-entry",
@@ -65,6 +73,9 @@ struct goal *goal_copy(const struct goal *goal)
 {
 	struct goal *copy = goal_new();
 	copy->vmid = goal->vmid;
+	copy->mapping = arena_strdup(copy->arena, goal->mapping);
+	copy->delete_mapping = arena_strdup(copy->arena, goal->delete_mapping);
+	copy_strings(copy->arena, &copy->mapping_devices, &goal->mapping_devices);
 	copy_strings(copy->arena, &copy->gpus, &goal->gpus);
 	copy_strings(copy->arena, &copy->params, &goal->params);
 	copy_strings(copy->arena, &copy->params_unwanted, &goal->params_unwanted);
@@ -136,9 +147,12 @@ json_t *goal_to_json(const struct goal *goal)
 	(void)json_object_set_new(
 			options, "params_unwanted", strings_to_json(&goal->params_unwanted));
 	(void)json_object_set_new(options, "accepted", strings_to_json(&goal->accepted));
-	return json_pack("{s:o, s:o, s:n, s:o}", "gpus", strings_to_json(&goal->gpus), "vmid",
-			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping", "options",
-			options);
+	(void)json_object_set_new(
+			options, "mapping_devices", strings_to_json(&goal->mapping_devices));
+	(void)json_object_set_new(options, "delete_mapping", json_text(goal->delete_mapping));
+	return json_pack("{s:o, s:o, s:o, s:o}", "gpus", strings_to_json(&goal->gpus), "vmid",
+			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
+			json_text(goal->mapping), "options", options);
 }
 
 static void strings_from_json(struct arena *arena, const json_t *array, struct strings *list)
@@ -162,6 +176,12 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 	strings_from_json(goal->arena, json_object_get(options, "params_unwanted"),
 			&goal->params_unwanted);
 	strings_from_json(goal->arena, json_object_get(options, "accepted"), &goal->accepted);
+	strings_from_json(goal->arena, json_object_get(options, "mapping_devices"),
+			&goal->mapping_devices);
+	goal->mapping = arena_strdup(
+			goal->arena, json_string_value(json_object_get(json, "mapping")));
+	goal->delete_mapping = arena_strdup(
+			goal->arena, json_string_value(json_object_get(options, "delete_mapping")));
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		const json_t *value = json_object_get(options, choice->name);
 		if (json_is_boolean(value))

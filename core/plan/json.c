@@ -9,6 +9,7 @@
 #include "core/plan/internal.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/pci_mapping.h"
 #include "pvegpu/plan/diff.h"
 
 static const char *const kinds[] = {[CHANGE_FILE] = "file",
@@ -17,7 +18,8 @@ static const char *const kinds[] = {[CHANGE_FILE] = "file",
 		[CHANGE_REBOOT] = "reboot"};
 static const char *const operations[] = {
 		[FILE_CREATE] = "create", [FILE_EDIT] = "edit", [FILE_DELETE] = "delete"};
-static const char *const stages[] = {[STAGE_STOP] = "stop",
+static const char *const stages[] = {[STAGE_MAPPING] = "mapping",
+		[STAGE_STOP] = "stop",
 		[STAGE_SETTINGS] = "settings",
 		[STAGE_ATTACH] = "attach",
 		[STAGE_START] = "start"};
@@ -83,7 +85,16 @@ static json_t *params_json(const struct list *params)
 	json_t *object = json_object();
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
-		(void)json_object_set_new(object, param->key, json_text(param->value));
+		json_t *have = json_object_get(object, param->key);
+		/* `map` may come more than once, and is an array however often it does. */
+		if (strcmp(param->key, "map") == 0 && !have) {
+			have = json_array();
+			(void)json_object_set_new(object, param->key, have);
+		}
+		if (json_is_array(have))
+			(void)json_array_append_new(have, json_text(param->value));
+		else
+			(void)json_object_set_new(object, param->key, json_text(param->value));
 	}
 	return object;
 }
@@ -124,14 +135,17 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 						strings_json(&change->entries_without)));
 		break;
 	case CHANGE_API:
-		(void)json_object_set_new(object, "transport", json_string("pvesh"));
+		(void)json_object_set_new(
+				object, "transport", json_string(plan->api ? "https" : "pvesh"));
 		(void)json_object_set_new(object, "method", json_string(change->method));
 		(void)json_object_set_new(object, "path", json_text(change->api_path));
 		(void)json_object_set_new(object, "params", params_json(&change->params));
 		(void)json_object_set_new(
 				object, "before_params", params_json(&change->before_params));
 		(void)json_object_set_new(object, "stage", json_string(stages[change->stage]));
-		(void)json_object_set_new(object, "vmid", json_integer(change->vmid));
+		(void)json_object_set_new(object, "vmid",
+				change->vmid ? json_integer(change->vmid) : json_null());
+		(void)json_object_set_new(object, "mapping", json_text(change->mapping));
 		if (!forecast)
 			(void)json_object_set_new(object, "digest", string_or_null(change->digest));
 		(void)json_object_set_new(object, "equivalent", json_text(change->equivalent));
@@ -164,9 +178,9 @@ json_t *plan_to_json(const struct plan *plan)
 							  json_text(refusal->reason), "acceptable",
 							  refusal->acceptable ? 1 : 0));
 	}
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
-			"id", plan->id, "node", json_text(plan->node), "goal",
-			goal_to_json(plan->goal), "changes", changes, "forecast", forecast,
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
+			"id", plan->id, "node", json_text(plan->node), "api", json_text(plan->api),
+			"goal", goal_to_json(plan->goal), "changes", changes, "forecast", forecast,
 			"refusals", refusals, "nothing_to_do", plan->nothing_to_do ? 1 : 0);
 }
 
@@ -197,10 +211,12 @@ static void read_params(struct arena *arena, json_t *object, struct list *list)
 	json_t *value = NULL;
 	json_object_foreach(object, key, value)
 	{
-		struct pve_param *param = arena_alloc(arena, sizeof *param);
-		param->key = arena_strdup(arena, key);
-		param->value = arena_strdup(arena, json_string_value(value));
-		list_add(arena, list, param);
+		size_t i = 0;
+		json_t *item = NULL;
+		json_array_foreach(value, i, item)
+				pve_param_add(arena, list, key, json_string_value(item));
+		if (!json_is_array(value))
+			pve_param_add(arena, list, key, json_string_value(value));
 	}
 }
 
@@ -236,12 +252,17 @@ static bool read_file_change(struct arena *arena, const json_t *json, struct cha
 
 static bool read_api_change(struct arena *arena, const json_t *json, struct change *change)
 {
-	int stage = index_of(member(json, "stage"), stages, 4);
+	int stage = index_of(member(json, "stage"), stages, 5);
+	const char *mapping = member(json, "mapping");
 	const char *method = member(json, "method");
 	const char *path = member(json, "path");
 	json_int_t vmid = json_integer_value(json_object_get(json, "vmid"));
-	if (stage < 0 || !method || !path || vmid < 100 || vmid > 999999999)
+	if (stage < 0 || !method || !path)
 		return false;
+	if (stage == STAGE_MAPPING ? !mapping || !pci_mapping_name_is_valid(mapping)
+				   : vmid < 100 || vmid > 999999999)
+		return false;
+	change->mapping = stage == STAGE_MAPPING ? arena_strdup(arena, mapping) : NULL;
 	change->stage = (enum api_stage)stage;
 	change->method = arena_strdup(arena, method);
 	change->api_path = arena_strdup(arena, path);
@@ -329,6 +350,7 @@ int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err
 	if (status < 0)
 		return status;
 	struct plan *plan = plan_new(goal, member(json, "node"));
+	plan->api = arena_strdup(plan->arena, member(json, "api"));
 	goal_free(goal);
 	if (!read_changes(plan, json_object_get(json, "changes"), &plan->changes) ||
 			!read_changes(plan, json_object_get(json, "forecast"), &plan->forecast)) {

@@ -176,6 +176,7 @@ void plan_show_conf(struct plan *plan, unsigned vmid, const char *path, const ch
 static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned vmid)
 {
 	static const char *const undo[] = {
+			[STAGE_MAPPING] = "",
 			[STAGE_STOP] = "start the VM again",
 			[STAGE_SETTINGS] = "the same call with the settings as they were",
 			[STAGE_ATTACH] = "the same call without the device",
@@ -199,22 +200,12 @@ static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned
 	return change;
 }
 
-static struct pve_param *add_param(
-		struct arena *arena, struct list *list, const char *key, const char *value)
-{
-	struct pve_param *param = arena_alloc(arena, sizeof *param);
-	param->key = arena_strdup(arena, key);
-	param->value = arena_strdup(arena, value);
-	list_add(arena, list, param);
-	return param;
-}
-
 void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
 		const char *key, const char *value, const char *before, const char *because)
 {
 	struct change *change = find_api(plan, stage, vmid);
-	add_param(plan->arena, &change->params, key, value);
-	add_param(plan->arena, &change->before_params, key, before);
+	pve_param_add(plan->arena, &change->params, key, value);
+	pve_param_add(plan->arena, &change->before_params, key, before);
 	change->digest = arena_strdup(plan->arena, digest);
 	add_because(plan, change, because);
 }
@@ -225,7 +216,33 @@ void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, c
 	if (stage == STAGE_STOP) {
 		change->cost = arena_strdup(plan->arena, "the VM is shut down");
 		if (change->params.n == 0)
-			add_param(plan->arena, &change->params, "timeout", "180");
+			pve_param_add(plan->arena, &change->params, "timeout", "180");
+	}
+	add_because(plan, change, because);
+}
+
+void plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
+		const struct list *before, const char *because)
+{
+	static const char all[] = "/cluster/mapping/pci";
+	struct arena *arena = plan->arena;
+	struct change *change = add_change(plan, CHANGE_API);
+	change->stage = STAGE_MAPPING;
+	change->mapping = arena_strdup(arena, name);
+	change->method = arena_strdup(arena, !before->n ? "POST" : params->n ? "PUT" : "DELETE");
+	change->api_path = before->n ? arena_printf(arena, "%s/%s", all, name)
+				     : arena_strdup(arena, all);
+	change->undo = arena_strdup(
+			arena, !before->n  ? "the mapping is deleted"
+			       : params->n ? "the same call with the entries as they were"
+					   : "the mapping is made again as it was");
+	for (size_t i = 0; i < params->n; i++) {
+		const struct pve_param *param = params->item[i];
+		pve_param_add(arena, &change->params, param->key, param->value);
+	}
+	for (size_t i = 0; i < before->n; i++) {
+		const struct pve_param *param = before->item[i];
+		pve_param_add(arena, &change->before_params, param->key, param->value);
 	}
 	add_because(plan, change, because);
 }
@@ -300,8 +317,17 @@ static void chain_digests(struct list *changes)
 static char *qm_line(struct plan *plan, const struct change *change)
 {
 	struct text text = {0};
-	static const char *const verbs[] = {"shutdown", "set", "set", "start"};
-	text_addf(&text, "qm %s %u", verbs[change->stage], change->vmid);
+	static const char *const verbs[] = {"", "shutdown", "set", "set", "start"};
+	if (change->stage == STAGE_MAPPING) {
+		const char *verb = change->method[0] == 'D'   ? "delete"
+				   : change->method[1] == 'U' ? "set"
+							      : "create";
+		text_addf(&text, "pvesh %s %s", verb, change->api_path);
+		if (strcmp(verb, "create") == 0)
+			text_addf(&text, " --id %s", change->mapping);
+	} else {
+		text_addf(&text, "qm %s %u", verbs[change->stage], change->vmid);
+	}
 	for (size_t i = 0; i < change->params.n; i++) {
 		const struct pve_param *param = change->params.item[i];
 		text_addf(&text, " --%s %s", param->key,
@@ -313,7 +339,7 @@ static char *qm_line(struct plan *plan, const struct change *change)
 /* The diff a call will make in the VM's file, on top of those of the calls before it. */
 static void predict(struct plan *plan, struct change *change)
 {
-	for (size_t i = 0; change->before_params.n && i < plan->confs.n; i++) {
+	for (size_t i = 0; !change->mapping && change->before_params.n && i < plan->confs.n; i++) {
 		struct plan_conf *conf = plan->confs.item[i];
 		if (conf->vmid != change->vmid)
 			continue;
@@ -386,6 +412,8 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 {
 	struct text text = {0};
 	hash_field(&text, plan->node);
+	if (plan->api)
+		hash_field(&text, plan->api);
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		text_addf(&text, "\n%d ", (int)change->kind);
@@ -400,6 +428,8 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_fields(&text, &change->must_say);
 		hash_fields(&text, &change->entries_with);
 		hash_fields(&text, &change->entries_without);
+		if (change->mapping)
+			hash_field(&text, change->mapping);
 		hash_field(&text, change->method);
 		hash_field(&text, change->api_path);
 		hash_field(&text, change->digest);

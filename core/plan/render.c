@@ -56,6 +56,9 @@ char *change_title(struct arena *arena, const struct change *change)
 		const char *slash = strrchr(change->api_path, '/');
 		struct strings keys = {0};
 		bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
+		if (change->mapping)
+			return arena_printf(
+					arena, "> %s mapping %s", change->method, change->mapping);
 		for (size_t i = 0; config && i < change->params.n; i++)
 			strings_add(arena, &keys,
 					((struct pve_param *)change->params.item[i])->key);
@@ -79,7 +82,7 @@ static void add_api_detail(struct text *text, const struct change *change)
 		text_addf(text, "  %s=%s\n", param->key, param->value);
 	}
 	bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
-	if (config)
+	if (config || (change->mapping && change->before_params.n))
 		text_addf(text, "  digest=%s\n",
 				change->digest ? change->digest
 					       : "(as read back just before the call)");
@@ -88,6 +91,11 @@ static void add_api_detail(struct text *text, const struct change *change)
 		text_addf(text, "now: %s %s\n", param->key,
 				param->value ? param->value : "is not set");
 	}
+	if (change->mapping && !change->before_params.n)
+		text_add(text, "now: there is no such mapping\n");
+	if (change->stage == STAGE_STOP)
+		text_add(text, "if the guest does not shut down in that time, you are asked before "
+			       "it is stopped\n");
 	text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
 	if (change->predicted && *change->predicted)
 		text_addf(text, "what it makes of the VM's file:\n%s", change->predicted);

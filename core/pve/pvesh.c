@@ -89,7 +89,7 @@ static void pvesh_close(void *self)
 }
 
 const struct pve_transport pvesh_transport = {
-		.name = "pvesh", .call = pvesh_call, .close = pvesh_close};
+		.name = "pvesh", .waits_for_tasks = true, .call = pvesh_call, .close = pvesh_close};
 
 void *pvesh_new(const struct root *root)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +32,10 @@ struct job {
 	struct list entries; /* of struct entry */
 	struct strings output;
 	bool finished;
+	const char *question; /* asked of the person, or NULL; valid until it is answered */
+	enum { ANSWER_NONE, ANSWER_YES, ANSWER_NO } answer;
+	pthread_cond_t answered;
+	atomic_bool cancel;
 	bool stop; /* asked to end: not before a change, never within one */
 
 	/* read after the thread has ended */
@@ -83,15 +88,31 @@ static bool on_progress(
 	return !stop;
 }
 
+/* In the thread that works: put the question on the screen and wait for the answer. */
+static bool on_ask(void *user, const struct change *change, const char *question)
+{
+	struct job *job = user;
+	(void)change;
+	(void)pthread_mutex_lock(&job->lock);
+	job->question = question;
+	job->answer = ANSWER_NONE;
+	while (job->answer == ANSWER_NONE)
+		(void)pthread_cond_wait(&job->answered, &job->lock);
+	bool yes = job->answer == ANSWER_YES;
+	job->question = NULL;
+	(void)pthread_mutex_unlock(&job->lock);
+	return yes;
+}
+
 static void *work(void *user)
 {
 	struct job *job = user;
 	if (job->undo)
 		/* Without a question: what a person changed since is kept and told. */
-		job->status = rollback_run(job->wizard->root, NULL, NULL, on_progress, job,
+		job->status = rollback_run(job->wizard->host, NULL, NULL, on_progress, job,
 				&job->undone, &job->error);
 	else
-		job->status = apply_plan(job->wizard->root, job->plan, on_progress, job,
+		job->status = apply_plan(job->wizard->host, job->plan, on_progress, on_ask, job,
 				&job->result, &job->error);
 	(void)pthread_mutex_lock(&job->lock);
 	job->finished = true;
@@ -154,10 +175,36 @@ static bool is_finished(struct job *job)
 	return finished;
 }
 
+static void redraw_question(void *user)
+{
+	static const char *const keys[] = {NULL};
+	struct job *job = user;
+	draw_job(job, job->question, ROLE_WARN, keys);
+}
+
+/* The question of the thread, if it has one: it waits until this is answered. */
+static void answer_question(struct job *job)
+{
+	(void)pthread_mutex_lock(&job->lock);
+	bool asked = job->question != NULL && job->answer == ANSWER_NONE;
+	(void)pthread_mutex_unlock(&job->lock);
+	if (!asked)
+		return;
+	char typed[16] = "";
+	redraw_question(job);
+	int key = ask_line("Type yes and Enter for that, only Enter for no: ", typed, sizeof typed,
+			redraw_question, job);
+	(void)pthread_mutex_lock(&job->lock);
+	job->answer = key == '\n' && strcmp(typed, "yes") == 0 ? ANSWER_YES : ANSWER_NO;
+	(void)pthread_cond_signal(&job->answered);
+	(void)pthread_mutex_unlock(&job->lock);
+}
+
 /* Run the thread and show it. A signal does not cut it off: the work ends first. */
 static void run_job(struct job *job)
 {
 	static const char *const keys[] = {NULL};
+	static const char *const waiting_keys[] = {"c do not wait for a task any more", NULL};
 	pthread_t thread;
 	job->started = time(NULL);
 	if (pthread_create(&thread, NULL, work, job) != 0) {
@@ -165,14 +212,22 @@ static void run_job(struct job *job)
 		return;
 	}
 	term_hold(true);
+	bool calls = plan_totals(&job->plan->changes).api_calls > 0;
 	while (!is_finished(job)) {
+		answer_question(job);
 		draw_job(job,
 				job->stop   ? "Asked to end: this change is finished first."
 				: job->undo ? "Undoing, newest change first."
 					    : "Each change is written to the journal before it is "
 					      "made.",
-				job->stop ? ROLE_WARN : ROLE_PLAIN, keys);
-		if (term_key(100, true) == KEY_ENDED) {
+				job->stop ? ROLE_WARN : ROLE_PLAIN, calls ? waiting_keys : keys);
+		int key = term_key(100, true);
+		/* A task goes on by itself; what is being changed is not cut off. */
+		if (key == 'c' && calls && job->wizard->host->client) {
+			atomic_store(&job->cancel, true);
+			job->wizard->host->client->cancel = &job->cancel;
+		}
+		if (key == KEY_ENDED) {
 			(void)pthread_mutex_lock(&job->lock);
 			job->stop = true;
 			(void)pthread_mutex_unlock(&job->lock);
@@ -180,6 +235,8 @@ static void run_job(struct job *job)
 		}
 	}
 	(void)pthread_join(thread, NULL);
+	if (job->wizard->host->client)
+		job->wizard->host->client->cancel = NULL;
 	term_hold(false);
 }
 
@@ -213,6 +270,7 @@ static int after_failure(struct job *job)
 		return key;
 	struct job undo = {.wizard = wizard, .plan = job->plan, .undo = true, .arena = arena_new()};
 	(void)pthread_mutex_init(&undo.lock, NULL);
+	(void)pthread_cond_init(&undo.answered, NULL);
 	run_job(&undo);
 	(void)snprintf(hint, sizeof hint, "%s",
 			undo.status < 0    ? undo.error.text
@@ -255,7 +313,7 @@ static int ask_reboot(struct job *job)
 		return key;
 	}
 	struct error error;
-	if (apply_reboot(wizard->root, job->plan, on_progress, job, &error) < 0) {
+	if (apply_reboot(wizard->host, job->plan, on_progress, job, &error) < 0) {
 		static const char *const back[] = {"Enter go on", NULL};
 		return wait_key(job, error.text, ROLE_FAIL, back, "\n");
 	}
@@ -290,6 +348,7 @@ int apply_show(struct wizard *wizard)
 	static const char *const keys[] = {"Enter go on", NULL};
 	struct job job = {.wizard = wizard, .plan = wizard->plan, .arena = arena_new()};
 	(void)pthread_mutex_init(&job.lock, NULL);
+	(void)pthread_cond_init(&job.answered, NULL);
 	add_entries(&job);
 	run_job(&job);
 	if (job.result.run[0])

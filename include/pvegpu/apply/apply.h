@@ -28,6 +28,10 @@ enum apply_event {
 typedef bool apply_progress(
 		void *user, const struct change *change, enum apply_event event, const char *text);
 
+/* Asked in the middle of a run, where going on would cost something that was not foreseen (a guest
+ * that does not shut down). True is a yes that a person typed; NULL as function is always no. */
+typedef bool apply_ask(void *user, const struct change *change, const char *question);
+
 struct apply_result {
 	char run[64];    /* the journal's name for this run; "" when nothing was begun */
 	size_t done;     /* changes made */
@@ -41,16 +45,16 @@ struct apply_result {
  * plan, ERROR_REFUSED when it has refusals. What comes back is what apply_plan() would do, whatever
  * a saved file says of itself.
  */
-int apply_check(const struct root *root, const struct plan *plan, struct plan **ret_fresh,
+int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
 		struct error *err);
 
 /* Checks as apply_check() does, under the lock, and applies that. `ret_result` is filled in failure
  * too. */
-int apply_plan(const struct root *root, const struct plan *plan, apply_progress *progress,
+int apply_plan(struct host *host, const struct plan *plan, apply_progress *progress, apply_ask *ask,
 		void *user, struct apply_result *ret_result, struct error *err);
 /* Reboot the host (or the sample host). */
-int apply_reboot(const struct root *root, const struct plan *plan, apply_progress *progress,
-		void *user, struct error *err);
+int apply_reboot(struct host *host, const struct plan *plan, apply_progress *progress, void *user,
+		struct error *err);
 
 /* Asked where a person changed something since: `diff` leads from what is there to what rollback
  * would write. True overwrites it; false leaves it alone. */
@@ -64,9 +68,8 @@ struct rollback_result {
 };
 
 /* Undo a run, newest change first; RUN NULL is the last one that is not undone yet. */
-int rollback_run(const struct root *root, const char *run, rollback_ask *ask,
-		apply_progress *progress, void *user, struct rollback_result *ret_result,
-		struct error *err);
+int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_progress *progress,
+		void *user, struct rollback_result *ret_result, struct error *err);
 
 enum run_state {
 	RUN_EMPTY,

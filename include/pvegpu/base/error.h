@@ -22,11 +22,15 @@ enum error_code {
 	ERROR_API = -8,      /* Proxmox VE refused a call, or a task ended badly */
 	ERROR_REFUSED = -9,  /* refused for the safety of the host */
 	ERROR_STOPPED = -10, /* stopped between two changes, as asked */
+	ERROR_CONNECT = -11, /* the API could not be reached, or is not Proxmox VE's */
+	ERROR_TRUST = -12,   /* nobody known vouches for the server's certificate */
+	ERROR_LOGIN = -13,   /* the API does not accept who we say we are */
 };
 
 struct error {
 	enum error_code code;
 	int sys_errno;
+	int http; /* status of the API's answer (401, 403, 595 ...); 0 none */
 	char text[512];
 	char hint[256];
 };

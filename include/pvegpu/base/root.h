@@ -19,11 +19,19 @@
  */
 struct root;
 
-enum root_kind { ROOT_LIVE, ROOT_CAPTURED, ROOT_SAMPLE, ROOT_CHROOT };
+enum root_kind { ROOT_LIVE, ROOT_CAPTURED, ROOT_SAMPLE, ROOT_CHROOT, ROOT_REMOTE };
 
 /* Open DIR, or the live host where dir is NULL or "/". */
 int root_open(const char *dir, struct root **ret_root, struct error *err);
 void root_close(struct root *root); /* NULL is fine */
+
+/* A host that is reached by its API only: DIR (made, 0700) keeps the journal of what is done there.
+ * Nothing of the host is in it, and no command is run. */
+int root_open_remote(const char *dir, struct root **ret_root, struct error *err);
+/* An absolute path of the person's own, not below any root: a whole small file (at most 64 KiB),
+ * and the same written, 0600, by rename, its directory (0700) made. */
+int root_read_own(const char *path, struct arena *arena, char **ret_text, struct error *err);
+int root_write_own(const char *path, const char *text, struct error *err);
 
 /* Rescue from a live system: the mounted root of a host, whose own commands are run in a chroot.
  * ERROR_USAGE when it is `/` itself or lacks what commands need there (/proc, /dev). */

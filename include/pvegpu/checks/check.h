@@ -68,6 +68,7 @@ struct check {
 	/* Add what mends a finding with `automatic` set to the plan; NULL when advice is all. */
 	int (*fix)(const struct report *report, const struct finding *finding, struct plan *plan,
 			const struct root *root, struct error *err);
+	bool needs_files; /* it cannot be judged from what the API shows */
 };
 
 extern const struct check check_catalogue[]; /* ends with id NULL */
@@ -108,9 +109,16 @@ struct report {
 	struct strings configured; /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
-	bool bound_at_boot;      /* vfio-pci is set up to take the GPU's card at boot already */
-	const char *bind_reason; /* why early binding is advised or not */
+	bool by_mapping, mapping_functions;
+	struct list mapping_edits;   /* of struct mapping_edit: what mappings are to be like */
+	struct list mappings_wanted; /* of the same: those the GPU is attached by, in order */
+	bool bound_at_boot;          /* vfio-pci is set up to take the GPU's card at boot already */
+	const char *bind_reason;     /* why early binding is advised or not */
 };
+
+/* Learn what the goal needs of a host beside its facts: what we may do there, and the devices of
+ * other nodes that it names. Before report_new(); what cannot be learnt stays unknown. */
+void report_prepare(struct host *host, struct facts *facts, const struct goal *goal);
 
 /* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there. */
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,

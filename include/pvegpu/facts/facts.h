@@ -13,6 +13,7 @@
 #include "pvegpu/formats/pci_address.h"
 #include "pvegpu/formats/pci_mapping.h"
 #include "pvegpu/formats/vm_conf.h"
+#include "pvegpu/pve/host.h"
 
 /*
  * What the host is. Plain data, gathered by reading only; nothing is mounted, started or written
@@ -130,6 +131,34 @@ struct task {
 	char *status; /* "OK", "WARNINGS: 1", or what went wrong */
 };
 
+/* Another node of the cluster. */
+struct cluster_node {
+	char *name;
+	enum known online;
+	enum known devices_known; /* they are read when a goal names the node */
+	struct list devices;      /* of struct pci_device: address, ids, class and group */
+	char *why;                /* why they could not be read, or NULL */
+};
+
+/* A VM of another node. */
+struct cluster_vm {
+	unsigned vmid;
+	char *name, *node;
+};
+
+/* What whoever we are may do at a path (/access/permissions). */
+struct rights {
+	char *path;
+	struct strings privileges;
+};
+
+/* Something the API did not tell, and the privilege that was missing for it, or NULL. */
+struct gap {
+	char *what;
+	char *why;
+	char *path, *privilege;
+};
+
 struct text_file {
 	char *path;
 	char *text;  /* NULL when it is not there */
@@ -234,6 +263,18 @@ struct facts {
 	struct list containers;            /* of struct container: those that have a GPU */
 	struct text_file pci_cfg;          /* /etc/pve/mapping/pci.cfg */
 	struct pci_mapping_file mappings;
+	char *mapping_digest;      /* of that file, as the API has it; NULL: there is none */
+	enum known mappings_known; /* no: this Proxmox VE has none (7.x) */
+
+	/* Who we are to the API. On the host itself that is root@pam, by pvesh. */
+	bool remote; /* read by the API: nothing that only files tell is known */
+	char *api;   /* "pve1:8006", or "" */
+	char *identity;
+	bool identity_root;    /* exactly root@pam: no privilege is missing */
+	struct list rights;    /* of struct rights, as far as they were asked for */
+	struct list gaps;      /* of struct gap */
+	struct list nodes;     /* of struct cluster_node: the other ones */
+	struct list other_vms; /* of struct cluster_vm */
 	enum known tasks_known;
 	struct list tasks; /* of struct task, oldest first: VM starts that have ended */
 };
@@ -245,6 +286,20 @@ int facts_read_first(const struct root *root, struct facts **ret_facts, struct e
 /* Read everything. May run in a thread of its own: nothing is shared but the root. */
 int facts_read(const struct root *root, struct facts **ret_facts, struct error *err);
 void facts_free(struct facts *facts); /* NULL is fine */
+
+/* The same of a host that may be remote. `node` of a remote host NULL: the only one, or the one
+ * that answers; ERROR_USAGE names the nodes there are when it is none of them. */
+int facts_read_host(struct host *host, bool first, struct facts **ret_facts, struct error *err);
+/* Facts that depend on a goal, kept once they are known: what we may do at `path` (nothing is asked
+ * where we are root@pam), and the devices of another node. */
+int facts_know_rights(struct host *host, struct facts *facts, const char *path, struct error *err);
+int facts_know_node(struct host *host, struct facts *facts, const char *name, struct error *err);
+/* KNOWN_UNKNOWN when that path was not asked for. */
+enum known facts_may(const struct facts *facts, const char *path, const char *privilege);
+/* The other node of that name, or NULL. */
+struct cluster_node *facts_node(const struct facts *facts, const char *name);
+/* The mapping of that name, or NULL; a name is what it is, letter by letter. */
+const struct pci_mapping *facts_mapping(const struct facts *facts, const char *name);
 
 /* The device at an address, or NULL; and the functions of its slot. */
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);

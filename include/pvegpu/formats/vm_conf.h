@@ -2,7 +2,7 @@
 #ifndef PVEGPU_FORMATS_VM_CONF_H
 #define PVEGPU_FORMATS_VM_CONF_H
 
-#include "pvegpu/base/arena.h"
+#include "pvegpu/base/text.h"
 
 /*
  * A VM's configuration file, /etc/pve/nodes/NODE/qemu-server/VMID.conf, as PVE/QemuServer.pm
@@ -37,6 +37,10 @@ struct vm_conf {
 /* Never fails: what PVE would not understand becomes a problem with its line. */
 void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_conf);
 const char *vm_conf_get(const struct vm_conf_section *section, const char *key); /* or NULL */
+
+/* Add a line of a description as it stands after the '#': each byte but \x20-\x24 \x26-\x39
+ * \x3b-\x7e is written as %XX (PVE/Tools.pm, encode_text). */
+void vm_conf_encode(struct text *text, const char *line, size_t n);
 
 /*
  * What Proxmox VE makes of the current section when it next writes the file with these settings

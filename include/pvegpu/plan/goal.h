@@ -30,6 +30,14 @@ struct goal {
 	enum choice advised;        /* no: nothing but what is asked for by name */
 	/* Restart into the firmware setup at the end. Once: it is not remembered. */
 	enum choice firmware_setup;
+	/* By a PCI mapping instead of an address; one for the slot, or one for each function. */
+	enum choice by_mapping, mapping_functions;
+	enum choice fix_mappings; /* mend mappings that name another device than there is */
+	char *mapping;            /* its name; NULL: one is proposed */
+	/* What it names too: alternatives on this node (02:00), or the device of another node
+	 * (pve3=0000:41:00). */
+	struct strings mapping_devices;
+	char *delete_mapping;    /* a mapping that no VM uses is to go; NULL none */
 	struct strings accepted; /* CHECK=SUBJECT */
 };
 

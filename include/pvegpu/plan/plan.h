@@ -22,7 +22,7 @@ enum change_kind { CHANGE_FILE, CHANGE_COMMAND, CHANGE_API, CHANGE_REBOOT };
 enum file_operation { FILE_CREATE, FILE_EDIT, FILE_DELETE };
 
 /* API calls come in this order; settings of one stage go together in one call. */
-enum api_stage { STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
+enum api_stage { STAGE_MAPPING, STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
 
 struct change {
 	enum change_kind kind;
@@ -55,15 +55,17 @@ struct change {
 
 	/* CHANGE_API */
 	enum api_stage stage;
-	char *method;   /* PUT or POST */
-	char *api_path; /* /nodes/pve2/qemu/106/config */
-	unsigned vmid;
-	struct list params;        /* of struct pve_param */
-	struct list before_params; /* what those keys held; value NULL: not set */
-	char *digest;     /* of the VM's configuration as planned; NULL: as read back after the
-			     call before it, or not used by this call */
-	char *equivalent; /* the qm line that does the same */
-	char *predicted;  /* the diff that Proxmox VE will make in the VM's file, or NULL */
+	char *method;              /* PUT, POST or DELETE */
+	char *api_path;            /* /nodes/pve2/qemu/106/config */
+	unsigned vmid;             /* 0: a mapping */
+	char *mapping;             /* its name, or NULL */
+	struct list params;        /* of struct pve_param; `map` comes once for each entry */
+	struct list before_params; /* what those keys held; value NULL: not set. Of a mapping all
+				      that it was; none: there was none */
+	char *digest;              /* of the configuration as planned; NULL: as read back after the
+				      call before it, or not used by this call */
+	char *equivalent;          /* the qm or pvesh line that does the same */
+	char *predicted; /* the diff that Proxmox VE will make in the VM's file, or NULL */
 };
 
 struct refusal {
@@ -83,6 +85,7 @@ struct plan {
 	struct arena *arena;
 	struct goal *goal;
 	char *node;
+	char *api; /* address of the API that the calls go to, or NULL: pvesh on the node */
 	char id[SHA256_HEX];
 	struct list changes;  /* of struct change */
 	struct list forecast; /* of struct change */
@@ -117,6 +120,10 @@ void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const 
 		const char *key, const char *value, const char *before, const char *because);
 /* A call without settings: stop or start. */
 void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, const char *because);
+/* Create (`before` empty), change, or (`params` empty) delete a mapping; each list is of struct
+ * pve_param. */
+void plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
+		const struct list *before, const char *because);
 void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
 		bool acceptable);
 /* Order, number, diff and hash. Call once. */

@@ -3,24 +3,34 @@
 #define PVEGPU_PVE_CLIENT_H
 
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "pvegpu/base/process.h"
 
 /*
- * The API of Proxmox VE. One set of endpoint functions over a transport: `pvesh` run as root on
- * the node itself; HTTPS would be a second transport behind the same structure.
+ * The API of Proxmox VE: one set of endpoint functions over two transports, `pvesh` run as root on
+ * the node itself, and HTTPS from anywhere (login.h).
+ *
+ * A client may be used by several threads: one call is made at a time.
  */
 struct pve_param {
 	char *key;
 	char *value; /* NULL: not set (only where a list says what was) */
 };
 
+/* Add a copy to a list of struct pve_param; a key that comes twice is an array. */
+void pve_param_add(struct arena *arena, struct list *params, const char *key, const char *value);
+/* The value of the first one with that key, or NULL. */
+const char *pve_param_get(const struct list *params, const char *key);
+
 /* How a call gets there. `params` is a list of struct pve_param. Lines that the call prints while
  * it runs go to `line`. On success `ret_data` is what the API returned (the caller's reference,
- * JSON null where there is nothing). */
+ * JSON null where there is nothing). Of an answer that says no, err->http is the status. */
 struct pve_transport {
-	const char *name; /* "pvesh" */
+	const char *name;     /* "pvesh", "https" */
+	bool waits_for_tasks; /* a call comes back when its task has ended, its log printed */
 	int (*call)(void *self, const char *method, const char *path, const struct list *params,
 			process_line *line, void *user, json_t **ret_data, struct error *err);
 	void (*close)(void *self);
@@ -29,29 +39,64 @@ struct pve_transport {
 struct pve_client {
 	const struct pve_transport *transport;
 	void *self;
+	char *identity;     /* root@pam, automation@pve!tofu */
+	char *address;      /* "pve1.example.org:8006", or "" for this node */
 	process_line *line; /* may be NULL: output of calls and tasks, as it comes */
 	void *user;
+	/* May be NULL: set by another thread (a key was pressed) to give up waiting. What changes
+	 * something is never cut off. */
+	atomic_bool *cancel;
+	pthread_mutex_t lock; /* of a call */
 };
 
 /* The local transport: runs pvesh of this root (see process.h). `root` is lent. */
 int pve_open_local(const struct root *root, struct pve_client **ret_client, struct error *err);
 void pve_close(struct pve_client *client); /* NULL is fine */
+/* For the transports: a client of theirs, with copies of the texts. */
+struct pve_client *pve_client_new(const struct pve_transport *transport, void *self,
+		const char *identity, const char *address);
 
-/* One call. ERROR_API carries what Proxmox VE said. */
+/* Exactly root@pam, by password or on the console: no token is, not even one of root@pam
+ * (PVE/API2/Qemu.pm, check_hostpci_perm: $authuser eq 'root@pam'). */
+bool pve_is_root(const struct pve_client *client);
+/* "--tokens 'automation@pve!tofu'" or "--users admin@pve": the option of `pveum acl modify`. */
+char *pve_acl_option(struct arena *arena, const char *identity);
+
+/* The least of Proxmox VE's own roles that has a privilege (PVE/AccessControl.pm). */
+const char *pve_role_with(const char *privilege);
+
+/* One call. ERROR_API carries what Proxmox VE said; ERROR_LOGIN, ERROR_CONNECT and ERROR_TRUST say
+ * that it never came to that. */
 int pve_call(struct pve_client *client, const char *method, const char *path,
 		const struct list *params, json_t **ret_data, struct error *err);
+/* GET without parameters, the path by printf rules. */
+int pve_get(struct pve_client *client, json_t **ret_data, struct error *err, const char *format,
+		...) __attribute__((format(printf, 4, 5)));
 
 /* The VM's configuration as it is now, without what is pending (`current=1`); it has a member
  * `digest`. The caller owns the reference. */
 int pve_vm_config(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_config,
 		struct error *err);
+/* status/current: an object with `status` and, where it is managed, `ha`. */
+int pve_vm_status(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_status,
+		struct error *err);
 /* A member of a configuration as text, whatever its JSON type; NULL when it is not there. */
 char *pve_config_text(struct arena *arena, const json_t *config, const char *key);
 
-/* A call that starts a task: waits until it has ended and judges its exitstatus. pvesh exits 0
- * when a task fails (PVE/RESTHandler.pm, fork_worker in scalar context), so the status is asked
- * for. ERROR_API with the task's own text when it did not end well. */
+/* The mapping of that name as the API has it, with `digest`; JSON null when there is none. */
+int pve_mapping(struct pve_client *client, const char *name, json_t **ret_mapping,
+		struct error *err);
+
+/* A call that starts a task: its log is handed on line by line, and its exitstatus is judged when
+ * it has ended. pvesh exits 0 when a task fails (PVE/RESTHandler.pm, fork_worker in scalar
+ * context), so the status is asked for. ERROR_API with the task's own text when it did not end
+ * well; ERROR_STOPPED when `cancel` ended the waiting, not the task. */
 int pve_task(struct pve_client *client, const char *node, const char *path,
 		const struct list *params, int timeout_s, struct error *err);
+
+/* After a task of a VM: wait until it is running, or is not. Of a VM under high availability the
+ * task only asks for that (`hastart`, `hastop`), and the cluster does it later. */
+int pve_wait_running(struct pve_client *client, const char *node, unsigned vmid, bool running,
+		int timeout_s, struct error *err);
 
 #endif

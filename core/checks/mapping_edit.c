@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
+#include <string.h>
+
+#include "core/checks/internal.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * What PCI mappings are to be like: the one the GPU is attached by, and those that name another
+ * device than there is. A PUT replaces the whole map (PVE/API2/Cluster/Mapping/PCI.pm), so the
+ * entries of other nodes are sent again as they are. One edit for each mapping, whatever asks for
+ * it.
+ */
+
+static bool is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
+{
+	return facts->node && strcmp(entry->node, facts->node) == 0;
+}
+
+struct mapping_edit *find_mapping_edit(const struct report *report, const char *name)
+{
+	for (size_t i = 0; i < report->mapping_edits.n; i++) {
+		struct mapping_edit *edit = report->mapping_edits.item[i];
+		if (strcmp(edit->name, name) == 0)
+			return edit;
+	}
+	return NULL;
+}
+
+/* The edit of a mapping, started from what it is now. */
+static struct mapping_edit *edit_of(struct report *report, const char *name)
+{
+	struct mapping_edit *edit = find_mapping_edit(report, name);
+	if (edit)
+		return edit;
+	edit = arena_alloc(report->arena, sizeof *edit);
+	edit->name = arena_strdup(report->arena, name);
+	edit->mapping = facts_mapping(report->facts, name);
+	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
+		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
+		strings_add(report->arena, &edit->map, entry->text);
+	}
+	list_add(report->arena, &report->mapping_edits, edit);
+	return edit;
+}
+
+bool mapping_edit_changes(const struct mapping_edit *edit)
+{
+	size_t before = edit->mapping ? edit->mapping->entries.n : 0;
+	if (edit->why || edit->map.n != before)
+		return !edit->why;
+	for (size_t i = 0; i < before; i++) {
+		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
+		if (strcmp(entry->text, edit->map.item[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
+char *mapping_entry_text(struct arena *arena, const char *node, const char *path,
+		const struct pci_device *device)
+{
+	struct text text = {0};
+	text_addf(&text, "node=%s,path=%s,id=%04x:%04x", node, path, device->vendor,
+			device->device);
+	/* Both must be there when the device has them (PVE/Mapping/PCI.pm, assert_valid). */
+	if (device->subsystem_known && device->subsystem_vendor)
+		text_addf(&text, ",subsystem-id=%04x:%04x", device->subsystem_vendor,
+				device->subsystem_device);
+	if (device->group >= 0)
+		text_addf(&text, ",iommugroup=%d", device->group);
+	return text_take(&text, arena);
+}
+
+/* 0000:01:00 of 0000:01:00.0 */
+static char *slot_path(struct arena *arena, const struct pci_device *device)
+{
+	return arena_strndup(arena, device->name, strlen(device->name) - 2);
+}
+
+/* The path an entry names, whole slot or function, as a device of `devices`; NULL if none. */
+static struct pci_device *device_at(const struct list *devices, const char *path)
+{
+	size_t n = strcspn(path, ";");
+	for (size_t i = 0; i < devices->n; i++) {
+		struct pci_device *device = devices->item[i];
+		size_t length = strlen(device->name);
+		if ((n == length || (n == length - 2 && device->address.function == 0)) &&
+				strncmp(device->name, path, n) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+/* Replace the entry of the same node and slot, or add one at the end. */
+static void put_entry(struct report *report, struct mapping_edit *edit, const char *node,
+		const char *path, const struct pci_device *device)
+{
+	char *text = mapping_entry_text(report->arena, node, path, device);
+	for (size_t i = 0; i < edit->map.n; i++) {
+		struct pci_mapping_entry entry;
+		if (pci_mapping_entry_parse(report->arena, edit->map.item[i], &entry, NULL) < 0 ||
+				strcmp(entry.node, node) != 0 || strcmp(entry.path, path) != 0)
+			continue;
+		/* What says the same in another order, or has a description, stays as it is. */
+		if (!mapping_entry_drift(report, &entry, device))
+			return;
+		edit->map.item[i] = text;
+		return;
+	}
+	strings_add(report->arena, &edit->map, text);
+}
+
+bool mapping_names(const struct report *report, const char *name, const struct pci_device *device)
+{
+	const struct pci_mapping *mapping = facts_mapping(report->facts, name);
+	for (size_t i = 0; mapping && i < mapping->entries.n; i++) {
+		const struct pci_mapping_entry *entry = mapping->entries.item[i];
+		if (is_here(report->facts, entry) && text_starts(device->name, entry->path))
+			return true;
+	}
+	return false;
+}
+
+/* NODE=ADDRESS, or ADDRESS on this node. False and `why` when there is no such device. */
+struct other_device {
+	const char *node;
+	const struct pci_device *device;
+};
+
+static bool find_other(struct report *report, const char *text, struct other_device *ret_other,
+		const char **ret_why)
+{
+	const struct facts *facts = report->facts;
+	struct arena *arena = report->arena;
+	const char *equals = strchr(text, '=');
+	const char *address = equals ? equals + 1 : text;
+	const char *name =
+			equals ? arena_strndup(arena, text, (size_t)(equals - text)) : facts->node;
+	struct pci_address parsed;
+	bool whole = false;
+	bool here = name && facts->node && strcmp(name, facts->node) == 0;
+	const struct cluster_node *node = here || !name ? NULL : facts_node(facts, name);
+	const struct list *devices = here ? &facts->devices : node ? &node->devices : NULL;
+	if (!pci_address_parse(address, &parsed, &whole)) {
+		*ret_why = arena_printf(arena, "'%s' is not a PCI address", address);
+	} else if (!devices) {
+		*ret_why = arena_printf(arena, "there is no node '%s'", name ? name : "");
+	} else if (node && node->devices_known != KNOWN_YES) {
+		*ret_why = arena_printf(arena, "the devices of node %s could not be read%s%s", name,
+				node->why ? ": " : "", node->why ? node->why : "");
+	} else {
+		for (size_t i = 0; i < devices->n; i++) {
+			struct pci_device *device = devices->item[i];
+			bool same = whole ? pci_address_same_slot(&device->address, &parsed) &&
+								    pci_is_display(device)
+					  : pci_address_compare(&device->address, &parsed) == 0;
+			if (!same)
+				continue;
+			*ret_other = (struct other_device){name, device};
+			return true;
+		}
+		*ret_why = arena_printf(arena, "node %s has no GPU at %s", name, address);
+	}
+	return false;
+}
+
+/* A function of the same slot, by its number, in the list the device is from. */
+static const struct pci_device *sibling(const struct report *report, const char *node,
+		const struct pci_device *device, unsigned function)
+{
+	bool here = strcmp(node, report->facts->node) == 0;
+	const struct cluster_node *other = here ? NULL : facts_node(report->facts, node);
+	const struct list *devices = other ? &other->devices : &report->facts->devices;
+	for (size_t i = 0; i < devices->n; i++) {
+		const struct pci_device *candidate = devices->item[i];
+		if (pci_address_same_slot(&candidate->address, &device->address) &&
+				candidate->address.function == function)
+			return candidate;
+	}
+	return NULL;
+}
+
+/* One mapping of the goal: the whole slot, or one function. */
+static void want(struct report *report, struct mapping_edit *edit, const struct pci_device *device,
+		bool slot)
+{
+	struct arena *arena = report->arena;
+	const struct facts *facts = report->facts;
+	edit->wanted = true;
+	edit->device = device;
+	/* Another device of this node in it would be an alternative: the VM could get that one. */
+	struct strings allowed = {0};
+	for (size_t i = 0; i < report->goal->mapping_devices.n; i++) {
+		struct other_device other = {0};
+		const char *why = NULL;
+		if (!find_other(report, report->goal->mapping_devices.item[i], &other, &why)) {
+			edit->why = why;
+			return;
+		}
+		const struct pci_device *function =
+				slot ? other.device
+				     : sibling(report, other.node, other.device,
+						       device->address.function);
+		if (!function) {
+			edit->why = arena_printf(arena, "%s has no function %u", other.device->name,
+					device->address.function);
+			return;
+		}
+		if (function->vendor != device->vendor || function->device != device->device) {
+			edit->why = arena_printf(arena,
+					"%s of node %s is %04x:%04x, not the same model as %s",
+					function->name, other.node, function->vendor,
+					function->device, device->name);
+			return;
+		}
+		const char *path = slot ? slot_path(arena, function) : function->name;
+		strings_add(arena, &allowed, arena_printf(arena, "%s=%s", other.node, path));
+		put_entry(report, edit, other.node, path, function);
+	}
+	const char *path = slot ? slot_path(arena, device) : device->name;
+	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
+		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
+		const char *key = arena_printf(arena, "%s=%s", entry->node, entry->path);
+		if (is_here(facts, entry) && strcmp(entry->path, path) != 0 &&
+				!text_starts(device->name, entry->path) &&
+				!strings_has(&allowed, key)) {
+			edit->why = arena_printf(arena,
+					"mapping %s names %s of this node already: the VM could "
+					"get "
+					"that one; choose another name, or keep it as an "
+					"alternative with --mapping-device %s",
+					edit->name, entry->path, entry->path);
+			return;
+		}
+	}
+	/* A slot that is named by its function 0 will do, as it did before. */
+	if (!mapping_names(report, edit->name, device) || slot_drifts(report, edit, device))
+		put_entry(report, edit, facts->node, path, device);
+}
+
+/* Does the entry of this node for the device need to be written anew? */
+bool slot_drifts(const struct report *report, const struct mapping_edit *edit,
+		const struct pci_device *device)
+{
+	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
+		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
+		if (is_here(report->facts, entry) && text_starts(device->name, entry->path))
+			return mapping_entry_drift(report, entry, device) != NULL;
+	}
+	return true;
+}
+
+/* A VM's name as part of a mapping's: a letter first, then letters, digits, - and _. */
+static char *name_part(struct arena *arena, const struct vm *vm)
+{
+	char *name = arena_strdup(
+			arena, *vm->name ? vm->name : arena_printf(arena, "vm%u", vm->vmid));
+	for (char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+			*c = '-';
+	return name;
+}
+
+/* gpu-<vm>-<n>, the first n that is free or is this device's already. A mapping that names nothing
+ * but this device is taken whatever its name. */
+static const char *propose(
+		struct report *report, const struct pci_device *device, bool slot, size_t *next)
+{
+	const struct facts *facts = report->facts;
+	const char *path = slot ? slot_path(report->arena, device) : device->name;
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		size_t here = 0;
+		bool same = false;
+		for (size_t e = 0; e < mapping->entries.n; e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			here += is_here(facts, entry);
+			same = same || (is_here(facts, entry) && strcmp(entry->path, path) == 0);
+		}
+		if (same && here == 1 && !mapping->error && !mapping->mdev)
+			return mapping->name;
+	}
+	for (;; (*next)++) {
+		char *name = arena_printf(report->arena, "gpu-%s-%zu",
+				name_part(report->arena, report->vm), *next);
+		const struct pci_mapping *mapping = facts_mapping(facts, name);
+		size_t here = 0;
+		for (size_t e = 0; mapping && e < mapping->entries.n; e++)
+			here += is_here(facts, mapping->entries.item[e]);
+		if (!here) {
+			(*next)++;
+			return name;
+		}
+	}
+}
+
+static void want_mappings(struct report *report)
+{
+	struct arena *arena = report->arena;
+	struct list card = facts_card(report->facts, report->gpu, arena);
+	struct list slot = facts_slot(report->facts, report->gpu, arena);
+	/* Of a slot that holds more than the card only the card's functions may go. */
+	bool whole = !report->mapping_functions && card.n == slot.n;
+	size_t next = 0;
+	size_t n = whole ? 1 : card.n;
+	for (size_t i = 0; i < n; i++) {
+		const struct pci_device *device = whole ? report->gpu : card.item[i];
+		if (whole && device->address.function != 0)
+			device = slot.item[0]; /* a slot is described by its function 0 */
+		const char *name =
+				report->goal->mapping
+						? n == 1 ? report->goal->mapping
+							 : arena_printf(arena, "%s-%zu",
+									   report->goal->mapping, i)
+						: propose(report, device, whole, &next);
+		struct mapping_edit *edit = edit_of(report, name);
+		if (!pci_mapping_name_is_valid(name))
+			edit->why = arena_printf(arena,
+					"'%s' is no name for a mapping: a letter, then letters, "
+					"digits, - and _",
+					name);
+		if (edit->mapping && edit->mapping->error)
+			edit->why = edit->mapping->error;
+		if (edit->mapping && edit->mapping->mdev)
+			edit->why = "that mapping is for mediated devices (mdev)";
+		list_add(arena, &report->mappings_wanted, edit);
+		if (!edit->why)
+			want(report, edit, device, whole);
+	}
+}
+
+/* The device that a drifted entry was made for, where that can be told: the one at its path, or
+ * the only one of its kind. */
+static const struct pci_device *device_meant(
+		const struct report *report, const struct pci_mapping_entry *entry)
+{
+	const struct facts *facts = report->facts;
+	unsigned vendor = 0;
+	unsigned model = 0;
+	if (sscanf(entry->id, "%4x:%4x", &vendor, &model) != 2 || strchr(entry->path, ';'))
+		return NULL;
+	const struct pci_device *there = device_at(&facts->devices, entry->path);
+	if (there && there->vendor == vendor && there->device == model)
+		return there;
+	const struct pci_device *found = NULL;
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		const struct pci_device *device = facts->devices.item[i];
+		if (device->vendor != vendor || device->device != model)
+			continue;
+		if (entry->subsystem_id && device->subsystem_known &&
+				strcmp(entry->subsystem_id,
+						arena_printf(report->arena, "%04x:%04x",
+								device->subsystem_vendor,
+								device->subsystem_device)) != 0)
+			continue;
+		if (found)
+			return NULL; /* two of them: a person must say which */
+		found = device;
+	}
+	return found;
+}
+
+const char *mapping_mended(struct report *report, const struct pci_mapping_entry *entry)
+{
+	const struct pci_device *device = device_meant(report, entry);
+	if (!device || device->vendor == 0xffff)
+		return NULL;
+	bool function = strlen(entry->path) == strlen(device->name);
+	/* A path of another domain's width names a slot when it has no dot. */
+	function = strchr(entry->path, '.') != NULL || function;
+	const char *path = function ? device->name : slot_path(report->arena, device);
+	return mapping_entry_text(report->arena, entry->node, path, device);
+}
+
+void mend_mapping(struct report *report, const struct pci_mapping *mapping,
+		const struct pci_mapping_entry *entry, const char *mended)
+{
+	struct mapping_edit *edit = edit_of(report, mapping->name);
+	for (size_t i = 0; i < edit->map.n; i++)
+		if (strcmp(edit->map.item[i], entry->text) == 0)
+			edit->map.item[i] = arena_strdup(report->arena, mended);
+}
+
+void choose_mappings(struct report *report)
+{
+	const struct goal *goal = report->goal;
+	report->mapping_functions = goal->mapping_functions == CHOICE_YES;
+	if (report->by_mapping && report->gpu && report->vm && report->facts->node)
+		want_mappings(report);
+	if (!goal->delete_mapping)
+		return;
+	struct mapping_edit *edit = edit_of(report, goal->delete_mapping);
+	edit->map.n = 0;
+	edit->deleted = true;
+	if (!edit->mapping)
+		edit->why = "there is no such mapping";
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			if (entry->parsed.mapping && strcmp(entry->parsed.mapping, edit->name) == 0)
+				edit->why = arena_printf(report->arena, "%s of VM %u uses it",
+						entry->key, vm->vmid);
+		}
+	}
+}
+
+FIX_FUNCTION(fix_mapping)
+{
+	(void)root;
+	const char *name = strchr(finding->subject, '/');
+	const struct mapping_edit *edit = name ? find_mapping_edit(report, name + 1) : NULL;
+	if (!edit || !mapping_edit_changes(edit))
+		return 0;
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->mapping && strcmp(change->mapping, edit->name) == 0)
+			return 0; /* one call for all that is to be done to it */
+	}
+	/* An empty map, or a value with a line end, would leave a file that nobody can change any
+	 * more but by hand. */
+	if (!edit->deleted && !edit->map.n)
+		return error_set(err, ERROR_REFUSED, "mapping %s would be empty", edit->name);
+	struct list params = {0};
+	struct list before = {0};
+	for (size_t i = 0; i < edit->map.n; i++) {
+		struct pci_mapping_entry parsed;
+		if (strpbrk(edit->map.item[i], "\n\r") ||
+				pci_mapping_entry_parse(
+						plan->arena, edit->map.item[i], &parsed, err) < 0)
+			return error_set(err, ERROR_REFUSED,
+					"mapping %s: '%s' is not sent, Proxmox VE would not read "
+					"it "
+					"back",
+					edit->name, text_printable(plan->arena, edit->map.item[i]));
+		pve_param_add(plan->arena, &params, "map", edit->map.item[i]);
+	}
+	if (!edit->mapping)
+		pve_param_add(plan->arena, &params, "id", edit->name);
+	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
+		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
+		pve_param_add(plan->arena, &before, "map", entry->text);
+	}
+	if (edit->deleted && edit->mapping->description)
+		pve_param_add(plan->arena, &before, "description", edit->mapping->description);
+	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id);
+	return 0;
+}

@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * A host as its API shows it: devices, groups, VMs, mappings, tasks, other nodes. What only its
+ * files tell (boot loader, modules, drivers, what it mounts) stays unknown.
+ */
+
+static void unknown_all(struct facts *facts)
+{
+	enum known *const files[] = {&facts->cpu_virtualization, &facts->efi, &facts->iommu_table,
+			&facts->secure_boot, &facts->firmware_setup, &facts->interrupt_remapping,
+			&facts->iomem_known, &facts->initramfs_read, &facts->proxmox_boot_tool,
+			&facts->grub_custom_read, &facts->iommu_active};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		*files[i] = KNOWN_UNKNOWN;
+	facts->kernel_major = facts->kernel_minor = -1;
+}
+
+static const char *member(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+static bool is_set(const json_t *value)
+{
+	return json_is_true(value) || json_integer_value(value) ||
+	       (json_is_string(value) && strcmp(json_string_value(value), "1") == 0);
+}
+
+/* What the API refuses to tell is a gap, with the privilege that it names; 0 when the rest can be
+ * read all the same. */
+static int add_gap(struct facts *facts, const char *what, const char *path, const char *privilege,
+		const struct error *error, struct error *err)
+{
+	bool goes_on = error->http == 403 || error->http == 501 || error->http >= 500;
+	if (!goes_on) {
+		if (err)
+			*err = *error;
+		return error->code;
+	}
+	struct gap *gap = arena_alloc(facts->arena, sizeof *gap);
+	*gap = (struct gap){.what = arena_strdup(facts->arena, what),
+			.why = arena_strdup(facts->arena, error->text),
+			.path = error->http == 403 ? arena_strdup(facts->arena, path) : NULL,
+			.privilege = error->http == 403 ? arena_strdup(facts->arena, privilege)
+							: NULL};
+	list_add(facts->arena, &facts->gaps, gap);
+	return 0;
+}
+
+static void take_kernel(struct facts *facts, const char *release)
+{
+	if (!release)
+		return;
+	/* `kversion` is uname's "Linux 6.2.16-3-pve #1 SMP …"; current-kernel.release the plain
+	 * one.
+	 */
+	if (text_starts(release, "Linux "))
+		release += strlen("Linux ");
+	facts->kernel = arena_strndup(facts->arena, release, strcspn(release, " "));
+	if (sscanf(facts->kernel, "%d.%d", &facts->kernel_major, &facts->kernel_minor) != 2)
+		facts->kernel_major = facts->kernel_minor = -1;
+}
+
+static int read_status(struct pve_client *client, struct facts *facts, struct error *err)
+{
+	json_t *data = NULL;
+	struct error error = {0};
+	if (pve_get(client, &data, &error, "/nodes/%s/status", facts->node) < 0)
+		return add_gap(facts, "the node's kernel and memory",
+				arena_printf(facts->arena, "/nodes/%s", facts->node), "Sys.Audit",
+				&error, err);
+	const json_t *current = json_object_get(data, "current-kernel");
+	take_kernel(facts, member(current, "release") ? member(current, "release")
+						      : member(data, "kversion"));
+	const json_t *boot = json_object_get(data, "boot-info");
+	const char *mode = member(boot, "mode");
+	if (mode)
+		facts->efi = strcmp(mode, "efi") == 0 ? KNOWN_YES : KNOWN_NO;
+	if (json_object_get(boot, "secureboot"))
+		facts->secure_boot =
+				is_set(json_object_get(boot, "secureboot")) ? KNOWN_YES : KNOWN_NO;
+	const json_t *cpu = json_object_get(data, "cpuinfo");
+	facts->cpu_model = arena_strdup(facts->arena, member(cpu, "model"));
+	const char *flags = member(cpu, "flags");
+	if (facts->cpu_model)
+		facts->cpu_vendor = strstr(facts->cpu_model, "Intel") ? CPU_INTEL
+				    : strstr(facts->cpu_model, "AMD") ? CPU_AMD
+								      : CPU_UNKNOWN;
+	if (flags)
+		facts->cpu_virtualization =
+				strstr(flags, "vmx") || strstr(flags, "svm") ? KNOWN_YES : KNOWN_NO;
+	json_int_t total = json_integer_value(
+			json_object_get(json_object_get(data, "memory"), "total"));
+	facts->memory_kib = total > 0 ? (uint64_t)total / 1024 : 0;
+	json_decref(data);
+	return 0;
+}
+
+static uint16_t hex16(const json_t *object, const char *name, bool *ret_known)
+{
+	const char *text = member(object, name);
+	unsigned long value = 0;
+	bool known = text &&
+		     text_to_ulong(text_starts(text, "0x") ? text + 2 : text, 16, 0xffff, &value);
+	if (ret_known)
+		*ret_known = known;
+	return known ? (uint16_t)value : 0xffff;
+}
+
+/* One entry of /nodes/N/hardware/pci (PVE/SysFSTools.pm, lspci), or NULL. */
+static struct pci_device *device_of(struct arena *arena, const json_t *entry)
+{
+	struct pci_address address;
+	const char *id = member(entry, "id");
+	const char *class_text = member(entry, "class");
+	unsigned long class_code = 0;
+	if (!id || !pci_address_parse_full(id, &address))
+		return NULL;
+	struct pci_device *device = arena_alloc(arena, sizeof *device);
+	*device = (struct pci_device){.address = address,
+			.group = -1,
+			.boot_vga = KNOWN_UNKNOWN,
+			.sriov_total = -1,
+			.rom = KNOWN_UNKNOWN};
+	pci_address_format(&address, device->name);
+	if (class_text && text_to_ulong(class_text + (text_starts(class_text, "0x") ? 2 : 0), 16,
+					  0xffffff, &class_code))
+		device->class_code = (uint32_t)class_code;
+	device->vendor = hex16(entry, "vendor", NULL);
+	device->device = hex16(entry, "device", NULL);
+	bool vendor = false;
+	bool subsystem = false;
+	device->subsystem_vendor = hex16(entry, "subsystem_vendor", &vendor);
+	device->subsystem_device = hex16(entry, "subsystem_device", &subsystem);
+	device->subsystem_known = vendor && subsystem;
+	const json_t *group = json_object_get(entry, "iommugroup");
+	if (json_is_integer(group))
+		device->group = (int)json_integer_value(group);
+	device->mdev = is_set(json_object_get(entry, "mdev")) ? KNOWN_YES : KNOWN_NO;
+	const char *vendor_name = member(entry, "vendor_name");
+	const char *device_name = member(entry, "device_name");
+	device->label = device_name ? arena_printf(arena, "%s %s", vendor_name ? vendor_name : "",
+						      device_name)
+				    : NULL;
+	return device;
+}
+
+static int list_devices(struct pve_client *client, struct arena *arena, const char *node,
+		struct list *ret_devices, struct error *err)
+{
+	struct list params = {0};
+	/* Without this bridges and memory are left out. */
+	pve_param_add(arena, &params, "pci-class-blacklist", "");
+	json_t *data = NULL;
+	int status = pve_call(client, "GET", arena_printf(arena, "/nodes/%s/hardware/pci", node),
+			&params, &data, err);
+	if (status < 0)
+		return status;
+	size_t i = 0;
+	json_t *entry = NULL;
+	json_array_foreach(data, i, entry)
+	{
+		struct pci_device *device = device_of(arena, entry);
+		if (device)
+			list_add(arena, ret_devices, device);
+	}
+	json_decref(data);
+	facts_sort_devices(ret_devices);
+	return 0;
+}
+
+static int read_devices(struct pve_client *client, struct facts *facts, struct error *err)
+{
+	struct error error = {0};
+	if (list_devices(client, facts->arena, facts->node, &facts->devices, &error) < 0)
+		return add_gap(facts, "the PCI devices", "/", "Sys.Audit", &error, err);
+	bool *seen = arena_alloc(facts->arena, 65536 * sizeof *seen);
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		const struct pci_device *device = facts->devices.item[i];
+		if (device->group < 0 || device->group >= 65536 || seen[device->group])
+			continue;
+		seen[device->group] = true;
+		facts->iommu_groups++;
+	}
+	facts->iommu_active = facts->iommu_groups ? KNOWN_YES : KNOWN_NO;
+	facts->iommu_source = arena_printf(facts->arena, "GET /nodes/%s/hardware/pci", facts->node);
+	/* pci.ids of this machine where it knows more than the bare numbers. */
+	struct strings labels = {0};
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		const struct pci_device *device = facts->devices.item[i];
+		strings_add(facts->arena, &labels, device->label ? device->label : "");
+	}
+	facts_read_names(facts);
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (text_starts(device->label, "Device ") && labels.item[i][0])
+			device->label = labels.item[i];
+	}
+	return 0;
+}
+
+/* The file that Proxmox VE would have for this answer: description first, keys in byte order. */
+static void add_section(struct arena *arena, struct text *text, json_t *config)
+{
+	struct strings keys = {0};
+	const char *key = NULL;
+	json_t *value = NULL;
+	const char *description = member(config, "description");
+	const char *cursor = description;
+	struct line line;
+	while (description && line_next(&cursor, description + strlen(description), &line)) {
+		text_add(text, "#");
+		vm_conf_encode(text, line.start, line.n);
+		text_add(text, "\n");
+	}
+	json_object_foreach(config, key, value)
+	{
+		(void)value;
+		if (strcmp(key, "digest") != 0 && strcmp(key, "description") != 0)
+			strings_add(arena, &keys, key);
+	}
+	strings_sort(&keys);
+	for (size_t i = 0; i < keys.n; i++) {
+		const char *shown = pve_config_text(arena, config, keys.item[i]);
+		if (shown && !strchr(shown, '\n'))
+			text_addf(text, "%s: %s\n", keys.item[i], shown);
+	}
+}
+
+/* GET …/pending: what the file's section [PENDING] holds. */
+static void add_pending(struct pve_client *client, struct arena *arena, const char *node,
+		unsigned vmid, struct text *text)
+{
+	json_t *data = NULL;
+	size_t i = 0;
+	json_t *entry = NULL;
+	struct text keys = {0};
+	struct strings deleted = {0};
+	if (pve_get(client, &data, NULL, "/nodes/%s/qemu/%u/pending", node, vmid) < 0)
+		return;
+	json_array_foreach(data, i, entry)
+	{
+		const char *key = member(entry, "key");
+		char *pending = pve_config_text(arena, entry, "pending");
+		if (key && pending && !strchr(pending, '\n') && strcmp(key, "digest") != 0)
+			text_addf(&keys, "%s: %s\n", key, pending);
+		if (key && json_object_get(entry, "delete"))
+			strings_add(arena, &deleted, key);
+	}
+	json_decref(data);
+	if (keys.n || deleted.n)
+		text_add(text, "\n[PENDING]\n");
+	if (deleted.n)
+		text_addf(text, "delete: %s\n", strings_join(arena, &deleted, ","));
+	text_add(text, text_string(&keys));
+	text_free(&keys);
+}
+
+static void add_snapshots(struct pve_client *client, struct arena *arena, const char *node,
+		unsigned vmid, struct text *text)
+{
+	json_t *data = NULL;
+	size_t i = 0;
+	json_t *entry = NULL;
+	if (pve_get(client, &data, NULL, "/nodes/%s/qemu/%u/snapshot", node, vmid) < 0)
+		return;
+	json_array_foreach(data, i, entry)
+	{
+		const char *name = member(entry, "name");
+		if (!name || strcmp(name, "current") == 0)
+			continue;
+		text_addf(text, "\n[%s]\n%s", name,
+				is_set(json_object_get(entry, "vmstate")) ? "vmstate: yes\n" : "");
+	}
+	(void)arena;
+	json_decref(data);
+}
+
+static int read_vm(struct pve_client *client, struct facts *facts, const json_t *entry,
+		struct error *err)
+{
+	struct arena *arena = facts->arena;
+	const char *state = member(entry, "status");
+	char *number = pve_config_text(arena, entry, "vmid");
+	unsigned long vmid = 0;
+	if (!number || !text_to_ulong(number, 10, 999999999, &vmid))
+		return 0;
+	json_t *config = NULL;
+	struct error error = {0};
+	if (pve_vm_config(client, facts->node, (unsigned)vmid, &config, &error) < 0)
+		return add_gap(facts, arena_printf(arena, "the configuration of VM %lu", vmid),
+				arena_printf(arena, "/vms/%lu", vmid), "VM.Audit", &error, err);
+	struct text text = {0};
+	bool running = state && strcmp(state, "running") == 0;
+	add_section(arena, &text, config);
+	add_pending(client, arena, facts->node, (unsigned)vmid, &text);
+	if (json_object_get(config, "parent"))
+		add_snapshots(client, arena, facts->node, (unsigned)vmid, &text);
+	const char *digest = member(config, "digest");
+	facts_add_vm(NULL, facts, (unsigned)vmid,
+			arena_printf(arena, "/etc/pve/nodes/%s/qemu-server/%lu.conf", facts->node,
+					vmid),
+			text_take(&text, arena), digest ? digest : "",
+			!state    ? KNOWN_UNKNOWN
+			: running ? KNOWN_YES
+				  : KNOWN_NO);
+	json_decref(config);
+	return 0;
+}
+
+static int read_vms(struct pve_client *client, struct facts *facts, struct error *err)
+{
+	json_t *data = NULL;
+	struct error error = {0};
+	if (pve_get(client, &data, &error, "/nodes/%s/qemu", facts->node) < 0)
+		return add_gap(facts, "the VMs", "/vms", "VM.Audit", &error, err);
+	facts->vms_known = KNOWN_YES;
+	size_t i = 0;
+	json_t *entry = NULL;
+	int status = 0;
+	json_array_foreach(data, i, entry) if (status == 0) status =
+			read_vm(client, facts, entry, err);
+	json_decref(data);
+	facts_sort_vms(facts);
+	return status;
+}
+
+/* VMs of other nodes, and which are under high availability. The list is some seconds old. */
+static void read_resources(struct pve_client *client, struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	struct list params = {0};
+	pve_param_add(arena, &params, "type", "vm");
+	json_t *data = NULL;
+	if (pve_call(client, "GET", "/cluster/resources", &params, &data, NULL) < 0)
+		return;
+	facts->ha_known = KNOWN_YES;
+	size_t i = 0;
+	json_t *entry = NULL;
+	json_array_foreach(data, i, entry)
+	{
+		const char *type = member(entry, "type");
+		const char *node = member(entry, "node");
+		const char *name = member(entry, "name");
+		const char *ha = member(entry, "hastate");
+		char *number = pve_config_text(arena, entry, "vmid");
+		unsigned long vmid = 0;
+		if (!type || strcmp(type, "qemu") != 0 || !node || !number ||
+				!text_to_ulong(number, 10, 999999999, &vmid))
+			continue;
+		if (strcmp(node, facts->node) != 0) {
+			struct cluster_vm *vm = arena_alloc(arena, sizeof *vm);
+			*vm = (struct cluster_vm){.vmid = (unsigned)vmid,
+					.name = arena_strdup(arena, name ? name : ""),
+					.node = arena_strdup(arena, node)};
+			list_add(arena, &facts->other_vms, vm);
+		} else if (ha && strcmp(ha, "ignored") != 0) {
+			strings_add(arena, &facts->ha_vms, number);
+		}
+	}
+	json_decref(data);
+}
+
+/* The file as it would be, so that one parser judges both. */
+static int read_mappings(struct pve_client *client, struct facts *facts, struct error *err)
+{
+	struct arena *arena = facts->arena;
+	json_t *data = NULL;
+	struct error error = {0};
+	facts->pci_cfg.path = arena_strdup(arena, "/etc/pve/mapping/pci.cfg");
+	if (pve_get(client, &data, &error, "/cluster/mapping/pci") < 0) {
+		if (error.http == 501 || (facts->pve_version && facts->pve_version[0] < '8' &&
+							 facts->pve_version[1] == '.')) {
+			facts->mappings_known = KNOWN_NO;
+			return 0;
+		}
+		return add_gap(facts, "the PCI mappings", "/mapping/pci", "Mapping.Audit", &error,
+				err);
+	}
+	facts->mappings_known = KNOWN_YES;
+	struct text text = {0};
+	size_t i = 0;
+	json_t *entry = NULL;
+	json_array_foreach(data, i, entry)
+	{
+		const char *id = member(entry, "id");
+		const char *description = member(entry, "description");
+		const char *digest = member(entry, "digest");
+		size_t m = 0;
+		json_t *map = NULL;
+		if (!id)
+			continue;
+		if (digest)
+			facts->mapping_digest = arena_strdup(arena, digest);
+		text_addf(&text, "%s%s\n", text.n ? "\n" : "", id);
+		if (description && !strchr(description, '\n'))
+			text_addf(&text, "\tdescription %s\n", description);
+		json_array_foreach(json_object_get(entry, "map"), m, map)
+		{
+			const char *value = json_string_value(map);
+			if (value && !strchr(value, '\n'))
+				text_addf(&text, "\tmap %s\n", value);
+		}
+		if (json_object_get(entry, "mdev"))
+			text_addf(&text, "\tmdev %d\n", is_set(json_object_get(entry, "mdev")));
+	}
+	json_decref(data);
+	facts->pci_cfg.text = text_take(&text, arena);
+	pci_mapping_parse(arena, facts->pci_cfg.text, &facts->mappings);
+	return 0;
+}
+
+static void read_tasks(struct pve_client *client, struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	struct list params = {0};
+	pve_param_add(arena, &params, "typefilter", "qmstart");
+	pve_param_add(arena, &params, "limit", "200");
+	json_t *data = NULL;
+	if (pve_call(client, "GET", arena_printf(arena, "/nodes/%s/tasks", facts->node), &params,
+			    &data, NULL) < 0)
+		return;
+	facts->tasks_known = KNOWN_YES;
+	/* They come newest first. */
+	for (size_t i = json_array_size(data); i-- > 0;) {
+		const json_t *entry = json_array_get(data, i);
+		const char *upid = member(entry, "upid");
+		const char *id = member(entry, "id");
+		const char *state = member(entry, "status");
+		unsigned long vmid = 0;
+		if (!upid || !id || !state || !text_to_ulong(id, 10, 999999999, &vmid))
+			continue;
+		struct task *task = arena_alloc(arena, sizeof *task);
+		*task = (struct task){.upid = arena_strdup(arena, upid),
+				.vmid = (unsigned)vmid,
+				.status = arena_strdup(arena, state)};
+		list_add(arena, &facts->tasks, task);
+	}
+	json_decref(data);
+}
+
+/* Which node is meant, and the other ones. */
+static int read_nodes(struct pve_client *client, struct facts *facts, const char *wanted,
+		struct error *err)
+{
+	struct arena *arena = facts->arena;
+	json_t *data = NULL;
+	json_t *cluster = NULL;
+	int status = pve_get(client, &data, err, "/nodes");
+	if (status < 0)
+		return status;
+	if (pve_get(client, &cluster, NULL, "/cluster/status") < 0)
+		cluster = NULL;
+	size_t i = 0;
+	json_t *entry = NULL;
+	struct strings names = {0};
+	const char *here = NULL;
+	facts->clustered = cluster ? KNOWN_NO : KNOWN_UNKNOWN;
+	json_array_foreach(cluster, i, entry)
+	{
+		const char *type = member(entry, "type");
+		const char *name = member(entry, "name");
+		if (type && name && strcmp(type, "node") == 0 &&
+				is_set(json_object_get(entry, "local")))
+			here = arena_strdup(arena, name);
+		if (type && strcmp(type, "cluster") == 0) {
+			facts->clustered = KNOWN_YES;
+			facts->quorate = is_set(json_object_get(entry, "quorate")) ? KNOWN_YES
+										   : KNOWN_NO;
+		}
+	}
+	json_decref(cluster);
+	json_array_foreach(data, i, entry)
+	{
+		const char *name = member(entry, "node");
+		if (name)
+			strings_add(arena, &names, name);
+	}
+	strings_sort(&names);
+	if (!wanted)
+		wanted = names.n == 1 ? names.item[0] : here;
+	if (!wanted || !strings_has(&names, wanted)) {
+		json_decref(data);
+		(void)error_set(err, ERROR_USAGE,
+				wanted ? "there is no node '%s' in this cluster"
+				       : "the cluster has several nodes%s: which one is meant?",
+				wanted ? wanted : "");
+		error_hint(err, "--node %s", strings_join(arena, &names, ", "));
+		return ERROR_USAGE;
+	}
+	facts->node = arena_strdup(arena, wanted);
+	json_array_foreach(data, i, entry)
+	{
+		const char *name = member(entry, "node");
+		const char *state = member(entry, "status");
+		bool online = state && strcmp(state, "online") == 0;
+		if (name && strcmp(name, facts->node) != 0) {
+			struct cluster_node *node = arena_alloc(arena, sizeof *node);
+			*node = (struct cluster_node){.name = arena_strdup(arena, name),
+					.online = online ? KNOWN_YES : KNOWN_NO,
+					.devices_known = KNOWN_UNKNOWN};
+			list_add(arena, &facts->nodes, node);
+		} else if (name && state && !online) {
+			status = error_set(err, ERROR_CONNECT, "the node %s is %s", name, state);
+			error_hint(err, "switch it on, or name another: --node %s",
+					strings_join(arena, &names, ", "));
+		}
+	}
+	json_decref(data);
+	return status;
+}
+
+int facts_read_api(struct pve_client *client, const struct root *root, const char *node, bool first,
+		struct facts **ret_facts, struct error *err)
+{
+	struct facts *facts = facts_new(root);
+	struct arena *arena = facts->arena;
+	unknown_all(facts);
+	facts->remote = true;
+	facts->api = arena_strdup(arena, client->address);
+	facts->identity = arena_strdup(arena, client->identity);
+	facts->identity_root = pve_is_root(client);
+	json_t *version = NULL;
+	int status = pve_get(client, &version, err, "/version");
+	facts->pve_version = arena_strdup(arena, member(version, "version"));
+	json_decref(version);
+	if (status == 0)
+		status = read_nodes(client, facts, node, err);
+	if (status == 0)
+		status = read_status(client, facts, err);
+	if (status == 0 && !first) {
+		status = read_devices(client, facts, err);
+		if (status == 0)
+			status = read_mappings(client, facts, err);
+		if (status == 0)
+			status = read_vms(client, facts, err); /* their lines name mappings */
+		if (status == 0) {
+			read_resources(client, facts);
+			read_tasks(client, facts);
+		}
+		facts->complete = true;
+	}
+	if (status < 0) {
+		facts_free(facts);
+		return status;
+	}
+	*ret_facts = facts;
+	return 0;
+}
+
+int facts_know_rights(struct host *host, struct facts *facts, const char *path, struct error *err)
+{
+	struct arena *arena = facts->arena;
+	for (size_t i = 0; i < facts->rights.n; i++)
+		if (strcmp(((struct rights *)facts->rights.item[i])->path, path) == 0)
+			return 0;
+	if (facts->identity_root)
+		return 0;
+	struct pve_client *client = NULL;
+	struct list params = {0};
+	json_t *data = NULL;
+	pve_param_add(arena, &params, "path", path);
+	int status = host_client(host, &client, err);
+	if (status == 0)
+		status = pve_call(client, "GET", "/access/permissions", &params, &data, err);
+	if (status < 0)
+		return status;
+	struct rights *rights = arena_alloc(arena, sizeof *rights);
+	rights->path = arena_strdup(arena, path);
+	const char *privilege = NULL;
+	json_t *propagate = NULL; /* whether it is, the privilege is there */
+	json_object_foreach(json_object_get(data, path), privilege, propagate)
+	{
+		(void)propagate;
+		strings_add(arena, &rights->privileges, privilege);
+	}
+	json_decref(data);
+	list_add(arena, &facts->rights, rights);
+	return 0;
+}
+
+enum known facts_may(const struct facts *facts, const char *path, const char *privilege)
+{
+	if (facts->identity_root)
+		return KNOWN_YES;
+	for (size_t i = 0; i < facts->rights.n; i++) {
+		const struct rights *rights = facts->rights.item[i];
+		if (strcmp(rights->path, path) == 0)
+			return strings_has(&rights->privileges, privilege) ? KNOWN_YES : KNOWN_NO;
+	}
+	return KNOWN_UNKNOWN;
+}
+
+struct cluster_node *facts_node(const struct facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->nodes.n; i++) {
+		struct cluster_node *node = facts->nodes.item[i];
+		if (strcmp(node->name, name) == 0)
+			return node;
+	}
+	return NULL;
+}
+
+int facts_know_node(struct host *host, struct facts *facts, const char *name, struct error *err)
+{
+	struct arena *arena = facts->arena;
+	struct cluster_node *node = facts_node(facts, name);
+	if (!node && facts->remote)
+		return error_set(err, ERROR_USAGE, "there is no node '%s' in this cluster", name);
+	if (!node) { /* on the console the other nodes were not asked for yet */
+		node = arena_alloc(arena, sizeof *node);
+		*node = (struct cluster_node){.name = arena_strdup(arena, name),
+				.online = KNOWN_UNKNOWN,
+				.devices_known = KNOWN_UNKNOWN};
+		list_add(arena, &facts->nodes, node);
+	}
+	if (node->devices_known != KNOWN_UNKNOWN)
+		return 0;
+	struct pve_client *client = NULL;
+	struct error error = {0};
+	int status = host_client(host, &client, &error);
+	if (status == 0)
+		status = list_devices(client, arena, name, &node->devices, &error);
+	node->devices_known = status == 0 ? KNOWN_YES : KNOWN_NO;
+	node->why = status == 0 ? NULL : arena_strdup(arena, error.text);
+	if (status < 0 && err)
+		*err = error;
+	return status;
+}
+
+const struct pci_mapping *facts_mapping(const struct facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		if (strcmp(mapping->name, name) == 0)
+			return mapping;
+	}
+	return NULL;
+}
+
+int facts_read_host(struct host *host, bool first, struct facts **ret_facts, struct error *err)
+{
+	if (host_is_remote(host))
+		return facts_read_api(host->client, host->root, host->node, first, ret_facts, err);
+	return first ? facts_read_first(host->root, ret_facts, err)
+		     : facts_read(host->root, ret_facts, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "core/pve/internal.h"
+
+/* A data pointer to a function pointer, which POSIX allows and ISO C does not write. */
+static bool find(void *library, const char *name, void *ret_function)
+{
+	void *symbol = dlsym(library, name);
+	memcpy(ret_function, &symbol, sizeof symbol);
+	return symbol != NULL;
+}
+
+int curl_load(struct curl_api *ret_api, struct error *err)
+{
+	/* Never closed: libcurl leaves handlers behind, and the process ends soon after. */
+	void *curl = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	if (!curl) {
+		(void)error_set(err, ERROR_CONNECT, "the library libcurl.so.4 is not here");
+		error_hint(err, "apt install libcurl4");
+		return ERROR_CONNECT;
+	}
+	void *ssl = dlopen("libssl.so.3", RTLD_NOW | RTLD_NOLOAD);
+	struct curl_api api;
+	bool all = ssl && find(curl, "curl_global_init", &api.global_init) &&
+		   find(curl, "curl_easy_init", &api.easy_init) &&
+		   find(curl, "curl_easy_cleanup", &api.easy_cleanup) &&
+		   find(curl, "curl_easy_reset", &api.easy_reset) &&
+		   find(curl, "curl_easy_setopt", &api.easy_setopt) &&
+		   find(curl, "curl_easy_getinfo", &api.easy_getinfo) &&
+		   find(curl, "curl_easy_perform", &api.easy_perform) &&
+		   find(curl, "curl_easy_strerror", &api.easy_strerror) &&
+		   find(curl, "curl_easy_escape", &api.easy_escape) &&
+		   find(curl, "curl_free", &api.free) &&
+		   find(curl, "curl_slist_append", &api.slist_append) &&
+		   find(curl, "curl_slist_free_all", &api.slist_free_all) &&
+		   find(ssl, "SSL_CTX_set_cert_verify_callback", &api.set_cert_verify_callback);
+	if (!all || api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return error_set(err, ERROR_CONNECT,
+				"libcurl.so.4 of this machine cannot be used: it is not built "
+				"with OpenSSL 3");
+	*ret_api = api;
+	return 0;
+}

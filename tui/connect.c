@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/connect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "pvegpu/base/text.h"
+#include "pvegpu/pve/login.h"
+
+/* What a person is asked goes to standard error: standard output is for results. */
+static bool prompt(const char *question, bool secret, char *ret_line, size_t size)
+{
+	struct termios before;
+	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
+		return false;
+	struct termios quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	(void)fputs(question, stderr);
+	(void)fflush(stderr);
+	if (secret)
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	bool got = fgets(ret_line, (int)size, stdin) != NULL;
+	if (secret) {
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		(void)fputs("\n", stderr);
+	}
+	if (got)
+		ret_line[strcspn(ret_line, "\r\n")] = '\0';
+	return got && ret_line[0];
+}
+
+static bool ask_code(void *user, const char *who, char *ret_code, size_t size)
+{
+	char question[160];
+	(void)user;
+	(void)snprintf(question, sizeof question, "One-time code (TOTP) of %.100s: ", who);
+	return prompt(question, true, ret_code, size);
+}
+
+/* One thread so far. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name); /* NOLINT(concurrency-mt-unsafe) */
+	return value && *value ? value : NULL;
+}
+
+/* Who we are and how that is shown. False when a person gave up, or nobody could be asked. */
+static int find_login(const struct options *options, struct arena *arena,
+		struct pve_profile *profile, struct pve_login *login, struct error *err)
+{
+	char line[512] = "";
+	char *token = NULL;
+	const char *file = options->token_file;
+	const char *user = options->user;
+	if (!file && !user && !environment("PVEGPU_TOKEN"))
+		file = profile->token_file;
+	if (file) {
+		int status = pve_token_file(arena, file, &token, err);
+		if (status < 0)
+			return status;
+		login->token = token;
+		profile->token_file = arena_strdup(arena, file);
+		return 0;
+	}
+	if (!user && environment("PVEGPU_TOKEN")) {
+		login->token = environment("PVEGPU_TOKEN");
+		return 0;
+	}
+	if (!user)
+		user = profile->user;
+	if (!user && prompt("Log in as (USER@REALM, or USER@REALM!TOKENID) [root@pam]: ", false,
+				     line, sizeof line))
+		user = arena_strdup(arena, line);
+	else if (!user && isatty(STDIN_FILENO))
+		user = "root@pam";
+	if (!user) {
+		(void)error_set(err, ERROR_USAGE, "nothing says who to log in as at %s",
+				options->api);
+		error_hint(err, "--token-file FILE, the variable PVEGPU_TOKEN, or --user "
+				"USER@REALM "
+				"on a terminal");
+		return ERROR_USAGE;
+	}
+	profile->user = arena_strdup(arena, user);
+	const char *question = arena_printf(arena,
+			strchr(user, '!') ? "Secret of the token %s: " : "Password of %s: ", user);
+	const char *password = environment("PVEGPU_PASSWORD");
+	if (!password && prompt(question, true, line, sizeof line))
+		password = arena_strdup(arena, line);
+	explicit_bzero(line, sizeof line);
+	if (!password) {
+		(void)error_set(err, ERROR_USAGE, "no password for %s was given", user);
+		error_hint(err, "run it on a terminal, set PVEGPU_PASSWORD, or use a token file");
+		return ERROR_USAGE;
+	}
+	if (strchr(user, '!')) {
+		login->token = arena_printf(arena, "%s=%s", user, password);
+	} else {
+		login->user = user;
+		login->password = password;
+	}
+	return 0;
+}
+
+/* Nobody vouches for it: the person compares. True: it is the node's. */
+static bool ask_trust(const char *address, const char *fingerprint)
+{
+	char line[64] = "";
+	(void)fprintf(stderr,
+			"\nNobody known to this machine vouches for the certificate of %s.\n"
+			"Its SHA-256 fingerprint is\n\n    %.47s\n    %s\n\n"
+			"Compare it with the node itself: in the web interface under the node, "
+			"System,\nCertificates (pve-ssl.pem); or on its console: pvenode cert "
+			"info\n",
+			address, fingerprint, strlen(fingerprint) > 48 ? fingerprint + 48 : "");
+	return prompt("Type yes if they are the same; it is remembered then: ", false, line,
+			       sizeof line) &&
+	       strcmp(line, "yes") == 0;
+}
+
+static int connect_to(const struct options *options, struct arena *arena, struct pve_login *login,
+		struct pve_profile *profile, struct pve_client **ret_client, struct error *err)
+{
+	static const char own_ca[] = "/etc/pve/pve-root-ca.pem";
+	char seen[PVE_FINGERPRINT_TEXT];
+	struct root *here = NULL;
+	bool local = !options->ca_file && !login->fingerprint &&
+		     root_open(NULL, &here, NULL) == 0 && root_exists(here, own_ca);
+	root_close(here);
+	if (local)
+		login->ca_file = own_ca;
+	int status = pve_open_https(login, seen, ret_client, err);
+	if (local && status == ERROR_TRUST) { /* a certificate of a public authority, perhaps */
+		login->ca_file = NULL;
+		status = pve_open_https(login, seen, ret_client, err);
+	}
+	if (status != ERROR_TRUST || login->fingerprint || !seen[0] || !isatty(STDIN_FILENO))
+		return status;
+	if (!ask_trust(options->api, seen))
+		return status;
+	login->fingerprint = profile->fingerprint = arena_strdup(arena, seen);
+	return pve_open_https(login, seen, ret_client, err);
+}
+
+static int open_remote(const struct options *options, struct host *ret_host, struct error *err)
+{
+	struct arena *arena = arena_new();
+	char *host = NULL;
+	int port = 0;
+	struct pve_profile profile = {0};
+	struct pve_login login = {
+			.url = options->api, .ca_file = options->ca_file, .ask_code = ask_code};
+	/* A crash must not leave the secret in a file. */
+	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	int status = pve_parse_url(arena, options->api, &host, &port, err);
+	const char *home = environment("HOME");
+	if (status == 0)
+		status = pve_profile_load(arena, home, environment("XDG_CONFIG_HOME"), host, port,
+				&profile, err);
+	if (status == 0 && options->fingerprint)
+		profile.fingerprint = arena_strdup(arena, options->fingerprint);
+	if (status == 0 && options->node)
+		profile.node = arena_strdup(arena, options->node);
+	login.fingerprint = profile.fingerprint;
+	if (status == 0)
+		status = find_login(options, arena, &profile, &login, err);
+	struct pve_client *client = NULL;
+	if (status == 0)
+		status = connect_to(options, arena, &login, &profile, &client, err);
+	struct host opened = {.client = client};
+	if (status == 0) {
+		const char *state = environment("XDG_STATE_HOME");
+		const char *dir = state ? arena_printf(arena, "%s/pvegpu/%s_%d", state, host, port)
+					: arena_printf(arena, "%s/.local/state/pvegpu/%s_%d",
+							  home ? home : "/root", host, port);
+		status = root_open_remote(dir, &opened.root, err);
+	}
+	if (status == 0)
+		(void)pve_profile_save(&profile, NULL); /* a convenience: not a reason to fail */
+	if (status == 0 && profile.node) {
+		opened.node = strdup(profile.node);
+		if (!opened.node)
+			abort();
+	}
+	if (status < 0)
+		pve_close(client);
+	else
+		*ret_host = opened;
+	arena_free(arena);
+	return status;
+}
+
+int host_open(const struct options *options, struct host *ret_host, struct error *err)
+{
+	if (options->api)
+		return open_remote(options, ret_host, err);
+	struct host host = {0};
+	int status = root_open(options->root, &host.root, err);
+	if (status == 0)
+		*ret_host = host;
+	return status;
+}
