@@ -13,9 +13,7 @@ static bool has_device(const struct vm_hostpci *entry, const struct pci_device *
 	return false;
 }
 
-/* The hostpci entry of a VM that holds the device, by its address or by a mapping that names it,
- * or NULL. */
-static const struct vm_hostpci *entry_with(
+const struct vm_hostpci *hostpci_with(
 		const struct report *report, const struct vm *vm, const struct pci_device *device)
 {
 	for (size_t i = 0; i < vm->hostpci.n; i++) {
@@ -33,15 +31,16 @@ static const struct vm_hostpci *entry_with(
 
 bool gpu_attached(const struct report *report)
 {
-	return report->vm && report->gpu && entry_with(report, report->vm, report->gpu);
+	return report->vm && report->gpu && hostpci_with(report, report->vm, report->gpu);
 }
 
 void choose_attach(struct report *report)
 {
 	const struct goal *goal = report->goal;
+	mend_mappings(report);
 	/* Once attached, what is there stays unless something else is asked for. */
 	const struct vm_hostpci *entry =
-			gpu_attached(report) ? entry_with(report, report->vm, report->gpu) : NULL;
+			gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
 	report->pcie = goal->pcie == CHOICE_ADVISED && entry ? entry->parsed.pcie
 							     : goal->pcie != CHOICE_NO;
 	report->x_vga = goal->x_vga == CHOICE_ADVISED && entry ? entry->parsed.x_vga
@@ -323,7 +322,8 @@ CHECK_FUNCTION(check_attach_conflict)
 	for (size_t i = 0; report->gpu && report->vm && i < report->facts->vms.n; i++) {
 		const struct vm *other = report->facts->vms.item[i];
 		const struct vm_hostpci *entry =
-				other == report->vm ? NULL : entry_with(report, other, report->gpu);
+				other == report->vm ? NULL
+						    : hostpci_with(report, other, report->gpu);
 		if (!entry)
 			continue;
 		found++;
@@ -370,7 +370,7 @@ static bool options_differ(const struct report *report, const struct vm_hostpci 
 bool attach_needs_change(const struct report *report)
 {
 	const struct vm_hostpci *entry =
-			report->vm && report->gpu ? entry_with(report, report->vm, report->gpu)
+			report->vm && report->gpu ? hostpci_with(report, report->vm, report->gpu)
 						  : NULL;
 	return report->gpu && (!entry || options_differ(report, entry));
 }
@@ -382,7 +382,7 @@ CHECK_FUNCTION(check_attach_hostpci)
 		describe_attached(report, check);
 		return;
 	}
-	const struct vm_hostpci *entry = entry_with(report, vm, report->gpu);
+	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
 	if (entry && !options_differ(report, entry)) {
 		struct finding *finding = report_add(report, check, STATUS_OK,
 				vm_subject(report, vm), "%s: %s.", entry->key, entry->value);
@@ -465,7 +465,7 @@ FIX_FUNCTION(fix_attach_hostpci)
 {
 	(void)root;
 	const struct vm *vm = report->vm;
-	const struct vm_hostpci *entry = entry_with(report, vm, report->gpu);
+	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
 	if (entry) {
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
 				with_options(report, entry, plan->arena), entry->value,

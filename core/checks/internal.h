@@ -28,17 +28,17 @@ bool mapping_edit_changes(const struct mapping_edit *edit);
 /* "node=…,path=…,id=…": an entry for a device. */
 char *mapping_entry_text(struct arena *arena, const char *node, const char *path,
 		const struct pci_device *device);
-/* The mapping names this device of this node, alone or among others. */
+/* The mapping names this device of this node, alone or among others, or will when it is mended. */
 bool mapping_names(const struct report *report, const char *name, const struct pci_device *device);
 /* Why an entry does not describe the device (PVE/Mapping/PCI.pm, assert_valid), or NULL. */
 const char *mapping_entry_drift(const struct report *report, const struct pci_mapping_entry *entry,
 		const struct pci_device *device);
 /* The entry as it should be now, where it can be told which device it was made for; or NULL. */
 const char *mapping_mended(struct report *report, const struct pci_mapping_entry *entry);
-void mend_mapping(struct report *report, const struct pci_mapping *mapping,
-		const struct pci_mapping_entry *entry, const char *mended);
-bool slot_drifts(const struct report *report, const struct mapping_edit *edit,
-		const struct pci_device *device);
+/* What is wrong with an entry of this node, or NULL; `ret_unknown`: not all could be compared. */
+const char *mapping_drift(const struct report *report, const struct pci_mapping *mapping,
+		const struct pci_mapping_entry *entry, bool *ret_unknown);
+void mend_mappings(struct report *report);
 void choose_mappings(struct report *report);
 
 /* Fill in advice (boot.c, vfio.c, attach.c), before the checks run. */
@@ -48,6 +48,10 @@ void choose_attach(struct report *report);
 
 /* Shared questions. */
 bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */
+/* The hostpci entry of a VM that holds the device, by its address or by a mapping that names it,
+ * or NULL. */
+const struct vm_hostpci *hostpci_with(
+		const struct report *report, const struct vm *vm, const struct pci_device *device);
 /* It is not, or with other options than are chosen. */
 bool attach_needs_change(const struct report *report);
 const char *device_text(struct arena *arena, const struct pci_device *device);

@@ -200,20 +200,6 @@ const char *mapping_entry_drift(const struct report *report, const struct pci_ma
 	return drift_of(report->arena, entry, device, true, &unknown);
 }
 
-/* Whether the goal wants it mended: where its VM uses the mapping, unless it is said otherwise. */
-static bool to_be_mended(const struct report *report, const char *name)
-{
-	enum choice choice = report->goal->fix_mappings;
-	for (size_t i = 0; choice == CHOICE_ADVISED && report->vm && i < report->vm->hostpci.n;
-			i++) {
-		const struct vm_hostpci *entry = report->vm->hostpci.item[i];
-		if (entry->valid && entry->parsed.mapping &&
-				strcmp(entry->parsed.mapping, name) == 0)
-			return true;
-	}
-	return choice == CHOICE_YES;
-}
-
 /* The device of one piece of a path; without a function Proxmox VE takes function 0. */
 static const struct pci_device *device_of(const struct facts *facts, const char *piece)
 {
@@ -222,19 +208,19 @@ static const struct pci_device *device_of(const struct facts *facts, const char 
 	return pci_address_parse(piece, &address, &whole) ? facts_device(facts, &address) : NULL;
 }
 
-static void judge_drift(struct report *report, const struct check *check,
-		const struct pci_mapping *mapping, const struct pci_mapping_entry *entry)
+const char *mapping_drift(const struct report *report, const struct pci_mapping *mapping,
+		const struct pci_mapping_entry *entry, bool *ret_unknown)
 {
 	const struct facts *facts = report->facts;
 	const char *why = NULL;
-	bool unknown = false;
 	size_t n = 0;
+	*ret_unknown = false;
 	for (const char *at = entry->path; *at && !why; n++) {
 		char *piece = arena_strndup(report->arena, at, strcspn(at, ";"));
 		at += strlen(piece);
 		at += *at == ';';
 		const struct pci_device *device = device_of(facts, piece);
-		why = device ? drift_of(report->arena, entry, device, n == 0, &unknown)
+		why = device ? drift_of(report->arena, entry, device, n == 0, ret_unknown)
 			     : arena_printf(report->arena, "there is no %s", piece);
 		/* Since qemu-server 8.3.9; only of GPUs is it known what they offer. */
 		if (device && !why && pci_is_display(device) && mapping->mdev &&
@@ -243,6 +229,15 @@ static void judge_drift(struct report *report, const struct check *check,
 					"mdev is set, but %s offers no mediated devices",
 					device->name);
 	}
+	return why;
+}
+
+static void judge_drift(struct report *report, const struct check *check,
+		const struct pci_mapping *mapping, const struct pci_mapping_entry *entry)
+{
+	const struct facts *facts = report->facts;
+	bool unknown = false;
+	const char *why = mapping_drift(report, mapping, entry, &unknown);
 	const char *subject = arena_printf(report->arena, "mapping/%s", mapping->name);
 	struct finding *finding = report_add(report, check,
 			why       ? STATUS_FAIL
@@ -260,10 +255,8 @@ static void judge_drift(struct report *report, const struct check *check,
 	const char *mended = mapping_mended(report, entry);
 	if (mended)
 		finding_evidence(report, finding, "as it should be", "map %s", mended);
-	if (mended && to_be_mended(report, mapping->name))
-		mend_mapping(report, mapping, entry, mended);
-	bool planned = mended && (to_be_mended(report, mapping->name) || (edit && edit->wanted));
-	finding_fix(report, finding, planned && (!edit || !edit->why),
+	bool planned = mended && edit && !edit->why && mapping_edit_changes(edit);
+	finding_fix(report, finding, planned,
 			planned  ? "write the entry anew"
 			: mended ? "pvegpu plan --fix-mappings writes the entry anew; a VM that "
 				   "uses it does not start until then"

@@ -114,9 +114,17 @@ static void put_entry(struct report *report, struct mapping_edit *edit, const ch
 bool mapping_names(const struct report *report, const char *name, const struct pci_device *device)
 {
 	const struct pci_mapping *mapping = facts_mapping(report->facts, name);
+	const struct mapping_edit *edit = find_mapping_edit(report, name);
 	for (size_t i = 0; mapping && i < mapping->entries.n; i++) {
 		const struct pci_mapping_entry *entry = mapping->entries.item[i];
 		if (is_here(report->facts, entry) && text_starts(device->name, entry->path))
+			return true;
+	}
+	for (size_t i = 0; edit && i < edit->map.n; i++) {
+		struct pci_mapping_entry entry;
+		if (pci_mapping_entry_parse(report->arena, edit->map.item[i], &entry, NULL) == 0 &&
+				is_here(report->facts, &entry) &&
+				text_starts(device->name, entry.path))
 			return true;
 	}
 	return false;
@@ -181,6 +189,20 @@ static const struct pci_device *sibling(const struct report *report, const char 
 	return NULL;
 }
 
+/* An entry of this node describes the device as it is. */
+static bool entry_is_right(const struct report *report, const struct mapping_edit *edit,
+		const struct pci_device *device)
+{
+	for (size_t i = 0; i < edit->map.n; i++) {
+		struct pci_mapping_entry entry;
+		if (pci_mapping_entry_parse(report->arena, edit->map.item[i], &entry, NULL) == 0 &&
+				is_here(report->facts, &entry) &&
+				text_starts(device->name, entry.path))
+			return !mapping_entry_drift(report, &entry, device);
+	}
+	return false;
+}
+
 /* One mapping of the goal: the whole slot, or one function. */
 static void want(struct report *report, struct mapping_edit *edit, const struct pci_device *device,
 		bool slot)
@@ -235,20 +257,8 @@ static void want(struct report *report, struct mapping_edit *edit, const struct 
 		}
 	}
 	/* A slot that is named by its function 0 will do, as it did before. */
-	if (!mapping_names(report, edit->name, device) || slot_drifts(report, edit, device))
+	if (!entry_is_right(report, edit, device))
 		put_entry(report, edit, facts->node, path, device);
-}
-
-/* Does the entry of this node for the device need to be written anew? */
-bool slot_drifts(const struct report *report, const struct mapping_edit *edit,
-		const struct pci_device *device)
-{
-	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
-		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
-		if (is_here(report->facts, entry) && text_starts(device->name, entry->path))
-			return mapping_entry_drift(report, entry, device) != NULL;
-	}
-	return true;
 }
 
 /* A VM's name as part of a mapping's: a letter first, then letters, digits, - and _. */
@@ -269,6 +279,9 @@ static const char *propose(
 {
 	const struct facts *facts = report->facts;
 	const char *path = slot ? slot_path(report->arena, device) : device->name;
+	const struct vm_hostpci *entry_now = hostpci_with(report, report->vm, device);
+	if (entry_now && entry_now->parsed.mapping)
+		return entry_now->parsed.mapping;
 	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
 		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
 		size_t here = 0;
@@ -373,13 +386,41 @@ const char *mapping_mended(struct report *report, const struct pci_mapping_entry
 	return mapping_entry_text(report->arena, entry->node, path, device);
 }
 
-void mend_mapping(struct report *report, const struct pci_mapping *mapping,
-		const struct pci_mapping_entry *entry, const char *mended)
+/* Whether the goal wants it mended: where its VM uses the mapping, unless it is said otherwise. */
+static bool to_be_mended(const struct report *report, const char *name)
 {
-	struct mapping_edit *edit = edit_of(report, mapping->name);
-	for (size_t i = 0; i < edit->map.n; i++)
-		if (strcmp(edit->map.item[i], entry->text) == 0)
-			edit->map.item[i] = arena_strdup(report->arena, mended);
+	enum choice choice = report->goal->fix_mappings;
+	for (size_t i = 0; choice == CHOICE_ADVISED && report->vm && i < report->vm->hostpci.n;
+			i++) {
+		const struct vm_hostpci *entry = report->vm->hostpci.item[i];
+		if (entry->valid && entry->parsed.mapping &&
+				strcmp(entry->parsed.mapping, name) == 0)
+			return true;
+	}
+	return choice == CHOICE_YES;
+}
+
+/* Before anything is asked of them: a mapping that is mended names the device it was made for. */
+void mend_mappings(struct report *report)
+{
+	const struct facts *facts = report->facts;
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		if (mapping->error || !to_be_mended(report, mapping->name))
+			continue;
+		for (size_t e = 0; e < mapping->entries.n; e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			bool unknown = false;
+			const char *mended =
+					is_here(facts, entry) && mapping_drift(report, mapping,
+										 entry, &unknown)
+							? mapping_mended(report, entry)
+							: NULL;
+			if (mended)
+				edit_of(report, mapping->name)->map.item[e] =
+						arena_strdup(report->arena, mended);
+		}
+	}
 }
 
 void choose_mappings(struct report *report)
@@ -424,6 +465,8 @@ FIX_FUNCTION(fix_mapping)
 		return error_set(err, ERROR_REFUSED, "mapping %s would be empty", edit->name);
 	struct list params = {0};
 	struct list before = {0};
+	if (!edit->mapping)
+		pve_param_add(plan->arena, &params, "id", edit->name);
 	for (size_t i = 0; i < edit->map.n; i++) {
 		struct pci_mapping_entry parsed;
 		if (strpbrk(edit->map.item[i], "\n\r") ||
@@ -436,8 +479,6 @@ FIX_FUNCTION(fix_mapping)
 					edit->name, text_printable(plan->arena, edit->map.item[i]));
 		pve_param_add(plan->arena, &params, "map", edit->map.item[i]);
 	}
-	if (!edit->mapping)
-		pve_param_add(plan->arena, &params, "id", edit->name);
 	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
 		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
 		pve_param_add(plan->arena, &before, "map", entry->text);

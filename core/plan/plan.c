@@ -323,8 +323,6 @@ static char *qm_line(struct plan *plan, const struct change *change)
 				   : change->method[1] == 'U' ? "set"
 							      : "create";
 		text_addf(&text, "pvesh %s %s", verb, change->api_path);
-		if (strcmp(verb, "create") == 0)
-			text_addf(&text, " --id %s", change->mapping);
 	} else {
 		text_addf(&text, "qm %s %u", verbs[change->stage], change->vmid);
 	}

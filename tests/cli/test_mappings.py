@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PCI mappings on the host itself: made, extended, mended, deleted and undone through pvesh."""
+import json
+import os
+
+from harness import HostTest, main, run
+
+CFG = "etc/pve/mapping/pci.cfg"
+CONF = "etc/pve/nodes/pve2/qemu-server/106.conf"
+CARD = "id=10de:2206,subsystem-id=1043:87b0,iommugroup=1"
+OURS = "node=pve2,path=0000:01:00," + CARD
+GOAL = ("--gpu", "01:00", "--vm", "106", "--by-mapping")
+
+
+class Mappings(HostTest):
+    def setUp(self):
+        super().setUp()
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.script("usr/sbin/reboot")
+        os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
+
+    def mapping_changes(self, *arguments, **options):
+        plan = self.plan(*arguments, **options)
+        return [c for c in plan["changes"] if c["kind"] == "api" and c["mapping"]]
+
+    def hostpci(self):
+        return [line for line in self.read(CONF).splitlines() if line.startswith("hostpci")]
+
+    def test_made_used_and_undone(self):
+        before = self.read(CONF)
+        made = self.mapping_changes(*GOAL)
+        self.assertEqual([(c["method"], c["mapping"], c["params"]) for c in made],
+                         [("POST", "gpu-talos-gpu-1-0", {"id": "gpu-talos-gpu-1-0", "map": [OURS]})])
+        self.apply()
+        self.assertEqual(self.read(CFG), "gpu-talos-gpu-1-0\n\tmap " + OURS + "\n\n")
+        self.assertEqual(self.hostpci(), ["hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1"])
+        plan = self.plan(*GOAL)
+        self.assertTrue(plan["nothing_to_do"])
+        self.rollback()
+        self.assertEqual(self.read(CFG), "")
+        self.assertEqual(self.read(CONF), before)
+
+    def test_other_nodes_are_sent_again(self):
+        """A PUT replaces the whole map: what pve1 has stays, in its own words."""
+        theirs = "id=10de:2206,iommugroup=7,node=pve1,path=0000:41:00,subsystem-id=1043:87b0"
+        text = "gpu\n\tdescription the big ones\n\tmap %s\n\n" % theirs
+        self.write(CFG, text)
+        made = self.mapping_changes(*GOAL, "--mapping", "gpu")
+        self.assertEqual(made[0]["params"]["map"], [theirs, OURS])
+        self.assertEqual(made[0]["before_params"]["map"], [theirs])
+        self.apply()
+        self.assertIn("\tmap %s\n\tmap %s\n\tdescription the big ones\n" % (theirs, OURS), self.read(CFG))
+        self.rollback()
+        self.assertIn("gpu\n\tmap %s\n\tdescription the big ones\n" % theirs, self.read(CFG))
+
+    def test_another_device_of_this_node_would_be_an_alternative(self):
+        other = "node=pve2,path=0000:02:00,id=8086:1533,iommugroup=2"
+        self.write(CFG, "gpu\n\tmap %s\n\n" % other)
+        plan = self.plan(*GOAL, "--mapping", "gpu", expect=1)
+        self.assertEqual(plan["refusals"][0]["subject"], "mapping/gpu")
+        self.assertIn("names 0000:02:00 of this node already", plan["refusals"][0]["reason"])
+
+    def test_not_the_same_model_is_no_alternative(self):
+        plan = self.plan(*GOAL, "--mapping-device", "02:00", expect=1)
+        self.assertIn("not the same model", plan["refusals"][0]["reason"])
+        plan = self.plan(*GOAL, "--mapping-device", "05:00", expect=1)
+        self.assertIn("node pve2 has no GPU at 05:00", plan["refusals"][0]["reason"])
+
+    def test_one_for_each_function(self):
+        made = self.mapping_changes(*GOAL, "--mapping-per-function")
+        self.assertEqual([c["mapping"] for c in made], ["gpu-talos-gpu-1-0", "gpu-talos-gpu-1-1"])
+        self.assertEqual([c["params"]["map"][0].split(",")[1] for c in made],
+                         ["path=0000:01:00.0", "path=0000:01:00.1"])
+        self.apply()
+        self.assertEqual(self.hostpci(), ["hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1",
+                                          "hostpci1: mapping=gpu-talos-gpu-1-1,pcie=1"])
+
+    def test_one_that_names_the_card_is_taken(self):
+        self.write(CFG, "bigone\n\tmap %s\n\n" % OURS)
+        self.assertEqual(self.mapping_changes(*GOAL), [])
+        self.apply()
+        self.assertEqual(self.hostpci(), ["hostpci0: mapping=bigone,pcie=1"])
+
+    def test_from_an_address_to_a_mapping_and_back(self):
+        self.plan("--gpu", "01:00", "--vm", "106", "--no-start")
+        self.apply()
+        self.assertEqual(self.hostpci(), ["hostpci0: 0000:01:00,pcie=1"])
+        self.plan(*GOAL, "--no-start")
+        self.apply()
+        self.assertEqual(self.hostpci(), ["hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1"])
+        self.assertTrue(self.plan("--gpu", "01:00", "--vm", "106", "--no-start")["nothing_to_do"])
+        self.plan("--gpu", "01:00", "--vm", "106", "--by-address", "--no-start")
+        self.apply()
+        self.assertEqual(self.hostpci(), ["hostpci0: 0000:01:00,pcie=1"])
+
+    def drifted(self, entry):
+        self.plan(*GOAL, "--no-start")
+        self.apply()
+        self.write(CFG, "gpu-talos-gpu-1-0\n\tmap %s\n\n" % entry)
+
+    def test_what_moved_is_mended(self):
+        for entry in (OURS.replace("iommugroup=1", "iommugroup=17"),
+                      OURS.replace(",iommugroup=1", ""),
+                      OURS.replace("0000:01:00", "0000:0a:00"),
+                      OURS.replace(",subsystem-id=1043:87b0", "")):
+            with self.subTest(entry):
+                self.drifted(entry)
+                finding = [f for f in self.plan_findings() if f["id"] == "attach.mapping-drift"][0]
+                self.assertEqual(finding["status"], "fail")
+                made = self.mapping_changes("--gpu", "01:00", "--vm", "106")
+                self.assertEqual([c["params"]["map"] for c in made], [[OURS]])
+                self.apply()
+                self.assertEqual(self.read(CFG).splitlines()[1], "\tmap " + OURS)
+                self.rollback()
+                self.assertIn(entry, self.read(CFG))
+                self.write(CFG, "gpu-talos-gpu-1-0\n\tmap %s\n\n" % OURS)
+                self.rollback()
+
+    def plan_findings(self):
+        done = run("audit", "--format", "json", "--gpu", "01:00", "--vm", "106", root=self.root)
+        return json.loads(done.stdout)["findings"]
+
+    def test_mended_only_when_asked_for(self):
+        self.write(CFG, "other\n\tmap %s\n\n" % OURS.replace("iommugroup=1", "iommugroup=9"))
+        self.assertEqual(self.mapping_changes(), [])
+        made = self.mapping_changes("--fix-mappings")
+        self.assertEqual(made[0]["params"]["map"], [OURS])
+
+    def test_deleted(self):
+        text = "spare\n\tmap %s\n\n" % OURS
+        self.write(CFG, text)
+        self.assertEqual([c["method"] for c in self.mapping_changes("--delete-mapping", "spare")], ["DELETE"])
+        self.apply()
+        self.assertEqual(self.read(CFG), "")
+        self.rollback()
+        self.assertEqual(self.read(CFG), text)
+        plan = self.plan("--delete-mapping", "nowhere", expect=1)
+        self.assertIn("no such mapping", plan["refusals"][0]["reason"])
+
+    def test_one_that_is_used_is_not_deleted(self):
+        self.plan(*GOAL, "--no-start")
+        self.apply()
+        plan = self.plan("--delete-mapping", "gpu-talos-gpu-1-0", expect=1)
+        self.assertIn("hostpci0 of VM 106 uses it", plan["refusals"][0]["reason"])
+
+    def test_changed_between_plan_and_apply(self):
+        self.plan(*GOAL)
+        self.write(CFG, "gpu-talos-gpu-1-0\n\tmap node=pve1,path=0000:01:00,id=10de:2206\n\n")
+        before = self.read(CONF)
+        done = self.apply(expect=4)
+        self.assertIn("mapping gpu-talos-gpu-1-0 was changed since the plan was made", done.stderr)
+        self.assertEqual(self.read(CONF), before)
+        self.assertEqual(self.history()[1:], [])
+
+    def test_a_later_edit_is_kept(self):
+        self.plan(*GOAL, "--no-start")
+        self.apply()
+        edited = self.read(CFG).replace("\n\n", "\n\tmap node=pve1,path=0000:01:00,id=10de:2206\n\n")
+        self.write(CFG, edited)
+        self.rollback(expect=1)
+        self.assertEqual(self.read(CFG), edited)
+        self.assertEqual(self.hostpci(), [])
+
+    def test_names(self):
+        for name in ("1gpu", "g", "gpu box", "gpu\n", "gpu/x", ""):
+            done = run("plan", "--mapping", name, root=self.root)
+            self.assertEqual(done.returncode, 2, name)
+        self.assertEqual(self.mapping_changes(*GOAL, "--mapping", "GPU_1")[0]["mapping"], "GPU_1")
+
+
+if __name__ == "__main__":
+    main()
