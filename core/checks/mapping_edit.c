@@ -241,18 +241,20 @@ static void want(struct report *report, struct mapping_edit *edit, const struct 
 		put_entry(report, edit, other.node, path, function);
 	}
 	const char *path = slot ? slot_path(arena, device) : device->name;
-	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
-		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
-		const char *key = arena_printf(arena, "%s=%s", entry->node, entry->path);
-		if (is_here(facts, entry) && strcmp(entry->path, path) != 0 &&
-				!text_starts(device->name, entry->path) &&
+	for (size_t i = 0; i < edit->map.n; i++) {
+		struct pci_mapping_entry entry;
+		if (pci_mapping_entry_parse(arena, edit->map.item[i], &entry, NULL) < 0 ||
+				!is_here(facts, &entry))
+			continue;
+		const char *key = arena_printf(arena, "%s=%s", entry.node, entry.path);
+		if (strcmp(entry.path, path) != 0 && !text_starts(device->name, entry.path) &&
 				!strings_has(&allowed, key)) {
 			edit->why = arena_printf(arena,
 					"mapping %s names %s of this node already: the VM could "
 					"get "
 					"that one; choose another name, or keep it as an "
 					"alternative with --mapping-device %s",
-					edit->name, entry->path, entry->path);
+					edit->name, entry.path, entry.path);
 			return;
 		}
 	}
