@@ -37,6 +37,24 @@ void rows_add_findings(struct rows *rows, const struct report *report, enum step
 	}
 }
 
+bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct report *report,
+		const char *command)
+{
+	if (!facts->remote)
+		return false;
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena,
+					"Only the files of %s tell this, and its API does not show "
+					"them. On %s, as root, run:",
+					facts->node, facts->node));
+	(void)rows_add(rows, ROW_TEXT,
+			arena_printf(rows->arena, "    pvegpu %s%s%s", command,
+					report->gpu ? " --gpu " : "",
+					report->gpu ? report->gpu->name : ""));
+	(void)rows_add(rows, ROW_TEXT, "");
+	return true;
+}
+
 const char *state_of_findings(const struct wizard *wizard, enum step step, struct arena *arena)
 {
 	size_t todo = 0;

@@ -32,6 +32,12 @@ static const struct attach_choice {
 				"Live migration then needs equal CPUs."},
 		{"tablet_off", "tablet: 0", "no emulated USB tablet",
 				"Removes the emulated tablet, which a GPU worker does not need."},
+		{"by_mapping", "by a PCI mapping", "a name; what an API token needs",
+				"Gives the device a name for the whole cluster, which a token may "
+				"use. An address is for root@pam alone."},
+		{"mapping_functions", "one for each function", "as OpenTofu configurations do",
+				"A mapping and a hostpci line for each function of the card, "
+				"instead of one for the whole slot."},
 		{"start", "start the VM", "when it is attached",
 				"Starts the VM at the end and follows its task."},
 };
@@ -43,6 +49,8 @@ static bool attach_value(const struct report *report, const char *name)
 	       : strcmp(name, "machine_q35") == 0 ? report->machine_q35
 	       : strcmp(name, "cpu_host") == 0    ? report->cpu_host
 	       : strcmp(name, "tablet_off") == 0  ? report->tablet_off
+	       : strcmp(name, "by_mapping") == 0  ? report->by_mapping
+	       : strcmp(name, "mapping_functions") == 0 ? report->mapping_functions
 						  : report->start;
 }
 
@@ -106,6 +114,12 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 					report->vm->name));
 	for (size_t i = 0; i < sizeof attach_choices / sizeof *attach_choices; i++) {
 		const struct attach_choice *choice = &attach_choices[i];
+		/* How mappings are made is a question only where there are some. */
+		if (strcmp(choice->name, "mapping_functions") == 0 && !report->by_mapping)
+			continue;
+		if (strcmp(choice->name, "by_mapping") == 0 &&
+				wizard->facts->mappings_known == KNOWN_NO)
+			continue;
 		struct row *row = rows_add(rows, ROW_CHECK, choice->text);
 		bool done = attach_done(report, choice->name);
 		row->on = done || attach_value(report, choice->name);

@@ -85,6 +85,7 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 	const struct facts *facts = wizard->facts;
 	bool amd = facts->cpu_vendor == CPU_AMD;
 	(void)rows_add(rows, ROW_HEADING, "What the firmware setup (BIOS) must have on");
+	(void)rows_add_remote(rows, facts, wizard->report, "audit");
 	rows_add_findings(rows, wizard->report, STEP_BIOS, NULL, true);
 	(void)rows_add(rows, ROW_TEXT, "");
 	(void)rows_add(rows, ROW_HEADING, "Only you can see (tick by hand)");

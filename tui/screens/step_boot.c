@@ -61,6 +61,21 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 	const struct facts *facts = wizard->facts;
 	const struct report *report = wizard->report;
 	(void)rows_add(rows, ROW_HEADING, "Boot parameters");
+	if (rows_add_remote(rows, facts, report, "plan")) {
+		(void)rows_add(rows, ROW_TEXT,
+				facts->iommu_active == KNOWN_YES
+						? arena_printf(rows->arena,
+								  "What counts is seen from here: the "
+								  "IOMMU is on, with %zu groups.",
+								  facts->iommu_groups)
+				: facts->iommu_active == KNOWN_NO
+						? "What counts is seen from here: the IOMMU is off, "
+						  "there are no groups. No VM can start with a GPU "
+						  "until that is done."
+						: "Whether the IOMMU is on is not known yet.");
+		rows_add_findings(rows, report, STEP_BOOT, "host", false);
+		return;
+	}
 	const char *loader = facts->boot_loader == BOOT_GRUB      ? "GRUB"
 			     : facts->boot_loader == BOOT_SYSTEMD ? "systemd-boot"
 								  : NULL;

@@ -14,6 +14,12 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
 	(void)rows_add(rows, ROW_HEADING, "VFIO modules");
+	if (rows_add_remote(rows, wizard->facts, report, "plan")) {
+		(void)rows_add(rows, ROW_TEXT,
+				"Most cards need nothing of it: Proxmox VE takes the host's driver "
+				"off and puts vfio-pci in its place when the VM starts.");
+		return;
+	}
 	const struct finding *modules = NULL;
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
