@@ -48,7 +48,9 @@ static void load_state(struct sim *sim, struct arena *arena, const json_t *state
 	json_object_foreach(json_object_get(state, "files"), path, value)
 			put_file(sim, arena, path, value);
 	json_object_foreach(json_object_get(state, "bytes"), path, value)
-			hash_set(sim->memory, path, json_string_value(value));
+			hash_set(sim->memory, path,
+					perl_decode_utf8(arena, json_string_value(value),
+							json_string_length(value)));
 	json_t *settings = json_object_get(state, "settings");
 	sim->settings = settings ? json_deep_copy(settings) : json_object();
 	if (hash_get(state, "version"))
@@ -181,7 +183,7 @@ static json_t *step_map_valid(struct call *call, const json_t *step)
 			text_of(step, "value", ""), NULL, &why);
 	json_t *mapping = json_object();
 	if (entry)
-		why = mapping_why_invalid(call, devices, "newmap", entry, mapping);
+		why = mapping_why_invalid(call, devices, "m", entry, mapping);
 	json_t *verdict = json_pack("{s:s?}", "why", why);
 	json_decref(mapping);
 	json_decref(entry);
@@ -294,17 +296,20 @@ static json_t *run_line(const json_t *line)
 			.tickets = json_object(),
 			.tasks = json_object(),
 			.totp_used = json_object(),
+			.parsed = json_object(),
 			.batch = true};
 	json_t *verdicts = json_array();
-	json_t *steps = json_object_get(line, "steps");
+	json_t *steps = json_without_nul(arena, json_object_get(line, "steps"));
 	load_state(&sim, arena, json_object_get(line, "state"));
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		json_array_append_new(verdicts, run_step(&sim, json_array_get(steps, i)));
+	json_decref(steps);
 	json_decref(sim.memory);
 	json_decref(sim.settings);
 	json_decref(sim.tickets);
 	json_decref(sim.tasks);
 	json_decref(sim.totp_used);
+	json_decref(sim.parsed);
 	arena_free(arena);
 	return json_pack("{s:o}", "verdicts", verdicts);
 }
@@ -316,7 +321,7 @@ int batch_run(void)
 	int status = 0;
 	while (getline(&text, &size, stdin) >= 0) {
 		json_error_t error;
-		json_t *line = json_loads(text, 0, &error);
+		json_t *line = json_loads(text, JSON_ALLOW_NUL, &error);
 		json_t *answer = line ? run_line(line) : json_pack("{s:s}", "error", error.text);
 		status = line ? status : 1;
 		char *out = json_dumps(answer, JSON_COMPACT);

@@ -75,8 +75,7 @@ static int bad_json(struct call *call, const char *text, const json_error_t *err
 				: "(end of string)");
 }
 
-/* A NUL inside a string cannot be held in C: see NUL_CHAR. */
-static json_t *without_nul(struct arena *arena, json_t *value)
+json_t *json_without_nul(struct arena *arena, json_t *value)
 {
 	if (json_is_string(value)) {
 		const char *text = json_string_value(value);
@@ -85,7 +84,8 @@ static json_t *without_nul(struct arena *arena, json_t *value)
 	if (json_is_array(value)) {
 		json_t *list = json_array();
 		for (size_t i = 0; i < json_array_size(value); i++)
-			json_array_append_new(list, without_nul(arena, json_array_get(value, i)));
+			json_array_append_new(
+					list, json_without_nul(arena, json_array_get(value, i)));
 		return list;
 	}
 	if (json_is_object(value)) {
@@ -93,7 +93,7 @@ static json_t *without_nul(struct arena *arena, json_t *value)
 		const char *key = NULL;
 		json_t *member = NULL;
 		json_object_foreach(value, key, member)
-				json_object_set_new(object, key, without_nul(arena, member));
+				json_object_set_new(object, key, json_without_nul(arena, member));
 		return object;
 	}
 	return json_incref(value);
@@ -106,7 +106,7 @@ int body_decode_json(struct call *call, const char *text, size_t n)
 	if (!value)
 		return bad_json(call, text, &error);
 	if (json_is_object(value)) {
-		json_t *object = without_nul(call->arena, value);
+		json_t *object = json_without_nul(call->arena, value);
 		json_object_update(call->params, object);
 		json_decref(object);
 	}

@@ -176,7 +176,10 @@ static int update_mapping(struct call *call)
 static int delete_mapping(struct call *call)
 {
 	json_t *cfg = mapping_load(call);
-	json_object_del(json_object_get(cfg, "ids"), param_get(call, "id"));
+	json_t *ids = json_object_get(cfg, "ids");
+	/* An entry without a map is not taken out, and then nothing can be written. */
+	if (json_is_object(json_object_get(ids, param_get(call, "id"))))
+		json_object_del(ids, param_get(call, "id"));
 	int status = store(call, cfg);
 	json_decref(cfg);
 	return with_prefix(call, status, "delete pci mapping failed");

@@ -83,7 +83,8 @@ static int run(const char *state, const char *certificates, unsigned long port, 
 			.tickets = json_object(),
 			.tasks = json_object(),
 			.fault_uses = json_object(),
-			.totp_used = json_object()};
+			.totp_used = json_object(),
+			.parsed = json_object()};
 	struct arena *arena = arena_new();
 	pthread_t renewer;
 	(void)pthread_mutex_init(&sim.lock, NULL);
@@ -110,6 +111,7 @@ static int run(const char *state, const char *certificates, unsigned long port, 
 	json_decref(sim.tasks);
 	json_decref(sim.fault_uses);
 	json_decref(sim.totp_used);
+	json_decref(sim.parsed);
 	arena_free(arena);
 	return 0;
 }

@@ -67,6 +67,7 @@ struct reader {
 	struct call *call;
 	struct strings lines;
 	size_t next; /* also the number of the line read last */
+	size_t told; /* the line that a warning names: a section's last that was not empty */
 	json_t *ids;
 	json_t *order;
 	json_t *errors;
@@ -88,6 +89,7 @@ static void read_property(struct reader *reader, json_t *section, const char *id
 {
 	struct call *call = reader->call;
 	struct rx rx;
+	reader->told = reader->next;
 	if (!rx_match(call->arena, "^\\s+(\\S+)(\\s+(.*\\S))?\\s*$", RX_BYTES, line, &rx)) {
 		warn(call, "file %s line %zu (section '%s') - ignore config line: %s", warn_name,
 				reader->next, id, line);
@@ -124,6 +126,7 @@ static void read_section(struct reader *reader, const char *id)
 		warn(call, "file %s line %zu (skip section '%s'): %s", warn_name, reader->next, id,
 				why);
 	json_t *section = json_object();
+	reader->told = reader->next;
 	for (;;) {
 		const char *line = next_line(reader);
 		if (!perl_true(line))
@@ -141,7 +144,7 @@ static void read_section(struct reader *reader, const char *id)
 		warn(call,
 				"file %s line %zu (skip section '%s'): missing value for required "
 				"option 'map'",
-				warn_name, reader->next, id);
+				warn_name, reader->told, id);
 		json_decref(section);
 		section = json_null();
 	}
@@ -240,7 +243,11 @@ char *mapping_print(struct call *call, const json_t *cfg)
 json_t *mapping_load(struct call *call)
 {
 	char *text = state_read(call->sim, call->arena, file_name);
-	return mapping_parse(call, text ? text : "");
+	size_t warned = call->warnings.n;
+	json_t *cfg = mapping_parse(call, text ? text : "");
+	if (state_was_parsed(call->sim, file_name, hash_get(cfg, "digest")))
+		call->warnings.n = warned;
+	return cfg;
 }
 
 json_t *mapping_check(struct call *call, const json_t *settings)

@@ -371,10 +371,16 @@ json_t *property_parse_text(struct arena *arena, const struct schema_world *worl
 	if (errors) {
 		struct text why = {0};
 		struct strings keys;
+		struct strings lines = {0};
 		text_add(&why, *ret_why);
 		perl_keys(arena, errors, &keys);
 		for (size_t i = 0; i < keys.n; i++)
-			text_addf(&why, "\n%s: %s", keys.item[i], hash_get(errors, keys.item[i]));
+			strings_add(arena, &lines,
+					arena_printf(arena, "%s: %s", keys.item[i],
+							hash_get(errors, keys.item[i])));
+		strings_sort(&lines); /* in any order there */
+		for (size_t i = 0; i < lines.n; i++)
+			text_addf(&why, "\n%s", lines.item[i]);
 		*ret_why = text_take(&why, arena);
 		json_decref(errors);
 	}

@@ -20,11 +20,10 @@ struct sim {
 	json_t *tickets;  /* {text: {user, csrf, made, uses, challenge}} */
 	json_t *tasks;    /* {upid: {…}}, see tasks.c */
 	json_t *fault_uses;
+	json_t *parsed; /* {path: digest}: what was warned of once */
 	json_t *totp_used; /* {user: last time step that was accepted} */
 	unsigned long serial;
-	bool batch;
-	bool new_certificate; /* asked for by a fault */
-	/* The calling sequence of --batch pins what would differ from run to run. */
+	bool batch; /* pins what would differ from run to run */
 };
 
 /* One call of the API: what came in, what goes out. */
@@ -76,6 +75,8 @@ json_t *state_json(const struct sim *sim, struct arena *arena, const char *path)
 void state_write_json(const struct sim *sim, const char *path, const json_t *value);
 /* Read pvesim.json again, and what of it a call needs. */
 void state_load(struct sim *sim, struct arena *arena);
+/* Proxmox VE keeps what it parsed, so it warns once for each version of a file. */
+bool state_was_parsed(struct sim *sim, const char *path, const char *digest);
 const char *state_digest(struct call *call, const char *path);
 
 /* Settings, with a default where pvesim.json does not say. */

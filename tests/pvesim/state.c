@@ -165,3 +165,12 @@ const char *state_digest(struct call *call, const char *path)
 	hash_sha1(bytes, n, hex);
 	return hex;
 }
+
+bool state_was_parsed(struct sim *sim, const char *path, const char *digest)
+{
+	const char *before = hash_get(sim->parsed, path);
+	bool same = before && strcmp(before, digest) == 0;
+	if (!same)
+		hash_set(sim->parsed, path, digest);
+	return same;
+}

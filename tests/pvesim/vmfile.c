@@ -355,7 +355,11 @@ json_t *vm_load(struct call *call, const char *vmid)
 		die(call, "Configuration file '%s' does not exist", path);
 		return NULL;
 	}
-	return vm_parse(call, vmid, text);
+	size_t warned = call->warnings.n;
+	json_t *conf = vm_parse(call, vmid, text);
+	if (state_was_parsed(call->sim, path, vm_get(conf, "digest")))
+		call->warnings.n = warned;
+	return conf;
 }
 
 int vm_write(struct call *call, const char *vmid, json_t *conf)
