@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/pvesim/access.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define USER_RX  "(?:[^\\s:/]+)\\@(?:[A-Za-z][A-Za-z0-9\\.\\-_]+)"
+#define TOKEN_RX "[A-Za-z][A-Za-z0-9\\.\\-_]+"
+#define NAME_RX  "^[A-Za-z0-9\\.\\-_]+$"
+
+char *access_normalize_path(struct arena *arena, const char *path)
+{
+	if (!path || !*path)
+		return NULL;
+	struct text text = {0};
+	if (*path != '/')
+		text_add(&text, "/");
+	for (const char *c = path; *c; c++)
+		if (*c != '/' || c == path || c[-1] != '/')
+			text_add_bytes(&text, c, 1);
+	if (text.n > 1 && text.data[text.n - 1] == '/')
+		text.data[--text.n] = '\0';
+	char *result = text_take(&text, arena);
+	return rx_test("^[[:alnum:]\\.\\-\\_\\/]+$", result) ? result : NULL;
+}
+
+static json_t *child(json_t *object, const char *key)
+{
+	json_t *value = json_object_get(object, key);
+	if (!value) {
+		value = json_object();
+		json_object_set_new(object, key, value);
+	}
+	return value;
+}
+
+static json_t *tree_node(struct arena *arena, json_t *root, const char *path)
+{
+	struct strings parts;
+	perl_split(arena, path + 1, '/', &parts);
+	for (size_t i = 0; i < parts.n; i++)
+		root = child(child(root, "children"), parts.item[i]);
+	return root;
+}
+
+static bool splits_as_token(
+		struct arena *arena, const char *id, const char **ret_user, const char **ret_token)
+{
+	struct rx rx;
+	if (!rx_match(arena, "^(" USER_RX ")!(" TOKEN_RX ")$", RX_BYTES, id, &rx))
+		return false;
+	*ret_user = rx.group[1];
+	*ret_token = rx.group[2];
+	return true;
+}
+
+static void read_acl(struct call *call, json_t *cfg, char **field)
+{
+	struct arena *arena = call->arena;
+	char *path = access_normalize_path(arena, field[2]);
+	if (!path)
+		return;
+	struct strings roles;
+	struct strings members;
+	perl_split_list(arena, field[4], &roles);
+	perl_split_list(arena, field[3], &members);
+	json_t *propagate = json_integer(perl_true(field[1]) ? 1 : 0);
+	for (size_t r = 0; r < roles.n; r++) {
+		if (!json_object_get(json_object_get(cfg, "roles"), roles.item[r]))
+			continue;
+		for (size_t m = 0; m < members.n; m++) {
+			const char *member = members.item[m];
+			const char *user = NULL;
+			const char *token = NULL;
+			const char *kind = *member == '@'                     ? "groups"
+					   : rx_test("^" USER_RX "$", member) ? "users"
+									      : "tokens";
+			member += *member == '@';
+			if (strcmp(kind, "tokens") == 0) {
+				json_t *known = splits_as_token(arena, member, &user, &token)
+								? json_object_get(json_object_get(cfg,
+												  "users"),
+										  user)
+								: NULL;
+				if (!json_object_get(json_object_get(known, "tokens"), token))
+					continue;
+			}
+			json_t *node = tree_node(arena, json_object_get(cfg, "acl"), path);
+			json_object_set(child(child(node, kind), member), roles.item[r], propagate);
+		}
+	}
+	json_decref(propagate);
+}
+
+static void read_user(json_t *cfg, char **field)
+{
+	if (!rx_test("^" USER_RX "$", field[1]) || !rx_test("^\\d*$", field[3]))
+		return;
+	json_t *user = json_object();
+	json_object_set_new(user, "enable", json_boolean(perl_true(field[2])));
+	json_object_set_new(user, "expire", json_integer(strtol(field[3], NULL, 10)));
+	json_object_set_new(user, "tokens", json_object());
+	hash_set(user, "keys", field[8]);
+	json_object_set_new(json_object_get(cfg, "users"), field[1], user);
+}
+
+static void read_token(struct arena *arena, json_t *cfg, char **field)
+{
+	const char *user = NULL;
+	const char *name = NULL;
+	if (!splits_as_token(arena, field[1], &user, &name) || !rx_test("^\\d*$", field[2]))
+		return;
+	json_t *owner = json_object_get(json_object_get(cfg, "users"), user);
+	if (!owner)
+		return;
+	json_t *token = json_object();
+	json_object_set_new(token, "expire", json_integer(strtol(field[2], NULL, 10)));
+	json_object_set_new(token, "privsep", json_boolean(perl_true(field[3])));
+	json_object_set_new(json_object_get(owner, "tokens"), name, token);
+}
+
+static void read_group(struct arena *arena, json_t *cfg, char **field)
+{
+	if (!rx_test(NAME_RX, field[1]))
+		return;
+	json_t *group = child(json_object_get(cfg, "groups"), field[1]);
+	struct strings users;
+	perl_split_list(arena, field[2], &users);
+	for (size_t i = 0; i < users.n; i++)
+		json_object_set_new(group, users.item[i], json_true());
+}
+
+static void read_role(struct call *call, json_t *cfg, char **field)
+{
+	if (!rx_test(NAME_RX, field[1]))
+		return;
+	json_t *role = child(json_object_get(cfg, "roles"), field[1]);
+	json_t *all = json_object_get(json_object_get(cfg, "roles"), "Administrator");
+	struct strings privileges;
+	perl_split_list(call->arena, field[2], &privileges);
+	for (size_t i = 0; i < privileges.n; i++)
+		if (json_object_get(all, privileges.item[i]))
+			json_object_set_new(role, privileges.item[i], json_integer(1));
+}
+
+static void read_pool(struct arena *arena, json_t *cfg, char **field)
+{
+	if (!rx_test(NAME_RX, field[1]))
+		return;
+	json_t *pool = child(json_object_get(cfg, "pools"), field[1]);
+	struct strings items;
+	perl_split_list(arena, field[3], &items);
+	for (size_t i = 0; i < items.n; i++)
+		json_object_set_new(
+				pool, arena_printf(arena, "/vms/%s", items.item[i]), json_true());
+	perl_split_list(arena, field[4], &items);
+	for (size_t i = 0; i < items.n; i++)
+		json_object_set_new(pool, arena_printf(arena, "/storage/%s", items.item[i]),
+				json_true());
+}
+
+static void read_line(struct call *call, json_t *cfg, const char *line)
+{
+	enum { FIELDS = 10 };
+	char *field[FIELDS];
+	struct strings parts;
+	perl_split(call->arena, line, ':', &parts);
+	for (size_t i = 0; i < FIELDS; i++)
+		field[i] = i < parts.n ? text_trim(call->arena, parts.item[i],
+							 strlen(parts.item[i]))
+				       : arena_strdup(call->arena, "");
+	if (strcmp(field[0], "user") == 0)
+		read_user(cfg, field);
+	else if (strcmp(field[0], "token") == 0)
+		read_token(call->arena, cfg, field);
+	else if (strcmp(field[0], "group") == 0)
+		read_group(call->arena, cfg, field);
+	else if (strcmp(field[0], "role") == 0)
+		read_role(call, cfg, field);
+	else if (strcmp(field[0], "acl") == 0)
+		read_acl(call, cfg, field);
+	else if (strcmp(field[0], "pool") == 0)
+		read_pool(call->arena, cfg, field);
+}
+
+void access_load(struct call *call)
+{
+	if (call->user_cfg)
+		return;
+	json_t *cfg = json_pack(
+			"{s:{},s:{},s:{},s:{},s:{}}", "users", "groups", "roles", "pools", "acl");
+	access_roles(call, json_object_get(cfg, "roles"));
+	json_object_set_new(json_object_get(cfg, "users"), "root@pam",
+			json_pack("{s:b,s:i,s:{},s:s}", "enable", 1, "expire", 0, "tokens", "keys",
+					""));
+	char *text = state_read(call->sim, call->arena, "user.cfg");
+	const char *cursor = text;
+	struct line line;
+	while (text && line_next(&cursor, text + strlen(text), &line)) {
+		char *content = text_trim(call->arena, line.start, line.n);
+		if (*content)
+			read_line(call, cfg, content);
+	}
+	call->user_cfg = cfg;
+}
+
+bool access_is_root(const struct call *call)
+{
+	return call->user && strcmp(call->user, "root@pam") == 0;
+}
+
+int access_check_user(struct call *call, const char *id)
+{
+	access_load(call);
+	const char *user = id;
+	const char *token = NULL;
+	bool is_token = splits_as_token(call->arena, id, &user, &token);
+	json_t *known = json_object_get(json_object_get(call->user_cfg, "users"), user);
+	json_int_t now = (json_int_t)(now_ms() / 1000);
+	if (!known)
+		return fail(call, 401, "no such user ('%s')", user);
+	if (!json_is_true(json_object_get(known, "enable")))
+		return fail(call, 401, "user '%s' is disabled", user);
+	json_int_t expire = json_integer_value(json_object_get(known, "expire"));
+	if (expire && expire < now)
+		return fail(call, 401, "user '%s' access expired", user);
+	if (!is_token)
+		return 0;
+	known = json_object_get(json_object_get(known, "tokens"), token);
+	if (!known)
+		return fail(call, 401, "no such token '%s' for user '%s'", token, user);
+	expire = json_integer_value(json_object_get(known, "expire"));
+	if (expire && expire < now)
+		return fail(call, 401, "token '%s' access expired", id);
+	return 0;
+}
+
+/* Roles that hold at one node of the tree for the members of one kind; NULL if none does. */
+static json_t *roles_here(json_t *node, const char *kind, const char *member, bool final)
+{
+	json_t *roles = json_object_get(json_object_get(node, kind), member);
+	json_t *here = NULL;
+	const char *role = NULL;
+	json_t *propagate = NULL;
+	json_object_foreach(roles, role, propagate)
+	{
+		if (!final && !json_integer_value(propagate))
+			continue;
+		here = here ? here : json_object();
+		json_object_set(here, role, propagate);
+	}
+	return here;
+}
+
+static json_t *group_roles_here(struct call *call, json_t *node, const char *user, bool final)
+{
+	json_t *groups = json_object_get(call->user_cfg, "groups");
+	json_t *all = NULL;
+	const char *group = NULL;
+	json_t *roles = NULL;
+	json_object_foreach(json_object_get(node, "groups"), group, roles)
+	{
+		if (!json_object_get(json_object_get(groups, group), user))
+			continue;
+		json_t *here = roles_here(node, "groups", group, final);
+		if (here) {
+			all = all ? all : json_object();
+			json_object_update(all, here);
+			json_decref(here);
+		}
+	}
+	return all;
+}
+
+static json_t *roles_on(struct call *call, const char *user, const char *path)
+{
+	struct strings parts;
+	json_t *roles = json_object();
+	json_t *node = json_object_get(call->user_cfg, "acl");
+	perl_split(call->arena, path, '/', &parts);
+	if (!parts.n)
+		strings_add(call->arena, &parts, "");
+	for (size_t i = 0; i < parts.n && node; i++) {
+		bool final = i + 1 == parts.n;
+		if (*parts.item[i])
+			node = json_object_get(json_object_get(node, "children"), parts.item[i]);
+		json_t *here = roles_here(node, "tokens", user, final);
+		if (!here)
+			here = roles_here(node, "users", user, final);
+		if (!here)
+			here = group_roles_here(call, node, user, final);
+		if (here) {
+			json_decref(roles);
+			roles = here;
+		}
+	}
+	json_t *none = json_object_get(roles, "NoAccess");
+	if (none) {
+		json_t *only = json_pack("{s:O}", "NoAccess", none);
+		json_decref(roles);
+		return only;
+	}
+	return roles;
+}
+
+/* What a pool that holds the path grants, never propagated; NoAccess is not trumped. */
+static void add_pool_roles(struct call *call, const char *user, const char *path, json_t *roles)
+{
+	const char *pool = NULL;
+	json_t *members = NULL;
+	json_object_foreach(json_object_get(call->user_cfg, "pools"), pool, members)
+	{
+		if (!json_object_get(members, path) || json_object_get(roles, "NoAccess"))
+			continue;
+		json_t *granted = roles_on(call, user, arena_printf(call->arena, "/pool/%s", pool));
+		const char *role = NULL;
+		json_t *propagate = NULL;
+		if (json_object_get(granted, "NoAccess"))
+			json_object_clear(roles);
+		json_object_foreach(granted, role, propagate)
+		{
+			if (!json_object_get(roles, role))
+				json_object_set_new(roles, role, json_integer(0));
+		}
+		json_decref(granted);
+	}
+}
+
+static json_t *privileges_on(struct call *call, const char *user, const char *path)
+{
+	json_t *roles = roles_on(call, user, path);
+	json_t *privileges = json_object();
+	const char *role = NULL;
+	json_t *propagate = NULL;
+	add_pool_roles(call, user, path, roles);
+	json_object_foreach(roles, role, propagate)
+	{
+		const char *privilege = NULL;
+		json_t *set = NULL;
+		json_object_foreach(json_object_get(json_object_get(call->user_cfg, "roles"), role),
+				privilege, set)
+		{
+			if (!json_integer_value(json_object_get(privileges, privilege)))
+				json_object_set(privileges, privilege, propagate);
+		}
+	}
+	json_decref(roles);
+	return privileges;
+}
+
+json_t *access_permissions(struct call *call, const char *id, const char *path)
+{
+	access_load(call);
+	if (strcmp(id, "root@pam") == 0)
+		return json_copy(json_object_get(
+				json_object_get(call->user_cfg, "roles"), "Administrator"));
+	const char *user = NULL;
+	const char *token = NULL;
+	if (!splits_as_token(call->arena, id, &user, &token))
+		return privileges_on(call, id, path);
+	json_t *owner = json_object_get(json_object_get(call->user_cfg, "users"), user);
+	json_t *known = json_object_get(json_object_get(owner, "tokens"), token);
+	if (!known)
+		return json_object();
+	json_t *of_user = access_permissions(call, user, path);
+	if (!json_is_true(json_object_get(known, "privsep")))
+		return of_user;
+	json_t *of_token = privileges_on(call, id, path);
+	json_t *both = json_object();
+	const char *privilege = NULL;
+	json_t *propagate = NULL;
+	json_object_foreach(of_token, privilege, propagate)
+	{
+		json_t *other = json_object_get(of_user, privilege);
+		if (other)
+			json_object_set(both, privilege,
+					json_integer_value(other) ? propagate : other);
+	}
+	json_decref(of_user);
+	json_decref(of_token);
+	return both;
+}
+
+/* The privilege that is missing, NULL if all is well. `any` takes one of "A|B". */
+static const char *missing(struct call *call, const char *path, const char *privileges, bool any)
+{
+	if (access_is_root(call))
+		return NULL;
+	json_t *granted = access_permissions(call, call->user, path);
+	struct strings wanted;
+	const char *lacking = NULL;
+	perl_split(call->arena, privileges, any ? '|' : ',', &wanted);
+	for (size_t i = 0; i < wanted.n; i++) {
+		bool has = json_object_get(granted, wanted.item[i]) != NULL;
+		if (any && has) {
+			json_decref(granted);
+			return NULL;
+		}
+		if (!has && !lacking)
+			lacking = any ? privileges : wanted.item[i];
+	}
+	json_decref(granted);
+	return lacking;
+}
+
+int access_check(struct call *call, const char *path, const char *privileges)
+{
+	const char *lacking = missing(call, path, privileges, true);
+	return lacking ? fail(call, 403, "Permission check failed (%s, %s)", path, lacking) : 0;
+}
+
+bool access_allows(struct call *call, const char *path, const char *privileges)
+{
+	return !missing(call, path, privileges, true);
+}
+
+int access_check_all(struct call *call, const char *path, const char *privileges)
+{
+	const char *lacking = missing(call, path, privileges, false);
+	return lacking ? fail(call, 403, "Permission check failed (%s, %s)", path, lacking) : 0;
+}
+
+int access_check_vm(struct call *call, const char *vmid, const char *privileges)
+{
+	return access_check(call, arena_printf(call->arena, "/vms/%s", vmid), privileges);
+}
+
+static void walk(struct call *call, json_t *node, const char *path, struct strings *ret_paths)
+{
+	if (json_object_get(node, "users") || json_object_get(node, "groups") ||
+			json_object_get(node, "tokens"))
+		if (!strings_has(ret_paths, path))
+			strings_add(call->arena, ret_paths, path);
+	const char *name = NULL;
+	json_t *below = NULL;
+	json_object_foreach(json_object_get(node, "children"), name, below)
+	{
+		walk(call, below,
+				arena_printf(call->arena, "%s/%s",
+						strcmp(path, "/") == 0 ? "" : path, name),
+				ret_paths);
+	}
+}
+
+void access_known_paths(struct call *call, struct strings *ret_paths)
+{
+	static const char *const always[] = {"/", "/access", "/access/groups", "/nodes", "/pool",
+			"/sdn", "/storage", "/vms"};
+	*ret_paths = (struct strings){0};
+	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+		strings_add(call->arena, ret_paths, always[i]);
+	walk(call, json_object_get(call->user_cfg, "acl"), "/", ret_paths);
+	const char *pool = NULL;
+	json_t *members = NULL;
+	json_object_foreach(json_object_get(call->user_cfg, "pools"), pool, members)
+	{
+		const char *path = NULL;
+		json_t *present = NULL;
+		json_object_foreach(members, path, present)
+		{
+			if (!strings_has(ret_paths, path))
+				strings_add(call->arena, ret_paths, path);
+		}
+	}
+}
