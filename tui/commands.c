@@ -18,8 +18,10 @@ static int say_error(const struct error *error, int status)
 {
 	(void)fflush(stdout); /* so that the reason comes last */
 	(void)fprintf(stderr, "pvegpu: %s\n", error->text);
-	if (error->hint[0])
-		(void)fprintf(stderr, "        %s\n", error->hint);
+	const char *cursor = error->hint;
+	struct line line;
+	while (line_next(&cursor, error->hint + strlen(error->hint), &line))
+		(void)fprintf(stderr, "        %.*s\n", (int)line.n, line.start);
 	return status;
 }
 

@@ -32,7 +32,8 @@ void rows_add_findings(struct rows *rows, const struct report *report, enum step
 		const struct finding *finding = report->findings.item[i];
 		bool mine = finding->check->step == step &&
 			    (!subject || strcmp(subject, finding->subject) == 0);
-		if (mine && (all || finding->status != STATUS_OK))
+		if (mine && (all || finding->status != STATUS_OK) &&
+				!finding_is_unseen(report, finding))
 			rows_add_finding(rows, finding);
 	}
 }

@@ -368,12 +368,15 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 			status = apply_one(context, result, err);
 	}
 	context->change = NULL;
-	if (status < 0)
-		error_hint(err, "%zu of %zu changes were made; undo them with 'pvegpu rollback %s'",
-				result->done,
+	if (status < 0 && err) {
+		char why[sizeof err->hint];
+		(void)snprintf(why, sizeof why, "%s", err->hint);
+		error_hint(err, "%.300s%s%zu of %zu changes were made; undo them with 'pvegpu rollback %s'",
+				why, why[0] ? "\n" : "", result->done,
 				plan_totals(&plan->changes).reboots ? plan->changes.n - 1
 								    : plan->changes.n,
 				result->run);
+	}
 	return status;
 }
 

@@ -301,12 +301,10 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 	if (facts->identity_root || !report->vm || !report->gpu || !attach_needs_change(report))
 		return false;
 	const char *why = NULL;
-	const char *fix = "attach it by a mapping: --by-mapping, or --mapping NAME";
+	const char *fix = NULL;
 	if (facts->mappings_known == KNOWN_NO) {
 		why = "Proxmox VE 7 has no mappings, and lets only root@pam give a VM a PCI device";
 		fix = "log in as root@pam with its password: --user root@pam";
-	} else if (!report->by_mapping) {
-		why = "only root@pam itself may give a VM a device by its address";
 	}
 	for (size_t i = 0; !why && i < report->vm->hostpci.n; i++) {
 		const struct vm_hostpci *entry = report->vm->hostpci.item[i];
@@ -322,7 +320,12 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 					"%s has a romfile, and only root@pam itself may change "
 					"such a line",
 					entry->key);
-		fix = "log in as root@pam with its password: --user root@pam";
+		if (why)
+			fix = "log in as root@pam with its password: --user root@pam";
+	}
+	if (!why && !report->by_mapping) {
+		why = "only root@pam itself may give a VM a device by its address";
+		fix = "attach it by a mapping: --by-mapping, or --mapping NAME";
 	}
 	if (!why)
 		return false;

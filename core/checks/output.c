@@ -252,6 +252,7 @@ char *report_text(struct arena *arena, const struct report *report)
 			add_gpu(report, &text, facts->devices.item[i]);
 	for (int step = 0; step < STEP_COUNT; step++) {
 		bool first = true;
+		size_t unseen = 0;
 		for (size_t i = 0; i < report->findings.n; i++) {
 			const struct finding *finding = report->findings.item[i];
 			if ((int)finding->check->step != step)
@@ -259,8 +260,17 @@ char *report_text(struct arena *arena, const struct report *report)
 			if (first)
 				text_addf(&text, "\n%s\n", step_names[step]);
 			first = false;
-			add_finding(report, &text, finding);
+			if (finding_is_unseen(report, finding))
+				unseen++;
+			else
+				add_finding(report, &text, finding);
 		}
+		if (unseen)
+			text_addf(&text,
+					"  [ ?? ] %zu %s the files of %s: pvegpu audit there, as "
+					"root.\n",
+					unseen, text_plural(unseen, "check needs", "checks need"),
+					facts->node);
 	}
 	struct report_counts counts = report_counts(report);
 	text_addf(&text, "\n%zu fail, %zu warn, %zu info, %zu unknown, %zu ok\n",

@@ -203,6 +203,11 @@ void report_free(struct report *report)
 		arena_free(report->arena);
 }
 
+bool finding_is_unseen(const struct report *report, const struct finding *finding)
+{
+	return report->facts->remote && finding->check->needs_files;
+}
+
 struct report_counts report_counts(const struct report *report)
 {
 	struct report_counts counts = {0};

@@ -262,6 +262,10 @@ static CURLcode perform(struct https *https, const char *method, const char *pat
 	(void)curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
 	(void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* On a connection that was kept libcurl sends a request again by itself when the server has
+	 * closed it meanwhile: a change must not be made twice. */
+	if (!get)
+		(void)curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	(void)curl->easy_setopt(easy, CURLOPT_USERAGENT, "pvegpu/" PVEGPU_VERSION);
 	(void)curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	(void)curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
@@ -392,8 +396,15 @@ static int ask_second(struct https *https, json_t **data, struct error *err)
 	if (status == 0) {
 		char password[80];
 		(void)snprintf(password, sizeof password, "totp:%s", code);
-		status = ask_ticket(https, password, challenge, data, err);
+		struct error error = {0};
+		status = ask_ticket(https, password, challenge, data, &error);
 		explicit_bzero(password, sizeof password);
+		if (status < 0 && error.http == 401)
+			status = error_set(&error, ERROR_LOGIN,
+					"%s does not accept that code of %s; each counts once",
+					https->address, https->user);
+		if (status < 0 && err)
+			*err = error;
 	}
 	explicit_bzero(code, sizeof code);
 	secret_free(challenge);
@@ -426,7 +437,7 @@ static int log_in(struct https *https, bool renew, struct error *err)
 		status = ask_second(https, &data, err);
 	if (status == 0)
 		status = take_ticket(https, data, err);
-	else if (err && err->http == 401)
+	if (status < 0 && err && err->http == 401)
 		(void)error_set(err, ERROR_LOGIN, "%s does not know %s with that password",
 				https->address, https->user);
 	json_decref(data);

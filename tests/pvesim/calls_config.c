@@ -213,7 +213,8 @@ static int post_shutdown(struct call *call)
 	const char *how = hash_get(about, "shutdown");
 	long ms = setting_number(call->sim, "shutdown_ms", 500);
 	if (how && strcmp(how, "hang") == 0)
-		ms = timeout ? strtol(timeout, NULL, 10) * 1000 : 180000;
+		ms = setting_number(call->sim, "hang_ms",
+				timeout ? strtol(timeout, NULL, 10) * 1000 : 180000);
 	return change_state(call, "qmshutdown", "hastop", ms);
 }
 

@@ -259,7 +259,7 @@ static int after_failure(struct job *job)
 	static const char *const keys[] = {"r roll back now", "Enter go on", NULL};
 	static const char *const nothing_keys[] = {"Enter go on", NULL};
 	struct wizard *wizard = job->wizard;
-	char hint[1024];
+	char hint[sizeof job->error.text + sizeof job->error.hint + 2];
 	bool begun = job->result.run[0] != '\0';
 	(void)snprintf(hint, sizeof hint, "%s. %s", job->error.text,
 			begun                ? "What was done before stays until it is rolled back."
