@@ -56,7 +56,8 @@ void rows_add_finding(struct rows *rows, const struct finding *finding);
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
 		const char *subject, bool all);
 
-/* Of a remote host: that its files tell this, and what to run there. False where there are files. */
+/* Of a remote host: that its files tell this, and what to run there. False where there are files.
+ */
 bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct report *report,
 		const char *command);
 

@@ -35,7 +35,7 @@ CHECK_FUNCTION(check_cpu_virtualization)
 	struct finding *finding = NULL;
 	if (facts->cpu_virtualization == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				"/proc/cpuinfo does not tell the CPU's flags.");
+				"The CPU's flags are not known here (/proc/cpuinfo).");
 		return;
 	}
 	if (facts->cpu_virtualization == KNOWN_YES) {

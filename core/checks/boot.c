@@ -324,7 +324,8 @@ CHECK_FUNCTION(check_iommu_active)
 	/* Of a remote host the command line is not known, nor what it would need. */
 	const struct param_choice *first = report->params.n ? report->params.item[0] : NULL;
 	bool planned = planned_out(report) ||
-		       (first && first->selected && (first->need == NEED_ADVISED || first->configured));
+		       (first && first->selected &&
+				       (first->need == NEED_ADVISED || first->configured));
 	if (!active)
 		finding_fix(report, finding, planned, "%s",
 				planned ? "the kernel parameters turn it on, after a reboot"

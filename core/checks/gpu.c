@@ -350,7 +350,7 @@ static void judge_functions(
 		const struct pci_device *function = slot.item[i];
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s%s",
 				device_text(report->arena, function),
-				function->driver ? function->driver : "none",
+				facts_driver(report->facts, function),
 				facts_in_list(&card, function) ? "" : " (stays with the host)");
 	}
 }

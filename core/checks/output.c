@@ -195,7 +195,7 @@ static void add_gpu(const struct report *report, struct text *text, const struct
 	text_addf(text, "  %s  ", gpu->name);
 	text_add_wrapped(text, text_printable(report->arena, gpu->label), 16, 16, WIDTH);
 	text_addf(text, "%16s%04x:%04x, driver %s, ", "", gpu->vendor, gpu->device,
-			gpu->driver ? gpu->driver : "none");
+			facts_driver(report->facts, gpu));
 	if (gpu->group < 0)
 		text_add(text, "no IOMMU group");
 	else

@@ -62,7 +62,7 @@ CHECK_FUNCTION(check_vfio_bound)
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
-				function->name, function->driver ? function->driver : "none");
+				function->name, facts_driver(report->facts, function));
 	}
 }
 

@@ -99,6 +99,13 @@ struct list facts_slot(
 	return found;
 }
 
+const char *facts_driver(const struct facts *facts, const struct pci_device *device)
+{
+	return device->driver                      ? device->driver
+	       : facts->drivers_known == KNOWN_YES ? "none"
+						   : "unknown";
+}
+
 bool facts_in_list(const struct list *devices, const struct pci_device *device)
 {
 	for (size_t i = 0; i < devices->n; i++)

@@ -44,14 +44,14 @@ static const struct attach_choice {
 
 static bool attach_value(const struct report *report, const char *name)
 {
-	return strcmp(name, "pcie") == 0          ? report->pcie
-	       : strcmp(name, "x_vga") == 0       ? report->x_vga
-	       : strcmp(name, "machine_q35") == 0 ? report->machine_q35
-	       : strcmp(name, "cpu_host") == 0    ? report->cpu_host
-	       : strcmp(name, "tablet_off") == 0  ? report->tablet_off
-	       : strcmp(name, "by_mapping") == 0  ? report->by_mapping
+	return strcmp(name, "pcie") == 0                ? report->pcie
+	       : strcmp(name, "x_vga") == 0             ? report->x_vga
+	       : strcmp(name, "machine_q35") == 0       ? report->machine_q35
+	       : strcmp(name, "cpu_host") == 0          ? report->cpu_host
+	       : strcmp(name, "tablet_off") == 0        ? report->tablet_off
+	       : strcmp(name, "by_mapping") == 0        ? report->by_mapping
 	       : strcmp(name, "mapping_functions") == 0 ? report->mapping_functions
-						  : report->start;
+							: report->start;
 }
 
 /* What the VM has already is not chosen any more; rollback takes it back. */

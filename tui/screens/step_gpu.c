@@ -27,8 +27,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 			    : gpu->group >= 0 ? arena_printf(rows->arena, "group %d", gpu->group)
 					      : "group not known yet";
 		row->hint = arena_printf(rows->arena, "%s, %04x:%04x, driver %s. Enter chooses it.",
-				gpu->label, gpu->vendor, gpu->device,
-				gpu->driver ? gpu->driver : "none");
+				gpu->label, gpu->vendor, gpu->device, facts_driver(facts, gpu));
 	}
 	if (!report->gpu)
 		return;

@@ -21,10 +21,7 @@ static void add_function(
 	if (device->subsystem_known && device->subsystem_vendor)
 		text_addf(text, "    Subsystem: [%04x:%04x]\n", device->subsystem_vendor,
 				device->subsystem_device);
-	text_addf(text, "    Kernel driver in use: %s\n",
-			device->driver                      ? device->driver
-			: facts->drivers_known == KNOWN_YES ? "none"
-							    : "not recorded");
+	text_addf(text, "    Kernel driver in use: %s\n", facts_driver(facts, device));
 	if (device->group >= 0)
 		text_addf(text, "    IOMMU group: %d\n", device->group);
 	else

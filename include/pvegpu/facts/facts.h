@@ -310,6 +310,8 @@ struct list facts_slot(
  * the board's USB and audio, which must stay with the host. */
 struct list facts_card(
 		const struct facts *facts, const struct pci_device *gpu, struct arena *arena);
+/* The device's driver; "none", or "unknown" where nothing is known of drivers. */
+const char *facts_driver(const struct facts *facts, const struct pci_device *device);
 bool facts_in_list(const struct list *devices, const struct pci_device *device);
 /* Members of an IOMMU group, bridges included. */
 struct list facts_group(const struct facts *facts, int group, struct arena *arena);
