@@ -182,7 +182,7 @@ void api_run(struct call *call)
 	call->stage = "uri";
 	if (method->no_token && call->user && strchr(call->user, '!')) {
 		fail(call, 403,
-				"URI '/api2/json%s' not available with API token, need proper "
+				"URI '%s' not available with API token, need proper "
 				"ticket.",
 				call->path);
 		goto out;
