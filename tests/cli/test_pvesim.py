@@ -357,6 +357,10 @@ class Reading(Server):
         self.bad(403, "Permission check failed (/mapping/pci, Mapping.Modify)", "POST",
                  "/cluster/mapping/pci", {"id": "gpu", "map": GPU_MAP}, token=READER)
         self.assertEqual(self.good("GET", "/nodes/pve2/qemu", token=READER)[0]["vmid"], 100)
+        self.write("user.cfg", self.read("user.cfg").replace(
+            "acl:1:/:limited@pve", "acl:1:/vms:limited@pve"))
+        self.bad(403, "Permission check failed", "GET", "/cluster/mapping/pci/rtx3080", token=READER)
+        self.assertEqual(self.good("GET", "/cluster/mapping/pci", token=READER), [])
 
 
 class Changing(Server):
@@ -587,6 +591,8 @@ class Faults(Server):
         self.bad(595, "No route to host", "GET", "/nodes/pve3/qemu/130/config")
         self.assertEqual([n["status"] for n in self.good("GET", "/nodes")],
                          ["online", "online", "offline"])
+        vms = self.good("GET", "/cluster/resources", {"type": "vm"})
+        self.assertEqual([v["status"] for v in vms if v["vmid"] == 130], ["unknown"])
         self.assertEqual(self.call("GET", "/nodes/pve9/version").status, 500)
 
 

@@ -5,8 +5,8 @@
 #include "tests/pvesim/sim.h"
 
 /*
- * One method of the API. `permission` is "all", "world", "root", or "PATH A|B": the path may hold
- * {names} of what stands in the call's path.
+ * One method of the API. `permission` is "all", "world", "root", or "PATH A|B", where the path may
+ * hold {names} of what stands in the call's path; "or PATH A|B" for alternatives of one each.
  */
 struct method {
 	const char *method;

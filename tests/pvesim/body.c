@@ -91,7 +91,7 @@ json_t *json_without_nul(struct arena *arena, json_t *value)
 int body_decode_json(struct call *call, const char *text, size_t n)
 {
 	json_error_t error;
-	json_t *value = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &error);
+	json_t *value = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
 	if (!value)
 		return die(call, "%s", json_complaint(call->arena, text, n));
 	if (json_is_object(value)) {
