@@ -29,7 +29,7 @@ int disk_prepare_params(struct call *call)
 				call->arena, &call->world, drive_schema, NULL, value, NULL, &why);
 		if (!drive)
 			return fail_param(call, keys.item[i], "unable to parse drive options");
-		const char *file = hash_get(drive, "file");
+		const char *file = arena_strdup(call->arena, hash_get(drive, "file"));
 		if (!rx_test("^(?:cdrom$|none$|/dev/.+|[^:]+:.+|\\d+$)", file)) {
 			json_decref(drive);
 			return fail_param(call, keys.item[i],
