@@ -54,13 +54,13 @@ run_cppcheck() {
 		-DPVEGPU_SAMPLE_BUILD='""' -DPVEGPU_SAMPLE_INSTALLED='""' core tui
 }
 run_format() {
-	find core tui include tests/unit tests/fuzz -name '*.[ch]' -print0 |
+	find core tui include tests/unit tests/fuzz tests/pvesim -name '*.[ch]' -print0 |
 		xargs -0 clang-format --dry-run -Werror
 }
 # Every file that can carry a comment says its licence.
 run_licences() {
 	missing=$(find .ci core include tui tests screenshots .clang-format .clang-tidy .editorconfig .gitignore \
-		CMakeLists.txt -path tests/sample_host/root -prune -o -type f \
+		CMakeLists.txt -path tests/sample_host/root -prune -o -path tests/pvesim/cluster -prune -o -type f \
 		! -name '*.png' ! -name '*.pyc' ! -path '*/golden/*' -print | xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')
 	missing="$missing$(find tests/sample_host/root/usr/sbin tests/sample_host/root/usr/bin -type f |
 		xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')"

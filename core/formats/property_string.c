@@ -26,7 +26,9 @@ int property_string_parse(struct arena *arena, const char *text, const char *def
 			property->key = arena_strdup(arena, default_key);
 			property->value = part;
 		}
-		if (!property->key || !*property->key || !*property->value)
+		/* A value goes to the end of its line there (.+), so none holds a newline. */
+		if (!property->key || !*property->key || !*property->value ||
+				strchr(property->value, '\n'))
 			return error_set(err, ERROR_PARSE,
 					"'%s' has a part without a key or a value", text);
 		if (property_get(&parsed, property->key))

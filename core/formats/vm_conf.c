@@ -111,7 +111,14 @@ void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_co
 			continue;
 		}
 		struct vm_conf_entry *entry = read_entry(arena, &line, number);
-		if (entry)
+		if (entry && strcmp(entry->key, "delete") == 0 && section != &ret_conf->pending)
+			problem(arena, ret_conf, number, "'delete' is only allowed in [PENDING]");
+		else if (entry && strchr(entry->value, '\r'))
+			problem(arena, ret_conf, number,
+					"a carriage return in the value; PVE drops the line when "
+					"it "
+					"next writes");
+		else if (entry)
 			list_add(arena, &section->entries, entry);
 		else
 			problem(arena, ret_conf, number,

@@ -159,6 +159,10 @@ class Corpus(unittest.TestCase):
         self.finish(len(table))
 
     def compare_property(self, row, got):
+        # pvegpu's own parser agrees but for a newline at the end, which Proxmox VE takes here and
+        # refuses when it writes, and for digits of other scripts.
+        if not row["in"].endswith("\n") and row["in"].isascii():
+            self.differ(row["id"], "core", row["ok"], got["core"])
         self.differ(row["id"], "ok", row["ok"], got["ok"])
         for key in ("error", "errors", "parsed", "printed"):
             self.differ(row["id"], key, text_of(row.get(key)), text_of(got.get(key)))

@@ -93,10 +93,15 @@ static int check_permission(struct call *call, const struct method *method, cons
 		return 0;
 	if (strcmp(method->permission, "root") == 0)
 		return fail(call, 403, "Permission check failed (user != root@pam)");
-	size_t n = strcspn(method->permission, " ");
-	char *path = fill_in(call->arena, arena_strndup(call->arena, method->permission, n), names);
+	const char *permission = method->permission;
+	bool alternatives = text_starts(permission, "or ");
+	permission += alternatives ? 3 : 0;
+	size_t n = strcspn(permission, " ");
+	char *path = fill_in(call->arena, arena_strndup(call->arena, permission, n), names);
 	char *normal = access_normalize_path(call->arena, path);
-	return access_check(call, normal ? normal : path, method->permission + n + 1);
+	if (alternatives && !access_allows(call, normal ? normal : path, permission + n + 1))
+		return fail(call, 403, "Permission check failed"); /* none of them is named */
+	return access_check(call, normal ? normal : path, permission + n + 1);
 }
 
 /* A list given as several values, and one value where a list is wanted. */
@@ -182,7 +187,7 @@ void api_run(struct call *call)
 	call->stage = "uri";
 	if (method->no_token && call->user && strchr(call->user, '!')) {
 		fail(call, 403,
-				"URI '/api2/json%s' not available with API token, need proper "
+				"URI '%s' not available with API token, need proper "
 				"ticket.",
 				call->path);
 		goto out;

@@ -5,8 +5,8 @@
 #include "tests/pvesim/sim.h"
 
 /*
- * One method of the API. `permission` is "all", "world", "root", or "PATH A|B": the path may hold
- * {names} of what stands in the call's path.
+ * One method of the API. `permission` is "all", "world", "root", or "PATH A|B", where the path may
+ * hold {names} of what stands in the call's path; "or PATH A|B" for alternatives of one each.
  */
 struct method {
 	const char *method;
@@ -36,6 +36,8 @@ void call_done(struct call *call); /* gives back what a call refers to, not its 
 /* Bodies (body.c): parameters of a form or of JSON, as AnyEvent.pm takes them apart. */
 int body_decode_form(struct call *call, const char *text, size_t n);
 int body_decode_json(struct call *call, const char *text, size_t n);
+/* What Perl's JSON::XS says of text that is not JSON (complaint.c). */
+char *json_complaint(struct arena *arena, const char *text, size_t n);
 /* A copy with every NUL inside a string, which C cannot hold, as NUL_CHAR. */
 json_t *json_without_nul(struct arena *arena, json_t *value);
 

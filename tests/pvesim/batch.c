@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pvegpu/base/json.h"
+#include "pvegpu/formats/hostpci.h"
+#include "pvegpu/formats/pci_mapping.h"
+#include "pvegpu/formats/vm_conf.h"
 #include "tests/pvesim/api.h"
 #include "tests/pvesim/devices.h"
 #include "tests/pvesim/qemu.h"
@@ -120,6 +124,15 @@ static const struct schema *table_named(const char *format)
 	return hostpci_schema;
 }
 
+/* What pvegpu's own parser says of the same string. */
+static bool core_takes(struct call *call, const struct schema *table, const char *value)
+{
+	struct hostpci hostpci;
+	struct pci_mapping_entry entry;
+	return table == map_schema ? pci_mapping_entry_parse(call->arena, value, &entry, NULL) == 0
+				   : hostpci_parse(call->arena, value, &hostpci, NULL) == 0;
+}
+
 /* {"op": "property", "format": "hostpci"|"map", "value"} */
 static json_t *step_property(struct call *call, const json_t *step)
 {
@@ -137,6 +150,8 @@ static json_t *step_property(struct call *call, const json_t *step)
 	}
 	if (errors)
 		json_object_set_new(verdict, "errors", errors);
+	json_object_set_new(verdict, "core",
+			json_boolean(core_takes(call, table, text_of(step, "value", ""))));
 	return verdict;
 }
 
@@ -201,12 +216,41 @@ static void add_file(struct call *call, json_t *verdict, const char *text)
 			verdict, strcmp(kind, "after") == 0 ? "written" : "written_bytes", value);
 }
 
+/* What pvegpu's own reader finds in the bytes of a file: the options of each section. */
+static json_t *core_section(const struct vm_conf_section *section)
+{
+	json_t *options = json_object();
+	for (size_t i = 0; i < section->entries.n; i++) {
+		const struct vm_conf_entry *entry = section->entries.item[i];
+		json_object_set_new(options, entry->key, json_text(entry->value));
+	}
+	return options;
+}
+
+static json_t *core_reads(struct call *call, const char *text)
+{
+	size_t n = 0;
+	struct vm_conf conf;
+	struct list settings = {0};
+	char *bytes = perl_to_bytes(call->arena, text, &n);
+	vm_conf_parse(call->arena, bytes, &conf);
+	json_t *snapshots = json_object();
+	for (size_t i = 0; i < conf.snapshots.n; i++) {
+		const struct vm_conf_section *snapshot = conf.snapshots.item[i];
+		json_object_set_new(snapshots, snapshot->name, core_section(snapshot));
+	}
+	return json_pack("{s:o,s:o,s:o,s:o}", "current", core_section(&conf.current), "pending",
+			core_section(&conf.pending), "snapshots", snapshots, "predicted",
+			json_text(vm_conf_predict(call->arena, bytes, &settings)));
+}
+
 /* {"op": "vm", "path", "set": {…}}: parse the file and print it, with `set` changed. */
 static json_t *step_vm(struct call *call, const json_t *step)
 {
 	char *text = state_read(call->sim, call->arena, text_of(step, "path", ""));
 	json_t *conf = vm_parse(call, "100", text ? text : "");
-	json_t *verdict = json_pack("{s:O}", "conf", conf);
+	json_t *verdict = json_pack(
+			"{s:O,s:o}", "conf", conf, "core", core_reads(call, text ? text : ""));
 	json_object_set_new(verdict, "warnings", warnings_of(call));
 	json_t *changed = json_deep_copy(conf);
 	json_object_update(changed, json_object_get(step, "set"));
@@ -222,7 +266,24 @@ static json_t *step_vm(struct call *call, const json_t *step)
 static json_t *step_mapping(struct call *call)
 {
 	json_t *cfg = mapping_load(call);
-	json_t *verdict = json_pack("{s:O}", "cfg", cfg);
+	struct pci_mapping_file core;
+	size_t n = 0;
+	char *text = state_read(call->sim, call->arena, "mapping/pci.cfg");
+	pci_mapping_parse(call->arena, perl_to_bytes(call->arena, text ? text : "", &n), &core);
+	json_t *seen = json_object();
+	for (size_t i = 0; i < core.mappings.n; i++) {
+		const struct pci_mapping *mapping = core.mappings.item[i];
+		json_t *maps = json_array();
+		for (size_t k = 0; k < mapping->entries.n; k++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[k];
+			json_array_append_new(maps, json_text(entry->text));
+		}
+		json_object_set_new(seen, mapping->name,
+				json_pack("{s:o,s:o,s:i,s:b}", "map", maps, "description",
+						json_text(mapping->description), "mdev",
+						mapping->mdev, "error", mapping->error != NULL));
+	}
+	json_t *verdict = json_pack("{s:O,s:o}", "cfg", cfg, "core", seen);
 	json_object_set_new(verdict, "warnings", warnings_of(call));
 	add_file(call, verdict, mapping_print(call, cfg));
 	if (call->code)

@@ -54,25 +54,14 @@ int body_decode_form(struct call *call, const char *text, size_t n)
 			const char *second = memchr(value, '=', (size_t)(stop - value));
 			size_t value_n = (size_t)((second ? second : stop) - value);
 			char *key = decode(call->arena, text, key_n);
-			add_param(call, key, decode(call->arena, value, value_n));
+			if (equals)
+				add_param(call, key, decode(call->arena, value, value_n));
+			else if (!json_object_get(call->params, key))
+				json_object_set_new(call->params, key, json_null());
 		}
 		text = stop + 1;
 	}
 	return 0;
-}
-
-/* What Perl's JSON says of a broken body is only told for the commonest mistake. */
-static int bad_json(struct call *call, const char *text, const json_error_t *error)
-{
-	if (text[0] == '{' && text[1] && text[1] != '"' && text[1] != '}')
-		return die(call, "'\"' expected, at character offset 1 (before \"%s\")", text + 1);
-	return die(call,
-			"malformed JSON string, neither tag, array, object, number, string or "
-			"atom, "
-			"at character offset %d (before \"%s\")",
-			error->position,
-			text[0] ? text + (error->position > 0 ? error->position - 1 : 0)
-				: "(end of string)");
 }
 
 json_t *json_without_nul(struct arena *arena, json_t *value)
@@ -102,9 +91,9 @@ json_t *json_without_nul(struct arena *arena, json_t *value)
 int body_decode_json(struct call *call, const char *text, size_t n)
 {
 	json_error_t error;
-	json_t *value = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &error);
+	json_t *value = json_loadb(text, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
 	if (!value)
-		return bad_json(call, text, &error);
+		return die(call, "%s", json_complaint(call->arena, text, n));
 	if (json_is_object(value)) {
 		json_t *object = json_without_nul(call->arena, value);
 		json_object_update(call->params, object);
@@ -112,5 +101,7 @@ int body_decode_json(struct call *call, const char *text, size_t n)
 	}
 	bool is_object = json_is_object(value);
 	json_decref(value);
-	return is_object ? 0 : die(call, "Not a HASH reference");
+	return is_object ? 0
+			 : die(call, "Not a HASH reference at "
+				     "/usr/share/perl5/PVE/APIServer/AnyEvent.pm line 936.");
 }

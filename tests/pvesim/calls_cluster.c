@@ -55,6 +55,8 @@ static void add_vms(struct call *call, const char *node)
 		json_t *vm = json_array_get(list, i);
 		char *vmid = perl_scalar(call->arena, json_object_get(vm, "vmid"));
 		const char *state = NULL;
+		if (strcmp(status_of(setting_node(call->sim, node)), "online") != 0)
+			hash_set(vm, "status", "unknown");
 		hash_set(vm, "id", arena_printf(call->arena, "qemu/%s", vmid));
 		hash_set(vm, "type", "qemu");
 		hash_set(vm, "node", node);

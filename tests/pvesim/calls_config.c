@@ -117,12 +117,9 @@ static int get_pending(struct call *call)
 	perl_keys(call->arena, deletes, &keys);
 	for (size_t i = 0; i < keys.n; i++)
 		if (!vm_defined(conf, keys.item[i]) && !vm_defined(pending, keys.item[i]))
+			/* Always 2: there the hash that holds `force` is taken for it. */
 			json_array_append_new(call->result,
-					json_pack("{s:s,s:i}", "key", keys.item[i], "delete",
-							json_is_true(json_object_get(
-									deletes, keys.item[i]))
-									? 2
-									: 1));
+					json_pack("{s:s,s:i}", "key", keys.item[i], "delete", 2));
 	json_decref(deletes);
 	json_decref(conf);
 	return 0;

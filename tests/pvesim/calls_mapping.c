@@ -209,7 +209,7 @@ static const struct schema mapping_update[] = {
 };
 
 #define MAPPING "/cluster/mapping/pci"
-#define SEE_MAPPING "/mapping/pci/{id} Mapping.Use|Mapping.Modify|Mapping.Audit"
+#define SEE_MAPPING "or /mapping/pci/{id} Mapping.Use|Mapping.Modify|Mapping.Audit"
 
 const struct method mapping_methods[] = {
 	{"GET", MAPPING, "all", mapping_list, NULL, list_mappings, "8.0"},

@@ -12,7 +12,7 @@ static bool is_configid(const char *value)
 
 static bool is_dns_name(const char *value)
 {
-	static const char label[] = "([a-zA-Z0-9]([a-zA-Z0-9\\-]{0,61}[a-zA-Z0-9])?)";
+	static const char label[] = "([a-zA-Z0-9]([a-zA-Z0-9\\-]*[a-zA-Z0-9])?)";
 	struct arena *arena = arena_new();
 	bool valid = rx_test(arena_printf(arena, "^(%s\\.)*%s$", label, label), value);
 	arena_free(arena);
@@ -31,7 +31,8 @@ static bool is_cidr(int family, const char *value, unsigned long most)
 	struct rx rx;
 	unsigned long bits = 0;
 	bool valid = rx_match(arena, "^([^/]+)/(\\d{1,3})$", RX_BYTES, value, &rx) &&
-		     is_ip(family, rx.group[1]) && text_to_ulong(rx.group[2], 10, most, &bits);
+		     is_ip(family, rx.group[1]) && text_to_ulong(rx.group[2], 10, most, &bits) &&
+		     bits > 7;
 	arena_free(arena);
 	return valid;
 }
@@ -58,26 +59,25 @@ static bool is_startup(const char *value)
 {
 	struct arena *arena = arena_new();
 	struct strings parts;
-	perl_split_list(arena, value, &parts);
-	bool valid = true;
+	bool valid = perl_true(value);
+	perl_split(arena, value, ',', &parts);
 	for (size_t i = 0; i < parts.n && valid; i++)
-		valid = rx_test("^(?:(?:order=)?|up=|down=)\\d+$", parts.item[i]);
+		valid = rx_test("^(?:\\s*|(?:order=)?\\d+|up=\\d+|down=\\d+)$", parts.item[i]);
 	arena_free(arena);
 	return valid;
 }
 
-static bool is_hotplug(const char *value)
+/* NULL, or the feature that there is not. */
+static char *bad_hotplug(struct arena *arena, const char *value)
 {
-	if (strcmp(value, "0") == 0 || strcmp(value, "1") == 0)
-		return true;
-	struct arena *arena = arena_new();
 	struct strings parts;
+	if (strcmp(value, "0") == 0 || strcmp(value, "1") == 0)
+		return NULL;
 	perl_split_list(arena, value, &parts);
-	bool valid = true;
-	for (size_t i = 0; i < parts.n && valid; i++)
-		valid = rx_test("^(?:network|disk|cpu|memory|usb|cloudinit)$", parts.item[i]);
-	arena_free(arena);
-	return valid;
+	for (size_t i = 0; i < parts.n; i++)
+		if (!rx_test("^(?:network|disk|cpu|memory|usb|cloudinit)$", parts.item[i]))
+			return arena_printf(arena, "invalid hotplug feature '%s'", parts.item[i]);
+	return NULL;
 }
 
 static bool is_drive_name(const char *value)
@@ -142,7 +142,7 @@ static char *check_one(struct arena *arena, const char *format, const char *valu
 	if (strcmp(format, "pve-startup-order") == 0)
 		return SAY(!is_startup(value), "unable to parse startup options");
 	if (strcmp(format, "pve-hotplug-features") == 0)
-		return SAY(!is_hotplug(value), "unable to parse hotplug option");
+		return bad_hotplug(arena, value);
 	if (strcmp(format, "pve-qm-bootdev") == 0)
 		return SAY(!is_boot_device(value), "invalid boot device '%s'");
 	if (strcmp(format, "pve-qm-bootdisk") == 0)
@@ -157,7 +157,7 @@ static char *check_one(struct arena *arena, const char *format, const char *valu
 		return SAY(!rx_test("(?i)^[a-z][a-z0-9\\-\\_\\.]*[a-z0-9]$", value),
 				"storage ID '%s' contains illegal characters");
 	if (strcmp(format, "pve-phys-bits") == 0)
-		return SAY(!rx_test("^(?:host|[89]|[1-5][0-9]|6[0-4])$", value),
+		return SAY(!rx_test("^(?:host|0?[89]|[1-5]\\d|6[0-4])$", value),
 				"value must be an integer between 8 and 64 or 'host'");
 	if (strcmp(format, "ipv4") == 0)
 		return SAY(!is_ip(AF_INET, value), "value does not look like a valid IPv4 address");
@@ -168,10 +168,10 @@ static char *check_one(struct arena *arena, const char *format, const char *valu
 		return SAY(!is_ip(AF_INET, value) && !is_ip(AF_INET6, value) && !is_dns_name(value),
 				"value does not look like a valid address: %s");
 	if (strcmp(format, "pve-ipv4-config") == 0)
-		return SAY(strcmp(value, "dhcp") != 0 && !is_cidr(AF_INET, value, 32),
+		return SAY(!rx_test("^(?:dhcp|manual)$", value) && !is_cidr(AF_INET, value, 32),
 				"value does not look like a valid ipv4 network configuration");
 	if (strcmp(format, "pve-ipv6-config") == 0)
-		return SAY(strcmp(value, "dhcp") != 0 && strcmp(value, "auto") != 0 &&
+		return SAY(!rx_test("^(?:auto|dhcp|manual)$", value) &&
 						!is_cidr(AF_INET6, value, 128),
 				"value does not look like a valid ipv6 network configuration");
 	if (strcmp(format, "pve-volume-id") == 0)
@@ -185,7 +185,7 @@ static char *check_one(struct arena *arena, const char *format, const char *valu
 				"unable to parse volume ID '%s'");
 	if (strcmp(format, "pve-task-status-type") == 0)
 		return SAY(!rx_test("(?i)^(ok|error|warning|unknown)$", value),
-				"invalid status type: %s");
+				"invalid status '%s'");
 	return NULL; /* "string" and what is not checked here */
 }
 

@@ -26,6 +26,7 @@ struct connection {
 	int socket;
 	SSL *tls;
 	struct text in;
+	bool unread; /* a body that was too large is still coming */
 };
 
 /* Wait for the socket; false when it takes too long or the server ends. */
@@ -107,6 +108,7 @@ static bool read_request(struct connection *connection, struct request *request,
 	if (!is_request)
 		return false;
 	char *length = header_value(request->arena, head, "Content-Length");
+	request->transfer_encoding = header_value(request->arena, head, "Transfer-Encoding");
 	char *close = header_value(request->arena, head, "Connection");
 	request->method = rx.group[1];
 	request->path = rx.group[2];
@@ -117,7 +119,9 @@ static bool read_request(struct connection *connection, struct request *request,
 	request->content_type = header_value(request->arena, head, "Content-Type");
 	request->accept_encoding = header_value(request->arena, head, "Accept-Encoding");
 	*ret_length = length ? strtoul(length, NULL, 10) : 0;
-	if (*ret_length <= BODY_MAX) {
+	if (request->transfer_encoding) {
+		request->close = true;
+	} else if (*ret_length <= BODY_MAX) {
 		while (connection->in.n < head_n + *ret_length)
 			if (!read_more(connection))
 				return false;
@@ -127,6 +131,7 @@ static bool read_request(struct connection *connection, struct request *request,
 		head_n += *ret_length;
 	} else {
 		request->close = true;
+		connection->unread = true;
 	}
 	memmove(connection->in.data, connection->in.data + head_n, connection->in.n - head_n + 1);
 	connection->in.n -= head_n;
@@ -205,7 +210,10 @@ static bool handle_one(struct connection *connection)
 	bool go_on = read_request(connection, &request, &length);
 	if (go_on) {
 		pthread_mutex_lock(&connection->server->sim->lock);
-		if (length > BODY_MAX) {
+		if (request.transfer_encoding) {
+			response = (struct response){.code = 501,
+					.reason = "chunked transfer encoding not supported"};
+		} else if (length > BODY_MAX) {
 			response = (struct response){.code = 501, .reason = "for data too large"};
 		} else {
 			serve(connection->server, &request, &response);
@@ -215,6 +223,21 @@ static bool handle_one(struct connection *connection)
 	}
 	arena_free(request.arena);
 	return go_on;
+}
+
+/* Closing with unread bytes would take the answer from a client that is still sending. */
+static void drain(struct connection *connection)
+{
+	enum { DRAIN_MS = 300 };
+	char part[16384];
+	while (connection->tls && !connection->server->stopping) {
+		int n = SSL_read(connection->tls, part, sizeof part);
+		if (n > 0)
+			continue;
+		if (SSL_get_error(connection->tls, n) != SSL_ERROR_WANT_READ ||
+				!wait_for(connection, POLLIN, DRAIN_MS))
+			return;
+	}
 }
 
 static void *connection_run(void *argument)
@@ -233,6 +256,8 @@ static void *connection_run(void *argument)
 	}
 	while (open && !server->stopping)
 		open = handle_one(connection);
+	if (connection->unread)
+		drain(connection);
 	if (connection->tls)
 		(void)SSL_shutdown(connection->tls);
 	SSL_free(connection->tls);

@@ -24,7 +24,8 @@ struct request {
 	char *method;
 	char *path;  /* decoded, without /api2/json */
 	char *query; /* as it came, or "" */
-	char *cookie, *authorization, *csrf, *content_type, *accept_encoding; /* or NULL */
+	char *cookie, *authorization, *csrf, *content_type, *accept_encoding,
+			*transfer_encoding; /* or NULL */
 	char *body;
 	size_t body_n;
 	bool api;   /* below /api2/json */

@@ -278,7 +278,10 @@ static int delete_one(struct update *update, const char *key)
 	drop_from_boot_order(update, conf, key);
 	if (rx_test("^(?:unused|vmstate)", key)) {
 		status = check_protection(call, conf,
-				arena_printf(call->arena, "can't remove unused disk '%s'", value));
+				arena_printf(call->arena, "can't remove %s '%s'",
+						strcmp(key, "vmstate") == 0 ? "vmstate"
+									    : "unused disk",
+						value));
 		if (status == 0 && !access_is_root(call))
 			status = access_check_vm(call, update->vmid, "VM.Config.Disk");
 		json_object_del(conf, key);
@@ -303,13 +306,27 @@ static int check_machine(struct call *call, const char *value)
 			value ? value : "", NULL, &why);
 	const char *type = hash_get(machine, "type");
 	const char *viommu = hash_get(machine, "viommu");
+	const char *bits = hash_get(machine, "aw-bits");
 	int status = 0;
 	if (viommu && strcmp(viommu, "intel") == 0 && !(type && strstr(type, "q35")))
 		status = die(call, "to use Intel vIOMMU please set the machine type to q35");
-	else if (hash_get(machine, "aw-bits") && !viommu)
+	else if (viommu && strcmp(viommu, "intel") == 0 && bits && !rx_test("^0*(?:39|48)$", bits))
+		status = die(call, "Intel vIOMMU supports only 39 or 48 bits as address width");
+	else if (bits && !viommu)
 		status = die(call, "cannot set aw-bits if no vIOMMU is configured");
 	json_decref(machine);
 	return status;
+}
+
+static int check_vga(struct call *call, const char *value)
+{
+	struct rx rx;
+	if (!value || !rx_test("(?:^|,)clipboard=vnc(?:,|$)", value) ||
+			!rx_match(call->arena, "(?:^|,)(?:type=)?([^=,]+)(?:,|$)", RX_BYTES, value,
+					&rx) ||
+			rx_test("^(?:std|cirrus|vmware|virtio|qxl)", rx.group[1]))
+		return 0;
+	return die(call, "vga type %s is not compatible with VNC clipboard", rx.group[1]);
 }
 
 static int set_boot(struct update *update, json_t *conf, const char *value)
@@ -405,6 +422,8 @@ static int check_change(
 				       : perm_check_drive(call, vmid, key, value);
 	if (strcmp(key, "machine") == 0)
 		return check_machine(call, value);
+	if (strcmp(key, "vga") == 0)
+		return check_vga(call, value);
 	if (strcmp(key, "tags") == 0 && !access_is_root(call))
 		return access_check_vm(call, vmid, "VM.Config.Options");
 	return 0;

@@ -29,6 +29,14 @@ int disk_prepare_params(struct call *call)
 				call->arena, &call->world, drive_schema, NULL, value, NULL, &why);
 		if (!drive)
 			return fail_param(call, keys.item[i], "unable to parse drive options");
+		const char *file = arena_strdup(call->arena, hash_get(drive, "file"));
+		if (!rx_test("^(?:cdrom$|none$|/dev/.+|[^:]+:.+|\\d+$)", file)) {
+			json_decref(drive);
+			return fail_param(call, keys.item[i],
+					"unable to associate path '%s' to any storage", file);
+		}
+		if (!hash_get(drive, "media") && rx_test("^(?:cdrom|none)$", file))
+			hash_set(drive, "media", "cdrom");
 		hash_set(call->params, keys.item[i],
 				property_print(call->arena, drive_schema, drive));
 		json_decref(drive);

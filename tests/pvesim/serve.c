@@ -65,49 +65,56 @@ static char *cookie_value(struct arena *arena, const char *cookies)
 	return perl_uri_unescape(arena, rx.group[1]);
 }
 
-/* Who calls; false: the response is the refusal. */
+static bool authenticate_ticket(struct server *server, const struct request *request,
+		struct call *call, const char *ticket, struct response *response)
+{
+	json_t *about = json_object_get(server->sim->tickets, ticket);
+	bool challenge = setting_true(about, "challenge", false);
+	call->user = ticket_user(server->sim, ticket);
+	if (!call->user) {
+		refuse(server, response, 401,
+				challenge ? "No ticket" : "permission denied - invalid PVE ticket");
+		return false;
+	}
+	call->user = arena_strdup(call->arena, call->user);
+	if (strcmp(request->method, "GET") != 0 &&
+			!ticket_csrf_is_valid(server->sim, ticket, request->csrf)) {
+		refuse(server, response, 401, "Permission denied - invalid csrf token");
+		return false;
+	}
+	return true;
+}
+
+/* Who calls; false: the response is the refusal. A cookie goes before a token. */
 static bool authenticate(struct server *server, const struct request *request, struct call *call,
 		struct response *response)
 {
+	bool needed = strcmp(request->path, "/access/ticket") != 0;
+	const char *authorization = request->authorization ? request->authorization : "";
 	const char *ticket = cookie_value(request->arena, request->cookie);
-	if (strcmp(request->path, "/access/ticket") == 0)
-		return true;
+	struct rx rx;
+	if (!ticket || !*ticket)
+		ticket = cookie_value(request->arena, authorization);
 	if (ticket && *ticket) {
-		call->user = ticket_user(server->sim, ticket);
-		json_t *about = json_object_get(server->sim->tickets, ticket);
-		if (!call->user) {
-			refuse(server, response, 401,
-					setting_true(about, "challenge", false)
-							? "No ticket"
-							: "permission denied - invalid PVE ticket");
+		if (needed && !authenticate_ticket(server, request, call, ticket, response))
 			return false;
-		}
-		call->ticket = true;
-		if (strcmp(request->method, "GET") != 0 &&
-				!ticket_csrf_is_valid(server->sim, ticket, request->csrf)) {
-			refuse(server, response, 401, "Permission denied - invalid csrf token");
-			return false;
-		}
-	} else if (request->authorization && text_starts(request->authorization, "PVEAPIToken")) {
-		call->user = token_user(call, request->authorization);
-		struct rx rx;
-		if (!call->user &&
-				rx_match(request->arena, "^PVEAPIToken[= ]([^=;]+)", RX_BYTES,
-						request->authorization, &rx) &&
-				access_check_user(call, rx.group[1]) < 0) {
+	} else if (rx_match(request->arena, "^PVEAPIToken[= ]([^=;]+)", RX_BYTES, authorization,
+				   &rx)) {
+		call->user = token_user(call, authorization);
+		if (!call->user && needed && access_check_user(call, rx.group[1]) < 0) {
 			refuse(server, response, 401, call->message);
 			return false;
 		}
-		if (!call->user) {
+		if (!call->user && needed) {
 			refuse(server, response, 401, "invalid token value!");
 			return false;
 		}
 	}
-	if (!call->user) {
+	if (!call->user && needed) {
 		refuse(server, response, 401, "No ticket");
 		return false;
 	}
-	if (access_check_user(call, call->user) < 0) {
+	if (call->user && access_check_user(call, call->user) < 0) {
 		refuse(server, response, 401, call->message);
 		return false;
 	}
@@ -117,6 +124,30 @@ static bool authenticate(struct server *server, const struct request *request, s
 static bool has_body_method(const struct request *request)
 {
 	return strcmp(request->method, "PUT") == 0 || strcmp(request->method, "POST") == 0;
+}
+
+/* What is refused before the parameters are looked at; without a body, as there. */
+static bool check_content(
+		struct server *server, const struct request *request, struct response *response)
+{
+	const char *type = request->content_type ? request->content_type : "";
+	if (!request->body_n)
+		return true;
+	if (!has_body_method(request)) {
+		refuse(server, response, 501,
+				arena_printf(request->arena, "Unexpected content for method '%s'",
+						request->method));
+		return false;
+	}
+	if (*type && !rx_test("^(?:application/x-www-form-urlencoded|application/"
+			      "json)\\s*(?:[;,]|$)",
+				     type)) {
+		refuse(server, response, 506,
+				arena_printf(request->arena,
+						"upload 'Content-Type '%s' not implemented", type));
+		return false;
+	}
+	return true;
 }
 
 static bool read_params(const struct request *request, struct call *call)
@@ -225,16 +256,15 @@ static void call_api(struct server *server, struct request *request, struct resp
 			.params = json_object()};
 	json_t *params = NULL;
 	call.world.cpu_models = state_read(sim, request->arena, "virtual-guest/cpu-models.conf");
-	if (request->body_n && !has_body_method(request)) {
-		refuse(server, response, 501,
-				arena_printf(request->arena, "Unexpected content for method '%s'",
-						request->method));
-	} else if (authenticate(server, request, &call, response)) {
+	if (authenticate(server, request, &call, response) &&
+			check_content(server, request, response)) {
 		if (read_params(request, &call)) {
 			params = json_deep_copy(call.params);
 			api_run(&call);
+			answer(request, &call, response);
+		} else {
+			refuse(server, response, 501, reason_of(request->arena, call.message));
 		}
-		answer(request, &call, response);
 	}
 	note_request(server, request, &call, params, response->code);
 	json_decref(params);

@@ -20,7 +20,7 @@ struct sim {
 	json_t *tickets;  /* {text: {user, csrf, made, uses, challenge}} */
 	json_t *tasks;    /* {upid: {…}}, see tasks.c */
 	json_t *fault_uses;
-	json_t *parsed; /* {path: digest}: what was warned of once */
+	json_t *parsed;    /* {path: digest}: what was warned of once */
 	json_t *totp_used; /* {user: last time step that was accepted} */
 	unsigned long serial;
 	bool batch; /* pins what would differ from run to run */
@@ -34,7 +34,6 @@ struct call {
 	const char *method;
 	const char *path;    /* without /api2/json */
 	const char *user;    /* "root@pam", "a@pve!token", or NULL */
-	bool ticket;         /* logged in by a ticket, so CSRF counted */
 	const char *node;    /* the node that acts; the local one where the path names none */
 	json_t *params;      /* with what the path held */
 	json_t *user_cfg;    /* access.c */

@@ -76,6 +76,7 @@ struct reader {
 	json_t *all;
 	json_t *section; /* NULL: an unknown section is skipped */
 	const char *kind;
+	const char *name;
 	struct text description;
 	bool described;
 };
@@ -104,6 +105,7 @@ static void open_section(struct reader *reader, json_t *parent, const char *name
 				name);
 	reader->section = json_object();
 	reader->kind = kind;
+	reader->name = arena_strdup(reader->call->arena, name);
 	json_object_set_new(parent, name, reader->section);
 }
 
@@ -135,15 +137,18 @@ static bool read_header(struct reader *reader, const char *line)
 static void read_option(struct reader *reader, const char *key, const char *value)
 {
 	struct call *call = reader->call;
-	bool cloudinit = strcmp(reader->kind, "special") == 0 &&
-			 json_object_get(json_object_get(reader->all, "special-sections"),
-					 "cloudinit") == reader->section;
-	bool fleecing = strcmp(reader->kind, "special") == 0 && !cloudinit;
+	bool special = strcmp(reader->kind, "special") == 0;
+	bool cloudinit = special && strcmp(reader->name, "cloudinit") == 0;
+	bool fleecing = special && strcmp(reader->name, "fleecing") == 0;
 	char *why = NULL;
 	char *kept = arena_strdup(call->arena, value);
-	if (fleecing && strcmp(key, "fleecing-images") != 0)
+	if (special && !cloudinit && !fleecing) /* [special:CLOUDINIT] is taken for one */
+		why = arena_strdup(call->arena, "check_type: no schema defined");
+	else if (fleecing && strcmp(key, "fleecing-images") != 0)
 		why = arena_printf(call->arena, "unknown setting '%s'", key);
-	else if (!cloudinit && !fleecing)
+	else if (fleecing)
+		why = format_check_named(call->arena, &call->world, "pve-volume-id-list", value);
+	else if (!cloudinit)
 		kept = vm_check_option(call, key, value, &why);
 	if (why)
 		warn(call, "vm %s - unable to parse value of '%s' - %s", reader->vmid, key, why);

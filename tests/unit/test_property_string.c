@@ -33,8 +33,8 @@ static void parts_without_content(void **state)
 
 static void refuses(void **state)
 {
-	static const char *const texts[] = {
-			"a", "=a", "a=", "x=1,b", "x=1,x=2", "x=1,=", "=", "x=1,=2"};
+	static const char *const texts[] = {"a", "=a", "a=", "x=1,b", "x=1,x=2", "x=1,=", "=",
+			"x=1,=2", "x=1\n", "x=a\nb,y=1", "x=1,\ny=\n2"};
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct property_string parsed = {0};
 		struct error err = {0};

@@ -112,6 +112,9 @@ static void problems_name_the_line(void **state)
 			{"[1abc]\nname: x\n", 1},
 			{"[a]\n", 1},
 			{"[special:other]\nname: x\n", 1},
+			{"name: a\ndelete: cores\n", 2},
+			{"[PENDING]\ndelete: cores\n[snap]\ndelete: cores\n", 4},
+			{"name: a\rcores: 2\n", 1},
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct vm_conf conf;
@@ -249,8 +252,13 @@ static size_t compare_file(struct arena *arena, const char *dir, const char *fil
 	/* Every line Proxmox VE cannot read is a problem here too. */
 	size_t unread = 0;
 	size_t i = 0;
-	json_array_foreach(json_object_get(row, "warnings"), i, member) unread +=
-			strstr(json_string_value(member), "unable to parse config") != NULL;
+	json_array_foreach(json_object_get(row, "warnings"), i, member)
+	{
+		const char *warning = json_string_value(member);
+		unread += strstr(warning, "unable to parse config") ||
+			  strstr(warning, "is only allowed in [PENDING]") ||
+			  strstr(warning, "contains a line feed");
+	}
 	size_t said = 0;
 	for (i = 0; i < conf.problems.n; i++) {
 		const struct vm_conf_problem *problem = conf.problems.item[i];
