@@ -13,20 +13,24 @@ static bool has_device(const struct vm_hostpci *entry, const struct pci_device *
 	return false;
 }
 
-const struct vm_hostpci *hostpci_with(
-		const struct report *report, const struct vm *vm, const struct pci_device *device)
+static const struct vm_hostpci *entry_with(const struct report *report, const struct list *entries,
+		const struct pci_device *device)
 {
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		if (entry->valid &&
-				(has_device(entry, device) ||
-						(entry->parsed.mapping &&
-								mapping_names(report,
-										entry->parsed.mapping,
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct vm_hostpci *entry = entries->item[i];
+		const char *mapping = entry->parsed.mapping;
+		if (entry->valid && (has_device(entry, device) ||
+						    (mapping && mapping_names(report, mapping,
 										device))))
 			return entry;
 	}
 	return NULL;
+}
+
+const struct vm_hostpci *hostpci_with(
+		const struct report *report, const struct vm *vm, const struct pci_device *device)
+{
+	return entry_with(report, &vm->hostpci, device);
 }
 
 bool gpu_attached(const struct report *report)
@@ -397,6 +401,19 @@ CHECK_FUNCTION(check_attach_hostpci)
 		finding_fix(report, finding, true, "set pcie and x-vga as chosen");
 		return;
 	}
+	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
+	if (pending && !options_differ(report, pending)) {
+		struct finding *finding =
+				report_add(report, check, STATUS_INFO, vm_subject(report, vm),
+						"%s waits in PENDING: it counts when the VM was "
+						"stopped and started; a "
+						"restart inside the guest is not enough.",
+						pending->key);
+		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", pending->key,
+				pending->value);
+		finding_fix(report, finding, true, "stop and start the VM");
+		return;
+	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
 	finding_fix(report, finding, true, "attach it");
@@ -466,6 +483,9 @@ FIX_FUNCTION(fix_attach_hostpci)
 	(void)root;
 	const struct vm *vm = report->vm;
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
+	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
+	if (!entry && pending && !options_differ(report, pending))
+		return 0; /* the stop and the start that are planned make it count */
 	if (entry) {
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
 				with_options(report, entry, plan->arena), entry->value,

@@ -351,9 +351,13 @@ static const struct pci_device *device_meant(
 		const struct report *report, const struct pci_mapping_entry *entry)
 {
 	const struct facts *facts = report->facts;
-	unsigned vendor = 0;
-	unsigned model = 0;
-	if (sscanf(entry->id, "%4x:%4x", &vendor, &model) != 2 || strchr(entry->path, ';'))
+	unsigned long vendor = 0;
+	unsigned long model = 0;
+	size_t n = strcspn(entry->id, ":");
+	if (!entry->id[n] || strchr(entry->path, ';') ||
+			!text_to_ulong(arena_strndup(report->arena, entry->id, n), 16, 0xffff,
+					&vendor) ||
+			!text_to_ulong(entry->id + n + 1, 16, 0xffff, &model))
 		return NULL;
 	const struct pci_device *there = device_at(&facts->devices, entry->path);
 	if (there && there->vendor == vendor && there->device == model)
@@ -485,7 +489,7 @@ FIX_FUNCTION(fix_mapping)
 		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
 		pve_param_add(plan->arena, &before, "map", entry->text);
 	}
-	if (edit->deleted && edit->mapping->description)
+	if (edit->deleted && edit->mapping && edit->mapping->description)
 		pve_param_add(plan->arena, &before, "description", edit->mapping->description);
 	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id);
 	return 0;

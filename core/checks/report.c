@@ -137,7 +137,7 @@ void report_prepare(struct host *host, struct facts *facts, const struct goal *g
 		(void)facts_know_rights(host, facts,
 				arena_printf(facts->arena, "/vms/%u", goal->vmid), NULL);
 	/* The mapping's name is proposed by the report. */
-	if (report_new(facts, goal, &report, NULL) < 0)
+	if (report_new(facts, goal, &report, NULL) < 0 || !report)
 		return;
 	for (size_t i = 0; i < report->mapping_edits.n; i++) {
 		const struct mapping_edit *edit = report->mapping_edits.item[i];

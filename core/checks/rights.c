@@ -24,7 +24,8 @@ CHECK_FUNCTION(check_api)
 		const struct gap *gap = facts->gaps.item[i];
 		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
 				"%s could not be read.", gap->what);
-		finding->detail[0] = finding->detail[0] == 't' ? 'T' : finding->detail[0];
+		if (finding->detail[0] == 't')
+			finding->detail[0] = 'T';
 		finding_evidence(report, finding, facts->api, "%s", gap->why);
 		if (gap->privilege)
 			finding_fix(report, finding, false, "pveum acl modify %s %s --roles %s",

@@ -131,6 +131,12 @@ CHECK_FUNCTION(check_vm_running)
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
 				"%u %s is running; a GPU cannot be plugged in while it runs.",
 				vm->vmid, vm->name);
+		for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
+			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
+			finding_evidence(report, finding, vm->path,
+					"waits for a stop and start: %s: %s", entry->key,
+					entry->value);
+		}
 		finding_fix(report, finding, true, "shut it down first");
 	}
 }

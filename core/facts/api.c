@@ -38,7 +38,7 @@ static bool is_set(const json_t *value)
 static int add_gap(struct facts *facts, const char *what, const char *path, const char *privilege,
 		const struct error *error, struct error *err)
 {
-	bool goes_on = error->http == 403 || error->http == 501 || error->http >= 500;
+	bool goes_on = error->http == 403 || error->http >= 500;
 	if (!goes_on) {
 		if (err)
 			*err = *error;
@@ -64,8 +64,7 @@ static void take_kernel(struct facts *facts, const char *release)
 	if (text_starts(release, "Linux "))
 		release += strlen("Linux ");
 	facts->kernel = arena_strndup(facts->arena, release, strcspn(release, " "));
-	if (sscanf(facts->kernel, "%d.%d", &facts->kernel_major, &facts->kernel_minor) != 2)
-		facts->kernel_major = facts->kernel_minor = -1;
+	facts_kernel_numbers(facts);
 }
 
 static int read_status(struct pve_client *client, struct facts *facts, struct error *err)
@@ -322,11 +321,9 @@ static int read_vms(struct pve_client *client, struct facts *facts, struct error
 	if (pve_get(client, &data, &error, "/nodes/%s/qemu", facts->node) < 0)
 		return add_gap(facts, "the VMs", "/vms", "VM.Audit", &error, err);
 	facts->vms_known = KNOWN_YES;
-	size_t i = 0;
-	json_t *entry = NULL;
 	int status = 0;
-	json_array_foreach(data, i, entry) if (status == 0) status =
-			read_vm(client, facts, entry, err);
+	for (size_t i = 0; status == 0 && i < json_array_size(data); i++)
+		status = read_vm(client, facts, json_array_get(data, i), err);
 	json_decref(data);
 	facts_sort_vms(facts);
 	return status;
@@ -446,30 +443,23 @@ static void read_tasks(struct pve_client *client, struct facts *facts)
 	json_decref(data);
 }
 
-/* Which node is meant, and the other ones. */
-static int read_nodes(struct pve_client *client, struct facts *facts, const char *wanted,
-		struct error *err)
+/* Whether there is a cluster and a quorum; the node that answers, or NULL. */
+static const char *read_cluster(struct pve_client *client, struct facts *facts)
 {
-	struct arena *arena = facts->arena;
-	json_t *data = NULL;
 	json_t *cluster = NULL;
-	int status = pve_get(client, &data, err, "/nodes");
-	if (status < 0)
-		return status;
-	if (pve_get(client, &cluster, NULL, "/cluster/status") < 0)
-		cluster = NULL;
+	const char *here = NULL;
 	size_t i = 0;
 	json_t *entry = NULL;
-	struct strings names = {0};
-	const char *here = NULL;
-	facts->clustered = cluster ? KNOWN_NO : KNOWN_UNKNOWN;
+	if (pve_get(client, &cluster, NULL, "/cluster/status") < 0)
+		return NULL;
+	facts->clustered = KNOWN_NO;
 	json_array_foreach(cluster, i, entry)
 	{
 		const char *type = member(entry, "type");
 		const char *name = member(entry, "name");
 		if (type && name && strcmp(type, "node") == 0 &&
 				is_set(json_object_get(entry, "local")))
-			here = arena_strdup(arena, name);
+			here = arena_strdup(facts->arena, name);
 		if (type && strcmp(type, "cluster") == 0) {
 			facts->clustered = KNOWN_YES;
 			facts->quorate = is_set(json_object_get(entry, "quorate")) ? KNOWN_YES
@@ -477,41 +467,61 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 		}
 	}
 	json_decref(cluster);
-	json_array_foreach(data, i, entry)
-	{
-		const char *name = member(entry, "node");
+	return here;
+}
+
+/* One node of the list; false when it is the one that is meant and it is not there. */
+static bool take_node(struct facts *facts, const char *name, const char *state)
+{
+	bool online = state && strcmp(state, "online") == 0;
+	if (strcmp(name, facts->node) == 0)
+		return online || !state;
+	struct cluster_node *node = arena_alloc(facts->arena, sizeof *node);
+	*node = (struct cluster_node){.name = arena_strdup(facts->arena, name),
+			.online = online ? KNOWN_YES : KNOWN_NO,
+			.devices_known = KNOWN_UNKNOWN};
+	list_add(facts->arena, &facts->nodes, node);
+	return true;
+}
+
+/* Which node is meant, and the other ones. */
+static int read_nodes(struct pve_client *client, struct facts *facts, const char *wanted,
+		struct error *err)
+{
+	struct arena *arena = facts->arena;
+	json_t *data = NULL;
+	int status = pve_get(client, &data, err, "/nodes");
+	if (status < 0)
+		return status;
+	const char *here = read_cluster(client, facts);
+	struct strings names = {0};
+	for (size_t i = 0; i < json_array_size(data); i++) {
+		const char *name = member(json_array_get(data, i), "node");
 		if (name)
 			strings_add(arena, &names, name);
 	}
 	strings_sort(&names);
 	if (!wanted)
 		wanted = names.n == 1 ? names.item[0] : here;
+	const char *all = strings_join(arena, &names, ", ");
 	if (!wanted || !strings_has(&names, wanted)) {
 		json_decref(data);
 		(void)error_set(err, ERROR_USAGE,
 				wanted ? "there is no node '%s' in this cluster"
 				       : "the cluster has several nodes%s: which one is meant?",
 				wanted ? wanted : "");
-		error_hint(err, "--node %s", strings_join(arena, &names, ", "));
+		error_hint(err, "--node %s", all);
 		return ERROR_USAGE;
 	}
 	facts->node = arena_strdup(arena, wanted);
-	json_array_foreach(data, i, entry)
-	{
+	for (size_t i = 0; i < json_array_size(data); i++) {
+		const json_t *entry = json_array_get(data, i);
 		const char *name = member(entry, "node");
 		const char *state = member(entry, "status");
-		bool online = state && strcmp(state, "online") == 0;
-		if (name && strcmp(name, facts->node) != 0) {
-			struct cluster_node *node = arena_alloc(arena, sizeof *node);
-			*node = (struct cluster_node){.name = arena_strdup(arena, name),
-					.online = online ? KNOWN_YES : KNOWN_NO,
-					.devices_known = KNOWN_UNKNOWN};
-			list_add(arena, &facts->nodes, node);
-		} else if (name && state && !online) {
-			status = error_set(err, ERROR_CONNECT, "the node %s is %s", name, state);
-			error_hint(err, "switch it on, or name another: --node %s",
-					strings_join(arena, &names, ", "));
-		}
+		if (!name || take_node(facts, name, state))
+			continue;
+		status = error_set(err, ERROR_CONNECT, "the node %s is %s", name, state);
+		error_hint(err, "switch it on, or name another: --node %s", all);
 	}
 	json_decref(data);
 	return status;

@@ -72,17 +72,12 @@ static void kernel_from_image(struct facts *facts)
 {
 	const char *image = cmdline_value(&facts->cmdline_words, "BOOT_IMAGE");
 	const char *version = image ? strstr(image, "/vmlinuz-") : NULL;
-	int major = 0;
-	int minor = 0;
 	if (facts->kernel || !version)
 		return;
-	version += strlen("/vmlinuz-");
-	/* Bounded by the widths. NOLINTNEXTLINE(cert-err34-c) */
-	if (sscanf(version, "%4d.%4d", &major, &minor) != 2)
-		return;
-	facts->kernel = arena_strdup(facts->arena, version);
-	facts->kernel_major = major;
-	facts->kernel_minor = minor;
+	facts->kernel = arena_strdup(facts->arena, version + strlen("/vmlinuz-"));
+	facts_kernel_numbers(facts);
+	if (facts->kernel_major < 0)
+		facts->kernel = NULL;
 }
 
 static void read_grub_file(const struct root *root, struct facts *facts, const char *path)

@@ -10,6 +10,8 @@ void facts_read_boot(const struct root *root, struct facts *facts);
 /* Names of the devices, and whether the IOMMU is on. ERROR_NOT_HOST when there is no device. */
 int facts_list_pci(const struct root *root, struct facts *facts, struct strings *ret_names,
 		struct error *err);
+/* kernel_major and kernel_minor from facts->kernel; -1 where it has none. */
+void facts_kernel_numbers(struct facts *facts);
 /* The kernel (5.15 on) hides reset_method of a device that it cannot reset. */
 void facts_hidden_reset(struct facts *facts);
 int facts_read_pci(const struct root *root, struct facts *facts, struct error *err);

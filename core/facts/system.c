@@ -119,6 +119,17 @@ static uint64_t read_memory(const struct root *root, struct arena *arena)
 	return found ? strtoull(found + strlen("MemTotal:"), NULL, 10) : 0;
 }
 
+void facts_kernel_numbers(struct facts *facts)
+{
+	int major = 0;
+	int minor = 0;
+	/* Bounded digits by the widths; anything else leaves the version unknown. */
+	/* NOLINTNEXTLINE(cert-err34-c) */
+	bool both = facts->kernel && sscanf(facts->kernel, "%4d.%4d", &major, &minor) == 2;
+	facts->kernel_major = both ? major : -1;
+	facts->kernel_minor = both ? minor : -1;
+}
+
 void facts_read_system(const struct root *root, struct facts *facts)
 {
 	struct arena *arena = facts->arena;
@@ -128,17 +139,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 		facts->node[strcspn(facts->node, ". \n")] = '\0';
 	facts->pve_version = package_version(root, arena, "pve-manager");
 	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
-	facts->kernel_major = -1;
-	facts->kernel_minor = -1;
-	int major = 0;
-	int minor = 0;
-	/* Bounded digits by the widths; anything else leaves the version unknown. */
-	/* NOLINTNEXTLINE(cert-err34-c) */
-	int read = facts->kernel ? sscanf(facts->kernel, "%4d.%4d", &major, &minor) : 0;
-	if (read == 2) {
-		facts->kernel_major = major;
-		facts->kernel_minor = minor;
-	}
+	facts_kernel_numbers(facts);
 	facts->secure_boot = read_secure_boot(root, arena);
 	facts->firmware_setup = read_firmware_setup(root, arena);
 	facts_hidden_reset(facts);

@@ -90,9 +90,9 @@ static enum known find_romfile(const struct root *root, struct facts *facts, con
 	return root_exists(root, path) ? KNOWN_YES : KNOWN_NO;
 }
 
-static void read_hostpci(const struct root *root, struct facts *facts, struct vm *vm)
+static void read_hostpci(const struct root *root, struct facts *facts,
+		const struct vm_conf_section *section, struct list *ret_entries)
 {
-	const struct vm_conf_section *section = &vm->conf.current;
 	for (size_t i = 0; i < section->entries.n; i++) {
 		const struct vm_conf_entry *entry = section->entries.item[i];
 		int index = hostpci_index(entry->key);
@@ -107,7 +107,7 @@ static void read_hostpci(const struct root *root, struct facts *facts, struct vm
 		found->valid = !found->error;
 		found->romfile_found = find_romfile(root, facts, found->parsed.romfile);
 		find_devices(facts, found);
-		list_add(facts->arena, &vm->hostpci, found);
+		list_add(facts->arena, ret_entries, found);
 	}
 }
 
@@ -134,7 +134,8 @@ void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, c
 	const char *name = vm_conf_get(&vm->conf.current, "name");
 	vm->name = arena_strdup(facts->arena, name ? name : "");
 	vm->running = running;
-	read_hostpci(root, facts, vm);
+	read_hostpci(root, facts, &vm->conf.current, &vm->hostpci);
+	read_hostpci(root, facts, &vm->conf.pending, &vm->pending);
 	list_add(facts->arena, &facts->vms, vm);
 }
 

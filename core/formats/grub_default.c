@@ -308,6 +308,31 @@ static void add_unset(struct reader *reader, const char *name, size_t line)
 /* What the words of a command that is no assignment mean here. */
 enum command_kind { COMMAND_NONE, COMMAND_DECLARES, COMMAND_UNSETS, COMMAND_OTHER };
 
+static void set_once(size_t *line, size_t value)
+{
+	if (!*line)
+		*line = value;
+}
+
+/* A command of another kind: some change values in their own way, some end the file. */
+static void note_command(struct reader *reader, const char *text, size_t line)
+{
+	static const char *const running[] = {
+			"eval", "source", ".", "read", "return", "exit", NULL};
+	struct grub_default *parsed = reader->parsed;
+	/* : "${NAME:=value}", and NAME itself after `for` */
+	if (strcmp(text, ":") == 0 || text_starts(text, "GRUB_CMDLINE_LINUX") ||
+			one_of(text, running))
+		set_once(&parsed->code_line, line);
+	if ((unsigned char)text[0] < ' ' || (unsigned char)text[0] == 0xef)
+		set_once(&parsed->bad_line, line);
+	bool always = reader->open.n == 0 && !reader->after_logic;
+	if (always && strcmp(text, "exit") == 0 && !parsed->return_line)
+		set_once(&parsed->exit_line, line);
+	if (always && strcmp(text, "return") == 0)
+		set_once(&parsed->return_line, line);
+}
+
 /* A word that is no assignment: keywords change the depth, and the first other word says what
  * kind of command this is. */
 static int read_other_word(struct reader *reader, enum command_kind *kind)
@@ -317,8 +342,6 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 	static const char *const transparent[] = {"then", "else", "elif", "do", "!", NULL};
 	static const char *const declaring[] = {
 			"export", "readonly", "local", "declare", "typeset", NULL};
-	static const char *const running[] = {
-			"eval", "source", ".", "read", "return", "exit", NULL};
 	struct word word;
 	size_t line = reader->line;
 	int status = read_word(reader, &word);
@@ -345,21 +368,7 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 		*kind = COMMAND_UNSETS;
 	} else {
 		*kind = COMMAND_OTHER;
-		/* : "${NAME:=value}", and NAME itself after `for` */
-		if ((strcmp(text, ":") == 0 || text_starts(text, "GRUB_CMDLINE_LINUX")) &&
-				!reader->parsed->code_line)
-			reader->parsed->code_line = line;
-		if (((unsigned char)text[0] < ' ' || (unsigned char)text[0] == 0xef) &&
-				!reader->parsed->bad_line)
-			reader->parsed->bad_line = line;
-		if (one_of(text, running) && !reader->parsed->code_line)
-			reader->parsed->code_line = line;
-		bool always = reader->open.n == 0 && !reader->after_logic;
-		if (always && strcmp(text, "exit") == 0 && !reader->parsed->return_line &&
-				!reader->parsed->exit_line)
-			reader->parsed->exit_line = line;
-		if (always && strcmp(text, "return") == 0 && !reader->parsed->return_line)
-			reader->parsed->return_line = line;
+		note_command(reader, text, line);
 	}
 	return 0;
 }

@@ -211,10 +211,9 @@ static void read_params(struct arena *arena, json_t *object, struct list *list)
 	json_t *value = NULL;
 	json_object_foreach(object, key, value)
 	{
-		size_t i = 0;
-		json_t *item = NULL;
-		json_array_foreach(value, i, item)
-				pve_param_add(arena, list, key, json_string_value(item));
+		for (size_t i = 0; i < json_array_size(value); i++)
+			pve_param_add(arena, list, key,
+					json_string_value(json_array_get(value, i)));
 		if (!json_is_array(value))
 			pve_param_add(arena, list, key, json_string_value(value));
 	}

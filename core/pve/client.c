@@ -188,8 +188,10 @@ int pve_mapping(struct pve_client *client, const char *name, json_t **ret_mappin
 	json_array_foreach(all, i, item)
 	{
 		const char *id = json_string_value(json_object_get(item, "id"));
-		if (!found && id && strcmp(id, name) == 0)
+		if (id && strcmp(id, name) == 0) {
 			found = json_incref(item);
+			break;
+		}
 	}
 	json_decref(all);
 	*ret_mapping = found ? found : json_null();
@@ -214,21 +216,19 @@ static void follow_log(struct follow *follow)
 	pve_param_add(arena, &params, "start", arena_printf(arena, "%zu", follow->lines));
 	pve_param_add(arena, &params, "limit", "500");
 	json_t *log = NULL;
-	size_t i = 0;
-	json_t *item = NULL;
 	if (pve_call(client, "GET",
 			    arena_printf(arena, "/nodes/%s/tasks/%s/log", follow->node,
 					    follow->upid),
-			    &params, &log, NULL) == 0)
-		json_array_foreach(log, i, item)
-		{
-			const char *text = json_string_value(json_object_get(item, "t"));
-			/* Of an empty log there is one line (PVE/Tools.pm, dump_logfile). */
-			if (!text || strcmp(text, "no content") == 0)
-				continue;
-			client->line(client->user, text, false);
-			follow->lines++;
-		}
+			    &params, &log, NULL) < 0)
+		log = NULL;
+	for (size_t i = 0; i < json_array_size(log); i++) {
+		const char *text = json_string_value(json_object_get(json_array_get(log, i), "t"));
+		/* Of an empty log there is one line (PVE/Tools.pm, dump_logfile). */
+		if (!text || strcmp(text, "no content") == 0)
+			continue;
+		client->line(client->user, text, false);
+		follow->lines++;
+	}
 	json_decref(log);
 	arena_free(arena);
 }

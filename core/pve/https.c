@@ -341,11 +341,10 @@ static int request(struct https *https, const char *method, const char *path,
 		const struct list *params, bool authorized, json_t **ret_data, struct error *err)
 {
 	bool get = strcmp(method, "GET") == 0;
-	int status = 0;
 	for (int try = 1;; try++) {
 		struct answer answer = {.arena = arena_new()};
 		CURLcode code = perform(https, method, path, params, authorized, &answer);
-		status = code == CURLE_OK ? 0 : connect_error(https, code, &answer, err);
+		int status = code == CURLE_OK ? 0 : connect_error(https, code, &answer, err);
 		bool again = try < TRIES && may_repeat(code, get, &answer) && !cancelled(https);
 		if (!again && status == 0)
 			status = answer_judge(&answer, https->address,
@@ -431,9 +430,8 @@ static int log_in(struct https *https, bool renew, struct error *err)
 {
 	json_t *data = NULL;
 	int status = ask_ticket(https, renew ? https->ticket : https->password, NULL, &data, err);
-	if (status == 0 && json_is_true(json_object_get(data, "NeedTFA")))
-		status = ask_second(https, &data, err);
-	else if (status == 0 && json_integer_value(json_object_get(data, "NeedTFA")))
+	const json_t *second = json_object_get(data, "NeedTFA");
+	if (status == 0 && (json_is_true(second) || json_integer_value(second)))
 		status = ask_second(https, &data, err);
 	if (status == 0)
 		status = take_ticket(https, data, err);

@@ -20,6 +20,28 @@ static int bad_url(const char *url, const char *why, struct error *err)
 	return ERROR_USAGE;
 }
 
+/* Cut the port off, and the brackets of an IPv6 address; why it cannot be done, or NULL. */
+static const char *split_port(char **host, char **ret_port)
+{
+	char *text = *host;
+	if (text[0] == '[') {
+		char *close = strchr(text, ']');
+		if (!close || (close[1] && close[1] != ':'))
+			return "the ] is missing";
+		*ret_port = close[1] ? close + 2 : NULL;
+		*close = '\0';
+		*host = text + 1;
+		return NULL;
+	}
+	char *colon = strchr(text, ':');
+	if (colon && strchr(colon + 1, ':'))
+		return "an IPv6 address stands in [ ]";
+	*ret_port = colon ? colon + 1 : NULL;
+	if (colon)
+		*colon = '\0';
+	return NULL;
+}
+
 int pve_parse_url(struct arena *arena, const char *url, char **ret_host, int *ret_port,
 		struct error *err)
 {
@@ -39,21 +61,9 @@ int pve_parse_url(struct arena *arena, const char *url, char **ret_host, int *re
 	if (strchr(host, '@'))
 		return bad_url("...", "a user or password does not belong into it", err);
 	char *port = NULL;
-	if (host[0] == '[') {
-		char *close = strchr(host, ']');
-		if (!close || (close[1] && close[1] != ':'))
-			return bad_url(url, "the ] is missing", err);
-		port = close[1] ? close + 2 : NULL;
-		*close = '\0';
-		host++;
-	} else {
-		char *colon = strchr(host, ':');
-		if (colon && strchr(colon + 1, ':'))
-			return bad_url(url, "an IPv6 address stands in [ ]", err);
-		port = colon ? colon + 1 : NULL;
-		if (colon)
-			*colon = '\0';
-	}
+	const char *why = split_port(&host, &port);
+	if (why)
+		return bad_url(url, why, err);
 	unsigned long number = PORT;
 	if (port && (!text_to_ulong(port, 10, 65535, &number) || !number))
 		return bad_url(url, "its port is no number from 1 to 65535", err);
@@ -123,7 +133,8 @@ int pve_profile_load(struct arena *arena, const char *home, const char *config_h
 		return 0;
 	char *name = arena_printf(arena, "%s_%d.json", host, port);
 	for (char *c = name; *c; c++)
-		*c = *c == '/' || *c == '%' ? '_' : *c;
+		if (*c == '/' || *c == '%')
+			*c = '_';
 	profile.path = config_home && *config_home
 				       ? arena_printf(arena, "%s/pvegpu/%s", config_home, name)
 				       : arena_printf(arena, "%s/.config/pvegpu/%s", home, name);

@@ -236,6 +236,18 @@ class Mappings(ApiTest):
         self.apply()
         self.assertEqual(self.run_api("audit", node="pve3", expect=0).returncode, 0)
 
+    def test_two_of_a_kind_are_alternatives(self):
+        pci = json.loads(self.read("nodes/pve2/pci.json"))
+        for device in pci:
+            if device["id"] == "0000:02:00.0":
+                device.update(device="0x2206", subsystem_device="0x87b0")
+        self.write("nodes/pve2/pci.json", json.dumps(pci))
+        plan = self.plan(*GOAL, "--mapping", "either", "--mapping-device", "02:00")
+        self.assertEqual(sorted(m.split(",")[1] for m in plan["changes"][0]["params"]["map"]),
+                         ["path=0000:01:00", "path=0000:02:00"])
+        self.apply()
+        self.assertTrue(self.plan(*GOAL, "--mapping", "either", "--mapping-device", "02:00")["nothing_to_do"])
+
     def test_a_node_that_is_not_there(self):
         plan = self.plan(*GOAL, "--mapping-device", "pve9=41:00", expect=1)
         self.assertIn("there is no node 'pve9'", plan["refusals"][0]["reason"])
@@ -448,6 +460,20 @@ class Tasks(ApiTest):
         self.assertEqual(status, 0, output)
         self.assertIn("like pulling its plug", output)
         self.assertEqual(self.hostpci(), ["hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1"])
+
+    def test_what_is_pending_is_not_set_again(self):
+        """Somebody attached it while the VM ran: a stop and a start is all that is missing."""
+        self.settings["nodes"]["pve2"]["running"].append(106)
+        self.set()
+        how, user = self.password()
+        lines = self.read(CONF).replace("cpu: x86-64-v2-AES", "cpu: host") + "machine: q35\ntablet: 0\n"
+        self.write(CONF, lines + "\n[PENDING]\nhostpci0: 0000:01:00,pcie=1\n")
+        plan = self.plan(*GOAL, *user, **how)
+        self.assertEqual([c["path"].rsplit("/", 1)[1] for c in plan["changes"]], ["shutdown", "start"])
+        self.run_api("apply", self.plan_file, "--yes", *user, **how)
+        self.assertEqual(self.hostpci(), ["hostpci0: 0000:01:00,pcie=1"])
+        self.assertNotIn("[PENDING]", self.read(CONF))
+        self.assertTrue(self.plan(*GOAL, *user, **how)["nothing_to_do"])
 
     def test_on_another_node(self):
         done = self.run_api("plan", "--gpu", "01:00", "--vm", "120", expect=2)

@@ -84,6 +84,7 @@ struct vm {
 	char digest[41]; /* SHA-1 of the file, as PVE's API has it */
 	struct vm_conf conf;
 	struct list hostpci; /* of struct vm_hostpci, from the current section */
+	struct list pending; /* the same from [PENDING]: counts after a stop and start */
 	enum known running;
 };
 
