@@ -2,10 +2,12 @@
 #include "pvegpu/formats/vm_conf.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/hostpci.h"
 
 static void problem(struct arena *arena, struct vm_conf *conf, size_t line, const char *what)
 {
@@ -184,11 +186,56 @@ static void add_description(struct text *out, const struct vm_conf_section *sect
 	text_free(&plain);
 }
 
-static const struct vm_conf_entry *find_entry(const struct list *entries, const char *key)
+/* Options of $confdesc that are no text. Proxmox VE writes 0 or 1 for any spelling of a boolean and
+ * drops a value that is none, so that an earlier one of the same key counts. */
+static const char *const boolean_keys[] = {"acpi", "allow-ksm", "autostart", "ciupgrade", "freeze",
+		"keephugepages", "kvm", "localtime", "numa", "onboot", "protection", "reboot",
+		"tablet", "tdf", "template"};
+static const char *const integer_keys[] = {"balloon", "cores", "cpuunits", "migrate_speed",
+		"shares", "smp", "snaptime", "sockets", "vcpus"};
+
+static bool is_one_of(const char *key, const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* The value as Proxmox VE writes it; NULL when it drops the line. */
+static const char *written_value(struct arena *arena, const char *key, const char *value)
+{
+	static const char *const words[][2] = {
+			{"1", "0"}, {"on", "off"}, {"yes", "no"}, {"true", "false"}};
+	struct hostpci hostpci;
+	if (strcmp(key, "snapstate") == 0 ||
+			(hostpci_index(key) >= 0 &&
+					hostpci_parse(arena, value, &hostpci, NULL) < 0))
+		return NULL;
+	if (is_one_of(key, boolean_keys, sizeof boolean_keys / sizeof *boolean_keys)) {
+		for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+			if (strcasecmp(value, words[i][0]) == 0)
+				return "1";
+			if (strcasecmp(value, words[i][1]) == 0)
+				return "0";
+		}
+		return NULL;
+	}
+	if (!is_one_of(key, integer_keys, sizeof integer_keys / sizeof *integer_keys))
+		return value;
+	if (value[strspn(value, "0123456789")])
+		return NULL;
+	size_t zeros = strspn(value, "0");
+	return value[zeros] ? value + zeros : "0";
+}
+
+static const struct vm_conf_entry *find_entry(
+		struct arena *arena, const struct list *entries, const char *key)
 {
 	for (size_t i = entries->n; i > 0; i--) {
 		const struct vm_conf_entry *entry = entries->item[i - 1];
-		if (strcmp(entry->key, key) == 0)
+		if (strcmp(entry->key, key) == 0 &&
+				(!entry->value || written_value(arena, key, entry->value)))
 			return entry;
 	}
 	return NULL;
@@ -225,11 +272,12 @@ char *vm_conf_predict(struct arena *arena, const char *text, const struct list *
 	strings_sort(&keys);
 	add_description(&out, &conf.current);
 	for (size_t i = 0; i < keys.n; i++) {
-		const struct vm_conf_entry *entry = find_entry(settings, keys.item[i]);
+		const struct vm_conf_entry *entry = find_entry(arena, settings, keys.item[i]);
 		if (!entry)
-			entry = find_entry(&conf.current.entries, keys.item[i]);
+			entry = find_entry(arena, &conf.current.entries, keys.item[i]);
 		if (entry && entry->value)
-			text_addf(&out, "%s: %s\n", entry->key, entry->value);
+			text_addf(&out, "%s: %s\n", entry->key,
+					written_value(arena, entry->key, entry->value));
 	}
 	const char *rest = rest_of(arena, text);
 	if (*rest)

@@ -596,5 +596,31 @@ class Faults(Server):
         self.assertEqual(self.call("GET", "/nodes/pve9/version").status, 500)
 
 
+class Script(unittest.TestCase):
+    def test_run(self):
+        done = subprocess.run(
+            ["sh", os.path.join(SOURCE, "tests/pvesim/run.sh"), "sh", "-c",
+             "echo $PVESIM_URL $PVESIM_FINGERPRINT; cat $PVESIM_TOKEN_FILE; "
+             "ls $PVESIM_CA $PVESIM_STATE/user.cfg; exit 7"],
+            capture_output=True, text=True, timeout=60, env=dict(os.environ, PVESIM=PVESIM))
+        self.assertEqual(done.returncode, 7, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0], r"^https://127\.0\.0\.1:\d+ ([0-9A-F]{2}:){31}[0-9A-F]{2}$")
+        self.assertRegex(lines[1], r"^automation@pve!tofu=[0-9a-f-]{36}$")
+        self.assertEqual(len(lines), 4)
+        self.assertFalse(os.path.exists(lines[2]), "it cleans up")
+
+    def test_wrong_use(self):
+        self.assertEqual(subprocess.run([PVESIM], capture_output=True, timeout=30).returncode, 2)
+        self.assertEqual(subprocess.run([PVESIM, "--state", "/nonexistent", "--lifetime", "x"],
+                                        capture_output=True, timeout=30).returncode, 2)
+
+    def test_lifetime(self):
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run([PVESIM, "--state", directory, "--lifetime", "1"],
+                                  capture_output=True, timeout=30)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

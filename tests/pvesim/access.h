@@ -20,6 +20,9 @@ bool access_allows(struct call *call, const char *path, const char *privileges);
 int access_check_all(struct call *call, const char *path, const char *privileges);
 int access_check_vm(struct call *call, const char *vmid, const char *privileges);
 
+/* "user@realm!token" in its two parts; false: it is none. */
+bool access_split_token(
+		struct arena *arena, const char *id, const char **ret_user, const char **ret_token);
 char *access_normalize_path(struct arena *arena, const char *path); /* or NULL */
 /* Paths that GET /access/permissions shows without one being asked for. */
 void access_known_paths(struct call *call, struct strings *ret_paths);

@@ -24,6 +24,7 @@ struct method {
 extern const struct method config_methods[];
 extern const struct method mapping_methods[];
 extern const struct method node_methods[];
+extern const struct method task_methods[];
 extern const struct method cluster_methods[];
 
 /*

@@ -8,7 +8,17 @@
 int config_update(struct call *call, bool synchronous);
 int config_update_work(struct call *call); /* what runs in the task of a POST */
 /* vmconfig_apply_pending() for a VM that does not run; writes the file. */
+int config_hotplug(struct call *call, const char *vmid, json_t *conf,
+		const struct strings *selection); /* for one that runs: qemu_hotplug.c */
 int config_apply_pending(struct call *call, const char *vmid, json_t *conf);
+
+/* qemu_check.c: values that are looked at by code rather than by a schema. */
+int option_check_cpu_model(struct call *call, const json_t *conf);
+int option_check_balloon(struct call *call, const json_t *conf);
+int option_check_machine(struct call *call, const char *value);
+int option_check_vga(struct call *call, const char *value);
+int option_check_protection(struct call *call, const json_t *conf, const char *what);
+char *option_check_tags(struct call *call, const char *value); /* sorted, each once */
 
 /* qemu_perm.c: who may set what, and values that are checked by code. */
 int perm_check_keys(struct call *call, const char *vmid, const struct strings *keys);

@@ -99,60 +99,6 @@ static int prepare_values(struct update *update)
 	return 0;
 }
 
-static int check_cpu_model(struct call *call, const json_t *conf)
-{
-	const char *value = param_get(call, "cpu");
-	const char *before = vm_get(conf, "cpu");
-	char *why = NULL;
-	if (!value || access_is_root(call) || !pve_has(call, "9.2"))
-		return 0;
-	json_t *cpu = property_parse_text(
-			call->arena, &call->world, cpu_schema, NULL, value, NULL, &why);
-	json_t *old = before ? property_parse_text(call->arena, &call->world, cpu_schema, NULL,
-					       before, NULL, &why)
-			     : NULL;
-	const char *type = hash_get(cpu, "cputype");
-	const char *old_type = hash_get(old, "cputype");
-	int status = 0;
-	if (type && text_starts(type, "custom-") && (!old_type || strcmp(type, old_type) != 0))
-		status = access_check(call,
-				arena_printf(call->arena, "/mapping/cpu/%s",
-						type + strlen("custom-")),
-				"Mapping.Use");
-	json_decref(cpu);
-	json_decref(old);
-	return status;
-}
-
-static long memory_of(struct call *call, const char *value)
-{
-	char *why = NULL;
-	json_t *memory = property_parse_text(call->arena, &call->world, memory_schema, NULL,
-			value ? value : "512", NULL, &why);
-	const char *current = hash_get(memory, "current");
-	long amount = current ? strtol(current, NULL, 10) : 512;
-	json_decref(memory);
-	return amount;
-}
-
-static int check_balloon(struct call *call, const json_t *conf)
-{
-	const json_t *pending = json_object_get(conf, "pending");
-	const char *memory = param_get(call, "memory");
-	const char *balloon = param_get(call, "balloon");
-	if (!perl_true(memory) && !balloon)
-		return 0;
-	if (!perl_true(memory))
-		memory = perl_true(vm_get(pending, "memory")) ? vm_get(pending, "memory")
-							      : vm_get(conf, "memory");
-	if (!balloon)
-		balloon = perl_true(vm_get(pending, "balloon")) ? vm_get(pending, "balloon")
-								: vm_get(conf, "balloon");
-	if (perl_true(balloon) && strtol(balloon, NULL, 10) > memory_of(call, memory))
-		return die(call, "balloon value too large (must be smaller than assigned memory)");
-	return 0;
-}
-
 /* $load_and_check_config: a new reference, or the call fails. `apply` takes reverts over. */
 static json_t *load_and_check(struct update *update, bool apply)
 {
@@ -164,7 +110,7 @@ static json_t *load_and_check(struct update *update, bool apply)
 	if (perl_true(update->digest) && strcmp(update->digest, vm_get(conf, "digest")) != 0)
 		status = die(call, "checksum mismatch (file change by other user?)");
 	if (status == 0)
-		status = check_cpu_model(call, conf);
+		status = option_check_cpu_model(call, conf);
 	const char *lock = vm_get(conf, "lock");
 	if (status == 0 && strings_has(&update->deletes, "vmstate")) {
 		if (lock && strcmp(lock, "suspended") == 0) {
@@ -187,7 +133,7 @@ static json_t *load_and_check(struct update *update, bool apply)
 			strings_add(call->arena, &update->deletes, key);
 	}
 	if (status == 0)
-		status = check_balloon(call, conf);
+		status = option_check_balloon(call, conf);
 	if (status < 0) {
 		json_decref(conf);
 		return NULL;
@@ -200,13 +146,6 @@ static char *print_boot_order(struct call *call, const struct strings *devices)
 	if (!devices->n)
 		return arena_strdup(call->arena, "");
 	return arena_printf(call->arena, "order=%s", strings_join(call->arena, devices, ";"));
-}
-
-static int check_protection(struct call *call, const json_t *conf, const char *what)
-{
-	if (perl_true(vm_get(conf, "protection")))
-		return die(call, "%s - protection mode enabled", what);
-	return 0;
 }
 
 static void drop_from_boot_order(struct update *update, json_t *conf, const char *key)
@@ -228,7 +167,7 @@ static int check_delete(
 	struct call *call = update->call;
 	const char *vmid = update->vmid;
 	if (vm_is_drive(key)) {
-		if (check_protection(call, conf,
+		if (option_check_protection(call, conf,
 				    arena_printf(call->arena, "can't remove drive '%s'", key)) < 0)
 			return -1;
 		return perm_check_drive(call, vmid, key, value);
@@ -277,7 +216,7 @@ static int delete_one(struct update *update, const char *key)
 	json_object_del(pending, key);
 	drop_from_boot_order(update, conf, key);
 	if (rx_test("^(?:unused|vmstate)", key)) {
-		status = check_protection(call, conf,
+		status = option_check_protection(call, conf,
 				arena_printf(call->arena, "can't remove %s '%s'",
 						strcmp(key, "vmstate") == 0 ? "vmstate"
 									    : "unused disk",
@@ -297,36 +236,6 @@ static int delete_one(struct update *update, const char *key)
 		status = vm_write(call, update->vmid, conf);
 	json_decref(conf);
 	return status;
-}
-
-static int check_machine(struct call *call, const char *value)
-{
-	char *why = NULL;
-	json_t *machine = property_parse_text(call->arena, &call->world, machine_schema, NULL,
-			value ? value : "", NULL, &why);
-	const char *type = hash_get(machine, "type");
-	const char *viommu = hash_get(machine, "viommu");
-	const char *bits = hash_get(machine, "aw-bits");
-	int status = 0;
-	if (viommu && strcmp(viommu, "intel") == 0 && !(type && strstr(type, "q35")))
-		status = die(call, "to use Intel vIOMMU please set the machine type to q35");
-	else if (viommu && strcmp(viommu, "intel") == 0 && bits && !rx_test("^0*(?:39|48)$", bits))
-		status = die(call, "Intel vIOMMU supports only 39 or 48 bits as address width");
-	else if (bits && !viommu)
-		status = die(call, "cannot set aw-bits if no vIOMMU is configured");
-	json_decref(machine);
-	return status;
-}
-
-static int check_vga(struct call *call, const char *value)
-{
-	struct rx rx;
-	if (!value || !rx_test("(?:^|,)clipboard=vnc(?:,|$)", value) ||
-			!rx_match(call->arena, "(?:^|,)(?:type=)?([^=,]+)(?:,|$)", RX_BYTES, value,
-					&rx) ||
-			rx_test("^(?:std|cirrus|vmware|virtio|qxl)", rx.group[1]))
-		return 0;
-	return die(call, "vga type %s is not compatible with VNC clipboard", rx.group[1]);
 }
 
 static int set_boot(struct update *update, json_t *conf, const char *value)
@@ -354,28 +263,6 @@ static int set_boot(struct update *update, json_t *conf, const char *value)
 	if (perl_true(vm_get(conf, "bootdisk")))
 		vm_add_delete(call, conf, "bootdisk", false);
 	return 0;
-}
-
-static int compare_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static char *unique_tags(struct call *call, const char *value)
-{
-	struct strings tags;
-	struct strings unique = {0};
-	perl_split_list(call->arena, value, &tags);
-	if (tags.n)
-		qsort(tags.item, tags.n, sizeof *tags.item, compare_text);
-	for (size_t i = 0; i < tags.n; i++) {
-		char *lower = arena_strdup(call->arena, tags.item[i]);
-		for (char *c = lower; *c; c++)
-			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-		if (!strings_has(&unique, lower))
-			strings_add(call->arena, &unique, lower);
-	}
-	return strings_join(call->arena, &unique, ";");
 }
 
 static int set_serial(struct update *update, const json_t *conf, const char *key, const char *value)
@@ -421,9 +308,9 @@ static int check_change(
 				       ? -1
 				       : perm_check_drive(call, vmid, key, value);
 	if (strcmp(key, "machine") == 0)
-		return check_machine(call, value);
+		return option_check_machine(call, value);
 	if (strcmp(key, "vga") == 0)
-		return check_vga(call, value);
+		return option_check_vga(call, value);
 	if (strcmp(key, "tags") == 0 && !access_is_root(call))
 		return access_check_vm(call, vmid, "VM.Config.Options");
 	return 0;
@@ -445,7 +332,7 @@ static int set_one(struct update *update, const char *key)
 	}
 	int status = check_change(update, conf, key, value);
 	if (status == 0 && value && strcmp(key, "tags") == 0)
-		value = unique_tags(call, value);
+		value = option_check_tags(call, value);
 	if (status == 0 && value && vm_is_drive(key)) {
 		value = disk_create(call, update->vmid, key, value);
 		status = value ? 0 : -1;
@@ -475,9 +362,6 @@ static void load_boot_order(struct update *update, const json_t *conf)
 	perl_split_list(update->call->arena, hash_get(parsed, "order"), &update->boot_order);
 	json_decref(parsed);
 }
-
-int config_hotplug(struct call *call, const char *vmid, json_t *conf,
-		const struct strings *selection); /* qemu_hotplug.c */
 
 static int apply(struct update *update)
 {

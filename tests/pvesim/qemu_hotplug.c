@@ -5,9 +5,6 @@
 #include "tests/pvesim/qemu.h"
 #include "tests/pvesim/vmfile.h"
 
-int config_hotplug(
-		struct call *call, const char *vmid, json_t *conf, const struct strings *selection);
-
 /* Options that a running VM takes at once: $fast_plug_option of QemuServer.pm. */
 static bool is_fast(const char *key)
 {

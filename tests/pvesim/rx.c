@@ -32,8 +32,13 @@ static pcre2_code *compile(const char *pattern, int flags)
 			   (flags & RX_CASELESS ? PCRE2_CASELESS : 0);
 	int code = 0;
 	PCRE2_SIZE offset = 0;
-	pcre2_code *compiled = pcre2_compile(
-			(PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &code, &offset, NULL);
+	static pcre2_compile_context *context; /* a newline is LF, however the library was built */
+	if (!context)
+		context = pcre2_compile_context_create(NULL);
+	if (!context || pcre2_set_newline(context, PCRE2_NEWLINE_LF) != 0)
+		abort();
+	pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options,
+			&code, &offset, context);
 	if (!compiled) {
 		(void)fprintf(stderr, "pvesim: pattern '%s' is wrong at %zu\n", pattern, offset);
 		abort();

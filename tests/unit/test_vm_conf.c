@@ -328,6 +328,28 @@ static char *current_section(struct arena *arena, const char *text)
 	return end ? arena_strndup(arena, text, (size_t)(end - text)) : arena_strdup(arena, text);
 }
 
+static void predicted_booleans_and_numbers(void **state)
+{
+	struct list none = {0};
+	assert_string_equal(
+			vm_conf_predict(*state,
+					"onboot: yes\nnuma: On\nkvm: FALSE\nacpi: 0\nname: yes\n"
+					"cores: 004\nsockets: 0\n",
+					&none),
+			"acpi: 0\ncores: 4\nkvm: 0\nname: yes\nnuma: 1\nonboot: 1\nsockets: 0\n");
+	/* What is no boolean or number is dropped, and an earlier line counts. */
+	assert_string_equal(
+			vm_conf_predict(*state, "cores: 8\ncores: two\ntablet: maybe\nvcpus: -1\n",
+					&none),
+			"cores: 8\n");
+	assert_string_equal(
+			vm_conf_predict(*state,
+					"hostpci0: 01:00\nhostpci0: 01:00,foo=1\nhostpci1: 0B:00\n"
+					"hostpci16: x\nsnapstate: prepare\n",
+					&none),
+			"hostpci0: 01:00\nhostpci16: x\n");
+}
+
 /* The files that Proxmox VE understands whole, after its own code wrote them with three settings.
  */
 static void predicted_as_pve_writes(void **state)
@@ -376,6 +398,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(predicted),
+			TEST(predicted_booleans_and_numbers),
 			TEST(predicted_as_pve_writes),
 			TEST(sections),
 			TEST(lines),
