@@ -127,7 +127,6 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		row->hint = choice->hint;
 		row->data = done ? NULL : choice;
 	}
-	(void)rows_add(rows, ROW_TEXT, "");
 	if (wizard->plan) {
 		const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
 		bool later = wizard->plan->forecast.n > 0;
