@@ -12,9 +12,10 @@
 #include "pvegpu/plan/diff.h"
 #include "tui/connect.h"
 #include "tui/options.h"
+#include "tui/say.h"
 #include "tui/wizard.h"
 
-static int say_error(const struct error *error, int status)
+int say_error(const struct error *error, int status)
 {
 	(void)fflush(stdout); /* so that the reason comes last */
 	(void)fprintf(stderr, "pvegpu: %s\n", error->text);
@@ -25,7 +26,7 @@ static int say_error(const struct error *error, int status)
 	return status;
 }
 
-static int status_of(const struct error *error, int otherwise)
+int status_of(const struct error *error, int otherwise)
 {
 	switch (error->code) {
 	case ERROR_USAGE:
@@ -50,7 +51,7 @@ static int status_of(const struct error *error, int otherwise)
 	return otherwise;
 }
 
-static void print_json(json_t *json)
+void print_json(json_t *json)
 {
 	char *text = json_dumps(json, JSON_INDENT(2));
 	(void)puts(text ? text : "null");
@@ -203,7 +204,7 @@ static void hold_signals(void)
 		(void)sigaction(numbers[i], &action, NULL);
 }
 
-static bool typed_yes(const char *question)
+bool typed_yes(const char *question)
 {
 	char line[32];
 	(void)tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed before the question is no answer */
@@ -213,7 +214,7 @@ static bool typed_yes(const char *question)
 }
 
 /* The word of a person, or of --yes. */
-static int confirm(const struct options *options, const char *question)
+int confirm(const struct options *options, const char *question)
 {
 	if (options->yes)
 		return 0;
@@ -503,6 +504,8 @@ int command_run(const struct options *options)
 		return run_rollback(options);
 	case COMMAND_HISTORY:
 		return run_history(options);
+	case COMMAND_CAPTURE:
+		return run_capture(options);
 	case COMMAND_DEMO:
 		return run_demo(options);
 	case COMMAND_HELP:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pvegpu/base/text.h"
+#include "pvegpu/doctor/capture.h"
 #include "pvegpu/pve/login.h"
 
 /* What a person is asked goes to standard error: standard output is for results. */
@@ -199,8 +200,14 @@ int host_open(const struct options *options, struct host *ret_host, struct error
 	if (options->api)
 		return open_remote(options, ret_host, err);
 	struct host host = {0};
-	int status = root_open(options->root, &host.root, err);
+	int status = 0;
+	if (options->root && capture_is_file(options->root))
+		status = capture_unpack(options->root, &host.unpacked, err);
+	if (status == 0)
+		status = root_open(host.unpacked ? host.unpacked : options->root, &host.root, err);
 	if (status == 0)
 		*ret_host = host;
+	else
+		host_close(&host);
 	return status;
 }

@@ -20,6 +20,8 @@ static const struct {
 		{"apply", COMMAND_APPLY, true, "PLAN: make exactly the changes of a saved plan"},
 		{"rollback", COMMAND_ROLLBACK, true, "[RUN]: undo the last run, or the one named"},
 		{"history", COMMAND_HISTORY, false, "runs and what they changed"},
+		{"capture", COMMAND_CAPTURE, true,
+				"[FILE]: what the audit reads, redacted, to ask others with"},
 		{"demo", COMMAND_DEMO, false,
 				"the wizard on a built-in sample host; nothing real is "
 				"touched"},
@@ -51,6 +53,7 @@ enum {
 	OPTION_MAPPING,
 	OPTION_MAPPING_DEVICE,
 	OPTION_DELETE_MAPPING,
+	OPTION_NO_COMMENTS,
 	OPTION_CHOICE, /* and up: two for each goal choice */
 };
 
@@ -79,6 +82,7 @@ static const struct option fixed[] = {
 		{"mapping", required_argument, NULL, OPTION_MAPPING},
 		{"mapping-device", required_argument, NULL, OPTION_MAPPING_DEVICE},
 		{"delete-mapping", required_argument, NULL, OPTION_DELETE_MAPPING},
+		{"no-comments", no_argument, NULL, OPTION_NO_COMMENTS},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 };
@@ -94,9 +98,11 @@ void options_help(void)
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		(void)printf("  %-10s %s\n", commands[i].name, commands[i].help);
 	(void)puts("\nOptions:\n"
-		   "  --root DIR          read (and apply below) DIR instead of this host\n"
+		   "  --root DIR          read (and apply below) DIR instead of this host; a file\n"
+		   "                      made by capture is only looked at\n"
 		   "  --format text|json  how audit, plan and history print (default text)\n"
 		   "  --list              audit: print the catalogue of checks\n"
+		   "  --no-comments       capture: take out comments of configuration files too\n"
 		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
 		   "  --ascii             accepted; screens use nothing but ASCII\n"
 		   "  --help, --version\n\n"
@@ -243,6 +249,9 @@ static int take_option(struct options *options, int option, const char *argument
 	case OPTION_LIST:
 		options->list = true;
 		return 0;
+	case OPTION_NO_COMMENTS:
+		options->no_comments = true;
+		return 0;
 	case OPTION_API:
 		options->api = argument;
 		return 0;
@@ -325,6 +334,10 @@ static int check_remote(const struct options *options)
 		return wrong("--api is another host; it does not go with", "--root");
 	if (options->api && options->command == COMMAND_DEMO)
 		return wrong("the demo is not remote:", "--api");
+	if (options->api && options->command == COMMAND_CAPTURE)
+		return wrong("a capture is made of files, on the host itself, without", "--api");
+	if (options->no_comments && options->command != COMMAND_CAPTURE)
+		return wrong("only capture takes", "--no-comments");
 	return 0;
 }
 

@@ -16,6 +16,7 @@ enum command {
 	COMMAND_APPLY,
 	COMMAND_ROLLBACK,
 	COMMAND_HISTORY,
+	COMMAND_CAPTURE,
 	COMMAND_DEMO,
 	COMMAND_HELP,
 	COMMAND_VERSION
@@ -27,9 +28,9 @@ struct options {
 	const char *api;  /* the API of a remote host, or NULL */
 	const char *token_file, *user, *fingerprint, *ca_file, *node; /* of --api; or NULL */
 	bool chroot; /* rollback: run the host's own commands in a chroot there */
-	bool json, no_color, yes, list, reboot;
+	bool json, no_color, yes, list, reboot, no_comments;
 	const char *out;     /* of plan */
-	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */
+	const char *operand; /* PLAN of apply, RUN of rollback, FILE of capture; NULL none */
 	struct goal *goal;
 	const char *goal_given; /* options of the goal were given: their names, for a message */
 };
@@ -40,5 +41,6 @@ void options_help(void); /* to standard output */
 
 /* commands.c: each returns the exit status. */
 int command_run(const struct options *options);
+int run_capture(const struct options *options); /* capture_command.c */
 
 #endif

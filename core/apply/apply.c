@@ -439,7 +439,9 @@ int apply_plan(struct host *host, const struct plan *plan, apply_progress *progr
 		void *user, struct apply_result *ret_result, struct error *err)
 {
 	*ret_result = (struct apply_result){0};
-	int status = refuse(plan, err);
+	int status = host->unpacked ? error_set(err, ERROR_REFUSED,
+						      "this is a capture: it is only looked at")
+				    : refuse(plan, err);
 	if (status < 0 || plan->changes.n == 0)
 		return status;
 	int lock = -1;

@@ -163,6 +163,8 @@ int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_pr
 {
 	const struct root *root = host->root;
 	*ret_result = (struct rollback_result){0};
+	if (host->unpacked)
+		return error_set(err, ERROR_REFUSED, "this is a capture: it is only looked at");
 	if (!root_exists(root, RUNS_DIR))
 		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
 	struct arena *arena = arena_new();

@@ -15,8 +15,10 @@
 struct root {
 	int fd;
 	enum root_kind kind;
-	char *dir;  /* as given, "" for the live host */
-	char *real; /* without links: what /proc/self/fd shows for files below it */
+	char *dir;       /* as given, "" for the live host */
+	char *real;      /* without links: what /proc/self/fd shows for files below it */
+	root_seen *seen; /* or NULL */
+	void *seen_user;
 };
 
 int root_open(const char *dir, struct root **ret_root, struct error *err)
@@ -170,6 +172,11 @@ enum root_kind root_kind(const struct root *root)
 	return root->kind;
 }
 
+bool root_is_complete(const struct root *root)
+{
+	return root->kind != ROOT_CAPTURED || root_exists(root, "/" ROOT_CAPTURE_MARK);
+}
+
 const char *root_dir(const struct root *root)
 {
 	return root->dir;
@@ -258,8 +265,29 @@ static int open_by_steps(const struct root *root, const char *path, int flags)
 			flags | O_CLOEXEC | O_NOFOLLOW);
 }
 
+void root_watch(struct root *root, root_seen *seen, void *user)
+{
+	root->seen = seen;
+	root->seen_user = user;
+}
+
+bool root_is_watched(const struct root *root)
+{
+	return root->seen != NULL;
+}
+
+void root_note(const struct root *root, const char *path, enum root_look look)
+{
+	if (root->seen)
+		root->seen(root->seen_user, path, look);
+}
+
 int root_openat(const struct root *root, const char *path, int flags)
 {
+	root_note(root, path,
+			flags & O_PATH        ? ROOT_LOOK_STAT
+			: flags & O_DIRECTORY ? ROOT_LOOK_LIST
+					      : ROOT_LOOK_READ);
 	if (root->kind == ROOT_LIVE && root->dir[0] == '\0')
 		return open(path, flags | O_CLOEXEC);
 	struct open_how how = {

@@ -85,7 +85,7 @@ CHECK_FUNCTION(check_gpu_reset)
 
 static void judge_sriov(struct report *report, const struct check *check, struct pci_device *gpu)
 {
-	if (gpu->sriov_total <= 0 && report->facts->root_kind == ROOT_CAPTURED) {
+	if (gpu->sriov_total <= 0 && !report->facts->all_recorded) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				"Whether it can be split is not recorded.");
 		return;
@@ -109,7 +109,7 @@ CHECK_FUNCTION(check_gpu_sriov)
 
 static void judge_rom(struct report *report, const struct check *check, struct pci_device *gpu)
 {
-	if (gpu->rom == KNOWN_UNKNOWN || report->facts->root_kind == ROOT_CAPTURED) {
+	if (gpu->rom == KNOWN_UNKNOWN || !report->facts->all_recorded) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				"Whether it has a ROM is not recorded.");
 		return;

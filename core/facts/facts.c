@@ -13,6 +13,7 @@ struct facts *facts_new(const struct root *root)
 	facts->arena = arena;
 	facts->root_dir = arena_strdup(arena, root_dir(root));
 	facts->root_kind = root_kind(root);
+	facts->all_recorded = root_is_complete(root);
 	enum known *const later[] = {&facts->uses_known, &facts->modules_known, &facts->vms_known,
 			&facts->containers_known, &facts->log_known, &facts->virqfd_exists,
 			&facts->ha_known, &facts->tasks_known, &facts->clustered, &facts->quorate,

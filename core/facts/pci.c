@@ -293,6 +293,21 @@ void facts_sort_devices(struct list *devices)
 		qsort(devices->item, devices->n, sizeof *devices->item, compare_devices);
 }
 
+/* What read_device() looks at by descriptors, for a capture. */
+static void note_device(const struct root *root, struct arena *arena, const char *name)
+{
+	static const char *const read[] = {"uevent", "class", "vendor", "device",
+			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
+			"sriov_totalvfs", "resource", "power_state", "power/runtime_status"};
+	static const char *const seen[] = {"driver", "iommu_group", "mdev_supported_types", "rom"};
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+		root_note(root, arena_printf(arena, "%s/%s/%s", path, name, read[i]),
+				ROOT_LOOK_READ);
+	for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
+		root_note(root, arena_printf(arena, "%s/%s/%s", path, name, seen[i]),
+				ROOT_LOOK_STAT);
+}
+
 int facts_read_pci(const struct root *root, struct facts *facts, struct error *err)
 {
 	struct strings names = {0};
@@ -305,6 +320,8 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 		struct pci_device *device = read_device(facts->arena, dir, names.item[i]);
 		if (!device)
 			continue;
+		if (root_is_watched(root))
+			note_device(root, facts->arena, names.item[i]);
 		list_add(facts->arena, &facts->devices, device);
 		if (device->driver)
 			facts->drivers_known = KNOWN_YES;
@@ -326,8 +343,7 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 
 void facts_hidden_reset(struct facts *facts)
 {
-	bool shown = facts_kernel_at_least(facts, 5, 15) == KNOWN_YES &&
-		     facts->root_kind != ROOT_CAPTURED;
+	bool shown = facts_kernel_at_least(facts, 5, 15) == KNOWN_YES && facts->all_recorded;
 	for (size_t i = 0; shown && i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
 		if (pci_is_display(device) && !device->reset_method)

@@ -15,7 +15,7 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 {
 	struct arena *arena = facts->arena;
 	if (!root_exists(root, "/run/qemu-server"))
-		return root_kind(root) == ROOT_CAPTURED ? KNOWN_UNKNOWN : KNOWN_NO;
+		return facts->all_recorded ? KNOWN_NO : KNOWN_UNKNOWN;
 	char *pid = root_read_value(
 			root, arena_printf(arena, "/run/qemu-server/%u.pid", vmid), arena);
 	unsigned long number = 0;

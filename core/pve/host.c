@@ -21,5 +21,8 @@ void host_close(struct host *host)
 	pve_close(host->client);
 	free(host->node);
 	root_close(host->root);
+	if (host->unpacked)
+		(void)root_remove_tree(host->unpacked, NULL);
+	free(host->unpacked);
 	*host = (struct host){0};
 }

@@ -67,6 +67,10 @@ seeds_for() {
 		seed 'x\nUPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:\n'
 		seed 'UPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:'
 		;;
+	fuzz_redact)
+		seed 'pve2.lan 10.1.2.3 fe80::1 BC:24:11:74:74:8C password: x\nID_SERIAL=abcdef a@b.cd\n'
+		seed '2f1d8c1e-4a49-4f5f-9d5e-0d1a2b3c4d5e AAAA-0001 by-id/nvme-a_b enxbc241174748c\n'
+		;;
 	fuzz_diff)
 		seed 'a\nb\nc\nd\ne\nf\ng\nh\n\000a\nb\nX\nd\ne\nf\ng\nh'
 		seed 'a\na\nb\n\000a\nb\nb\n'

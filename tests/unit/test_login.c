@@ -53,11 +53,11 @@ static void test_tokens(void **state)
 	(void)state;
 	assert_string_equal(pve_parse_token(arena, token), token);
 	assert_string_equal(pve_parse_token(arena, arena_printf(arena, " %s\r\n", token)), token);
-	assert_string_equal(
-			pve_parse_token(arena, arena_printf(arena, "PVEAPIToken=%s", token)), token);
-	assert_string_equal(pve_parse_token(arena, arena_printf(arena,
-							       "Authorization: PVEAPIToken=%s\n",
-							       token)),
+	assert_string_equal(pve_parse_token(arena, arena_printf(arena, "PVEAPIToken=%s", token)),
+			token);
+	assert_string_equal(pve_parse_token(arena,
+					    arena_printf(arena, "Authorization: PVEAPIToken=%s\n",
+							    token)),
 			token);
 	static const char *const bad[] = {"", "root@pam", "root@pam!x", "root@pam!x=", "root!x=y",
 			"@pam!x=y", "root@pam=x!y", "root@pam!x=a b", "root@pam!x=a\nb",
@@ -112,7 +112,8 @@ static void test_profiles(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(home));
 	assert_int_equal(pve_profile_load(arena, home, NULL, "pve1", 8006, &profile, &error), 0);
-	assert_string_equal(profile.path, arena_printf(arena, "%s/.config/pvegpu/pve1_8006.json", home));
+	assert_string_equal(profile.path,
+			arena_printf(arena, "%s/.config/pvegpu/pve1_8006.json", home));
 	assert_null(profile.user);
 	profile.user = arena_strdup(arena, "root@pam");
 	profile.fingerprint = arena_strdup(arena, "AA:BB");
@@ -179,11 +180,13 @@ static void test_answers(void **state)
 	answer.status = 400;
 	answer.reason = bad;
 	assert_int_equal(judge(&answer,
-					 "{\"data\":null,\"errors\":{\"hostpci0\":\"invalid format - "
+					 "{\"data\":null,\"errors\":{\"hostpci0\":\"invalid format "
+					 "- "
 					 "format error\\nhostpci0.pcie: x\"}}",
 					 &data, &error),
 			ERROR_API);
-	assert_non_null(strstr(error.text, "hostpci0: invalid format - format error hostpci0.pcie: x"));
+	assert_non_null(strstr(
+			error.text, "hostpci0: invalid format - format error hostpci0.pcie: x"));
 
 	static char login[] = "permission denied - invalid PVE ticket";
 	answer.status = 401;

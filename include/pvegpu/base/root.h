@@ -38,10 +38,23 @@ int root_write_own(const char *path, const char *text, struct error *err);
 int root_use_chroot(struct root *root, struct error *err);
 
 enum root_kind root_kind(const struct root *root);
+/* What is not there is not there on the host either: but for a captured tree without this mark,
+ * which somebody put together. */
+#define ROOT_CAPTURE_MARK ".pvegpu-capture"
+bool root_is_complete(const struct root *root);
 /* The directory as the person gave it; "" for the live host, so it can stand before a path. */
 const char *root_dir(const struct root *root);
 /* The same as an absolute path without links, for child processes. */
 const char *root_absolute(const struct root *root);
+
+/* Be told of every path that is looked at through this root, whether it is there or not: for a
+ * capture of what an audit reads. NULL ends it. */
+enum root_look { ROOT_LOOK_STAT, ROOT_LOOK_READ, ROOT_LOOK_LIST };
+typedef void root_seen(void *user, const char *path, enum root_look look);
+void root_watch(struct root *root, root_seen *seen, void *user);
+bool root_is_watched(const struct root *root);
+/* For code that reads by a descriptor it has from root_openat(): the same, said by hand. */
+void root_note(const struct root *root, const char *path, enum root_look look);
 
 /* A file descriptor below the root, O_CLOEXEC added; -1 and errno on failure. */
 int root_openat(const struct root *root, const char *path, int flags);

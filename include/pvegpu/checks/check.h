@@ -129,7 +129,8 @@ void report_free(struct report *report); /* NULL is fine */
 int report_plan(const struct report *report, const struct root *root, struct plan **ret_plan,
 		struct error *err);
 
-/* It stands for a check that needs the files of a remote host: there is nothing of its own to say. */
+/* It stands for a check that needs the files of a remote host: there is nothing of its own to say.
+ */
 bool finding_is_unseen(const struct report *report, const struct finding *finding);
 
 struct report_counts {

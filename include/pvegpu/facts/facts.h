@@ -183,6 +183,7 @@ struct facts {
 	bool complete; /* false: only what facts_read_first() reads is in */
 	char *root_dir;
 	enum root_kind root_kind;
+	bool all_recorded; /* what is not there was not there (root_is_complete()) */
 
 	char *node;                     /* host name, or NULL */
 	char *pve_version;              /* of the package pve-manager: "8.0.3", or NULL */

@@ -14,7 +14,9 @@
 struct host {
 	struct root *root;
 	struct pve_client *client; /* NULL until one is needed */
-	char *node;                /* remote: the node that is meant, owned; or NULL */
+	char *unpacked; /* a directory that is removed at the end, owned; or NULL. A capture is only
+			   looked at: nothing is changed in it */
+	char *node;     /* remote: the node that is meant, owned; or NULL */
 };
 
 bool host_is_remote(const struct host *host);

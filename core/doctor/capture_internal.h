@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CORE_DOCTOR_CAPTURE_INTERNAL_H
+#define PVEGPU_CORE_DOCTOR_CAPTURE_INTERNAL_H
+
+#include "pvegpu/doctor/capture.h"
+
+struct collector {
+	struct root *root;
+	struct capture *capture;
+	struct redactor *redactor;
+	void *tree; /* of the items, by path: tsearch(3) */
+};
+
+void add_placeholder(struct collector *collector, struct capture_item *item, const char *note);
+/* capture_filter.c: what of a file goes into the item, redacted. */
+void capture_filter(struct collector *collector, struct capture_item *item, const char *path,
+		char *text, size_t n);
+/* Look at the logs that the doctor reads, so that they are watched. */
+void capture_note_logs(const struct root *root, struct arena *arena);
+/* Outputs of commands and of the kernel's log, where only the live host has them. */
+void capture_add_outputs(struct collector *collector);
+
+#endif
