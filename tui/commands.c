@@ -113,6 +113,20 @@ static int view_open(const struct options *options, struct view *ret_view, struc
 	return 0;
 }
 
+/* An earlier audit, and what is otherwise now. */
+static int read_since(const struct options *options, const struct report *report,
+		struct list *ret_changes, struct error *err)
+{
+	json_error_t error;
+	json_t *before = json_load_file(options->since, 0, &error);
+	if (!before)
+		return error_set(err, ERROR_PARSE, "%s, line %d: %s", options->since,
+				error.line > 0 ? error.line : 1, error.text);
+	int status = report_changes(report->arena, report, before, ret_changes, err);
+	json_decref(before);
+	return status;
+}
+
 static int run_audit(const struct options *options)
 {
 	struct error error;
@@ -121,10 +135,26 @@ static int run_audit(const struct options *options)
 		return list_checks(options->json);
 	if (view_open(options, &view, &error) < 0)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
-	if (options->json)
-		print_json(report_to_json(view.report));
-	else
-		(void)fputs(report_text(view.report->arena, view.report), stdout);
+	struct list changes = {0};
+	if (report_only(view.report, &options->only, &error) < 0 ||
+			(options->since &&
+					read_since(options, view.report, &changes, &error) < 0)) {
+		view_close(&view);
+		return say_error(&error, EXIT_USAGE);
+	}
+	if (options->json) {
+		json_t *json = report_to_json(view.report);
+		if (options->since)
+			(void)json_object_set_new(
+					json, "changes", report_changes_to_json(&changes));
+		print_json(json);
+	} else {
+		struct arena *arena = view.report->arena;
+		(void)fputs(options->prometheus  ? report_prometheus(arena, view.report)
+				: options->since ? report_changes_text(arena, &changes)
+						 : report_text(arena, view.report),
+				stdout);
+	}
 	struct report_counts counts = report_counts(view.report);
 	view_close(&view);
 	return counts.by_status[STATUS_FAIL] ? EXIT_ATTENTION : EXIT_FINE;

@@ -54,6 +54,8 @@ enum {
 	OPTION_MAPPING_DEVICE,
 	OPTION_DELETE_MAPPING,
 	OPTION_NO_COMMENTS,
+	OPTION_ONLY,
+	OPTION_SINCE,
 	OPTION_CHOICE, /* and up: two for each goal choice */
 };
 
@@ -83,6 +85,8 @@ static const struct option fixed[] = {
 		{"mapping-device", required_argument, NULL, OPTION_MAPPING_DEVICE},
 		{"delete-mapping", required_argument, NULL, OPTION_DELETE_MAPPING},
 		{"no-comments", no_argument, NULL, OPTION_NO_COMMENTS},
+		{"only", required_argument, NULL, OPTION_ONLY},
+		{"since", required_argument, NULL, OPTION_SINCE},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 };
@@ -100,7 +104,10 @@ void options_help(void)
 	(void)puts("\nOptions:\n"
 		   "  --root DIR          read (and apply below) DIR instead of this host; a file\n"
 		   "                      made by capture is only looked at\n"
-		   "  --format text|json  how audit, plan and history print (default text)\n"
+		   "  --format text|json|prometheus  how audit, plan and history print (text);\n"
+		   "                      prometheus is audit's, for a textfile collector\n"
+		   "  --only STEP|CHECK   audit: nothing but that (repeatable)\n"
+		   "  --since FILE        audit: what changed since an earlier one's JSON\n"
 		   "  --list              audit: print the catalogue of checks\n"
 		   "  --no-comments       capture: take out comments of configuration files too\n"
 		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
@@ -228,9 +235,11 @@ static int take_option(struct options *options, int option, const char *argument
 		options->chroot = true;
 		return 0;
 	case OPTION_FORMAT:
-		if (strcmp(argument, "text") != 0 && strcmp(argument, "json") != 0)
-			return wrong("--format takes text or json, not", argument);
 		options->json = strcmp(argument, "json") == 0;
+		options->prometheus = strcmp(argument, "prometheus") == 0;
+		if (!options->json && !options->prometheus && strcmp(argument, "text") != 0)
+			return wrong("--format takes text, json or (audit) prometheus, not",
+					argument);
 		return 0;
 	case OPTION_NO_COLOR:
 		options->no_color = true;
@@ -248,6 +257,12 @@ static int take_option(struct options *options, int option, const char *argument
 		return 0;
 	case OPTION_LIST:
 		options->list = true;
+		return 0;
+	case OPTION_ONLY:
+		strings_add(options->goal->arena, &options->only, argument);
+		return 0;
+	case OPTION_SINCE:
+		options->since = argument;
 		return 0;
 	case OPTION_NO_COMMENTS:
 		options->no_comments = true;
@@ -336,6 +351,11 @@ static int check_remote(const struct options *options)
 		return wrong("the demo is not remote:", "--api");
 	if (options->api && options->command == COMMAND_CAPTURE)
 		return wrong("a capture is made of files, on the host itself, without", "--api");
+	bool audit = options->command == COMMAND_AUDIT;
+	if (options->prometheus && !audit)
+		return wrong("only audit has the format", "prometheus");
+	if ((options->only.n || options->since) && !audit)
+		return wrong("only audit takes", options->since ? "--since" : "--only");
 	if (options->no_comments && options->command != COMMAND_CAPTURE)
 		return wrong("only capture takes", "--no-comments");
 	return 0;

@@ -30,6 +30,9 @@ struct options {
 	bool chroot; /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot, no_comments;
 	const char *out;     /* of plan */
+	bool prometheus;     /* --format prometheus, of audit */
+	struct strings only; /* of audit: steps and checks; in the goal's arena */
+	const char *since;   /* of audit: the file of an earlier one, or NULL */
 	const char *operand; /* PLAN of apply, RUN of rollback, FILE of capture; NULL none */
 	struct goal *goal;
 	const char *goal_given; /* options of the goal were given: their names, for a message */

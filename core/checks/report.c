@@ -208,6 +208,30 @@ bool finding_is_unseen(const struct report *report, const struct finding *findin
 	return report->facts->remote && finding->check->needs_files;
 }
 
+int report_only(struct report *report, const struct strings *names, struct error *err)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		bool known = check_by_id(names->item[i]) != NULL;
+		for (int step = 0; step < STEP_COUNT; step++)
+			known = known || strcmp(step_names[step], names->item[i]) == 0;
+		if (known)
+			continue;
+		(void)error_set(err, ERROR_USAGE, "'%s' is no step and no check", names->item[i]);
+		error_hint(err, "steps: host bios boot vfio gpu vm attach verify; checks: pvegpu "
+				"audit --list");
+		return ERROR_USAGE;
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		struct finding *finding = report->findings.item[i];
+		if (!names->n || strings_has(names, finding->check->id) ||
+				strings_has(names, step_names[finding->check->step]))
+			report->findings.item[kept++] = finding;
+	}
+	report->findings.n = kept;
+	return 0;
+}
+
 struct report_counts report_counts(const struct report *report)
 {
 	struct report_counts counts = {0};

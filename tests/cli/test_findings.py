@@ -609,6 +609,46 @@ class Findings(HostTest):
             self.write(conf, "options vfio-pci ids=10de:2204\n")
             self.assertEqual(self.status("vfio.initramfs-stale"), {"ok"})  # by its time alone
 
+    def test_only(self):
+        findings = self.audit("--only", "boot", "--only", "gpu.present")["findings"]
+        self.assertEqual({f["step"] for f in findings}, {"boot", "gpu"})
+        self.assertEqual({f["id"] for f in findings if f["step"] == "gpu"}, {"gpu.present"})
+        done = run("audit", "--only", "gpu.present", root=self.root)
+        self.assertEqual(done.returncode, 0, "what is not asked for does not fail")
+        done = run("audit", "--only", "nothing", root=self.root)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no step and no check", done.stderr)
+
+    def test_since(self):
+        """After a kernel upgrade: what is otherwise than it was."""
+        earlier = os.path.join(self.directory, "earlier.json")
+        with open(earlier, "w", encoding="utf-8") as file:
+            file.write(run("audit", "--format", "json", root=self.root).stdout)
+        done = run("audit", "--since", earlier, root=self.root)
+        self.assertEqual(done.stdout, "Nothing has changed since that audit.\n")
+        self.iommu_on()
+        text = run("audit", "--since", earlier, root=self.root).stdout
+        self.assertIn("boot.iommu-active (host): fail -> ok: On", text)
+        self.assertIn("gpu iommu_group (0000:01:00.0): none -> 1", text)
+        self.assertIn("cmdline_running (host): ", text)
+        self.assertLessEqual(max(len(line) for line in text.splitlines()), 80)
+        changes = self.audit("--since", earlier)["changes"]
+        self.assertIn({"what": "gpu iommu_group", "subject": "0000:01:00.0", "before": "none",
+                       "after": "1", "detail": None}, changes)
+        for bad in ("{", "[]", "{\"schema\": \"x\"}"):
+            with open(earlier, "w", encoding="utf-8") as file:
+                file.write(bad)
+            self.assertEqual(run("audit", "--since", earlier, root=self.root).returncode, 2)
+
+    def test_prometheus(self):
+        text = run("audit", "--format", "prometheus", root=self.root).stdout
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        for line in lines:
+            self.assertRegex(line, r'^pvegpu_[a-z_]+\{([a-z_]+="([^"\\]|\\.)*",?)+\} \d+$')
+        self.assertEqual(len(lines), len({line.rsplit(" ", 1)[0] for line in lines}))
+        self.assertIn('pvegpu_finding{id="boot.iommu-active",step="boot",subject="host",status="fail"} 1', lines)
+        self.assertIn('pvegpu_findings{status="fail"} ', text)
+
     def test_cluster_link(self):
         self.write("etc/pve/corosync.conf", "nodelist {\n  node {\n    ring0_addr: 192.0.2.99\n  }\n"
                    "  node {\n    ring0_addr: 10.9.9.9\n  }\n}\n")
