@@ -10,6 +10,7 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "pvegpu/plan/diff.h"
+#include "tui/doctor_command.h"
 #include "tui/options.h"
 #include "tui/wizard.h"
 
@@ -485,6 +486,8 @@ int command_run(const struct options *options)
 		return run_history(options);
 	case COMMAND_DEMO:
 		return run_demo(options);
+	case COMMAND_DOCTOR:
+		return doctor_command(options);
 	case COMMAND_HELP:
 		options_help();
 		return EXIT_FINE;

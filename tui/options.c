@@ -22,6 +22,7 @@ static const struct {
 		{"demo", COMMAND_DEMO, false,
 				"the wizard on a built-in sample host; nothing real is "
 				"touched"},
+		{"doctor", COMMAND_DOCTOR, false, "what the logs say is wrong, and what mends it"},
 		{"help", COMMAND_HELP, false, "this text"},
 };
 
@@ -41,6 +42,10 @@ enum {
 	OPTION_YES,
 	OPTION_REBOOT,
 	OPTION_LIST,
+	OPTION_LOG,
+	OPTION_SYMPTOM,
+	OPTION_FOLLOW,
+	OPTION_SECONDS,
 	OPTION_CHOICE, /* and up: two for each goal choice */
 };
 
@@ -60,6 +65,10 @@ static const struct option fixed[] = {
 		{"yes", no_argument, NULL, OPTION_YES},
 		{"reboot", no_argument, NULL, OPTION_REBOOT},
 		{"list", no_argument, NULL, OPTION_LIST},
+		{"log", required_argument, NULL, OPTION_LOG},
+		{"symptom", required_argument, NULL, OPTION_SYMPTOM},
+		{"follow", no_argument, NULL, OPTION_FOLLOW},
+		{"seconds", required_argument, NULL, OPTION_SECONDS},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 };
@@ -77,7 +86,7 @@ void options_help(void)
 	(void)puts("\nOptions:\n"
 		   "  --root DIR          read (and apply below) DIR instead of this host\n"
 		   "  --format text|json  how audit, plan and history print (default text)\n"
-		   "  --list              audit: print the catalogue of checks\n"
+		   "  --list              audit: print the catalogue of checks; doctor: symptoms\n"
 		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
 		   "  --ascii             accepted; screens use nothing but ASCII\n"
 		   "  --help, --version\n\n"
@@ -92,6 +101,11 @@ void options_help(void)
 		if (!strchr(choice->yes, '='))
 			(void)printf("  --%s, --%s  %s\n", choice->yes, choice->no, choice->help);
 	(void)puts("  --out FILE          save the plan for apply\n\n"
+		   "Doctor:\n"
+		   "  --log FILE          read this log, plain or packed, - for standard input\n"
+		   "  --symptom KIND      start from what you see: vm-start-fails, black-screen "
+		   "...\n"
+		   "  --follow            keep watching; --seconds N ends it\n\n"
 		   "Changes:\n"
 		   "  --yes               do not ask for a typed yes (never covers a risk)\n"
 		   "  --reboot            apply: reboot at the end if the plan asks for it\n"
@@ -168,6 +182,7 @@ static int goal_option(struct goal *goal, int option, const char *argument)
 
 static int take_option(struct options *options, int option, const char *argument)
 {
+	unsigned long number = 0;
 	switch (option) {
 	case OPTION_ROOT:
 		options->root = argument;
@@ -197,6 +212,20 @@ static int take_option(struct options *options, int option, const char *argument
 		return 0;
 	case OPTION_LIST:
 		options->list = true;
+		return 0;
+	case OPTION_LOG:
+		options->log = argument;
+		return 0;
+	case OPTION_SYMPTOM:
+		options->symptom = argument;
+		return 0;
+	case OPTION_FOLLOW:
+		options->follow = true;
+		return 0;
+	case OPTION_SECONDS:
+		if (!text_to_ulong(argument, 10, 86400, &number) || !number)
+			return wrong("--seconds takes 1 to 86400, not", argument);
+		options->seconds = (unsigned)number;
 		return 0;
 	case 'h':
 		options->command = COMMAND_HELP;
@@ -236,11 +265,16 @@ static int take_operands(struct options *options, int argc, char **argv)
 		options->operand = argv[optind++];
 	if (optind < argc)
 		return wrong("not understood:", argv[optind]);
-	if (options->list && options->command != COMMAND_AUDIT)
-		return wrong("only audit takes", "--list");
-	bool goal = options->command == COMMAND_AUDIT || options->command == COMMAND_PLAN;
+	bool doctor = options->command == COMMAND_DOCTOR;
+	if (options->list && options->command != COMMAND_AUDIT && !doctor)
+		return wrong("only audit and doctor take", "--list");
+	if ((options->log || options->symptom || options->follow || options->seconds) && !doctor)
+		return wrong("only doctor takes", "--log, --symptom, --follow, --seconds");
+	if (options->seconds && !options->follow)
+		return wrong("it goes with --follow only:", "--seconds");
+	bool goal = options->command == COMMAND_AUDIT || options->command == COMMAND_PLAN || doctor;
 	if (options->goal_given && !goal)
-		return wrong("only audit and plan take a goal; this command does not take",
+		return wrong("only audit, plan and doctor take a goal; this command does not take",
 				options->goal_given);
 	if (options->command == COMMAND_APPLY && !options->operand)
 		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");

@@ -17,6 +17,7 @@ enum command {
 	COMMAND_ROLLBACK,
 	COMMAND_HISTORY,
 	COMMAND_DEMO,
+	COMMAND_DOCTOR,
 	COMMAND_HELP,
 	COMMAND_VERSION
 };
@@ -28,6 +29,9 @@ struct options {
 	bool json, no_color, yes, list, reboot;
 	const char *out;     /* of plan */
 	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */
+	const char *log, *symptom; /* of doctor */
+	bool follow;
+	unsigned seconds; /* 0: until interrupted */
 	struct goal *goal;
 	const char *goal_given; /* options of the goal were given: their names, for a message */
 };

@@ -15,8 +15,8 @@ const struct symptom_kind symptom_kinds[] = {
 		"attach.romfile vm.memory vm.locked vm.template host.quorum vm.config-syntax",
 		{"Read the lines above TASK ERROR in the VM's task history: pvegpu doctor does.",
 		 "lspci -nnk -s ADDRESS shows which driver has each function of the card.",
-		 "If a host driver has it: bind it to vfio-pci at boot (by id, or a blacklist of the "
-		 "driver when no other card needs it), update-initramfs -u -k all, reboot.",
+		 "If a host driver has it: bind the card to vfio-pci at boot, by its ids.",
+		 "Or blacklist that driver, if no other card needs it: update-initramfs -u, reboot.",
 		 "ls /sys/kernel/iommu_groups/N/devices shows what else is in its group.",
 		 "qm showcmd VMID --pretty tries the configuration without touching the card.",
 		 "journalctl -u pvedaemon -g vfio shows what Proxmox VE met on the way."}},

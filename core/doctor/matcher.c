@@ -212,9 +212,10 @@ static const struct symptom *judge(struct matcher *matcher, const uint64_t candi
 		const char *line, size_t n)
 {
 	const struct symptom *best = NULL;
-	for (size_t i = 0; i < n; i++) /* a text ends at a NUL, a line does not */
-		matcher->line[i] = line[i] ? line[i] : ' ';
+	memcpy(matcher->line, line, n);
 	matcher->line[n] = '\0';
+	for (size_t i = 0; (i = i + strlen(matcher->line + i)) < n;)
+		matcher->line[i] = ' '; /* a text ends at a NUL, a line does not */
 	locale_t before = matcher->c_locale != (locale_t)0 ? uselocale(matcher->c_locale)
 							   : (locale_t)0;
 	for (size_t i = 0; i < matcher->rules_n; i++) {

@@ -10,8 +10,7 @@ const char *const severity_names[SEVERITY_COUNT] = {"error", "warning", "info", 
 /* Where two rows of one rank match a line, the family that stands first here has it. */
 static const struct symptom *const families[] = {symptoms_pve, symptoms_pve_api, symptoms_qemu,
 		symptoms_vfio, symptoms_iommu, symptoms_bar, symptoms_reset, symptoms_host,
-		symptoms_drivers, symptoms_nvidia, symptoms_talos, symptoms_kubernetes};
-enum { FAMILIES = sizeof families / sizeof *families };
+		symptoms_drivers, symptoms_nvidia, symptoms_talos, symptoms_kubernetes, NULL};
 
 static size_t family_size(const struct symptom *family)
 {
@@ -24,14 +23,14 @@ static size_t family_size(const struct symptom *family)
 size_t symptom_count(void)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < FAMILIES; i++)
+	for (size_t i = 0; families[i]; i++)
 		n += family_size(families[i]);
 	return n;
 }
 
 const struct symptom *symptom_at(size_t index)
 {
-	for (size_t i = 0; i < FAMILIES; i++) {
+	for (size_t i = 0; families[i]; i++) {
 		size_t n = family_size(families[i]);
 		if (index < n)
 			return &families[i][index];
@@ -42,7 +41,7 @@ const struct symptom *symptom_at(size_t index)
 
 const struct symptom *symptom_by_id(const char *id)
 {
-	for (size_t i = 0; i < FAMILIES; i++)
+	for (size_t i = 0; families[i]; i++)
 		for (const struct symptom *row = families[i]; row->id; row++)
 			if (strcmp(row->id, id) == 0)
 				return row;
