@@ -220,6 +220,8 @@ static void read_packed(struct reading *reading, struct input *input, uint64_t m
 	if (status == ARCHIVE_OK)
 		status = archive_read_next_header(archive, &entry);
 	la_ssize_t n = 0;
+	if (status >= ARCHIVE_WARN && archive_filter_count(archive) <= 1)
+		scan_say(reading->scan, reading->source, "damaged or cut short: not unpacked");
 	while (status >= ARCHIVE_WARN && status != ARCHIVE_EOF && reading->stream.bytes < max &&
 			(n = archive_read_data(archive, block, BLOCK)) > 0)
 		scan_bytes(reading, block, (size_t)n);

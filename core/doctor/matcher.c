@@ -41,8 +41,9 @@ struct matcher {
 	char line[MATCHER_LINE_MAX + 1]; /* the one that is judged, as a text */
 };
 
-static void *must(void *memory)
+static void *zeroed(size_t n, size_t size)
 {
+	void *memory = calloc(n ? n : 1, size);
 	if (!memory)
 		abort(); /* as arena.h says */
 	return memory;
@@ -119,7 +120,7 @@ static bool is_final(const struct node *node)
 /* Number the nodes anew, those where a literal ends last, and write the table. */
 static void write_table(struct matcher *matcher, const struct node *nodes, size_t n)
 {
-	uint16_t *row = must(calloc(n, sizeof *row));
+	uint16_t *row = zeroed(n, sizeof *row);
 	uint16_t next_row = 0;
 	for (size_t i = 0; i < n; i++)
 		if (!is_final(&nodes[i]))
@@ -128,9 +129,9 @@ static void write_table(struct matcher *matcher, const struct node *nodes, size_
 	for (size_t i = 0; i < n; i++)
 		if (is_final(&nodes[i]))
 			row[i] = next_row++;
-	matcher->next = must(calloc(n * matcher->width, sizeof *matcher->next));
-	matcher->ends = must(calloc(n, sizeof *matcher->ends));
-	matcher->up = must(calloc(n, sizeof *matcher->up));
+	matcher->next = zeroed(n * matcher->width, sizeof *matcher->next);
+	matcher->ends = zeroed(n, sizeof *matcher->ends);
+	matcher->up = zeroed(n, sizeof *matcher->up);
 	for (size_t i = 0; i < n; i++) {
 		matcher->ends[row[i]] = nodes[i].ends;
 		matcher->up[row[i]] = nodes[i].ends_next ? row[nodes[i].ends_next] : 0;
@@ -148,8 +149,8 @@ static void build(struct matcher *matcher)
 		most += strlen(matcher->rules[i].symptom->literal);
 	if (most >= NONE)
 		abort(); /* the table of symptoms is ours; a test sees that it is far from this */
-	struct node *nodes = must(calloc(most, sizeof *nodes));
-	uint16_t *order = must(calloc(most, sizeof *order));
+	struct node *nodes = zeroed(most, sizeof *nodes);
+	uint16_t *order = zeroed(most, sizeof *order);
 	nodes[0].ends = NONE;
 	size_t n = plant(matcher, nodes);
 	link_up(matcher, nodes, n, order);
@@ -160,11 +161,11 @@ static void build(struct matcher *matcher)
 
 struct matcher *matcher_new(void)
 {
-	struct matcher *matcher = must(calloc(1, sizeof *matcher));
+	struct matcher *matcher = zeroed(1, sizeof *matcher);
 	matcher->rules_n = symptom_count();
 	if (matcher->rules_n > SYMPTOMS_MAX)
 		abort(); /* raise WORDS */
-	matcher->rules = must(calloc(matcher->rules_n, sizeof *matcher->rules));
+	matcher->rules = zeroed(matcher->rules_n, sizeof *matcher->rules);
 	for (size_t i = 0; i < matcher->rules_n; i++)
 		matcher->rules[i].symptom = symptom_at(i);
 	matcher->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -303,7 +304,7 @@ static void keep_partial(struct matcher_stream *stream, const char *bytes, size_
 		n = room;
 	}
 	if (!stream->partial)
-		stream->partial = must(malloc(MATCHER_LINE_MAX));
+		stream->partial = zeroed(MATCHER_LINE_MAX, 1);
 	memcpy(stream->partial + stream->partial_n, bytes, n);
 	stream->partial_n += n;
 }

@@ -84,7 +84,7 @@ const struct symptom symptoms_iommu[] = {
 		"Announces the fault of the next line.",
 		{{"read the next line", NULL}}, "gpu.reset", KIND_HANG, NULL},
 	{"dmar-qi-timeout", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
-		"Invalidation Time-out Error", "Invalidation Time-out Error|QI_(IOTLB|DEV_IOTLB|CC)_TYPE.*timeout",
+		"Invalidation Time-out Error", "Invalidation Time-out Error",
 		"A card that caches addresses (ATS) does not answer any more; the host locks up next. Seen with "
 		"AMD cards that were not reset.",
 		{{"power the host off and on", NULL},
@@ -111,7 +111,7 @@ const struct symptom symptoms_iommu[] = {
 		"The firmware wants the older interrupt mode; interrupt remapping works in it too.",
 		{{NULL}}, "bios.interrupt-remapping", 0, NULL},
 	{"dmar-no-atsr", WHERE_KERNEL, SEVERITY_NORMAL, RANK_HINT,
-		"No ATSR found", "DMAR: No (ATSR|SATC|RMRR) found",
+		"DMAR: No ", "DMAR: No (ATSR|SATC|RMRR) found",
 		"The firmware lists no devices of a kind that few machines have.",
 		{{NULL}}, "", 0, NULL},
 	{"no-dmar-table", WHERE_HOST, SEVERITY_ERROR, RANK_CAUSE,

@@ -23,7 +23,7 @@ const struct symptom symptoms_kubernetes[] = {
 		 {"or make nvidia the default runtime of containerd", NULL}},
 		"verify.operator verify.talos-extensions", KIND_CUDA, CONFIRM_NODE},
 	{"k8s-incompatible-strategy", WHERE_KUBERNETES, SEVERITY_ERROR, RANK_GENERAL,
-		"Incompatible strategy detected", "Incompatible (device discovery )?strategy detected",
+		"strategy detected", "Incompatible (device discovery )?strategy detected",
 		"The device plugin finds no GPU it could offer: no NVIDIA runtime, or no driver.",
 		{{"nvidia-smi on the node must list the card", NULL},
 		 {"runtimeClassName: nvidia for the plugin", NULL}},
