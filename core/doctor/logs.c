@@ -384,6 +384,8 @@ static int told_before(const void *a, const void *b)
 	int weight_y = (int)y->rank + (y->severity == SEVERITY_ERROR ? 0 : 2);
 	if (weight_x != weight_y)
 		return weight_x < weight_y ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
 	if (x->severity != y->severity)
 		return x->severity < y->severity ? -1 : 1;
 	return 0;

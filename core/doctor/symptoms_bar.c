@@ -64,11 +64,11 @@ const struct symptom symptoms_bar[] = {
 		"blacklisting initcall sysfb_init", "blacklisting initcall sysfb_init",
 		"initcall_blacklist=sysfb_init is in force: the boot GPU is free, and the host has no console "
 		"on it. That is no crash.",
-		{{NULL}}, "boot.framebuffer", 0, NULL},
+		{{NULL, NULL}}, "boot.framebuffer", 0, NULL},
 	{"host-nomodeset", WHERE_KERNEL, SEVERITY_NORMAL, RANK_HINT,
 		"nomodeset", "Booted with the nomodeset parameter",
 		"nomodeset keeps the host's GPU drivers from setting a screen mode; a passed GPU does not care.",
-		{{NULL}}, "boot.cmdline-obsolete", 0, NULL},
+		{{NULL, NULL}}, "boot.cmdline-obsolete", 0, NULL},
 	{0},
 };
 /* clang-format on */

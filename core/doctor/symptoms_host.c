@@ -144,7 +144,7 @@ const struct symptom symptoms_host[] = {
 	{"esp-not-configured", WHERE_HOST, SEVERITY_NORMAL, RANK_HINT,
 		"proxmox-boot-uuids", "/etc/kernel/proxmox-boot-uuids does not exist",
 		"This host does not use proxmox-boot-tool, as most with GRUB.",
-		{{NULL}}, "boot.loader", 0, NULL},
+		{{NULL, NULL}}, "boot.loader", 0, NULL},
 	{"qm-lock-fuse", WHERE_HOST, SEVERITY_ERROR, RANK_CAUSE,
 		"ipcc_send_rec", "ipcc_send_rec\\[[0-9]+\\] failed: (Connection refused|Transport endpoint)",
 		"The cluster file system (pve-cluster) does not run, so Proxmox VE knows of no VM.",

@@ -106,7 +106,7 @@ const struct symptom symptoms_reset[] = {
 	{"pcie-link-slow", WHERE_KERNEL, SEVERITY_NORMAL, RANK_HINT,
 		"available PCIe bandwidth, limited by", "available PCIe bandwidth, limited by",
 		"The slot is slower than the card could be. No fault; a place to look when it is slow.",
-		{{NULL}}, "", 0, NULL},
+		{{NULL, NULL}}, "", 0, NULL},
 	{"hda-gone", WHERE_KERNEL, SEVERITY_WARNING, RANK_CAUSE,
 		"CORB reset timeout", "snd_hda_intel .*CORB reset timeout",
 		"The card's sound function does not answer: the card is off the bus, or was taken while the "

@@ -67,6 +67,12 @@ seeds_for() {
 		seed 'x\nUPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:\n'
 		seed 'UPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:'
 		;;
+	fuzz_doctor)
+		seed 'a[  1.0] vfio-pci 0000:01:00.0: BAR 1: no space for [mem size 0x400000000 64bit pref]\n'
+		seed '\003kvm: vfio 0000:01:00.0: group 14 is not viable\r\nTASK ERROR: VM is locked (backup)'
+		seed '?NVRM: Xid (PCI:0000:44:00): 79, GPU has fallen off the bus\n\000\377IOMMU not present\n'
+		seed '!start failed: QEMU exited with code 1\nfailed to open /dev/vfio/1: Device or resource busy\n'
+		;;
 	fuzz_diff)
 		seed 'a\nb\nc\nd\ne\nf\ng\nh\n\000a\nb\nX\nd\ne\nf\ng\nh'
 		seed 'a\na\nb\n\000a\nb\nb\n'
