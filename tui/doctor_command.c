@@ -131,6 +131,8 @@ static int diagnose(const struct options *options, const struct root *root,
 		struct diagnosis *diagnosis = doctor_diagnose(scan, report, root, kind);
 		print(options, diagnosis);
 		status = doctor_needs_attention(diagnosis) ? EXIT_ATTENTION : EXIT_FINE;
+		if (!options->log && !kind && !scan_has_read(scan))
+			status = EXIT_NO_HOST;
 		diagnosis_free(diagnosis);
 	}
 	report_free(report);

@@ -409,3 +409,13 @@ const struct match *scan_match(const struct scan *scan, const char *symptom)
 	const struct symptom *row = symptom_by_id(symptom);
 	return row ? find_match(scan, row) : NULL;
 }
+
+bool scan_has_read(const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->sources.n; i++) {
+		const struct log_source *source = scan->sources.item[i];
+		if (source->bytes)
+			return true;
+	}
+	return false;
+}

@@ -264,7 +264,10 @@ char *doctor_text(struct arena *arena, const struct diagnosis *diagnosis)
 		text_add(&text, "\n");
 	}
 	if (!told)
-		text_add(&text, "Nothing in these logs points to a fault of passthrough.\n\n");
+		text_add(&text, scan_has_read(diagnosis->scan)
+						? "Nothing in these logs points to a fault of "
+						  "passthrough.\n\n"
+						: "No log was found that could be read.\n\n");
 	if (diagnosis->cases.n > 1)
 		add_normal(arena, &text, &diagnosis->cases);
 	bool chosen = false;

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # doctor.sh PVEGPU [MIB]: CPU time of `pvegpu doctor` over a log of MIB megabytes (50), as a ratio to
-# `grep -E -i -f` with the same patterns, taken in turns in one run, in two locales. Both must find
-# the same lines. Not part of the tests: a busy machine makes times say little, ratios some more.
+# `grep -E -f` with the same patterns, and to `grep -F -i -f` with their literals alone, which is less
+# than the doctor does; in turns, in two locales. grep -E -i must find the same lines. Not part of
+# the tests: a busy machine makes times say little, ratios some more. grep -E takes seconds a run.
 set -eu
 pvegpu=${1:?usage: doctor.sh PVEGPU [MIB]}
 mib=${2:-50}
@@ -30,9 +31,10 @@ with open(log, "w") as file:
         file.write(line)
         size += len(line.encode())
 catalogue = json.loads(subprocess.run([pvegpu, "doctor", "--list", "--format", "json"], capture_output=True, check=True).stdout)
-with open(work + "/patterns", "w") as file:
-    for row in catalogue["symptoms"]:
-        file.write(row["pattern"] + "\n")
+for name in ("pattern", "literal"):
+    with open(work + "/" + name, "w") as file:
+        for row in catalogue["symptoms"]:
+            file.write(row[name] + "\n")
 
 def cpu(command, env):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -41,24 +43,21 @@ def cpu(command, env):
     return (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1000, done.stdout
 
 print("%d MiB, %d lines, %d patterns" % (mib, sum(1 for _ in open(log)), len(catalogue["symptoms"])))
-ours_command = [pvegpu, "doctor", "--log", log, "--format", "json", "--root", work]
-os.makedirs(work + "/sys/bus/pci/devices", exist_ok=True)
 worst = 0
 for locale in ("C", "C.UTF-8"):
     env = {"LC_ALL": locale}
-    ours, peer, exact = [], [], []
-    for _ in range(5):
+    ours, regex, fixed = [], [], []
+    for turn in range(3):
         t, out = cpu([pvegpu, "doctor", "--log", log, "--format", "json"], env)
         ours.append(t)
         found = sum(match["count"] for match in json.loads(out)["matches"])
-        t, out = cpu(["grep", "-c", "-a", "-E", "-i", "-f", work + "/patterns", log], env)
-        peer.append(t)
-        t, _ = cpu(["grep", "-c", "-a", "-E", "-f", work + "/patterns", log], env)
-        exact.append(t)
+        regex.append(cpu(["grep", "-c", "-a", "-E", "-f", work + "/pattern", log], env)[0])
+        fixed.append(cpu(["grep", "-c", "-a", "-F", "-i", "-f", work + "/literal", log], env)[0])
+    _, out = cpu(["grep", "-c", "-a", "-E", "-i", "-f", work + "/pattern", log], {"LC_ALL": "C"})
     assert found == int(out), (found, out)
-    ours, peer, exact = (sorted(x)[2] for x in (ours, peer, exact))
-    worst = max(worst, ours / exact)
-    print("%-8s pvegpu %6.0f ms   grep -i %6.0f ms: %.2f   grep %6.0f ms: %.2f   (%d lines found by both)"
-          % (locale, ours, peer, ours / peer, exact, ours / exact, found))
-print("goal: at most 1.50 of grep -E -f: %s" % ("met" if worst <= 1.5 else "missed"))
+    ours, regex, fixed = (sorted(x)[1] for x in (ours, regex, fixed))
+    worst = max(worst, ours / regex, ours / fixed)
+    print("%-8s pvegpu %5.0f ms   grep -E -f %6.0f ms: %.2f   grep -F -i -f, literals %5.0f ms: %.2f   (%d lines)"
+          % (locale, ours, regex, ours / regex, fixed, ours / fixed, found))
+print("goal: at most 1.50 of either: %s" % ("met" if worst <= 1.5 else "missed"))
 PY

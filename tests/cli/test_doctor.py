@@ -301,6 +301,12 @@ class Files(Doctor):
             self.assertIn(path, done.stderr)
             self.assertEqual(done.stdout, "")
 
+    def test_a_host_without_logs(self):
+        shutil.rmtree(self.path("/var/log"))
+        self.doctor(expect=3)
+        self.assertIn("No log was found", run("doctor", root=self.root).stdout)
+        self.doctor("--symptom", "slow", expect=0)
+
     @unittest.skipIf(os.getuid() != 0, "needs root to become nobody")
     def test_without_permission(self):
         self.write("/var/log/kern.log", "x\n")

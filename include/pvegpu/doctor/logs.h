@@ -83,6 +83,7 @@ bool scan_task(struct scan *scan, const struct root *root, const char *upid);
 /* The most telling matches first: causes before what follows from them, errors before warnings,
  * what is no fault last. */
 void scan_sort(struct scan *scan);
+bool scan_has_read(const struct scan *scan);                                  /* any byte at all */
 const struct match *scan_match(const struct scan *scan, const char *symptom); /* or NULL */
 
 /*
