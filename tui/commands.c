@@ -11,6 +11,7 @@
 #include "pvegpu/checks/check.h"
 #include "pvegpu/plan/diff.h"
 #include "tui/connect.h"
+#include "tui/doctor_command.h"
 #include "tui/options.h"
 #include "tui/say.h"
 #include "tui/wizard.h"
@@ -538,6 +539,8 @@ int command_run(const struct options *options)
 		return run_capture(options);
 	case COMMAND_DEMO:
 		return run_demo(options);
+	case COMMAND_DOCTOR:
+		return doctor_command(options);
 	case COMMAND_HELP:
 		options_help();
 		return EXIT_FINE;

@@ -25,6 +25,7 @@ static const struct {
 		{"demo", COMMAND_DEMO, false,
 				"the wizard on a built-in sample host; nothing real is "
 				"touched"},
+		{"doctor", COMMAND_DOCTOR, false, "what the logs say is wrong, and what mends it"},
 		{"help", COMMAND_HELP, false, "this text"},
 };
 
@@ -56,6 +57,10 @@ enum {
 	OPTION_NO_COMMENTS,
 	OPTION_ONLY,
 	OPTION_SINCE,
+	OPTION_LOG,
+	OPTION_SYMPTOM,
+	OPTION_FOLLOW,
+	OPTION_SECONDS,
 	OPTION_CHOICE, /* and up: two for each goal choice */
 };
 
@@ -87,6 +92,10 @@ static const struct option fixed[] = {
 		{"no-comments", no_argument, NULL, OPTION_NO_COMMENTS},
 		{"only", required_argument, NULL, OPTION_ONLY},
 		{"since", required_argument, NULL, OPTION_SINCE},
+		{"log", required_argument, NULL, OPTION_LOG},
+		{"symptom", required_argument, NULL, OPTION_SYMPTOM},
+		{"follow", no_argument, NULL, OPTION_FOLLOW},
+		{"seconds", required_argument, NULL, OPTION_SECONDS},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 };
@@ -108,7 +117,7 @@ void options_help(void)
 		   "                      prometheus is audit's, for a textfile collector\n"
 		   "  --only STEP|CHECK   audit: nothing but that (repeatable)\n"
 		   "  --since FILE        audit: what changed since an earlier one's JSON\n"
-		   "  --list              audit: print the catalogue of checks\n"
+		   "  --list              audit: print the catalogue of checks; doctor: symptoms\n"
 		   "  --no-comments       capture: take out comments of configuration files too\n"
 		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
 		   "  --ascii             accepted; screens use nothing but ASCII\n"
@@ -139,6 +148,11 @@ void options_help(void)
 		if (!strchr(choice->yes, '='))
 			(void)printf("  --%s, --%s  %s\n", choice->yes, choice->no, choice->help);
 	(void)puts("  --out FILE          save the plan for apply\n\n"
+		   "Doctor:\n"
+		   "  --log FILE          read this log, plain or packed, - for standard input\n"
+		   "  --symptom KIND      start from what you see: vm-start-fails, black-screen "
+		   "...\n"
+		   "  --follow            keep watching; --seconds N ends it\n\n"
 		   "Changes:\n"
 		   "  --yes               do not ask for a typed yes (never covers a risk)\n"
 		   "  --reboot            apply: reboot at the end if the plan asks for it\n"
@@ -226,6 +240,7 @@ static int goal_option(struct goal *goal, int option, const char *argument)
 
 static int take_option(struct options *options, int option, const char *argument)
 {
+	unsigned long number = 0;
 	switch (option) {
 	case OPTION_ROOT:
 		options->root = argument;
@@ -285,6 +300,20 @@ static int take_option(struct options *options, int option, const char *argument
 	case OPTION_NODE:
 		options->node = argument;
 		return 0;
+	case OPTION_LOG:
+		options->log = argument;
+		return 0;
+	case OPTION_SYMPTOM:
+		options->symptom = argument;
+		return 0;
+	case OPTION_FOLLOW:
+		options->follow = true;
+		return 0;
+	case OPTION_SECONDS:
+		if (!text_to_ulong(argument, 10, 86400, &number) || !number)
+			return wrong("--seconds takes 1 to 86400, not", argument);
+		options->seconds = (unsigned)number;
+		return 0;
 	case 'h':
 		options->command = COMMAND_HELP;
 		return 0;
@@ -323,11 +352,16 @@ static int take_operands(struct options *options, int argc, char **argv)
 		options->operand = argv[optind++];
 	if (optind < argc)
 		return wrong("not understood:", argv[optind]);
-	if (options->list && options->command != COMMAND_AUDIT)
-		return wrong("only audit takes", "--list");
-	bool goal = options->command == COMMAND_AUDIT || options->command == COMMAND_PLAN;
+	bool doctor = options->command == COMMAND_DOCTOR;
+	if (options->list && options->command != COMMAND_AUDIT && !doctor)
+		return wrong("only audit and doctor take", "--list");
+	if ((options->log || options->symptom || options->follow || options->seconds) && !doctor)
+		return wrong("only doctor takes", "--log, --symptom, --follow, --seconds");
+	if (options->seconds && !options->follow)
+		return wrong("it goes with --follow only:", "--seconds");
+	bool goal = options->command == COMMAND_AUDIT || options->command == COMMAND_PLAN || doctor;
 	if (options->goal_given && !goal)
-		return wrong("only audit and plan take a goal; this command does not take",
+		return wrong("only audit, plan and doctor take a goal; this command does not take",
 				options->goal_given);
 	if (options->command == COMMAND_APPLY && !options->operand)
 		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
@@ -349,8 +383,9 @@ static int check_remote(const struct options *options)
 		return wrong("--api is another host; it does not go with", "--root");
 	if (options->api && options->command == COMMAND_DEMO)
 		return wrong("the demo is not remote:", "--api");
-	if (options->api && options->command == COMMAND_CAPTURE)
-		return wrong("a capture is made of files, on the host itself, without", "--api");
+	if (options->api &&
+			(options->command == COMMAND_CAPTURE || options->command == COMMAND_DOCTOR))
+		return wrong("that reads the host's own files, so run it there, without", "--api");
 	bool audit = options->command == COMMAND_AUDIT;
 	if (options->prometheus && !audit)
 		return wrong("only audit has the format", "prometheus");

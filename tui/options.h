@@ -18,6 +18,7 @@ enum command {
 	COMMAND_HISTORY,
 	COMMAND_CAPTURE,
 	COMMAND_DEMO,
+	COMMAND_DOCTOR,
 	COMMAND_HELP,
 	COMMAND_VERSION
 };
@@ -29,11 +30,14 @@ struct options {
 	const char *token_file, *user, *fingerprint, *ca_file, *node; /* of --api; or NULL */
 	bool chroot; /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot, no_comments;
-	const char *out;     /* of plan */
-	bool prometheus;     /* --format prometheus, of audit */
-	struct strings only; /* of audit: steps and checks; in the goal's arena */
-	const char *since;   /* of audit: the file of an earlier one, or NULL */
-	const char *operand; /* PLAN of apply, RUN of rollback, FILE of capture; NULL none */
+	const char *out;           /* of plan */
+	bool prometheus;           /* --format prometheus, of audit */
+	struct strings only;       /* of audit: steps and checks; in the goal's arena */
+	const char *since;         /* of audit: the file of an earlier one, or NULL */
+	const char *operand;       /* PLAN of apply, RUN of rollback, FILE of capture; NULL none */
+	const char *log, *symptom; /* of doctor */
+	bool follow;
+	unsigned seconds; /* 0: until interrupted */
 	struct goal *goal;
 	const char *goal_given; /* options of the goal were given: their names, for a message */
 };

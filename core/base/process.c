@@ -245,3 +245,87 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 	*ret_result = result;
 	return 0;
 }
+
+enum { ERROR_OUT_MAX = 16 * 1024, TICK_MS = 200 };
+
+/* Hand out what comes until the child has closed its output; false: stop it. */
+static bool hand_out(struct stream *out, struct stream *error_out, int timeout_s,
+		process_bytes *bytes, void *user)
+{
+	const long long deadline = now_ms() + timeout_s * 1000LL;
+	while (out->fd >= 0) {
+		struct pollfd polls[2] = {{.fd = out->fd, .events = POLLIN},
+				{.fd = error_out->fd, .events = POLLIN}};
+		if (timeout_s && now_ms() >= deadline)
+			return false;
+		int ready = poll(polls, 2, TICK_MS);
+		if (ready <= 0) {
+			if ((ready < 0 && errno != EINTR) || !bytes(user, "", 0))
+				return false;
+			continue;
+		}
+		char buffer[16384];
+		for (int i = 0; i < 2; i++) {
+			struct stream *stream = i ? error_out : out;
+			if (stream->fd < 0 || !polls[i].revents)
+				continue;
+			ssize_t n = read(stream->fd, buffer, sizeof buffer);
+			if (n == 0 || (n < 0 && errno != EINTR)) {
+				(void)close(stream->fd);
+				stream->fd = -1;
+			} else if (n > 0 && i && stream->text.n < ERROR_OUT_MAX) {
+				text_add_bytes(&stream->text, buffer, (size_t)n);
+			} else if (n > 0 && !i && !bytes(user, buffer, (size_t)n)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+int process_stream(const struct root *root, const char *const *argv, int timeout_s,
+		process_bytes *bytes, void *user, struct arena *arena,
+		struct process_result *ret_result, struct error *err)
+{
+	char *path = root_kind(root) == ROOT_CHROOT ? NULL : process_find(root, argv[0], arena);
+	if (!path)
+		return error_set(err, ERROR_COMMAND, "cannot find the command '%s'", argv[0]);
+	int out[2];
+	int error_out[2];
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return error_set_errno(err, errno, "cannot run '%s'", path);
+	if (pipe2(error_out, O_CLOEXEC) < 0) {
+		int number = errno;
+		(void)close(out[0]);
+		(void)close(out[1]);
+		return error_set_errno(err, number, "cannot run '%s'", path);
+	}
+	pid_t pid = -1;
+	int number = spawn_child(root, path, argv, out, error_out, &pid);
+	(void)close(out[1]);
+	(void)close(error_out[1]);
+	struct stream streams[2] = {{.fd = out[0]}, {.fd = error_out[0], .standard_error = true}};
+	int status = 0;
+	if (!number) {
+		bool lost = false;
+		if (!hand_out(&streams[0], &streams[1], timeout_s, bytes, user) ||
+				!reap(pid, now_ms() + 2000, &status, &lost)) {
+			(void)kill(-pid, SIGKILL);
+			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+				;
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		if (streams[i].fd >= 0)
+			(void)close(streams[i].fd);
+	char *said = text_take(&streams[1].text, arena);
+	if (number)
+		return error_set_errno(err, number, "cannot run '%s'", path);
+	*ret_result = (struct process_result){
+			.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+							   : WEXITSTATUS(status),
+			.out = arena_strdup(arena, ""),
+			.error_out = said,
+	};
+	return 0;
+}

@@ -21,7 +21,7 @@ class WrongUse(HostTest):
         self.refused(run("audit", "--format", "xml"), 2, "text or json")
         self.refused(run("apply", "plan", "--gpu", "01:00"), 2, "does not take")
         self.refused(run("plan", "--accept", "no.such=x", root=self.root), 2, "names no check")
-        self.refused(run("plan", "--list", root=self.root), 2, "only audit takes")
+        self.refused(run("plan", "--list", root=self.root), 2, "only audit and doctor take")
         self.refused(run("apply"), 2, "saved plan")
         self.refused(run("plan", "--param", "a b", root=self.root), 2, "single kernel parameter")
         self.refused(run("plan", "--bind", "now", root=self.root), 2, "early or at-start")

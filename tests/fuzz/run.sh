@@ -71,6 +71,12 @@ seeds_for() {
 		seed 'pve2.lan 10.1.2.3 fe80::1 BC:24:11:74:74:8C password: x\nID_SERIAL=abcdef a@b.cd\n'
 		seed '2f1d8c1e-4a49-4f5f-9d5e-0d1a2b3c4d5e AAAA-0001 by-id/nvme-a_b enxbc241174748c\n'
 		;;
+	fuzz_doctor)
+		seed 'a[  1.0] vfio-pci 0000:01:00.0: BAR 1: no space for [mem size 0x400000000 64bit pref]\n'
+		seed '\003kvm: vfio 0000:01:00.0: group 14 is not viable\r\nTASK ERROR: VM is locked (backup)'
+		seed '?NVRM: Xid (PCI:0000:44:00): 79, GPU has fallen off the bus\n\000\377IOMMU not present\n'
+		seed '!start failed: QEMU exited with code 1\nfailed to open /dev/vfio/1: Device or resource busy\n'
+		;;
 	fuzz_diff)
 		seed 'a\nb\nc\nd\ne\nf\ng\nh\n\000a\nb\nX\nd\ne\nf\ng\nh'
 		seed 'a\na\nb\n\000a\nb\nb\n'

@@ -258,6 +258,53 @@ static void linked_command_is_the_samples(void **state)
 
 #define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+struct taken {
+	size_t bytes, most, ticks;
+};
+
+static bool take(void *user, const char *bytes, size_t n)
+{
+	struct taken *taken = user;
+	(void)bytes;
+	taken->bytes += n;
+	taken->ticks += n == 0;
+	return taken->bytes < taken->most;
+}
+
+static void streams_are_handed_on_and_stopped(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct taken all = {.most = SIZE_MAX};
+	struct root *root = sample(*state, "head -c 300000 /dev/zero\necho bad >&2\nexit 4\n");
+	assert_int_equal(process_stream(root, task, 20, take, &all, *state, &result, &err), 0);
+	assert_int_equal(all.bytes, 300000);
+	assert_int_equal(result.exit_status, 4);
+	assert_string_equal(result.error_out, "bad\n");
+	root_close(root);
+
+	/* Enough, and too long: both end the whole group at once, and are no error. */
+	struct taken some = {.most = 100000};
+	root = sample(*state, "cat /dev/zero & wait\n");
+	assert_int_equal(process_stream(root, task, 20, take, &some, *state, &result, &err), 0);
+	assert_in_range(some.bytes, 100000, 200000);
+	assert_int_equal(result.exit_status, 128 + SIGKILL);
+	root_close(root);
+	struct taken none = {.most = 1};
+	root = sample(*state, "sleep 60\n");
+	assert_int_equal(process_stream(root, task, 1, take, &none, *state, &result, &err), 0);
+	assert_true(none.ticks >= 3);
+	assert_int_equal(result.exit_status, 128 + SIGKILL);
+	root_close(root);
+
+	root = NULL;
+	assert_int_equal(unlink(tree(*state, "/.pvegpu-sample")), 0);
+	assert_int_equal(root_open(tree(*state, ""), &root, NULL), 0);
+	assert_int_equal(process_stream(root, task, 1, take, &none, *state, &result, &err),
+			ERROR_COMMAND);
+	root_close(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +320,7 @@ int main(void)
 			TREE_TEST(nothing_runs_in_a_captured_tree),
 			TREE_TEST(only_the_samples_own_commands),
 			TREE_TEST(linked_command_is_the_samples),
+			TREE_TEST(streams_are_handed_on_and_stopped),
 	};
 	return cmocka_run_group_tests(tests, helper_temp_new, helper_temp_free);
 }

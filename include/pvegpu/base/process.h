@@ -38,4 +38,16 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 		void *user, struct arena *arena, struct process_result *ret_result,
 		struct error *err);
 
+/*
+ * Run and hand standard output to `bytes` as it comes, keeping none of it. With `n` 0 it is called
+ * five times a second while nothing comes. When it gives false, or after `timeout_s` seconds (0:
+ * never), the process group is killed, and that is no error; `exit_status` is then 128 + SIGKILL.
+ * The result's `out` is empty.
+ */
+typedef bool process_bytes(void *user, const char *bytes, size_t n);
+
+int process_stream(const struct root *root, const char *const *argv, int timeout_s,
+		process_bytes *bytes, void *user, struct arena *arena,
+		struct process_result *ret_result, struct error *err);
+
 #endif
