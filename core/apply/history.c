@@ -164,6 +164,7 @@ struct goal *history_last_goal(const struct root *root)
 	if (goal) { /* a risk is accepted for one plan, not for good */
 		goal->accepted.n = 0;
 		goal->firmware_setup = CHOICE_ADVISED;
+		goal->advised = CHOICE_ADVISED;
 	}
 	return goal;
 }

@@ -38,6 +38,13 @@ bool gpu_attached(const struct report *report)
 	return report->vm && report->gpu && hostpci_with(report, report->vm, report->gpu);
 }
 
+/* What is advised is done unless it is said otherwise, or unless only what is named is to be. */
+static bool chosen(const struct goal *goal, enum choice choice)
+{
+	return choice == CHOICE_YES ||
+	       (choice == CHOICE_ADVISED && goal->advised != CHOICE_NO);
+}
+
 void choose_attach(struct report *report)
 {
 	const struct goal *goal = report->goal;
@@ -58,10 +65,11 @@ void choose_attach(struct report *report)
 	if (report->facts->mappings_known == KNOWN_NO)
 		report->by_mapping = false;
 	choose_mappings(report);
-	report->machine_q35 = goal->machine_q35 != CHOICE_NO;
-	report->cpu_host = goal->cpu_host != CHOICE_NO;
-	report->tablet_off = goal->tablet_off != CHOICE_NO;
-	report->start = goal->start != CHOICE_NO;
+	report->machine_q35 = chosen(goal, goal->machine_q35);
+	report->cpu_host = chosen(goal, goal->cpu_host);
+	report->tablet_off = chosen(goal, goal->tablet_off);
+	report->attach = chosen(goal, goal->attach);
+	report->start = chosen(goal, goal->start);
 }
 
 bool vms_unknown(struct report *report, const struct check *check)
@@ -376,7 +384,7 @@ bool attach_needs_change(const struct report *report)
 	const struct vm_hostpci *entry =
 			report->vm && report->gpu ? hostpci_with(report, report->vm, report->gpu)
 						  : NULL;
-	return report->gpu && (!entry || options_differ(report, entry));
+	return report->attach && report->gpu && (!entry || options_differ(report, entry));
 }
 
 CHECK_FUNCTION(check_attach_hostpci)
@@ -398,7 +406,7 @@ CHECK_FUNCTION(check_attach_hostpci)
 				report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 						"%s is attached with other options.", entry->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, true, "set pcie and x-vga as chosen");
+		finding_fix(report, finding, report->attach, "set pcie and x-vga as chosen");
 		return;
 	}
 	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
@@ -411,12 +419,12 @@ CHECK_FUNCTION(check_attach_hostpci)
 						pending->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", pending->key,
 				pending->value);
-		finding_fix(report, finding, true, "stop and start the VM");
+		finding_fix(report, finding, report->attach, "stop and start the VM");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
-	finding_fix(report, finding, true, "attach it");
+	finding_fix(report, finding, report->attach, "attach it");
 }
 
 /* The next hostpciN after `*index` that neither the configuration nor what is pending in it uses.

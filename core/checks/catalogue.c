@@ -190,9 +190,6 @@ const struct check check_catalogue[] = {
 	{"vm.config-syntax", STEP_VM, "VM configuration file",
 		"Proxmox VE drops what it does not understand the next time it writes the file.",
 		MANUAL_VM, check_vm_syntax, NULL, BY_API},
-	{"vm.running", STEP_VM, "State of the VM",
-		"A PCI device cannot be plugged into a running VM; the change would wait for a full stop.",
-		MANUAL_VM, check_vm_running, fix_vm_running, BY_API},
 	{"vm.machine-q35", STEP_VM, "Machine type",
 		"A PCIe device (pcie=1) needs the q35 machine; Proxmox VE refuses to start the VM otherwise.",
 		MANUAL_VM, check_vm_machine, fix_vm_machine, BY_API},
@@ -224,6 +221,10 @@ const struct check check_catalogue[] = {
 	{"vm.tablet", STEP_VM, "USB tablet",
 		"The emulated tablet keeps the guest's USB busy; a GPU worker has no use for it.",
 		MANUAL_VM, check_vm_tablet, fix_vm_tablet, BY_API},
+	/* After those whose changes a running VM would only keep for later. */
+	{"vm.running", STEP_VM, "State of the VM",
+		"A PCI device cannot be plugged into a running VM; the change would wait for a full stop.",
+		MANUAL_VM, check_vm_running, fix_vm_running, BY_API},
 
 	{"attach.hostpci-invalid", STEP_ATTACH, "hostpci lines",
 		"Proxmox VE drops a hostpci line it does not understand: the VM then starts without the GPU.",

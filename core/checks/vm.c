@@ -110,6 +110,11 @@ CHECK_FUNCTION(check_vm_syntax)
 /* Something of the VM's configuration is still to be changed for the goal. */
 static bool needs_changes(const struct report *report)
 {
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (finding->check->step == STEP_VM && finding->automatic)
+			return true;
+	}
 	return attach_needs_change(report);
 }
 
@@ -129,7 +134,7 @@ CHECK_FUNCTION(check_vm_running)
 				"It runs, and nothing is to be changed.");
 	} else {
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
-				"%u %s is running; a GPU cannot be plugged in while it runs.",
+				"%u %s is running; what is planned counts only after a full stop.",
 				vm->vmid, vm->name);
 		for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
 			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];

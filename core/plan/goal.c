@@ -29,6 +29,8 @@ const struct goal_choice goal_choices[] = {
 		{"fix_mappings", offsetof(struct goal, fix_mappings), "fix-mappings",
 				"no-fix-mappings",
 				"mend mappings that name another device than there is"},
+		{"attach", offsetof(struct goal, attach), "attach", "no-attach",
+				"give the GPU to the VM, or leave it to settings alone"},
 		{"start", offsetof(struct goal, start), "start", "no-start",
 				"start the VM after attaching"},
 		{"fallback_entry", offsetof(struct goal, fallback_entry), "fallback-entry",
@@ -105,6 +107,12 @@ void goal_param(struct goal *goal, const char *word, bool wanted)
 	take_out(&goal->params, word);
 	take_out(&goal->params_unwanted, word);
 	strings_add(goal->arena, wanted ? &goal->params : &goal->params_unwanted, word);
+}
+
+void goal_param_forget(struct goal *goal, const char *word)
+{
+	take_out(&goal->params, word);
+	take_out(&goal->params_unwanted, word);
 }
 
 void goal_accept(struct goal *goal, const char *check, const char *subject)

@@ -108,7 +108,7 @@ struct report {
 	struct list params;        /* of struct param_choice */
 	struct strings configured; /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
-	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, start;
+	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, attach, start;
 	bool by_mapping, mapping_functions;
 	struct list mapping_edits;   /* of struct mapping_edit: what mappings are to be like */
 	struct list mappings_wanted; /* of the same: those the GPU is attached by, in order */
@@ -147,6 +147,12 @@ json_t *report_to_json(const struct report *report); /* schema pvegpu.audit/1; c
 char *report_text(struct arena *arena, const struct report *report);
 /* For node_exporter's textfile collector. */
 char *report_prometheus(struct arena *arena, const struct report *report);
+
+/* Ask for, or not any more, what a check's fix does: sets the choice of the goal it belongs to.
+ * False when that check has no fix that a goal chooses. */
+bool report_ask_for(const struct report *report, struct goal *goal, const char *check, bool wanted);
+/* It is asked for by name. */
+bool report_asks_for(const struct report *report, const struct goal *goal, const char *check);
 
 /* Keep only the findings of these steps (their names) and checks (their ids). ERROR_USAGE when one
  * is neither. */

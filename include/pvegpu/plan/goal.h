@@ -24,10 +24,11 @@ struct goal {
 	enum choice bind_early;  /* bind to vfio-pci at boot; otherwise PVE does at VM start */
 	enum choice pcie, x_vga; /* of hostpciN */
 	enum choice machine_q35, cpu_host, tablet_off;
+	enum choice attach;         /* give the GPU to the VM; otherwise only its settings */
 	enum choice start;          /* start the VM after attaching */
 	enum choice fallback_entry; /* a boot entry with the old command line */
 	enum choice clean_up;       /* take out leftovers without effect */
-	enum choice advised;        /* no: nothing but what is asked for by name */
+	enum choice advised;        /* no: nothing but what is asked for by name. Not remembered */
 	/* Restart into the firmware setup at the end. Once: it is not remembered. */
 	enum choice firmware_setup;
 	/* By a PCI mapping instead of an address; one for the slot, or one for each function. */
@@ -57,6 +58,8 @@ struct goal *goal_copy(const struct goal *goal);
 void goal_free(struct goal *goal); /* NULL is fine */
 /* Ask for a kernel parameter, or say that it is not wanted; takes back the opposite. */
 void goal_param(struct goal *goal, const char *word, bool wanted);
+/* Take back either. */
+void goal_param_forget(struct goal *goal, const char *word);
 void goal_accept(struct goal *goal, const char *check, const char *subject);
 bool goal_accepted(const struct goal *goal, const char *check, const char *subject);
 
