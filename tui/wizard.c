@@ -15,7 +15,8 @@ enum { SIDE_COLUMNS = 24, NOTE_COLUMN = 20 };
 static const char still_reading[] = "The host is still being read; that needs all of it.";
 
 static const struct wizard_step *const wizard_steps[WIZARD_SCREENS] = {&step_bios, &step_boot,
-		&step_vfio, &step_gpu, &step_vm, &step_attach, &step_verify, &step_audit};
+		&step_vfio, &step_gpu, &step_vm, &step_attach, &step_verify, &step_audit,
+		&step_doctor, &step_diagnosis};
 
 void wizard_judge(struct wizard *wizard)
 {
@@ -23,6 +24,7 @@ void wizard_judge(struct wizard *wizard)
 	report_free(wizard->report);
 	wizard->plan = NULL;
 	wizard->report = NULL;
+	wizard->judged++;
 	struct error error;
 	wizard->plan_error = (struct error){0};
 	if (!wizard->facts->complete) {
@@ -114,6 +116,8 @@ static const char *mark_of(const struct row *row)
 		return row->finding->automatic && row->finding->status != STATUS_OK ? "[todo] "
 		       : row->pending                                               ? "[ .. ] "
 				      : findings[row->finding->status];
+	case ROW_ITEM:
+		return " ";
 	case ROW_HEADING:
 	case ROW_TEXT:
 		break;
@@ -264,6 +268,16 @@ static void draw_side(struct wizard *wizard, const struct layout *layout, struct
 	draw_wrapped((struct area){y + 1, 2, 3, layout->side.columns - 4}, ROLE_DIM, text);
 }
 
+static void draw_step(struct wizard *wizard, struct rows *rows);
+
+void wizard_draw(struct wizard *wizard)
+{
+	struct rows rows = {.arena = arena_new()};
+	make_rows(wizard, &rows);
+	draw_step(wizard, &rows);
+	arena_free(rows.arena);
+}
+
 static size_t planned(const struct wizard *wizard)
 {
 	return wizard->plan ? wizard->plan->changes.n + wizard->plan->refusals.n : 0;
@@ -286,7 +300,7 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	} else {
 		const struct wizard_step *step = wizard_steps[wizard->step];
 		const char *where =
-				wizard->step == WIZARD_AUDIT
+				wizard->step >= WIZARD_AUDIT
 						? step->name
 						: arena_printf(arena, "Step %d of 7: %s %s",
 								  wizard->step + 1, step->name,
@@ -416,10 +430,7 @@ static bool quit_question(struct wizard *wizard)
 					"key stays."
 				      : "Quit? The planned changes were not made. y quits, any "
 					"other key stays.";
-	struct rows rows = {.arena = arena_new()};
-	make_rows(wizard, &rows);
-	draw_step(wizard, &rows);
-	arena_free(rows.arena);
+	wizard_draw(wizard);
 	int key = term_key(-1, true);
 	wizard->message = NULL;
 	return key == 'y' || key == 'Y' || key == KEY_ENDED;
@@ -555,8 +566,8 @@ static bool move_focus(struct wizard *wizard, int key, int count)
 
 static int go_forward(struct wizard *wizard, const struct row *row, int key)
 {
-	if (wizard->step == WIZARD_AUDIT)
-		return row ? finding_show(wizard, row) : 0;
+	if (wizard_steps[wizard->step]->enter)
+		return wizard_steps[wizard->step]->enter(wizard, row);
 	if (!wizard->facts->complete && !wizard_steps[wizard->step]->early) {
 		wizard->message = still_reading;
 		return 0;
@@ -571,10 +582,23 @@ static int go_forward(struct wizard *wizard, const struct row *row, int key)
 
 static void go_back(struct wizard *wizard)
 {
-	if (wizard->step == WIZARD_AUDIT)
+	if (wizard->step == WIZARD_DIAGNOSIS)
+		wizard->step = WIZARD_DOCTOR;
+	else if (wizard->step >= WIZARD_AUDIT)
 		wizard->step = wizard->step_before;
 	else
 		wizard->step -= wizard->step > 0;
+}
+
+static int open_doctor(struct wizard *wizard)
+{
+	if (host_is_remote(wizard->host))
+		wizard->message = "The doctor reads the host's own logs: run pvegpu on the node itself.";
+	else if (!wizard->facts->complete)
+		wizard->message = still_reading;
+	else
+		return doctor_open(wizard);
+	return 0;
 }
 
 enum { KEY_LEAVE = KEY_NONE + 1 };
@@ -597,7 +621,7 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		go_back(wizard);
 		return 0;
 	case 'l':
-		if (wizard->step != WIZARD_AUDIT)
+		if (wizard->step < WIZARD_AUDIT)
 			wizard->step_before = wizard->step;
 		wizard->step = WIZARD_AUDIT;
 		return 0;
@@ -617,8 +641,10 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		       : key == 'c' ? card_show(wizard)
 				    : groups_show(wizard);
 	case 'd':
-		return doctor_show(wizard);
+		return open_doctor(wizard);
 	case 'r':
+		if (doctor_is_open(wizard))
+			return doctor_read_again(wizard);
 		start_reading(wizard);
 		return 0;
 	case 'q':
@@ -639,6 +665,8 @@ static int loop(struct wizard *wizard)
 	enum { POLL_MS = 30 }; /* while the host is being read */
 	for (;;) {
 		finish_reading(wizard);
+		if (wizard->step < WIZARD_DOCTOR)
+			doctor_leave(wizard);
 		struct rows rows = {.arena = arena_new()};
 		make_rows(wizard, &rows);
 		int count = count_focusable(&rows.list);
@@ -750,6 +778,7 @@ int wizard_run(struct host *host, bool no_color, bool demo)
 	}
 	plan_free(wizard.plan);
 	report_free(wizard.report);
+	doctor_free(wizard.doctor);
 	facts_free(wizard.facts);
 	goal_free(wizard.goal);
 	arena_free(wizard.arena);

@@ -12,8 +12,9 @@
  * The wizard: seven steps over one set of facts, one goal and one report. A step is a list of rows
  * made from the report; a key on a row changes the goal, and everything is judged again.
  */
-/* Beside the seven steps there is the audit, a list of all findings, drawn by the same means. */
-enum { WIZARD_STEPS = 7, WIZARD_AUDIT = WIZARD_STEPS, WIZARD_SCREENS };
+/* Beside the seven steps there are the audit, a list of all findings, and the doctor, drawn by the
+ * same means. */
+enum { WIZARD_STEPS = 7, WIZARD_AUDIT = WIZARD_STEPS, WIZARD_DOCTOR, WIZARD_DIAGNOSIS, WIZARD_SCREENS };
 
 enum row_kind {
 	ROW_HEADING,
@@ -21,9 +22,11 @@ enum row_kind {
 	ROW_CHECK,   /* [x] text   note */
 	ROW_RADIO,   /* (*) text   note */
 	ROW_FINDING, /* [WARN] title   */
+	ROW_ITEM,    /* something that Enter opens */
 };
 
 struct wizard;
+struct doctor;
 struct row;
 /* What '?' shows of a row that is more than a finding or a choice. */
 typedef void row_page(const struct wizard *wizard, const struct row *row, struct text *text);
@@ -82,6 +85,8 @@ struct wizard {
 	bool rebooting;            /* the live host is going down: leave */
 	struct reading *reading;   /* the host is being read beside the screen, or NULL */
 	bool reading_stale;        /* what it reads is from before a change: not to be taken */
+	unsigned judged;           /* grows with each wizard_judge() */
+	struct doctor *doctor;     /* once it was opened, or NULL */
 	bool touched;              /* a key was pressed: the screen stays where the person is */
 };
 
@@ -93,6 +98,8 @@ struct wizard_step {
 	void (*rows)(struct wizard *wizard, struct rows *rows);
 	/* Space (or Enter on a radio row) on a row: change the goal. */
 	void (*act)(struct wizard *wizard, const struct row *row);
+	/* Enter on a row, instead of going on; returns a key, or NULL for the steps. */
+	int (*enter)(struct wizard *wizard, const struct row *row);
 	/* The state beside the name: at most 9 characters. */
 	const char *(*state)(struct wizard *wizard, struct arena *arena);
 	const char *const *keys;
@@ -113,7 +120,8 @@ int review_show(struct wizard *wizard);
 int apply_show(struct wizard *wizard);  /* after yes */
 int card_show(struct wizard *wizard);   /* the quick reference card */
 int groups_show(struct wizard *wizard); /* all IOMMU groups, drawn */
-int doctor_show(struct wizard *wizard); /* guided troubleshooting */
+bool doctor_is_open(const struct wizard *wizard);
+void wizard_draw(struct wizard *wizard); /* the screen as it is */
 int finding_show(struct wizard *wizard, const struct row *row);
 void wizard_title(const struct wizard *wizard); /* row 0 */
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "pvegpu/base/text.h"
-#include "tui/wizard.h"
+#include "tui/screens/steps.h"
 
 /*
  * Applying: the work is done by a thread of its own, so that the screen stays alive; what it
@@ -337,6 +337,11 @@ static void go_on(struct wizard *wizard)
 {
 	struct error error;
 	const char *message = wizard->message;
+	/* The doctor looks again whether the fault is gone. */
+	if (!wizard->rebooting && doctor_is_open(wizard)) {
+		(void)doctor_read_again(wizard);
+		return;
+	}
 	if (!wizard->rebooting && wizard_refresh(wizard, &error) == 0)
 		wizard->step = wizard_next_step(wizard);
 	if (message)
