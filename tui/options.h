@@ -27,8 +27,8 @@ struct options {
 	const char *root; /* NULL: the live host */
 	bool chroot;      /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot;
-	const char *out;     /* of plan */
-	const char *operand; /* PLAN of apply, RUN of rollback; NULL none */
+	const char *out;           /* of plan */
+	const char *operand;       /* PLAN of apply, RUN of rollback; NULL none */
 	const char *log, *symptom; /* of doctor */
 	bool follow;
 	unsigned seconds; /* 0: until interrupted */
