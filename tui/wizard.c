@@ -285,7 +285,9 @@ static size_t planned(const struct wizard *wizard)
 
 static void draw_step(struct wizard *wizard, struct rows *rows)
 {
-	struct layout layout = layout_make(LINES, COLS, SIDE_COLUMNS);
+	/* The doctor has long lines to show, and is no step. */
+	int side = wizard->step >= WIZARD_DOCTOR ? 0 : SIDE_COLUMNS;
+	struct layout layout = layout_make(LINES, COLS, side);
 	if (layout.too_small) {
 		draw_too_small();
 		return;
@@ -297,7 +299,7 @@ static void draw_step(struct wizard *wizard, struct rows *rows)
 	int top_line = 0;
 	if (layout.side_shown) {
 		draw_side(wizard, &layout, arena);
-	} else {
+	} else if (side) {
 		const struct wizard_step *step = wizard_steps[wizard->step];
 		const char *where =
 				wizard->step >= WIZARD_AUDIT

@@ -198,7 +198,7 @@ int scan_follow(struct scan *scan, const struct root *root, const char *path, un
 	} else {
 		add_file(&follower, INDEX, root, true);
 	}
-	bool journal = !path && root_kind(root) == ROOT_LIVE && follow_journal(&follower);
+	bool journal = !path && scan_has_journal(root, scan->arena) && follow_journal(&follower);
 	if (!path && !journal) {
 		add_file(&follower, "/var/log/kern.log", root, false);
 		add_file(&follower, "/var/log/syslog", root, false);

@@ -77,9 +77,16 @@ static bool read_part(struct scan *scan, const struct root *root, const struct p
 	return result.exit_status == 0 || capped.full || source->bytes;
 }
 
+/* A live host has one, and a sample tree that brings its own journalctl. */
+bool scan_has_journal(const struct root *root, struct arena *arena)
+{
+	return root_kind(root) == ROOT_LIVE ||
+	       (root_kind(root) == ROOT_SAMPLE && process_find(root, "journalctl", arena));
+}
+
 bool scan_journal(struct scan *scan, const struct root *root)
 {
-	if (root_kind(root) != ROOT_LIVE)
+	if (!scan_has_journal(root, scan->arena))
 		return false;
 	bool now = read_part(scan, root, &parts[0], "0", "this boot");
 	if (now && read_part(scan, root, &parts[0], "-1", "the boot before"))

@@ -27,6 +27,7 @@ __attribute__((format(printf, 3, 4))) void scan_say(
 		struct scan *scan, struct log_source *source, const char *format, ...);
 
 /* journal.c */
+bool scan_has_journal(const struct root *root, struct arena *arena);
 bool scan_journal(struct scan *scan, const struct root *root); /* false: there is none */
 /* tasks.c */
 void scan_tasks(struct scan *scan, const struct root *root);

@@ -337,6 +337,45 @@ class Files(Doctor):
         self.assertEqual(run("doctor", root="/no/such/dir").returncode, 3)
 
 
+class Journal(Doctor):
+    """A sample tree's own journalctl stands in for the host's."""
+
+    def journalctl(self, script):
+        path = self.path("/usr/bin/journalctl")
+        with open(path, "w") as file:
+            file.write("#!/bin/sh\n" + script)
+        os.chmod(path, 0o755)
+
+    def test_parts_and_boots(self):
+        self.journalctl("""case "$*" in
+*"-b 0"*_TRANSPORT=kernel*) echo 'vfio-pci 0000:01:00.0: BAR 1: cannot'"'"'t reserve'; echo x ;;
+*"-b -1"*_TRANSPORT=kernel*) echo 'DMAR: IOMMU disabled' ;;
+*"-b 0"*QEMU*) echo 'kvm: vfio 0000:01:00.0: group 14 is not viable' ;;
+*pvedaemon*) echo 'Failed to add match' >&2; exit 1 ;;
+esac
+""")
+        found = self.doctor(expect=1)
+        self.assertEqual({m["symptom"]: m["source"] for m in found["matches"] if "journal" in m["source"]},
+                         {"dmar-off-cmdline": "journal: kernel, the boot before",
+                          "vfio-group-not-viable": "journal: QEMU, this boot"})
+        said = {s["name"]: s["not_read"] for s in found["sources"]}
+        self.assertIn("Failed to add match", said["journal: pvedaemon, this boot"])
+        self.assertNotIn("/var/log/syslog", said)  # the journal has it all
+
+    def test_an_endless_journal_is_bounded(self):
+        self.journalctl("exec yes 'nothing to see here, again and again and again and again'\n")
+        began = time.monotonic()
+        found = self.doctor()
+        self.assertLess(time.monotonic() - began, 60)
+        said = {s["name"]: s["not_read"] for s in found["sources"]}
+        self.assertIn("only the first 16 MiB", said["journal: kernel, this boot"])
+
+    def test_without_entries_the_files_are_read(self):
+        self.journalctl("exit 0\n")
+        self.write("/var/log/syslog", "TASK ERROR: VM is locked (backup)\n")
+        self.assertIn("/var/log/syslog", [m["source"] for m in self.doctor(expect=1)["matches"]])
+
+
 class Follow(Doctor):
     def follow(self, *arguments, after, seconds="4", stop=False):
         program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--seconds", seconds, "--format", "json",
@@ -358,6 +397,15 @@ class Follow(Doctor):
         status, symptoms = self.follow(after=fail)
         self.assertEqual(symptoms, ["vfio-group-busy", "pve-start-failed-qemu"])
         self.assertEqual(status, 1)
+
+    def test_the_journal_while_it_runs(self):
+        Journal.journalctl(self, "case \"$*\" in *--follow*) sleep 1\n"
+                                 "echo 'vfio 0000:01:00.0: group 14 is not viable'; exec sleep 60;; esac\n")
+        began = time.monotonic()
+        status, symptoms = self.follow(after=lambda: self.task(106, 0x66000000, "error",
+                                                               "TASK ERROR: VM is locked (backup)\n"))
+        self.assertEqual(sorted(symptoms), ["pve-vm-locked", "vfio-group-not-viable"])
+        self.assertLess(time.monotonic() - began, 15)
 
     def test_a_file_that_grows_and_is_replaced(self):
         log = self.log("cannot prepare PCI pass-through, IOMMU not present\n")

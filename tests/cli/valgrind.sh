@@ -21,4 +21,6 @@ watched plan --gpu 01:00 --vm 106 --out "$directory/plan"
 watched apply "$directory/plan" --yes
 watched history --format json
 watched rollback --yes
-echo "6 passed, 0 failed"
+watched doctor
+watched doctor --symptom vm-start-fails --gpu 01:00 --vm 106 --format json
+echo "8 passed, 0 failed"
