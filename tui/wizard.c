@@ -595,7 +595,8 @@ static void go_back(struct wizard *wizard)
 static int open_doctor(struct wizard *wizard)
 {
 	if (host_is_remote(wizard->host))
-		wizard->message = "The doctor reads the host's own logs: run pvegpu on the node itself.";
+		wizard->message = "The doctor reads the host's own logs: run pvegpu on the node "
+				  "itself.";
 	else if (!wizard->facts->complete)
 		wizard->message = still_reading;
 	else

@@ -14,7 +14,13 @@
  */
 /* Beside the seven steps there are the audit, a list of all findings, and the doctor, drawn by the
  * same means. */
-enum { WIZARD_STEPS = 7, WIZARD_AUDIT = WIZARD_STEPS, WIZARD_DOCTOR, WIZARD_DIAGNOSIS, WIZARD_SCREENS };
+enum {
+	WIZARD_STEPS = 7,
+	WIZARD_AUDIT = WIZARD_STEPS,
+	WIZARD_DOCTOR,
+	WIZARD_DIAGNOSIS,
+	WIZARD_SCREENS
+};
 
 enum row_kind {
 	ROW_HEADING,

@@ -41,8 +41,7 @@ bool gpu_attached(const struct report *report)
 /* What is advised is done unless it is said otherwise, or unless only what is named is to be. */
 static bool chosen(const struct goal *goal, enum choice choice)
 {
-	return choice == CHOICE_YES ||
-	       (choice == CHOICE_ADVISED && goal->advised != CHOICE_NO);
+	return choice == CHOICE_YES || (choice == CHOICE_ADVISED && goal->advised != CHOICE_NO);
 }
 
 void choose_attach(struct report *report)

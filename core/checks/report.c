@@ -308,6 +308,19 @@ static void add_no_iommu(const struct report *report, struct plan *plan)
 			false);
 }
 
+/* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
+static bool is_touched(const struct report *report, const struct plan *plan, enum step step)
+{
+	bool calls = false;
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		calls = calls || change->kind == CHANGE_API;
+	}
+	if (report->goal->advised != CHOICE_NO || calls)
+		return true;
+	return step == STEP_GPU ? report->bind_early : step != STEP_VM && step != STEP_ATTACH;
+}
+
 static void add_refusals(const struct report *report, struct plan *plan, enum risk risk)
 {
 	for (size_t i = 0; i < report->findings.n; i++) {
@@ -315,6 +328,8 @@ static void add_refusals(const struct report *report, struct plan *plan, enum ri
 		if (finding->risk != risk)
 			continue;
 		bool acceptable = risk == RISK_ACCEPT;
+		if (!is_touched(report, plan, finding->check->step))
+			continue;
 		if (acceptable && goal_accepted(report->goal, finding->check->id, finding->subject))
 			continue;
 		plan_refuse(plan, finding->check->id, finding->subject, finding->detail,

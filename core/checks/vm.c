@@ -175,7 +175,7 @@ static void judge_machine(struct report *report, const struct check *check, cons
 			machine ? machine : "(no such line)");
 	finding_fix(report, finding, goal && report->machine_q35,
 			"set machine to q35; the guest sees other PCI addresses then");
-	if (goal && !report->machine_q35)
+	if (goal && !report->machine_q35 && report->attach)
 		finding->risk = RISK_NEVER;
 }
 

@@ -282,8 +282,35 @@ static void add_kind(struct diagnosis *diagnosis, const struct symptom_kind *kin
 		list_add(arena, &diagnosis->kinds, entry);
 }
 
-/* The VM of the newest failed task, or that of the first match that names one. */
-static unsigned spoken_of_vm(const struct scan *scan, const struct facts *facts)
+/* It can be started at all. */
+static bool is_template(const struct vm *vm)
+{
+	const char *value = vm_conf_get(&vm->conf.current, "template");
+	return value && strcmp(value, "0") != 0;
+}
+
+static bool has_device(const struct vm *vm)
+{
+	return vm->hostpci.n || vm->pending.n;
+}
+
+/* The only VM that has a PCI device, or is to have one; 0 when there is none, or several. */
+static unsigned only_vm(const struct facts *facts)
+{
+	unsigned only = 0;
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		if (has_device(vm) && only)
+			return 0;
+		if (has_device(vm))
+			only = vm->vmid;
+	}
+	return only;
+}
+
+/* The VM of the newest failed task, or that of the first match that names one. `with_device`: only
+ * one that has a PCI device, as that is what we are asked about. */
+static unsigned spoken_of_vm(const struct scan *scan, const struct facts *facts, bool with_device)
 {
 	for (size_t i = 0; i < scan->matches.n; i++) {
 		const struct match *match = scan->matches.item[i];
@@ -291,7 +318,8 @@ static unsigned spoken_of_vm(const struct scan *scan, const struct facts *facts)
 			continue;
 		unsigned vmid = match->source->vmid ? match->source->vmid
 						    : named_in(match->text).vmid;
-		if (vmid && facts_vm(facts, vmid))
+		const struct vm *vm = vmid ? facts_vm(facts, vmid) : NULL;
+		if (vm && !is_template(vm) && (!with_device || has_device(vm)))
 			return vmid;
 	}
 	return 0;
@@ -323,11 +351,13 @@ static const struct pci_device *spoken_of_gpu(const struct scan *scan, const str
 			return display_in(&slot);
 	}
 	const struct vm *vm = vmid ? facts_vm(facts, vmid) : NULL;
-	for (size_t i = 0; vm && i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		if (display_in(&entry->devices))
-			return display_in(&entry->devices);
-	}
+	const struct list *const lists[] = {vm ? &vm->hostpci : NULL, vm ? &vm->pending : NULL};
+	for (size_t l = 0; vm && l < 2; l++)
+		for (size_t i = 0; i < lists[l]->n; i++) {
+			const struct vm_hostpci *entry = lists[l]->item[i];
+			if (display_in(&entry->devices))
+				return display_in(&entry->devices);
+		}
 	return NULL;
 }
 
@@ -335,7 +365,11 @@ void doctor_fill_goal(struct scan *scan, const struct facts *facts, struct goal 
 {
 	scan_sort(scan);
 	if (!goal->vmid)
-		goal->vmid = spoken_of_vm(scan, facts);
+		goal->vmid = spoken_of_vm(scan, facts, true);
+	if (!goal->vmid)
+		goal->vmid = only_vm(facts);
+	if (!goal->vmid)
+		goal->vmid = spoken_of_vm(scan, facts, false);
 	const struct pci_device *gpu =
 			goal->gpus.n ? NULL : spoken_of_gpu(scan, facts, goal->vmid, goal->arena);
 	if (gpu)

@@ -23,8 +23,8 @@ struct doctor {
 	char pasted[512];
 };
 
-static const char *const list_keys[] = {"Enter open", "r read again", "b back", "l audit",
-		"v review", "q quit", NULL};
+static const char *const list_keys[] = {
+		"Enter open", "r read again", "b back", "l audit", "v review", "q quit", NULL};
 static const char *const case_keys[] = {
 		"Space tick a fix", "v review", "? why", "b back", "r read again", "q quit", NULL};
 
@@ -52,8 +52,8 @@ static const struct diagnosis *diagnosis_of(struct wizard *wizard)
 		return doctor->diagnosis;
 	drop_diagnosis(doctor);
 	doctor->judged = wizard->judged;
-	doctor->diagnosis = doctor_diagnose(
-			doctor->scan, wizard->report, wizard->root, doctor->kind);
+	doctor->diagnosis =
+			doctor_diagnose(doctor->scan, wizard->report, wizard->root, doctor->kind);
 	return doctor->diagnosis;
 }
 
@@ -93,7 +93,8 @@ static void draw_reading(const struct wizard *wizard, time_t started)
 	}
 	(void)erase();
 	wizard_title(wizard);
-	(void)snprintf(text, sizeof text, "Reading the logs ... %ld s", (long)(time(NULL) - started));
+	(void)snprintf(text, sizeof text, "Reading the logs ... %ld s",
+			(long)(time(NULL) - started));
 	(void)draw_text(layout.body.y + 1, 2, COLS - 4, ROLE_KEY, text);
 	(void)refresh();
 }
@@ -259,10 +260,11 @@ static void doctor_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_TEXT, "");
 	if (diagnosis->holders.n)
 		(void)rows_add(rows, ROW_HEADING,
-				wizard->report->gpu ? arena_printf(rows->arena, "Who has %s",
-								    short_label(rows->arena,
-										    wizard->report->gpu))
-						    : "Who has a GPU");
+				wizard->report->gpu
+						? arena_printf(rows->arena, "Who has %s",
+								  short_label(rows->arena,
+										  wizard->report->gpu))
+						: "Who has a GPU");
 	for (size_t i = 0; i < diagnosis->holders.n; i++) {
 		const struct holder *holder = diagnosis->holders.item[i];
 		(void)rows_add(rows, ROW_TEXT,
@@ -292,7 +294,8 @@ static int paste_line(struct wizard *wizard)
 			matcher_line(matcher, doctor->pasted, strlen(doctor->pasted));
 	matcher_free(matcher);
 	if (!symptom) {
-		wizard->message = "Nothing is known of that line. Choose what you see instead, or try "
+		wizard->message = "Nothing is known of that line. Choose what you see instead, or "
+				  "try "
 				  "the line above it in the log.";
 		return 0;
 	}
@@ -362,7 +365,8 @@ static void add_fix(struct wizard *wizard, struct rows *rows, size_t number, con
 	row->on = is_in_plan(wizard, check);
 	row->note = text;
 	row->hint = row->on ? "It is planned: v shows every change, and asks before it is made."
-			    : "Space plans it; v then shows every change, and asks before it is made.";
+			    : "Space plans it; v then shows every change, and asks before it is "
+			      "made.";
 	row->check = check_by_id(check);
 	row->data = check;
 }
@@ -404,7 +408,8 @@ static void case_rows(struct wizard *wizard, struct rows *rows, const struct doc
 			arena_printf(rows->arena, "(%s, line %llu%s)", match->source->name,
 					(unsigned long long)match->line,
 					match->count > 1 ? arena_printf(rows->arena, ", %llu times",
-								(unsigned long long)match->count)
+									   (unsigned long long)match
+											   ->count)
 							 : ""));
 	(void)rows_add(rows, ROW_TEXT, symptom->cause);
 	if (found->over)
@@ -443,8 +448,14 @@ static void kind_rows(struct wizard *wizard, struct rows *rows, const struct dia
 			continue;
 		bad++;
 		rows_add_finding(rows, finding);
-		if (finding->fix && (finding->automatic || can_ask(wizard, finding->check->id)))
-			add_fix(wizard, rows, ++number, finding->fix, finding->check->id);
+		/* Of another card than the one that is meant nothing is offered. */
+		bool other = wizard->report->gpu && strchr(finding->subject, '.') &&
+			     !strchr(finding->subject, '/') &&
+			     strcmp(finding->subject, wizard->report->gpu->name) != 0;
+		const char *text =
+				finding->fix ? finding->fix : report_ask_text(finding->check->id);
+		if (text && !other && (finding->automatic || can_ask(wizard, finding->check->id)))
+			add_fix(wizard, rows, ++number, text, finding->check->id);
 	}
 	if (!bad)
 		(void)rows_add(rows, ROW_TEXT, "Nothing was found here that would explain it.");

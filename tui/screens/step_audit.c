@@ -34,5 +34,8 @@ static int finding_show_row(struct wizard *wizard, const struct row *row)
 	return row ? finding_show(wizard, row) : 0;
 }
 
-const struct wizard_step step_audit = {
-		.name = "Audit", .step = STEP_COUNT, .rows = audit_rows, .enter = finding_show_row, .keys = keys};
+const struct wizard_step step_audit = {.name = "Audit",
+		.step = STEP_COUNT,
+		.rows = audit_rows,
+		.enter = finding_show_row,
+		.keys = keys};

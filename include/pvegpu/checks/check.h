@@ -151,6 +151,8 @@ char *report_prometheus(struct arena *arena, const struct report *report);
 /* Ask for, or not any more, what a check's fix does: sets the choice of the goal it belongs to.
  * False when that check has no fix that a goal chooses. */
 bool report_ask_for(const struct report *report, struct goal *goal, const char *check, bool wanted);
+/* What that is, in a few words; NULL when a goal does not choose it. */
+const char *report_ask_text(const char *check);
 /* It is asked for by name. */
 bool report_asks_for(const struct report *report, const struct goal *goal, const char *check);
 
