@@ -253,7 +253,7 @@ static int take_option(struct options *options, int option, const char *argument
 		options->json = strcmp(argument, "json") == 0;
 		options->prometheus = strcmp(argument, "prometheus") == 0;
 		if (!options->json && !options->prometheus && strcmp(argument, "text") != 0)
-			return wrong("--format takes text, json or (audit) prometheus, not",
+			return wrong("--format takes text or json (audit: prometheus too), not",
 					argument);
 		return 0;
 	case OPTION_NO_COLOR:

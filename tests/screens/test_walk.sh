@@ -22,7 +22,7 @@ shows "! reboot into the firmware" "like any other"
 keys b Space Up Space
 shows "[x] Display" "what only a person can see is ticked by hand"
 keys d
-shows "guided troubleshooting" "the doctor's entry"
+shows "what the logs say" "the doctor's entry"
 keys b m
 shows "There are no IOMMU groups yet" "groups are drawn once there are any"
 keys b
