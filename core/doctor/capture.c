@@ -9,6 +9,7 @@
 
 #include "core/doctor/capture_internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/doctor/logs.h"
 #include "pvegpu/facts/facts.h"
 
 enum { FILE_MAX = 4 << 20, LINKS_MAX = 40 };
@@ -221,8 +222,11 @@ int capture_collect(
 	struct facts *facts = NULL;
 	root_watch(root, on_look, &looks);
 	int status = facts_read(root, &facts, err);
-	if (status == 0)
-		capture_note_logs(root, arena);
+	if (status == 0) {
+		struct scan *scan = scan_new(NULL);
+		scan_host(scan, root);
+		scan_free(scan);
+	}
 	root_watch(root, NULL, NULL);
 	if (status < 0 || !facts) {
 		arena_free(arena);

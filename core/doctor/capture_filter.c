@@ -7,11 +7,10 @@
 #include "core/doctor/capture_internal.h"
 #include "pvegpu/base/process.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/formats/upid.h"
 
 /* Which part of a file is needed. */
 
-enum { TEXT_MAX = 4 << 20, LOG_MAX = 2 << 20, TASKS_MAX = 100 };
+enum { TEXT_MAX = 4 << 20, LOG_MAX = 2 << 20 };
 
 /* Lines with a word in them; `any` NULL: all. */
 static char *lines_with(struct arena *arena, const char *text, const char *const *any)
@@ -153,28 +152,6 @@ void capture_filter(struct collector *collector, struct capture_item *item, cons
 	}
 	item->text = redact(collector->redactor, arena, text, item->counts);
 	item->n = strlen(item->text);
-}
-
-void capture_note_logs(const struct root *root, struct arena *arena)
-{
-	static const char *const files[] = {"/var/log/dmesg", "/var/log/kern.log",
-			"/var/log/syslog", "/var/log/messages"};
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		root_note(root, files[i], ROOT_LOOK_READ);
-	/* The newest tasks, by the index. */
-	char *index = root_read_value(root, "/var/log/pve/tasks/index", arena);
-	size_t n = index ? strlen(index) : 0;
-	for (size_t tasks = 0; n && tasks < TASKS_MAX; tasks++) {
-		size_t start = n;
-		while (start && index[start - 1] != '\n')
-			start--;
-		char *line = arena_strndup(arena, index + start, n - start);
-		line[strcspn(line, " ")] = '\0';
-		const char *path = upid_log_path(arena, line);
-		if (path)
-			root_note(root, path, ROOT_LOOK_READ);
-		n = start ? start - 1 : 0;
-	}
 }
 
 /* "6,339,5140900,-;text": as dmesg shows it. */

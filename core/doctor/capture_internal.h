@@ -15,8 +15,6 @@ void add_placeholder(struct collector *collector, struct capture_item *item, con
 /* capture_filter.c: what of a file goes into the item, redacted. */
 void capture_filter(struct collector *collector, struct capture_item *item, const char *path,
 		char *text, size_t n);
-/* Look at the logs that the doctor reads, so that they are watched. */
-void capture_note_logs(const struct root *root, struct arena *arena);
 /* Outputs of commands and of the kernel's log, where only the live host has them. */
 void capture_add_outputs(struct collector *collector);
 
