@@ -63,9 +63,9 @@ shot gpu-details
 keys b
 wait_for "What goes to the VM"
 keys d
-wait_for "guided troubleshooting"
+wait_for "what the logs say"
 shot doctor
-keys b
+keys 4
 wait_for "What goes to the VM"
 keys Enter
 wait_for "Which VM"
@@ -135,6 +135,46 @@ wait_for "Which GPU"
 keys Home Space v
 wait_for "REFUSED"
 shot refused
+
+# A VM that does not start: what the doctor makes of it.
+terminal kill-server 2>/dev/null || :
+rm -rf "$host"
+copy_sample "$host"
+"$PVEGPU" plan --root "$host" --gpu 01:00 --out "$terminal_dir/plan" >/dev/null
+PVEGPU_SAMPLE_FAST=1 "$PVEGPU" apply "$terminal_dir/plan" --root "$host" --yes --reboot >/dev/null 2>&1
+echo "hostpci0: 0000:01:00,pcie=1" >>"$host/etc/pve/nodes/pve2/qemu-server/106.conf"
+PVEGPU_ROOT=$host "$host/usr/bin/pvesh" create /nodes/pve2/qemu/106/status/start >/dev/null 2>&1 || :
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+wait_for "4 GPU"
+sleep 1
+keys d
+wait_for "what the logs say"
+keys Enter
+wait_for "What to do, in order"
+shot diagnosis
+
+# The same wizard from afar, as an API token: needs pvesim beside the program.
+if [ -x "${PVESIM:=$(dirname "$PVEGPU")/tests/pvesim}" ]; then
+	export PVESIM
+	cat >"$terminal_dir/remote.sh" <<-EOF
+		export HOME=$terminal_dir/home XDG_CONFIG_HOME= XDG_STATE_HOME=
+		exec "$PVEGPU" --api "\$PVESIM_URL" --token-file "\$PVESIM_TOKEN_FILE" --ca-file "\$PVESIM_CA" --node pve2
+	EOF
+	terminal_start 80 24 "TERM=xterm-256color sh $source/tests/pvesim/run.sh sh $terminal_dir/remote.sh"
+	wait_for "REMOTE HOST"
+	sleep 1
+	keys 4
+	wait_for "Which GPU"
+	keys Enter
+	wait_for "Which VM"
+	keys Down Down Enter
+	wait_for "by a PCI mapping"
+	shot remote
+	keys Enter
+	wait_for "Review:"
+	shot review-mapping
+fi
+
 terminal_start 80 24 "$PVEGPU audit --root $host | head -n 22"
 wait_for "GPUs"
 shot audit
