@@ -386,6 +386,12 @@ static int check_remote(const struct options *options)
 	if (options->api &&
 			(options->command == COMMAND_CAPTURE || options->command == COMMAND_DOCTOR))
 		return wrong("that reads the host's own files, so run it there, without", "--api");
+	return 0;
+}
+
+/* What one command alone takes. */
+static int check_command(const struct options *options)
+{
 	bool audit = options->command == COMMAND_AUDIT;
 	if (options->prometheus && !audit)
 		return wrong("only audit has the format", "prometheus");
@@ -393,6 +399,8 @@ static int check_remote(const struct options *options)
 		return wrong("only audit takes", options->since ? "--since" : "--only");
 	if (options->no_comments && options->command != COMMAND_CAPTURE)
 		return wrong("only capture takes", "--no-comments");
+	if (options->chroot && options->command != COMMAND_ROLLBACK)
+		return wrong("only rollback takes", "--chroot");
 	return 0;
 }
 
@@ -414,8 +422,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		status = take_operands(&options, argc, argv);
 	if (status == 0)
 		status = check_remote(&options);
-	if (status == 0 && options.chroot && options.command != COMMAND_ROLLBACK)
-		status = wrong("only rollback takes", "--chroot");
+	if (status == 0)
+		status = check_command(&options);
 	if (status != 0) {
 		goal_free(options.goal);
 		return status;

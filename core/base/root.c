@@ -285,9 +285,9 @@ void root_note(const struct root *root, const char *path, enum root_look look)
 int root_openat(const struct root *root, const char *path, int flags)
 {
 	root_note(root, path,
-			flags & O_PATH        ? ROOT_LOOK_STAT
-			: flags & O_DIRECTORY ? ROOT_LOOK_LIST
-					      : ROOT_LOOK_READ);
+			(flags & O_PATH)        ? ROOT_LOOK_STAT
+			: (flags & O_DIRECTORY) ? ROOT_LOOK_LIST
+						: ROOT_LOOK_READ);
 	if (root->kind == ROOT_LIVE && root->dir[0] == '\0')
 		return open(path, flags | O_CLOEXEC);
 	struct open_how how = {

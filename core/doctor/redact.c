@@ -156,10 +156,12 @@ static size_t mac_at(const char *start, const char *at)
 		bool named = at - start >= 3 && strncmp(at - 3, "enx", 3) == 0;
 		return named && hex_run(at) == 12 ? 12 : 0;
 	}
-	char between = at[0] && at[1] ? at[2] : '\0';
+	if (at[0] == '\0' || at[1] == '\0')
+		return 0;
+	char between = at[2];
 	if (between != ':' && between != '-')
 		return 0;
-	for (int i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		if (hex_run(at + 3 * i) < 2 || (i < 5 && at[3 * i + 2] != between))
 			return 0;
 	}

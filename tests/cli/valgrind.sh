@@ -23,4 +23,6 @@ watched history --format json
 watched rollback --yes
 watched doctor
 watched doctor --symptom vm-start-fails --gpu 01:00 --vm 106 --format json
-echo "8 passed, 0 failed"
+watched capture "$directory/capture.tar.gz" --yes
+watched audit --format prometheus
+echo "10 passed, 0 failed"

@@ -423,10 +423,10 @@ static void case_rows(struct wizard *wizard, struct rows *rows, const struct doc
 	add_list(rows, "Found on this host", &found->evidence);
 	add_titles(rows, "Ruled out:", &found->ruled_out);
 	add_titles(rows, "Nobody can tell from here:", &found->unknown);
-	if (symptom->confirm)
+	if (symptom->confirm) {
 		(void)rows_add(rows, ROW_HEADING, "How to see that it worked");
-	if (symptom->confirm)
 		(void)rows_add(rows, ROW_TEXT, symptom->confirm);
+	}
 }
 
 static void kind_rows(struct wizard *wizard, struct rows *rows, const struct diagnosis *diagnosis)
