@@ -403,7 +403,9 @@ class Login(ApiTest):
             key = base64.b32decode(self.settings["users"]["admin@pve"]["totp"])
             digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
             at = digest[19] & 15
-            return "%06d" % ((struct.unpack(">I", digest[at:at + 4])[0] & 0x7fffffff) % 1000000)
+            given.append("%06d" % ((struct.unpack(">I", digest[at:at + 4])[0] & 0x7fffffff) % 1000000))
+            return given[-1]
+        given = []
         dialogue = [(b"Password of admin@pve: ", lambda: "sample"), (b"Type yes if", lambda: "yes"),
                     (b"One-time code", code)]
         status, output = self.on_terminal(["audit", "--user", "admin@pve", "--node", "pve2"], dialogue)
@@ -411,7 +413,8 @@ class Login(ApiTest):
         self.assertIn(self.fingerprint[:47], output)
         self.assertNotIn("sample\r\n", output.split("Password of")[1][:40])
         # Remembered: next time only the login is asked for; a code counts once.
-        status, output = self.on_terminal(["audit"], [dialogue[0], dialogue[2]])
+        again = (dialogue[2][0], lambda: given[0])
+        status, output = self.on_terminal(["audit"], [dialogue[0], again])
         self.assertEqual(status, 3, output)
         self.assertNotIn("Type yes", output)
         self.assertIn("does not accept that code", output)
