@@ -164,7 +164,7 @@ static int stop_vm(struct run_context *context, struct pve_client *client, struc
 			client, node, change->api_path, &change->params, TASK_TIMEOUT_S, &error);
 	if (status < 0 && err)
 		*err = error;
-	if (status < 0 && !strstr(error.text, "timeout"))
+	if (status < 0 && !strstr(error.text, "powerdown failed"))
 		return status;
 	struct arena *arena = arena_new();
 	if (status < 0) {
@@ -252,7 +252,16 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 			pve_param_add(arena, &params, "timeout", "180");
 		char *path = arena_printf(arena, "/nodes/%s/qemu/%u/status/%s", node, change->vmid,
 				stop ? "shutdown" : "start");
-		return pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);
+		int done = pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);
+		if (done < 0 && stop)
+			error_hint(err,
+					"shut it down from inside, or: qm stop %u; then roll back "
+					"once more",
+					change->vmid);
+		/* Of a VM that HA looks after the task is only a request. */
+		return done < 0 ? done
+				: pve_wait_running(client, node, change->vmid, !stop, HA_TIMEOUT_S,
+						  err);
 	}
 	json_t *config = NULL;
 	int status = pve_vm_config(client, node, change->vmid, &config, err);

@@ -3,6 +3,8 @@
 
 #include "core/apply/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/hostpci.h"
+#include "pvegpu/formats/vm_conf.h"
 
 /* One call on a PCI mapping: what it was is looked at first, what it is now is read back. */
 
@@ -75,7 +77,9 @@ static bool is_as(struct arena *arena, const json_t *mapping, const struct list 
 	return !json_is_null(mapping) && same_map(arena, &now, &wanted);
 }
 
-int mapping_check(struct pve_client *client, const struct change *change, struct error *err)
+/* The mapping as it is now, if that is what the plan was made on. */
+static int read_unchanged(struct pve_client *client, const struct change *change, json_t **ret_now,
+		struct error *err)
 {
 	json_t *now = NULL;
 	int status = pve_mapping(client, change->mapping, &now, err);
@@ -88,6 +92,17 @@ int mapping_check(struct pve_client *client, const struct change *change, struct
 		error_hint(err, "make a new plan; nothing was changed");
 	}
 	arena_free(arena);
+	if (status == 0)
+		*ret_now = now;
+	else
+		json_decref(now);
+	return status;
+}
+
+int mapping_check(struct pve_client *client, const struct change *change, struct error *err)
+{
+	json_t *now = NULL;
+	int status = read_unchanged(client, change, &now, err);
 	json_decref(now);
 	return status;
 }
@@ -126,10 +141,9 @@ static int set_mapping(struct pve_client *client, const char *name, const json_t
 
 int mapping_apply(struct pve_client *client, const struct change *change, struct error *err)
 {
-	int status = mapping_check(client, change, err);
 	json_t *now = NULL;
-	if (status == 0)
-		status = pve_mapping(client, change->mapping, &now, err);
+	/* The digest that is sent is of the very answer that was compared. */
+	int status = read_unchanged(client, change, &now, err);
 	struct arena *arena = arena_new();
 	if (status == 0)
 		status = set_mapping(client, change->mapping, now, &change->params, arena, err);
@@ -138,9 +152,118 @@ int mapping_apply(struct pve_client *client, const struct change *change, struct
 	return status;
 }
 
-int mapping_undo(struct pve_client *client, const struct change *change, bool *ret_changed_since,
+static bool names_mapping(struct arena *arena, const char *value, const char *name)
+{
+	struct hostpci parsed;
+	return hostpci_parse(arena, value, &parsed, NULL) == 0 && parsed.mapping &&
+	       strcmp(parsed.mapping, name) == 0;
+}
+
+static void users_of_section(struct arena *arena, const struct vm_conf_section *section,
+		const char *name, const char *vm, struct strings *ret_users)
+{
+	for (size_t i = 0; i < section->entries.n; i++) {
+		const struct vm_conf_entry *entry = section->entries.item[i];
+		if (text_starts(entry->key, "hostpci") && names_mapping(arena, entry->value, name))
+			strings_add(arena, ret_users,
+					arena_printf(arena, "%s of VM %s", entry->key, vm));
+	}
+}
+
+/* On the host itself: the files of every node. */
+static void users_in_files(const struct root *root, const char *name, struct arena *arena,
+		struct strings *ret_users)
+{
+	struct strings nodes = {0};
+	(void)root_list(root, "/etc/pve/nodes", arena, &nodes);
+	for (size_t n = 0; n < nodes.n; n++) {
+		const char *dir =
+				arena_printf(arena, "/etc/pve/nodes/%s/qemu-server", nodes.item[n]);
+		struct strings files = {0};
+		(void)root_list(root, dir, arena, &files);
+		for (size_t i = 0; i < files.n; i++) {
+			char *text = NULL;
+			struct vm_conf conf = {0};
+			const char *path = arena_printf(arena, "%s/%s", dir, files.item[i]);
+			const char *vm = arena_printf(arena, "%.*s",
+					(int)strcspn(files.item[i], "."), files.item[i]);
+			if (root_read(root, path, arena, &text, NULL, NULL) < 0) {
+				strings_add(arena, ret_users,
+						arena_printf(arena, "VM %s could not be read", vm));
+				continue;
+			}
+			vm_conf_parse(arena, text, &conf);
+			users_of_section(arena, &conf.current, name, vm, ret_users);
+			users_of_section(arena, &conf.pending, name, vm, ret_users);
+		}
+	}
+}
+
+/* From afar: what may be seen of every VM of the cluster. */
+static void users_by_api(struct pve_client *client, const char *name, struct arena *arena,
+		struct strings *ret_users)
+{
+	json_t *vms = NULL;
+	size_t i = 0;
+	json_t *vm = NULL;
+	struct list only = {0};
+	pve_param_add(arena, &only, "type", "vm");
+	if (pve_call(client, "GET", "/cluster/resources", &only, &vms, NULL) < 0) {
+		strings_add(arena, ret_users, "the VMs could not be read");
+		return;
+	}
+	json_array_foreach(vms, i, vm)
+	{
+		const char *node = json_string_value(json_object_get(vm, "node"));
+		const char *type = json_string_value(json_object_get(vm, "type"));
+		unsigned vmid = (unsigned)json_integer_value(json_object_get(vm, "vmid"));
+		if (!node || !type || strcmp(type, "qemu") != 0)
+			continue;
+		json_t *config = NULL;
+		if (pve_vm_config(client, node, vmid, &config, NULL) < 0) {
+			strings_add(arena, ret_users,
+					arena_printf(arena, "VM %u could not be read", vmid));
+			continue;
+		}
+		const char *key = NULL;
+		json_t *value = NULL;
+		json_object_foreach(config, key, value)
+		{
+			if (text_starts(key, "hostpci") && json_is_string(value) &&
+					names_mapping(arena, json_string_value(value), name))
+				strings_add(arena, ret_users,
+						arena_printf(arena, "%s of VM %u", key, vmid));
+		}
+		json_decref(config);
+	}
+	json_decref(vms);
+}
+
+/* Why a mapping that we made is not to be taken away unasked, as lines; NULL when nothing is. */
+static char *still_wanted(const struct run_context *context, struct pve_client *client,
+		const json_t *now, struct arena *arena)
+{
+	const struct change *change = context->change;
+	struct text why = {0};
+	struct strings users = {0};
+	if (change->before_params.n || json_is_null(now))
+		return NULL; /* it was there before us, or is gone */
+	const char *description = json_string_value(json_object_get(now, "description"));
+	if (description)
+		text_addf(&why, "-description: %s\n", description);
+	if (root_kind(context->root) == ROOT_REMOTE)
+		users_by_api(client, change->mapping, arena, &users);
+	else
+		users_in_files(context->root, change->mapping, arena, &users);
+	for (size_t i = 0; i < users.n; i++)
+		text_addf(&why, " used by: %s\n", users.item[i]);
+	return why.n ? text_take(&why, arena) : NULL;
+}
+
+int mapping_undo(struct run_context *context, struct pve_client *client, bool *ret_changed_since,
 		char **ret_diff, bool force, struct arena *arena, struct error *err)
 {
+	const struct change *change = context->change;
 	*ret_changed_since = false;
 	json_t *now = NULL;
 	int status = pve_mapping(client, change->mapping, &now, err);
@@ -150,7 +273,11 @@ int mapping_undo(struct pve_client *client, const struct change *change, bool *r
 		json_decref(now);
 		return 0; /* it is as it was */
 	}
-	if (!force && !is_as(arena, now, &change->params)) {
+	char *wanted = force ? NULL : still_wanted(context, client, now, arena);
+	if (wanted) {
+		*ret_diff = wanted;
+		*ret_changed_since = true;
+	} else if (!force && !is_as(arena, now, &change->params)) {
 		struct text diff = {0};
 		struct strings have = map_of_json(arena, now);
 		struct strings before = map_of_params(arena, &change->before_params);

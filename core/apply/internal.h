@@ -90,7 +90,7 @@ int run_client(struct run_context *context, struct pve_client **ret_client, stru
 /* api_mapping.c: the same for a mapping. */
 int mapping_check(struct pve_client *client, const struct change *change, struct error *err);
 int mapping_apply(struct pve_client *client, const struct change *change, struct error *err);
-int mapping_undo(struct pve_client *client, const struct change *change, bool *ret_changed_since,
+int mapping_undo(struct run_context *context, struct pve_client *client, bool *ret_changed_since,
 		char **ret_diff, bool force, struct arena *arena, struct error *err);
 int api_undo(struct pve_client *client, const char *node, const struct change *change,
 		bool *ret_changed_since, char **ret_diff, bool force, struct arena *arena,

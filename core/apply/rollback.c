@@ -63,8 +63,8 @@ static int undo_call(
 			break;
 		}
 		status = context->change->mapping
-					 ? mapping_undo(client, context->change, &changed, &diff,
-							   force, arena, err)
+					 ? mapping_undo(context, client, &changed, &diff, force,
+							   arena, err)
 					 : api_undo(client, context->plan->node, context->change,
 							   &changed, &diff, force, arena, err);
 	}
@@ -72,8 +72,25 @@ static int undo_call(
 	return status;
 }
 
-static int undo_one(struct run_context *context, rollback_ask *ask, struct rollback_result *result,
-		struct error *err)
+/* What a hostpci line of this VM that was kept rests on: the VM's machine, and its mapping. */
+static bool rests_on(const struct change *kept, const struct change *change)
+{
+	return kept && change->kind == CHANGE_API &&
+	       (change->mapping || (change->vmid == kept->vmid && change->params.n));
+}
+
+static bool sets_hostpci(const struct change *change)
+{
+	for (size_t i = 0; change->kind == CHANGE_API && i < change->params.n; i++) {
+		const struct pve_param *param = change->params.item[i];
+		if (text_starts(param->key, "hostpci"))
+			return true;
+	}
+	return false;
+}
+
+static int undo_one(struct run_context *context, rollback_ask *ask,
+		const struct change *kept_before, struct rollback_result *result, struct error *err)
 {
 	const struct change *change = context->change;
 	struct arena *arena = arena_new();
@@ -85,6 +102,9 @@ static int undo_one(struct run_context *context, rollback_ask *ask, struct rollb
 	if (change->kind == CHANGE_API && root_kind(context->root) == ROOT_CHROOT) {
 		kept = true; /* Proxmox VE does not run in a chroot */
 		why = "left as it is: VMs are undone on the running host, by rollback once more";
+	} else if (rests_on(kept_before, change)) {
+		kept = true;
+		why = "kept: the hostpci line that was kept needs it";
 	} else {
 		status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
 						     : undo_call(context, ask, &kept, err);
@@ -114,12 +134,17 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 {
 	const struct plan *plan = record->plan;
 	int status = 0;
+	const struct change *kept_line = NULL;
 	for (size_t i = plan->changes.n; status == 0 && i-- > 0;) {
 		context->change = plan->changes.item[i];
 		bool undoable = context->change->kind == CHANGE_FILE ||
 				context->change->kind == CHANGE_API;
-		if (undoable && was_touched(record->states[i]))
-			status = undo_one(context, ask, result, err);
+		if (!undoable || !was_touched(record->states[i]))
+			continue;
+		size_t kept = result->kept;
+		status = undo_one(context, ask, kept_line, result, err);
+		if (result->kept > kept && sets_hostpci(context->change))
+			kept_line = context->change;
 	}
 	/* Then the commands once more, in their own order, over the files as they are again. */
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
