@@ -11,6 +11,7 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/doctor/capture.h"
 #include "pvegpu/pve/login.h"
+#include "tui/term.h"
 
 /* What a person is asked goes to standard error: standard output is for results. */
 static bool prompt(const char *question, bool secret, char *ret_line, size_t size)
@@ -38,6 +39,8 @@ static bool ask_code(void *user, const char *who, char *ret_code, size_t size)
 {
 	char question[160];
 	(void)user;
+	if (stdscr && !isendwin())
+		return false; /* the wizard's screens are up, and its keys are read by them */
 	(void)snprintf(question, sizeof question, "One-time code (TOTP) of %.100s: ", who);
 	return prompt(question, true, ret_code, size);
 }
@@ -64,7 +67,10 @@ static int find_login(const struct options *options, struct arena *arena,
 		if (status < 0)
 			return status;
 		login->token = token;
-		profile->token_file = arena_strdup(arena, file);
+		/* Kept as a whole path: the next run may be from another directory. */
+		char *path = realpath(file, NULL);
+		profile->token_file = arena_strdup(arena, path ? path : file);
+		free(path);
 		return 0;
 	}
 	if (!user && environment("PVEGPU_TOKEN")) {

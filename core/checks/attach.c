@@ -80,6 +80,13 @@ bool vms_unknown(struct report *report, const struct check *check)
 	return true;
 }
 
+void tell_no_vm(struct report *report, const struct check *check, const char *text)
+{
+	bool all = !report->facts->vms_incomplete;
+	(void)report_add(report, check, all ? STATUS_OK : STATUS_UNKNOWN, "host", "%s%s",
+			all ? "" : "Not every VM could be read; of the others: ", text);
+}
+
 size_t for_each_hostpci(struct report *report, const struct check *check, judge_hostpci *judge)
 {
 	size_t found = 0;
@@ -114,8 +121,7 @@ CHECK_FUNCTION(check_hostpci_invalid)
 	if (vms_unknown(report, check))
 		return;
 	if (!for_each_hostpci(report, check, judge_invalid))
-		(void)report_add(report, check, STATUS_OK, "host",
-				"All that there are is understood.");
+		tell_no_vm(report, check, "All that there are is understood.");
 }
 
 static bool judge_missing(struct report *report, const struct check *check, const struct vm *vm,
@@ -144,7 +150,7 @@ CHECK_FUNCTION(check_device_missing)
 	if (vms_unknown(report, check))
 		return;
 	if (!for_each_hostpci(report, check, judge_missing))
-		(void)report_add(report, check, STATUS_OK, "host", "Every address named is there.");
+		tell_no_vm(report, check, "Every address named is there.");
 }
 
 static bool judge_romfile(struct report *report, const struct check *check, const struct vm *vm,
@@ -177,7 +183,7 @@ CHECK_FUNCTION(check_romfile)
 	if (vms_unknown(report, check))
 		return;
 	if (!for_each_hostpci(report, check, judge_romfile))
-		(void)report_add(report, check, STATUS_OK, "host", "None is missing.");
+		tell_no_vm(report, check, "None is missing.");
 }
 
 /* Two VMs with one device; the second of them is the subject. */
@@ -309,8 +315,7 @@ CHECK_FUNCTION(check_onboot_conflict)
 	if (vms_unknown(report, check))
 		return;
 	if (!tell_sharing(report, check, starts_at_boot, tell_onboot))
-		(void)report_add(report, check, STATUS_OK, "host",
-				"No two VMs start at boot with one device.");
+		tell_no_vm(report, check, "No two VMs start at boot with one device.");
 }
 
 static void tell_conflict(struct report *report, const struct check *check,
@@ -341,8 +346,7 @@ CHECK_FUNCTION(check_attach_conflict)
 		add_conflict(report, check, report->vm, other, entry, report->gpu);
 	}
 	if (!found)
-		(void)report_add(
-				report, check, STATUS_OK, "host", "No device is given to two VMs.");
+		tell_no_vm(report, check, "No device is given to two VMs.");
 }
 
 static bool describe(struct report *report, const struct check *check, const struct vm *vm,
@@ -386,6 +390,33 @@ bool attach_needs_change(const struct report *report)
 	return report->attach && report->gpu && (!entry || options_differ(report, entry));
 }
 
+/* A key that [PENDING] takes away: after the next start the line is gone. */
+static bool is_being_removed(const struct vm *vm, const char *key)
+{
+	static const char between[] = " ,;!"; /* ! is a removal by force */
+	const char *at = vm_conf_get(&vm->conf.pending, "delete");
+	while (at && *(at += strspn(at, between))) {
+		size_t n = strcspn(at, between);
+		if (n == strlen(key) && strncmp(at, key, n) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+/* Another line of the VM that names a function of the card, which a line for the whole card would
+ * name again: QEMU does not start with that. */
+static const struct vm_hostpci *line_with_part(const struct report *report, const struct vm *vm)
+{
+	struct list card = facts_card(report->facts, report->gpu, report->arena);
+	for (size_t i = 0; i < card.n; i++) {
+		const struct vm_hostpci *entry = hostpci_with(report, vm, card.item[i]);
+		if (entry)
+			return entry;
+	}
+	return NULL;
+}
+
 CHECK_FUNCTION(check_attach_hostpci)
 {
 	const struct vm *vm = report->vm;
@@ -394,6 +425,36 @@ CHECK_FUNCTION(check_attach_hostpci)
 		return;
 	}
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
+	if (entry && is_being_removed(vm, entry->key)) {
+		struct finding *finding = report_add(report, check, STATUS_FAIL,
+				vm_subject(report, vm),
+				"%s is there, but its removal waits in PENDING: the next start is "
+				"without it.",
+				entry->key);
+		finding_evidence(report, finding, vm->path, "[PENDING] delete: %s",
+				vm_conf_get(&vm->conf.pending, "delete"));
+		finding_fix(report, finding, false,
+				"take the removal back: qm set %u --revert %s, or Revert in its "
+				"Hardware panel",
+				vm->vmid, entry->key);
+		finding->risk = RISK_NEVER;
+		return;
+	}
+	const struct vm_hostpci *part = entry ? NULL : line_with_part(report, vm);
+	if (part) {
+		struct finding *finding = report_add(report, check, STATUS_FAIL,
+				vm_subject(report, vm),
+				"%s has a part of the card already; given twice, the VM does not "
+				"start.",
+				part->key);
+		finding_evidence(report, finding, vm->path, "%s: %s", part->key, part->value);
+		finding_fix(report, finding, false,
+				"take that line away first: qm set %u --delete "
+				"%s",
+				vm->vmid, part->key);
+		finding->risk = RISK_NEVER;
+		return;
+	}
 	if (entry && !options_differ(report, entry)) {
 		struct finding *finding = report_add(report, check, STATUS_OK,
 				vm_subject(report, vm), "%s: %s.", entry->key, entry->value);

@@ -76,6 +76,8 @@ typedef bool judge_hostpci(struct report *report, const struct check *check, con
 size_t for_each_hostpci(struct report *report, const struct check *check, judge_hostpci *judge);
 /* Without the VMs' configurations nothing can be said of them: adds unknown. */
 bool vms_unknown(struct report *report, const struct check *check);
+/* "No VM does this": known only when every VM could be read. */
+void tell_no_vm(struct report *report, const struct check *check, const char *text);
 /* The words that the boot loader's files ask for, and those that they may ask for too, under a
  * condition or by code. */
 struct strings possible_words(const struct report *report);

@@ -156,8 +156,7 @@ CHECK_FUNCTION(check_mapping)
 	file = judge_wanted(report, check) || file;
 	file = judge_deleted(report, check) || file;
 	if (!for_each_hostpci(report, check, judge_named) && !file)
-		(void)report_add(report, check, STATUS_OK, "host",
-				"No VM of this node uses a mapping.");
+		tell_no_vm(report, check, "No VM of this node uses a mapping.");
 }
 
 /* What a property should be by the device that is there, or NULL when it agrees. */
@@ -361,6 +360,5 @@ CHECK_FUNCTION(check_token_raw)
 		finding_fix(report, finding, false,
 				"use a PCI mapping instead where a token must do it");
 	else
-		(void)report_add(report, check, STATUS_OK, "host",
-				"No VM of this node has a PCI device by its address.");
+		tell_no_vm(report, check, "No VM of this node has a PCI device by its address.");
 }

@@ -310,6 +310,15 @@ static const char *propose(
 	}
 }
 
+/* The VM's line for the GPU when that gives it the whole slot, which a mapping per function cannot
+ * share; NULL otherwise. */
+static const struct vm_hostpci *whole_slot_line(const struct report *report)
+{
+	const struct vm_hostpci *entry = hostpci_with(report, report->vm, report->gpu);
+	struct list card = facts_card(report->facts, report->gpu, report->arena);
+	return entry && card.n > 1 && entry->devices.n > 1 ? entry : NULL;
+}
+
 static void want_mappings(struct report *report)
 {
 	struct arena *arena = report->arena;
@@ -339,10 +348,32 @@ static void want_mappings(struct report *report)
 			edit->why = edit->mapping->error;
 		if (edit->mapping && edit->mapping->mdev)
 			edit->why = "that mapping is for mediated devices (mdev)";
+		if (report->mapping_functions && whole_slot_line(report))
+			edit->why = arena_printf(arena,
+					"%s of VM %u gives it the whole card already; take that "
+					"line away first, for one line a function",
+					whole_slot_line(report)->key, report->vm->vmid);
 		list_add(arena, &report->mappings_wanted, edit);
 		if (!edit->why)
 			want(report, edit, device, whole);
 	}
+}
+
+/* Another entry of this node names it, and rightly: it is not what a drifted one was made for. */
+static bool is_taken(const struct report *report, const struct pci_mapping_entry *drifted,
+		const struct pci_device *device)
+{
+	const struct facts *facts = report->facts;
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		for (size_t e = 0; e < mapping->entries.n; e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			if (entry != drifted && is_here(facts, entry) &&
+					text_starts(device->name, entry->path))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* The device that a drifted entry was made for, where that can be told: the one at its path, or
@@ -365,7 +396,8 @@ static const struct pci_device *device_meant(
 	const struct pci_device *found = NULL;
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *device = facts->devices.item[i];
-		if (device->vendor != vendor || device->device != model)
+		if (device->vendor != vendor || device->device != model ||
+				is_taken(report, entry, device))
 			continue;
 		if (entry->subsystem_id && device->subsystem_known &&
 				strcmp(entry->subsystem_id,
@@ -389,7 +421,15 @@ const char *mapping_mended(struct report *report, const struct pci_mapping_entry
 	/* A path of another domain's width names a slot when it has no dot. */
 	function = strchr(entry->path, '.') != NULL || function;
 	const char *path = function ? device->name : slot_path(report->arena, device);
-	return mapping_entry_text(report->arena, entry->node, path, device);
+	char *text = mapping_entry_text(report->arena, entry->node, path, device);
+	/* The person's own words in it stay. */
+	for (const char *at = entry->text; *at;) {
+		size_t n = strcspn(at, ",");
+		if (text_starts(at, "description="))
+			text = arena_printf(report->arena, "%s,%.*s", text, (int)n, at);
+		at += n + (at[n] == ',');
+	}
+	return text;
 }
 
 /* Whether the goal wants it mended: where its VM uses the mapping, unless it is said otherwise. */
@@ -491,6 +531,8 @@ FIX_FUNCTION(fix_mapping)
 	}
 	if (edit->deleted && edit->mapping && edit->mapping->description)
 		pve_param_add(plan->arena, &before, "description", edit->mapping->description);
+	if (edit->deleted && edit->mapping && edit->mapping->mdev)
+		pve_param_add(plan->arena, &before, "mdev", "1");
 	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id);
 	return 0;
 }

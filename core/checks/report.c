@@ -95,6 +95,25 @@ char *reboot_cost(const struct report *report)
 	return text_take(&text, report->arena);
 }
 
+/* What is not found may only be hidden: the privilege that shows it. */
+static void hint_gap(const struct facts *facts, struct arena *arena, bool vm, struct error *err)
+{
+	if (!facts->remote || facts->identity_root)
+		return;
+	for (size_t i = 0; i < facts->gaps.n; i++) {
+		const struct gap *gap = facts->gaps.item[i];
+		if (!gap->privilege)
+			continue;
+		error_hint(err, "%s could not be read: pveum acl modify %s %s --roles %s",
+				gap->what, gap->path, pve_acl_option(arena, facts->identity),
+				pve_role_with(gap->privilege));
+		return;
+	}
+	if (vm && !facts->vms.n) /* Proxmox VE leaves out what may not be seen */
+		error_hint(err, "VMs show only with VM.Audit: pveum acl modify /vms %s --roles %s",
+				pve_acl_option(arena, facts->identity), pve_role_with("VM.Audit"));
+}
+
 static void hint_other_node(const struct facts *facts, unsigned vmid, struct error *err)
 {
 	for (size_t i = 0; i < facts->other_vms.n; i++) {
@@ -178,6 +197,7 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		}
 	}
 	if (status < 0) {
+		hint_gap(facts, arena, goal->vmid && report->gpu, err);
 		arena_free(arena);
 		return status;
 	}

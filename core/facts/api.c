@@ -234,16 +234,17 @@ static void add_section(struct arena *arena, struct text *text, json_t *config)
 }
 
 /* GET …/pending: what the file's section [PENDING] holds. */
-static void add_pending(struct pve_client *client, struct arena *arena, const char *node,
-		unsigned vmid, struct text *text)
+static int add_pending(struct pve_client *client, struct arena *arena, const char *node,
+		unsigned vmid, struct text *text, struct error *err)
 {
 	json_t *data = NULL;
 	size_t i = 0;
 	json_t *entry = NULL;
 	struct text keys = {0};
 	struct strings deleted = {0};
-	if (pve_get(client, &data, NULL, "/nodes/%s/qemu/%u/pending", node, vmid) < 0)
-		return;
+	int status = pve_get(client, &data, err, "/nodes/%s/qemu/%u/pending", node, vmid);
+	if (status < 0)
+		return status;
 	json_array_foreach(data, i, entry)
 	{
 		const char *key = member(entry, "key");
@@ -260,6 +261,7 @@ static void add_pending(struct pve_client *client, struct arena *arena, const ch
 		text_addf(text, "delete: %s\n", strings_join(arena, &deleted, ","));
 	text_add(text, text_string(&keys));
 	text_free(&keys);
+	return 0;
 }
 
 static void add_snapshots(struct pve_client *client, struct arena *arena, const char *node,
@@ -293,13 +295,21 @@ static int read_vm(struct pve_client *client, struct facts *facts, const json_t 
 		return 0;
 	json_t *config = NULL;
 	struct error error = {0};
-	if (pve_vm_config(client, facts->node, (unsigned)vmid, &config, &error) < 0)
+	if (pve_vm_config(client, facts->node, (unsigned)vmid, &config, &error) < 0) {
+		facts->vms_incomplete = true;
 		return add_gap(facts, arena_printf(arena, "the configuration of VM %lu", vmid),
 				arena_printf(arena, "/vms/%lu", vmid), "VM.Audit", &error, err);
+	}
 	struct text text = {0};
+	int status = 0;
 	bool running = state && strcmp(state, "running") == 0;
 	add_section(arena, &text, config);
-	add_pending(client, arena, facts->node, (unsigned)vmid, &text);
+	if (add_pending(client, arena, facts->node, (unsigned)vmid, &text, &error) < 0) {
+		facts->vms_incomplete = true;
+		status = add_gap(facts,
+				arena_printf(arena, "what waits in PENDING of VM %lu", vmid),
+				arena_printf(arena, "/vms/%lu", vmid), "VM.Audit", &error, err);
+	}
 	if (json_object_get(config, "parent"))
 		add_snapshots(client, arena, facts->node, (unsigned)vmid, &text);
 	const char *digest = member(config, "digest");
@@ -311,7 +321,7 @@ static int read_vm(struct pve_client *client, struct facts *facts, const json_t 
 			: running ? KNOWN_YES
 				  : KNOWN_NO);
 	json_decref(config);
-	return 0;
+	return status;
 }
 
 static int read_vms(struct pve_client *client, struct facts *facts, struct error *err)

@@ -387,9 +387,11 @@ static int ask_second(struct https *https, json_t **data, struct error *err)
 	int status = 0;
 	if (!challenge || !https->ask_code ||
 			!https->ask_code(https->ask_user, https->user, code, sizeof code)) {
-		(void)error_set(err, ERROR_LOGIN, "%s has a second factor, and no code was given",
+		(void)error_set(err, ERROR_LOGIN,
+				"%s must log in with a second factor, and no code was given",
 				https->user);
-		error_hint(err, "run pvegpu on a terminal to be asked for it, or use an API token");
+		error_hint(err, "start pvegpu (again) on a terminal to be asked for it, or use an "
+				"API token");
 		status = ERROR_LOGIN;
 	}
 	if (status == 0) {

@@ -24,6 +24,7 @@ TOKEN = "automation@pve!tofu"
 GOAL = ("--gpu", "01:00", "--vm", "106")
 OURS = "node=pve2,path=0000:01:00,id=10de:2206,subsystem-id=1043:87b0,iommugroup=1"
 CONF = "nodes/pve2/qemu-server/106.conf"
+SECTION = "\n\n%s\n\tmap " + OURS + "\n"
 
 
 class ApiTest(unittest.TestCase):
@@ -272,6 +273,97 @@ class Mappings(ApiTest):
                          ["PUT/cluster/mapping/pci/gpu-talos-gpu-1-0"])
         self.apply()
         self.assertEqual(self.read("mapping/pci.cfg"), cfg)
+
+
+class Undo(ApiTest):
+    """What rollback leaves must be able to start, here and on the other nodes."""
+
+
+    def attach(self, *more):
+        self.plan(*GOAL, *more)
+        self.apply()
+
+    def edit(self, name, old, new):
+        text = self.read(name)
+        self.assertIn(old, text)
+        self.write(name, text.replace(old, new))
+
+    def test_what_a_kept_line_rests_on_is_kept(self):
+        self.attach("--no-start")
+        self.edit(CONF, "hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1",
+                  "hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1,rombar=0")
+        done = self.run_api("rollback", "--yes", expect=1)
+        self.assertIn("the hostpci line that was kept needs it", done.stdout)
+        self.assertEqual(self.hostpci(), ["hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1,rombar=0"])
+        self.assertIn("machine: q35", self.read(CONF))
+        self.assertIn("gpu-talos-gpu-1-0", self.read("mapping/pci.cfg"))
+
+    def test_a_mapping_that_others_use_is_kept(self):
+        self.attach("--no-start")
+        other = "nodes/pve1/qemu-server/120.conf"
+        self.write(other, "hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1\n" + self.read(other))
+        self.run_api("rollback", "--yes", expect=1)
+        self.assertEqual(self.hostpci(), [])
+        self.assertIn("gpu-talos-gpu-1-0", self.read("mapping/pci.cfg"))
+
+    def test_a_mapping_that_was_described_since_is_kept(self):
+        self.attach("--no-start")
+        self.edit("mapping/pci.cfg", "gpu-talos-gpu-1-0\n", "gpu-talos-gpu-1-0\n\tdescription of the lab\n")
+        self.run_api("rollback", "--yes", expect=1)
+        self.assertIn("of the lab", self.read("mapping/pci.cfg"))
+
+    def test_ha_is_waited_for(self):
+        before = self.read(CONF)
+        self.write("ha/resources.cfg", "vm: 106\n\tstate stopped\n\n")
+        self.set(ha_delay_ms=3000)
+        self.attach()
+        self.run_api("rollback", "--yes")
+        self.assertEqual(self.read(CONF), before)
+        self.assertFalse(self.running())
+
+    def test_a_deleted_mapping_of_vgpus_comes_back_as_one(self):
+        self.write("mapping/pci.cfg", self.read("mapping/pci.cfg") +
+                   SECTION % "vgpu" + "\tdescription pool\n\tmdev 1\n")
+        self.plan("--delete-mapping", "vgpu", "--accept", "attach.mapping=mapping/vgpu")
+        self.apply()
+        self.assertNotIn("vgpu", self.read("mapping/pci.cfg"))
+        self.run_api("rollback", "--yes")
+        section = self.read("mapping/pci.cfg").split("vgpu\n")[1].split("\n\n")[0]
+        self.assertIn("\tmdev 1", section)
+        self.assertIn("\tdescription pool", section)
+
+
+class Unsaid(ApiTest):
+    """What is not read is not called fine, and what waits is looked at."""
+    def test_a_removal_that_waits(self):
+        self.write(CONF, "hostpci0: 0000:01:00,pcie=1\n" + self.read(CONF) + "\n[PENDING]\ndelete: hostpci0\n")
+        plan = self.plan(*GOAL, expect=1)
+        self.assertIn("its removal waits in PENDING", json.dumps(plan["refusals"]))
+
+    def test_a_part_of_the_card_is_there_already(self):
+        self.write(CONF, "hostpci3: 0000:01:00.1\n" + self.read(CONF))
+        plan = self.plan(*GOAL, expect=1)
+        self.assertIn("hostpci3 has a part of the card already", json.dumps(plan["refusals"]))
+
+    def test_a_vm_that_cannot_be_read(self):
+        for what in ("config", "pending"):
+            self.fault({"match": "GET /nodes/pve2/qemu/107/" + what, "do": "status", "status": 500, "reason": "no"})
+            found = [f for f in self.audit()["findings"] if f["id"] == "attach.conflict"]
+            self.assertEqual([f["status"] for f in found], ["unknown"], what)
+
+    def test_a_pulled_twin_is_not_the_other_one(self):
+        gone = "node=pve2,path=0000:0b:00,id=10de:2206,subsystem-id=1043:87b0,iommugroup=20"
+        self.write("mapping/pci.cfg", "aa\n\tmap " + gone + "\n" + SECTION % "bb")
+        plan = self.plan("--fix-mappings")
+        self.assertEqual([c for c in plan["changes"] if c.get("mapping") == "aa"], [])
+
+    def test_one_line_a_function_needs_the_whole_card_free(self):
+        self.plan(*GOAL, "--no-start")
+        self.apply()
+        before = self.state_hash()
+        plan = self.plan(*GOAL, "--no-start", "--mapping-per-function", expect=1)
+        self.assertIn("gives it the whole card already", json.dumps(plan["refusals"]))
+        self.assertEqual(self.state_hash(), before)
 
 
 class Rights(ApiTest):

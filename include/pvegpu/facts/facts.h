@@ -275,6 +275,7 @@ struct facts {
 	bool identity_root;    /* exactly root@pam: no privilege is missing */
 	struct list rights;    /* of struct rights, as far as they were asked for */
 	struct list gaps;      /* of struct gap */
+	bool vms_incomplete;   /* one of them or more could not be read whole */
 	struct list nodes;     /* of struct cluster_node: the other ones */
 	struct list other_vms; /* of struct cluster_vm */
 	enum known tasks_known;
