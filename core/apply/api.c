@@ -219,6 +219,37 @@ static int is_running(struct pve_client *client, const char *node, unsigned vmid
 	return status;
 }
 
+/* A task of the VM that has not ended, such as the start of a run that was killed: what it will
+ * have done cannot be told yet. Where tasks cannot be listed, what the VM does now has to do. */
+static int none_runs(struct pve_client *client, const char *node, unsigned vmid,
+		struct arena *arena, struct error *err)
+{
+	json_t *tasks = NULL;
+	size_t i = 0;
+	json_t *task = NULL;
+	struct list params = {0};
+	int status = 0;
+	pve_param_add(arena, &params, "source", "active");
+	pve_param_add(arena, &params, "vmid", arena_printf(arena, "%u", vmid));
+	if (pve_call(client, "GET", arena_printf(arena, "/nodes/%s/tasks", node), &params, &tasks,
+			    NULL) < 0)
+		return 0;
+	json_array_foreach(tasks, i, task)
+	{
+		const char *upid = json_string_value(json_object_get(task, "upid"));
+		const char *type = json_string_value(json_object_get(task, "type"));
+		/* The list has those that ended lately, too: with the time (PVE/API2/Tasks.pm). */
+		if (status < 0 || !upid || !type || !text_starts(type, "qm") ||
+				json_object_get(task, "endtime"))
+			continue;
+		status = error_set(err, ERROR_BUSY, "a task of VM %u still runs: %s", vmid,
+				text_printable(arena, upid));
+		error_hint(err, "roll back once more when it has ended");
+	}
+	json_decref(tasks);
+	return status;
+}
+
 /* The keys whose present value is not what the change set, as a small diff; NULL if none. */
 static char *changed_since(const json_t *config, const struct change *change, struct arena *arena)
 {
@@ -243,7 +274,9 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 	*ret_changed_since = false;
 	if (change->stage == STAGE_START || change->stage == STAGE_STOP) {
 		bool running = false;
-		int asked = is_running(client, node, change->vmid, arena, &running, err);
+		int asked = none_runs(client, node, change->vmid, arena, err);
+		if (asked == 0)
+			asked = is_running(client, node, change->vmid, arena, &running, err);
 		bool stop = change->stage == STAGE_START;
 		if (asked < 0 || running != stop)
 			return asked; /* it is as it was already */

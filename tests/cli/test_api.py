@@ -312,6 +312,26 @@ class Undo(ApiTest):
         self.run_api("rollback", "--yes", expect=1)
         self.assertIn("of the lab", self.read("mapping/pci.cfg"))
 
+    def test_a_start_that_still_runs_is_not_called_undone(self):
+        before = self.read(CONF)
+        self.plan(*GOAL)
+        self.set(start_ms=4000)
+        command = [PVEGPU, "apply", self.plan_file, "--yes", "--api", self.url, "--token-file", self.token_file,
+                   "--ca-file", self.ca, "--node", "pve2"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env=self.environment()) as applying:
+            while "/status/start" not in self.read("requests.jsonl"):
+                time.sleep(0.05)
+            applying.kill()
+        done = self.run_api("rollback", "--yes", expect=None)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("a task of VM 106 still runs: UPID:", done.stderr)
+        while not self.running():
+            time.sleep(0.1)
+        self.run_api("rollback", "--yes")
+        self.assertFalse(self.running())
+        self.assertEqual(self.read(CONF), before)
+
     def test_ha_is_waited_for(self):
         before = self.read(CONF)
         self.write("ha/resources.cfg", "vm: 106\n\tstate stopped\n\n")
