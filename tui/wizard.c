@@ -511,7 +511,10 @@ static void finish_reading(struct wizard *wizard)
 		return;
 	}
 	if (!facts) {
-		wizard->message = wizard->facts->complete
+		wizard->message = error.code == ERROR_LOGIN
+						  ? "The login is not accepted any more: q, then "
+						    "start pvegpu again to log in."
+				  : wizard->facts->complete
 						  ? "The host could not be read again; what "
 						    "is shown is from before."
 						  : "The host could not be read. r tries "
