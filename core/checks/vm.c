@@ -127,6 +127,16 @@ CHECK_FUNCTION(check_vm_running)
 	if (vm->running == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				"Whether it runs is not recorded.");
+	} else if (vm->running == KNOWN_NO && needs_changes(report) && vm->conf.pending.entries.n) {
+		/* PVE/API2/Qemu.pm, update_vm_api: of a VM that is stopped all of it is applied. */
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
+				"It is stopped, and what waits in PENDING becomes current with the "
+				"first change to it; rollback leaves that so.");
+		for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
+			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
+			finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", entry->key,
+					entry->value);
+		}
 	} else if (vm->running == KNOWN_NO) {
 		(void)report_add(report, check, STATUS_OK, subject, "It is stopped.");
 	} else if (!needs_changes(report)) {

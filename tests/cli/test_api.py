@@ -360,6 +360,12 @@ class Unsaid(ApiTest):
         plan = self.plan(*GOAL, expect=1)
         self.assertIn("its removal waits in PENDING", json.dumps(plan["refusals"]))
 
+    def test_what_waits_is_said_before_it_becomes_current(self):
+        self.write(CONF, self.read(CONF) + "\n[PENDING]\nballoon: 0\n")
+        found = [f for f in self.audit(*GOAL)["findings"] if f["id"] == "vm.running"]
+        self.assertEqual([f["status"] for f in found], ["warn"])
+        self.assertIn("[PENDING] balloon: 0", json.dumps(found))
+
     def test_a_part_of_the_card_is_there_already(self):
         self.write(CONF, "hostpci3: 0000:01:00.1\n" + self.read(CONF))
         plan = self.plan(*GOAL, expect=1)
