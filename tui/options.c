@@ -359,10 +359,6 @@ static int take_operands(struct options *options, int argc, char **argv)
 		return wrong("only doctor takes", "--log, --symptom, --follow, --seconds");
 	if (options->seconds && !options->follow)
 		return wrong("it goes with --follow only:", "--seconds");
-	bool goal = options->command == COMMAND_AUDIT || options->command == COMMAND_PLAN || doctor;
-	if (options->goal_given && !goal)
-		return wrong("only audit, plan and doctor take a goal; this command does not take",
-				options->goal_given);
 	if (options->command == COMMAND_APPLY && !options->operand)
 		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
 	return 0;
@@ -399,6 +395,12 @@ static int check_command(const struct options *options)
 		return wrong("only audit takes", options->since ? "--since" : "--only");
 	if (options->no_comments && options->command != COMMAND_CAPTURE)
 		return wrong("only capture takes", "--no-comments");
+	bool goal = audit || options->command == COMMAND_PLAN || options->command == COMMAND_DOCTOR;
+	bool text = options->command == COMMAND_HELP || options->command == COMMAND_VERSION;
+	if (options->goal_given && !goal && !text)
+		return wrong("only audit, plan and doctor take a goal (the wizard asks for it), so "
+			     "not",
+				options->goal_given);
 	if (options->chroot && options->command != COMMAND_ROLLBACK)
 		return wrong("only rollback takes", "--chroot");
 	return 0;
