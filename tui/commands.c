@@ -328,6 +328,8 @@ static int run_apply(const struct options *options)
 		plan_free(plan);
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
 	}
+	if (host_is_remote(&host) && !options->node && plan->node)
+		host_set_node(&host, plan->node); /* not the one that was worked on last */
 	FILE *out = options->json ? stderr : stdout;
 	/* What is shown is what the host and the goal give now, not what the file says of itself.
 	 */

@@ -188,11 +188,8 @@ static int open_remote(const struct options *options, struct host *ret_host, str
 	}
 	if (status == 0)
 		(void)pve_profile_save(&profile, NULL); /* a convenience: not a reason to fail */
-	if (status == 0 && profile.node) {
-		opened.node = strdup(profile.node);
-		if (!opened.node)
-			abort();
-	}
+	if (status == 0 && profile.node)
+		host_set_node(&opened, profile.node);
 	if (status < 0)
 		pve_close(client);
 	else

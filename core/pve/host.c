@@ -2,6 +2,7 @@
 #include "pvegpu/pve/host.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 bool host_is_remote(const struct host *host)
 {
@@ -14,6 +15,15 @@ int host_client(struct host *host, struct pve_client **ret_client, struct error 
 	if (status == 0)
 		*ret_client = host->client;
 	return status;
+}
+
+void host_set_node(struct host *host, const char *node)
+{
+	char *copy = strdup(node);
+	if (!copy)
+		abort();
+	free(host->node);
+	host->node = copy;
 }
 
 void host_close(struct host *host)

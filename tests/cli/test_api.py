@@ -275,6 +275,14 @@ class Mappings(ApiTest):
         self.assertEqual(self.read("mapping/pci.cfg"), cfg)
 
 
+class Nodes(ApiTest):
+    def test_a_plan_is_applied_on_its_own_node(self):
+        self.plan(*GOAL, "--no-start")
+        self.audit(node="pve1")  # the one that is remembered
+        self.apply(node=None)
+        self.assertEqual(self.hostpci(), ["hostpci0: mapping=gpu-talos-gpu-1-0,pcie=1"])
+
+
 class Undo(ApiTest):
     """What rollback leaves must be able to start, here and on the other nodes."""
 

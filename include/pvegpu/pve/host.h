@@ -22,6 +22,8 @@ struct host {
 bool host_is_remote(const struct host *host);
 /* The client, opened if need be; it stays the host's. */
 int host_client(struct host *host, struct pve_client **ret_client, struct error *err);
+/* Means another node of it; `node` is copied. */
+void host_set_node(struct host *host, const char *node);
 /* Closes what is open; `root` too. */
 void host_close(struct host *host);
 
