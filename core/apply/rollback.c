@@ -68,6 +68,12 @@ static int undo_call(
 					 : api_undo(client, context->plan->node, context->change,
 							   &changed, &diff, force, arena, err);
 	}
+	if (status < 0 && err && strstr(err->text, "does not exist"))
+		error_hint(err,
+				"if VM %u was moved to another node: move it back to %s, then roll "
+				"back "
+				"once more",
+				context->change->vmid, context->plan->node);
 	arena_free(arena);
 	return status;
 }

@@ -340,6 +340,12 @@ class Undo(ApiTest):
         self.assertFalse(self.running())
         self.assertEqual(self.read(CONF), before)
 
+    def test_a_vm_that_was_moved_is_named(self):
+        self.attach("--no-start")
+        os.rename(os.path.join(self.state, CONF), os.path.join(self.state, "nodes/pve1/qemu-server/106.conf"))
+        done = self.run_api("rollback", "--yes", expect=4)
+        self.assertIn("if VM 106 was moved to another node: move it back to pve2", done.stderr)
+
     def test_ha_is_waited_for(self):
         before = self.read(CONF)
         self.write("ha/resources.cfg", "vm: 106\n\tstate stopped\n\n")
