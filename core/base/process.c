@@ -174,6 +174,53 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 	return number;
 }
 
+/* The child with its two outputs as streams to read; on an error nothing is left open. */
+static int start_child(const struct root *root, const char *path, const char *const *argv,
+		struct stream ret_streams[2], pid_t *ret_pid, struct error *err)
+{
+	int out[2];
+	int error_out[2];
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return error_set_errno(err, errno, "cannot run '%s'", path);
+	if (pipe2(error_out, O_CLOEXEC) < 0) {
+		int number = errno;
+		(void)close(out[0]);
+		(void)close(out[1]);
+		return error_set_errno(err, number, "cannot run '%s'", path);
+	}
+	int number = spawn_child(root, path, argv, out, error_out, ret_pid);
+	(void)close(out[1]);
+	(void)close(error_out[1]);
+	if (number) {
+		(void)close(out[0]);
+		(void)close(error_out[0]);
+		return error_set_errno(err, number, "cannot run '%s'", path);
+	}
+	ret_streams[0] = (struct stream){.fd = out[0]};
+	ret_streams[1] = (struct stream){.fd = error_out[0], .standard_error = true};
+	return 0;
+}
+
+static void close_streams(const struct stream streams[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (streams[i].fd >= 0)
+			(void)close(streams[i].fd);
+}
+
+/* The child and what it started. */
+static void kill_child(pid_t pid, int *ret_status)
+{
+	(void)kill(-pid, SIGKILL);
+	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int exit_status_of(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 int process_run(const struct root *root, const char *const *argv, int timeout_s, process_line *line,
 		void *user, struct arena *arena, struct process_result *ret_result,
 		struct error *err)
@@ -199,41 +246,20 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 		argv = entered;
 		path = arena_strdup(arena, "/usr/sbin/chroot");
 	}
-	int out[2];
-	int error_out[2];
-	if (pipe2(out, O_CLOEXEC) < 0)
-		return error_set_errno(err, errno, "cannot run '%s'", path);
-	if (pipe2(error_out, O_CLOEXEC) < 0) {
-		int number = errno;
-		(void)close(out[0]);
-		(void)close(out[1]);
-		return error_set_errno(err, number, "cannot run '%s'", path);
-	}
+	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
 	pid_t pid = -1;
-	int number = spawn_child(root, path, argv, out, error_out, &pid);
-	(void)close(out[1]);
-	(void)close(error_out[1]);
-	if (number) {
-		(void)close(out[0]);
-		(void)close(error_out[0]);
-		return error_set_errno(err, number, "cannot run '%s'", path);
-	}
-	struct stream streams[2] = {{.fd = out[0]}, {.fd = error_out[0], .standard_error = true}};
+	int started = start_child(root, path, argv, streams, &pid, err);
+	if (started < 0)
+		return started;
 	long long deadline = now_ms() + timeout_s * 1000LL;
 	int status = 0;
 	bool lost = false;
 	bool in_time = pump(streams, deadline, line, user) && reap(pid, deadline, &status, &lost);
-	for (int i = 0; i < 2; i++)
-		if (streams[i].fd >= 0)
-			(void)close(streams[i].fd);
-	if (!in_time) {
-		(void)kill(-pid, SIGKILL);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
+	close_streams(streams);
+	if (!in_time)
+		kill_child(pid, &status);
 	struct process_result result = {
-			.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-							   : WEXITSTATUS(status),
+			.exit_status = exit_status_of(status),
 			.out = text_take(&streams[0].text, arena),
 			.error_out = text_take(&streams[1].text, arena),
 	};
@@ -290,42 +316,22 @@ int process_stream(const struct root *root, const char *const *argv, int timeout
 	char *path = root_kind(root) == ROOT_CHROOT ? NULL : process_find(root, argv[0], arena);
 	if (!path)
 		return error_set(err, ERROR_COMMAND, "cannot find the command '%s'", argv[0]);
-	int out[2];
-	int error_out[2];
-	if (pipe2(out, O_CLOEXEC) < 0)
-		return error_set_errno(err, errno, "cannot run '%s'", path);
-	if (pipe2(error_out, O_CLOEXEC) < 0) {
-		int number = errno;
-		(void)close(out[0]);
-		(void)close(out[1]);
-		return error_set_errno(err, number, "cannot run '%s'", path);
-	}
+	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
 	pid_t pid = -1;
-	int number = spawn_child(root, path, argv, out, error_out, &pid);
-	(void)close(out[1]);
-	(void)close(error_out[1]);
-	struct stream streams[2] = {{.fd = out[0]}, {.fd = error_out[0], .standard_error = true}};
+	int started = start_child(root, path, argv, streams, &pid, err);
+	if (started < 0)
+		return started;
 	int status = 0;
-	if (!number) {
-		bool lost = false;
-		if (!hand_out(&streams[0], &streams[1], timeout_s, bytes, user) ||
-				!reap(pid, now_ms() + 2000, &status, &lost)) {
-			(void)kill(-pid, SIGKILL);
-			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-				;
-		}
-	}
-	for (int i = 0; i < 2; i++)
-		if (streams[i].fd >= 0)
-			(void)close(streams[i].fd);
-	char *said = text_take(&streams[1].text, arena);
-	if (number)
-		return error_set_errno(err, number, "cannot run '%s'", path);
+	bool lost = false;
+	bool ended = hand_out(&streams[0], &streams[1], timeout_s, bytes, user) &&
+		     reap(pid, now_ms() + 2000, &status, &lost);
+	close_streams(streams);
+	if (!ended)
+		kill_child(pid, &status);
 	*ret_result = (struct process_result){
-			.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-							   : WEXITSTATUS(status),
+			.exit_status = exit_status_of(status),
 			.out = arena_strdup(arena, ""),
-			.error_out = said,
+			.error_out = text_take(&streams[1].text, arena),
 	};
 	return 0;
 }
