@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/doctor/capture_internal.h"
 #include "pvegpu/base/process.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/facts/facts.h"
 
 /* Which part of a file is needed. */
 
@@ -154,37 +152,23 @@ void capture_filter(struct collector *collector, struct capture_item *item, cons
 	item->n = strlen(item->text);
 }
 
-/* "6,339,5140900,-;text": as dmesg shows it. */
-static void add_record(struct text *out, const char *record, size_t size)
+/* As dmesg shows it. */
+static bool add_record(void *user, const char *record, size_t n)
 {
-	const char *text = memchr(record, ';', size);
-	if (!text)
-		return;
-	text++;
-	size_t left = size - (size_t)(text - record);
-	const char *end = memchr(text, '\n', left);
+	struct text *out = user;
 	text_add(out, "[    0.000000] ");
-	text_add_bytes(out, text, end ? (size_t)(end - text) : left);
+	text_add_bytes(out, record, n);
 	text_add(out, "\n");
+	return out->n < TEXT_MAX;
 }
 
 static void add_kernel_log(struct collector *collector)
 {
-	enum { RECORD_MAX = 8192, RECORDS_MAX = 100000 };
+	enum { RECORDS_MAX = 100000 };
 	struct arena *arena = collector->capture->arena;
-	int fd = root_openat(collector->root, "/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		return;
 	struct text out = {0};
-	char record[RECORD_MAX];
-	for (int i = 0; i < RECORDS_MAX && out.n < TEXT_MAX; i++) {
-		ssize_t got = read(fd, record, sizeof record);
-		if (got > 0)
-			add_record(&out, record, (size_t)got);
-		else if (got == 0 || (errno != EPIPE && errno != EINTR))
-			break;
-	}
-	(void)close(fd);
+	if (!facts_log_records(collector->root, RECORDS_MAX, add_record, &out))
+		return;
 	struct capture_item *item = arena_alloc(arena, sizeof *item);
 	item->path = arena_strdup(arena, "/var/log/dmesg");
 	item->text = redact(collector->redactor, arena, text_string(&out), item->counts);

@@ -68,33 +68,42 @@ static void keep_line(struct facts *facts, const char *start, size_t n)
 }
 
 /* "6,339,5140900,-;text\n KEY=value\n": priority and flags end at the semicolon. */
-static void keep_record(struct facts *facts, const char *record, size_t size)
+static bool hand_record(const char *record, size_t size, facts_log_record *each, void *user)
 {
 	const char *text = memchr(record, ';', size);
 	if (!text)
-		return;
+		return true;
 	text++;
 	size_t left = size - (size_t)(text - record);
 	const char *end = memchr(text, '\n', left);
-	keep_line(facts, text, end ? (size_t)(end - text) : left);
+	return each(user, text, end ? (size_t)(end - text) : left);
 }
 
-static bool read_device(int fd, struct facts *facts)
+bool facts_log_records(const struct root *root, int most, facts_log_record *each, void *user)
 {
-	/* A record has at most CONSOLE_EXT_LOG_MAX bytes; the bound on their number is far above
-	 * what the ring buffer can hold. */
-	enum { RECORD_MAX = 8192, RECORDS_MAX = 1 << 20 };
+	enum { RECORD_MAX = 8192 }; /* a record has at most CONSOLE_EXT_LOG_MAX bytes */
 	char record[RECORD_MAX];
 	bool any = false;
-	for (int i = 0; i < RECORDS_MAX; i++) {
+	bool more = true;
+	int fd = root_openat(root, "/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	for (int i = 0; i < most && more; i++) {
 		ssize_t n = read(fd, record, sizeof record);
 		if (n > 0)
-			keep_record(facts, record, (size_t)n);
+			more = hand_record(record, (size_t)n, each, user);
 		else if (n == 0 || (errno != EPIPE && errno != EINTR))
 			break; /* EPIPE: a record was overwritten while it was read */
 		any = true;
 	}
+	(void)close(fd);
 	return any;
+}
+
+static bool keep_record(void *user, const char *text, size_t n)
+{
+	keep_line(user, text, n);
+	return true;
 }
 
 /* Of a file that holds several boots only the last one counts. */
@@ -128,13 +137,11 @@ void facts_read_log(const struct root *root, struct facts *facts)
 	static const char *const files[] = {"/var/log/dmesg", "/var/log/kern.log"};
 	facts->log_known = KNOWN_UNKNOWN;
 	if (root_kind(root) == ROOT_LIVE) {
-		int fd = root_openat(root, "/dev/kmsg", O_RDONLY | O_NONBLOCK);
-		if (fd >= 0 && read_device(fd, facts)) {
+		enum { RECORDS_MAX = 1 << 20 }; /* far above what the ring buffer can hold */
+		if (facts_log_records(root, RECORDS_MAX, keep_record, facts)) {
 			facts->log_known = KNOWN_YES;
 			facts->log_source = arena_strdup(facts->arena, "/dev/kmsg");
 		}
-		if (fd >= 0)
-			(void)close(fd);
 	}
 	for (size_t i = 0; facts->log_known != KNOWN_YES && i < 2; i++) {
 		char *text = NULL;
