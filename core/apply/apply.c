@@ -286,8 +286,7 @@ static int run_call(struct run_context *context, struct error *err)
 					: api_apply(context, client, err);
 }
 
-/* Nothing of a run that has ended is told any more. */
-static void release_client(struct run_context *context)
+void run_release_client(struct run_context *context)
 {
 	if (context->host->client)
 		context->host->client->line = NULL;
@@ -455,7 +454,7 @@ int apply_plan(struct host *host, const struct plan *plan, apply_progress *progr
 			.ask = ask,
 			.user = user};
 	status = apply_under_lock(&context, ret_result, err);
-	release_client(&context);
+	run_release_client(&context);
 	journal_close(context.journal);
 	(void)close(lock);
 	return status;

@@ -86,6 +86,8 @@ int api_check_digest(struct pve_client *client, const char *node, const struct c
 int api_apply(struct run_context *context, struct pve_client *client, struct error *err);
 /* The host's client, its output led to this run. */
 int run_client(struct run_context *context, struct pve_client **ret_client, struct error *err);
+/* Nothing of a run that has ended is told any more. */
+void run_release_client(struct run_context *context);
 
 /* api_mapping.c: the same for a mapping. */
 int mapping_check(struct pve_client *client, const struct change *change, struct error *err);

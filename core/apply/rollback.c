@@ -46,27 +46,31 @@ static int undo_file(
 	return status;
 }
 
+static int try_undo(struct run_context *context, struct pve_client *client, bool *ret_changed,
+		char **ret_diff, bool force, struct arena *arena, struct error *err)
+{
+	const struct change *change = context->change;
+	if (change->mapping)
+		return mapping_undo(context, client, ret_changed, ret_diff, force, arena, err);
+	return api_undo(client, context->plan->node, change, ret_changed, ret_diff, force, arena,
+			err);
+}
+
 static int undo_call(
 		struct run_context *context, rollback_ask *ask, bool *ret_kept, struct error *err)
 {
 	struct arena *arena = arena_new();
-	int status = 0;
 	bool changed = false;
 	char *diff = NULL;
 	struct pve_client *client = NULL;
-	status = run_client(context, &client, err);
-	for (int force = 0; status == 0 && force < 2; force++) {
-		if (force && !changed)
-			break;
-		if (force && !(ask && ask(context->user, context->change, diff))) {
+	int status = run_client(context, &client, err);
+	if (status == 0)
+		status = try_undo(context, client, &changed, &diff, false, arena, err);
+	if (status == 0 && changed) {
+		if (ask && ask(context->user, context->change, diff))
+			status = try_undo(context, client, &changed, &diff, true, arena, err);
+		else
 			*ret_kept = true;
-			break;
-		}
-		status = context->change->mapping
-					 ? mapping_undo(context, client, &changed, &diff, force,
-							   arena, err)
-					 : api_undo(client, context->plan->node, context->change,
-							   &changed, &diff, force, arena, err);
 	}
 	if (status < 0 && err && strstr(err->text, "does not exist"))
 		error_hint(err,
@@ -217,8 +221,7 @@ int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_pr
 		context.plan = record.plan;
 		status = rollback_locked(&context, &record, ask, ret_result, err);
 	}
-	if (host->client)
-		host->client->line = NULL;
+	run_release_client(&context);
 	journal_close(context.journal);
 	plan_free(record.plan);
 	if (lock >= 0)
