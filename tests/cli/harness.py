@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the command tests share: the program, a private sample host, and tree hashes."""
+import base64
 import hashlib
+import hmac
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
 
 PVEGPU = os.environ.get("PVEGPU", "build/pvegpu")
 SOURCE = os.environ.get("PVEGPU_SOURCE", os.getcwd())
+PVESIM = os.environ.get("PVESIM", "build/tests/pvesim")
 NOBODY = 65534
 
 
@@ -21,6 +25,33 @@ def run(*arguments, root=None, stdin=None, env=None, **options):
     environment = dict(os.environ, PVEGPU_SAMPLE_FAST="1", **(env or {}))
     return subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                           capture_output=True, text=True, env=environment, timeout=120, **options)
+
+
+def totp(secret, step):
+    """The one-time code of a step of 30 seconds (RFC 6238)."""
+    mac = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
+    at = mac[19] & 15
+    return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000)
+
+
+class ClusterState:
+    """A private copy of the simulated cluster's files, for a test that starts pvesim on it."""
+    def copy_cluster(self, directory):
+        self.state = os.path.join(directory, "state")
+        shutil.copytree(os.path.join(SOURCE, "tests/pvesim/cluster"), self.state)
+        self.settings = json.loads(self.read("pvesim.json"))
+
+    def read(self, name):
+        with open(os.path.join(self.state, name), encoding="utf-8") as file:
+            return file.read()
+
+    def write(self, name, text):
+        with open(os.path.join(self.state, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def set(self, **settings):
+        self.settings.update(settings)
+        self.write("pvesim.json", json.dumps(self.settings))
 
 
 def copy_sample(directory):

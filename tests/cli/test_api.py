@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A remote host by its API: the program against pvesim, over TLS on the loopback."""
-import base64
-import hashlib
-import hmac
 import http.server
 import json
 import os
 import pty
-import re
 import select
 import shutil
-import struct
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import PVEGPU, SOURCE, main, tree_hash
+from harness import ClusterState, PVEGPU, PVESIM, main, totp, tree_hash
 
-PVESIM = os.environ.get("PVESIM", "build/tests/pvesim")
-CLUSTER = os.path.join(SOURCE, "tests/pvesim/cluster")
 TOKEN = "automation@pve!tofu"
 GOAL = ("--gpu", "01:00", "--vm", "106")
 OURS = "node=pve2,path=0000:01:00,id=10de:2206,subsystem-id=1043:87b0,iommugroup=1"
@@ -27,17 +20,15 @@ CONF = "nodes/pve2/qemu-server/106.conf"
 SECTION = "\n\n%s\n\tmap " + OURS + "\n"
 
 
-class ApiTest(unittest.TestCase):
+class ApiTest(ClusterState, unittest.TestCase):
     def setUp(self):
         self.directory = subprocess.run(["mktemp", "-d"], capture_output=True, text=True,
                                         check=True).stdout.strip()
-        self.state = os.path.join(self.directory, "state")
         self.home = os.path.join(self.directory, "home")
         self.plan_file = os.path.join(self.directory, "plan.json")
         self.token_file = os.path.join(self.directory, "token")
         os.mkdir(self.home)
-        shutil.copytree(CLUSTER, self.state)
-        self.settings = json.loads(self.read("pvesim.json"))
+        self.copy_cluster(self.directory)
         self.write_token(TOKEN)
         self.server = None
         self.start()
@@ -60,18 +51,6 @@ class ApiTest(unittest.TestCase):
             self.server.wait(timeout=20)
             self.server.stdout.close()
             self.server = None
-
-    def read(self, name):
-        with open(os.path.join(self.state, name), encoding="utf-8") as file:
-            return file.read()
-
-    def write(self, name, text):
-        with open(os.path.join(self.state, name), "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def set(self, **settings):
-        self.settings.update(settings)
-        self.write("pvesim.json", json.dumps(self.settings))
 
     def fault(self, *faults):
         self.set(faults=list(faults))
@@ -532,10 +511,7 @@ class Login(ApiTest):
 
     def test_second_factor_and_trust_on_a_terminal(self):
         def code():
-            key = base64.b32decode(self.settings["users"]["admin@pve"]["totp"])
-            digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
-            at = digest[19] & 15
-            given.append("%06d" % ((struct.unpack(">I", digest[at:at + 4])[0] & 0x7fffffff) % 1000000))
+            given.append(totp(self.settings["users"]["admin@pve"]["totp"], int(time.time()) // 30))
             return given[-1]
         given = []
         dialogue = [(b"Password of admin@pve: ", lambda: "sample"), (b"Type yes if", lambda: "yes"),

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pvesim over TLS on loopback: logging in, permissions, tasks, HA, and what goes wrong on purpose."""
-import base64
 import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -10,7 +8,6 @@ import shutil
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import tempfile
 import time
@@ -18,8 +15,8 @@ import unittest
 import urllib.parse
 from pathlib import Path
 
-PVESIM = os.environ.get("PVESIM", "build/tests/pvesim")
-SOURCE = os.environ.get("PVEGPU_SOURCE", os.getcwd())
+from harness import ClusterState, PVESIM, SOURCE, totp
+
 TOFU = "automation@pve!tofu"
 READER = "limited@pve!ro"
 ROOT_TOKEN = "root@pam!full"
@@ -39,21 +36,13 @@ class Answer:
         return "%d %s %r" % (self.status, self.reason, self.raw[:500])
 
 
-def totp(secret, step):
-    mac = hmac.new(base64.b32decode(secret), struct.pack(">Q", step), hashlib.sha1).digest()
-    at = mac[19] & 15
-    return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000)
-
-
-class Server(unittest.TestCase):
+class Server(ClusterState, unittest.TestCase):
     version = None
 
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="pvesim-test.")
-        self.state = os.path.join(self.directory, "state")
         self.certificates = os.path.join(self.directory, "certificates")
-        shutil.copytree(os.path.join(SOURCE, "tests/pvesim/cluster"), self.state)
-        self.settings = json.loads(self.read("pvesim.json"))
+        self.copy_cluster(self.directory)
         self.start()
 
     def tearDown(self):
@@ -74,18 +63,6 @@ class Server(unittest.TestCase):
         _, said = self.process.communicate(timeout=30)
         self.assertEqual(self.process.returncode, 0, said)
         self.assertNotIn("Sanitizer", said)
-
-    def read(self, name):
-        with open(os.path.join(self.state, name), encoding="utf-8") as file:
-            return file.read()
-
-    def write(self, name, text):
-        with open(os.path.join(self.state, name), "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def set(self, **settings):
-        self.settings.update(settings)
-        self.write("pvesim.json", json.dumps(self.settings))
 
     def token_header(self, token):
         return {"Authorization": "PVEAPIToken=%s=%s" % (token, self.settings["tokens"][token])}

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/pvesim/api.h"
@@ -8,20 +6,12 @@
 /* %XX is undone, + is a blank, and the bytes are UTF-8. */
 static char *decode(struct arena *arena, const char *text, size_t n)
 {
-	struct text out = {0};
-	for (size_t i = 0; i < n; i++) {
-		char byte = text[i] == '+' ? ' ' : text[i];
-		if (byte == '%' && i + 2 < n && isxdigit((unsigned char)text[i + 1]) &&
-				isxdigit((unsigned char)text[i + 2])) {
-			char hex[3] = {text[i + 1], text[i + 2], '\0'};
-			byte = (char)strtoul(hex, NULL, 16);
-			i += 2;
-		}
-		text_add_bytes(&out, &byte, 1);
-	}
-	char *decoded = perl_decode_utf8(arena, text_string(&out), out.n);
-	text_free(&out);
-	return decoded;
+	char *bytes = arena_memdup(arena, text, n);
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i] == '+')
+			bytes[i] = ' ';
+	bytes = perl_unescape(arena, bytes, n, &n);
+	return perl_decode_utf8(arena, bytes, n);
 }
 
 static void add_param(struct call *call, const char *key, const char *value)

@@ -160,7 +160,7 @@ char *perl_encode_text(struct arena *arena, const char *text)
 	return text_take(&out, arena);
 }
 
-static char *unescape_bytes(struct arena *arena, const char *text, size_t n, size_t *ret_n)
+char *perl_unescape(struct arena *arena, const char *text, size_t n, size_t *ret_n)
 {
 	struct text out = {0};
 	for (size_t i = 0; i < n; i++) {
@@ -181,14 +181,14 @@ char *perl_decode_text(struct arena *arena, const char *text)
 {
 	size_t n = 0;
 	char *bytes = perl_to_bytes(arena, text, &n);
-	bytes = unescape_bytes(arena, bytes, n, &n);
+	bytes = perl_unescape(arena, bytes, n, &n);
 	return perl_decode_utf8(arena, bytes, n);
 }
 
 char *perl_uri_unescape(struct arena *arena, const char *text)
 {
 	size_t n = 0;
-	char *bytes = unescape_bytes(arena, text, strlen(text), &n);
+	char *bytes = perl_unescape(arena, text, strlen(text), &n);
 	return perl_decode_utf8(arena, bytes, n);
 }
 

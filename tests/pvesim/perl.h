@@ -47,6 +47,8 @@ void perl_split(struct arena *arena, const char *text, char separator, struct st
 /* PVE::Tools::encode_text and decode_text: the percent encoding of descriptions. */
 char *perl_encode_text(struct arena *arena, const char *text);
 char *perl_decode_text(struct arena *arena, const char *text);
+/* %XX undone, byte by byte. */
+char *perl_unescape(struct arena *arena, const char *text, size_t n, size_t *ret_n);
 char *perl_uri_unescape(struct arena *arena, const char *text);
 /* A scalar as Perl prints it; NULL for undef, a list or a hash. */
 char *perl_scalar(struct arena *arena, const json_t *value);
