@@ -31,26 +31,13 @@ static struct strings map_of_json(struct arena *arena, const json_t *mapping)
 	return map;
 }
 
-static void add_property(
-		const char *key, const char *value, struct arena *arena, struct strings *properties)
-{
-	strings_add(arena, properties, arena_printf(arena, "%s=%s", key, value));
-}
-
 /* The properties of an entry in one order: Proxmox VE may write them in another. */
 static char *in_order(struct arena *arena, const char *entry)
 {
 	struct strings properties = {0};
 	for (const char *at = entry; *at;) {
 		size_t n = strcspn(at, ",");
-		char *property = arena_strndup(arena, at, n);
-		char *equals = strchr(property, '=');
-		if (equals) {
-			*equals = '\0';
-			add_property(property, equals + 1, arena, &properties);
-		} else {
-			strings_add(arena, &properties, property);
-		}
+		strings_add(arena, &properties, arena_strndup(arena, at, n));
 		at += n + (at[n] == ',');
 	}
 	strings_sort(&properties);
@@ -206,9 +193,7 @@ static void users_by_api(struct pve_client *client, const char *name, struct are
 	json_t *vms = NULL;
 	size_t i = 0;
 	json_t *vm = NULL;
-	struct list only = {0};
-	pve_param_add(arena, &only, "type", "vm");
-	if (pve_call(client, "GET", "/cluster/resources", &only, &vms, NULL) < 0) {
+	if (pve_cluster_vms(client, &vms, NULL) < 0) {
 		strings_add(arena, ret_users, "the VMs could not be read");
 		return;
 	}

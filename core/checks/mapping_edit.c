@@ -348,11 +348,13 @@ static void want_mappings(struct report *report)
 			edit->why = edit->mapping->error;
 		if (edit->mapping && edit->mapping->mdev)
 			edit->why = "that mapping is for mediated devices (mdev)";
-		if (report->mapping_functions && whole_slot_line(report))
+		const struct vm_hostpci *line =
+				report->mapping_functions ? whole_slot_line(report) : NULL;
+		if (line)
 			edit->why = arena_printf(arena,
 					"%s of VM %u gives it the whole card already; take that "
 					"line away first, for one line a function",
-					whole_slot_line(report)->key, report->vm->vmid);
+					line->key, report->vm->vmid);
 		list_add(arena, &report->mappings_wanted, edit);
 		if (!edit->why)
 			want(report, edit, device, whole);
@@ -423,13 +425,9 @@ const char *mapping_mended(struct report *report, const struct pci_mapping_entry
 	const char *path = function ? device->name : slot_path(report->arena, device);
 	char *text = mapping_entry_text(report->arena, entry->node, path, device);
 	/* The person's own words in it stay. */
-	for (const char *at = entry->text; *at;) {
-		size_t n = strcspn(at, ",");
-		if (text_starts(at, "description="))
-			text = arena_printf(report->arena, "%s,%.*s", text, (int)n, at);
-		at += n + (at[n] == ',');
-	}
-	return text;
+	return entry->description ? arena_printf(report->arena, "%s,description=%s", text,
+						    entry->description)
+				  : text;
 }
 
 /* Whether the goal wants it mended: where its VM uses the mapping, unless it is said otherwise. */

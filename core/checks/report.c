@@ -104,14 +104,14 @@ static void hint_gap(const struct facts *facts, struct arena *arena, bool vm, st
 		const struct gap *gap = facts->gaps.item[i];
 		if (!gap->privilege)
 			continue;
-		error_hint(err, "%s could not be read: pveum acl modify %s %s --roles %s",
-				gap->what, gap->path, pve_acl_option(arena, facts->identity),
-				pve_role_with(gap->privilege));
+		error_hint(err, "%s could not be read: %s", gap->what,
+				pve_grant_command(
+						arena, gap->path, facts->identity, gap->privilege));
 		return;
 	}
 	if (vm && !facts->vms.n) /* Proxmox VE leaves out what may not be seen */
-		error_hint(err, "VMs show only with VM.Audit: pveum acl modify /vms %s --roles %s",
-				pve_acl_option(arena, facts->identity), pve_role_with("VM.Audit"));
+		error_hint(err, "VMs show only with VM.Audit: %s",
+				pve_grant_command(arena, "/vms", facts->identity, "VM.Audit"));
 }
 
 static void hint_other_node(const struct facts *facts, unsigned vmid, struct error *err)

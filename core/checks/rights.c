@@ -28,9 +28,9 @@ CHECK_FUNCTION(check_api)
 			finding->detail[0] = 'T';
 		finding_evidence(report, finding, facts->api, "%s", gap->why);
 		if (gap->privilege)
-			finding_fix(report, finding, false, "pveum acl modify %s %s --roles %s",
-					gap->path, pve_acl_option(report->arena, facts->identity),
-					pve_role_with(gap->privilege));
+			finding_fix(report, finding, false, "%s",
+					pve_grant_command(report->arena, gap->path, facts->identity,
+							gap->privilege));
 	}
 }
 
@@ -151,9 +151,8 @@ CHECK_FUNCTION(check_rights)
 		if (may != KNOWN_NO)
 			continue;
 		missing++;
-		const char *grant = arena_printf(arena, "pveum acl modify %s %s --roles %s",
-				need->path, pve_acl_option(arena, facts->identity),
-				pve_role_with(need->privilege));
+		const char *grant = pve_grant_command(
+				arena, need->path, facts->identity, need->privilege);
 		struct finding *finding = report_add(report, check, STATUS_FAIL, need->path,
 				"%s lacks %s on %s, %s: %s", facts->identity, need->privilege,
 				need->path, need->why, grant);

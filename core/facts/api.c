@@ -343,10 +343,8 @@ static int read_vms(struct pve_client *client, struct facts *facts, struct error
 static void read_resources(struct pve_client *client, struct facts *facts)
 {
 	struct arena *arena = facts->arena;
-	struct list params = {0};
-	pve_param_add(arena, &params, "type", "vm");
 	json_t *data = NULL;
-	if (pve_call(client, "GET", "/cluster/resources", &params, &data, NULL) < 0)
+	if (pve_cluster_vms(client, &data, NULL) < 0)
 		return;
 	facts->ha_known = KNOWN_YES;
 	size_t i = 0;

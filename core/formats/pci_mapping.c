@@ -122,6 +122,7 @@ int pci_mapping_entry_parse(struct arena *arena, const char *text,
 			.path = arena_strdup(arena, property_get(&parsed, "path")),
 			.id = arena_strdup(arena, property_get(&parsed, "id")),
 			.subsystem_id = arena_strdup(arena, property_get(&parsed, "subsystem-id")),
+			.description = arena_strdup(arena, property_get(&parsed, "description")),
 			.group = -1,
 	};
 	if (group && text_to_ulong(group + (*group == '+'), 10, 1000000, &number))

@@ -66,10 +66,10 @@ static void hint_permission(const struct answer *answer, const char *identity, c
 	char *path = NULL;
 	char *privilege = NULL;
 	if (permission_of(answer->arena, message, &path, &privilege))
-		error_hint(err, "%s lacks %s on %s: pveum acl modify %s %s --roles %s",
-				identity ? identity : "the user", privilege, path, path,
-				pve_acl_option(answer->arena, identity ? identity : "USER"),
-				pve_role_with(privilege));
+		error_hint(err, "%s lacks %s on %s: %s", identity ? identity : "the user",
+				privilege, path,
+				pve_grant_command(answer->arena, path, identity ? identity : "USER",
+						privilege));
 	else
 		error_hint(err, "%s may not do that: see pveum user permissions",
 				identity ? identity : "the user");

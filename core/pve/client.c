@@ -54,13 +54,14 @@ bool pve_is_root(const struct pve_client *client)
 	return strcmp(client->identity, "root@pam") == 0;
 }
 
-char *pve_acl_option(struct arena *arena, const char *identity)
+/* The option of `pveum acl modify`. */
+static char *acl_option(struct arena *arena, const char *identity)
 {
 	return strchr(identity, '!') ? arena_printf(arena, "--tokens '%s'", identity)
 				     : arena_printf(arena, "--users %s", identity);
 }
 
-const char *pve_role_with(const char *privilege)
+static const char *role_with(const char *privilege)
 {
 	static const struct {
 		const char *start, *role;
@@ -79,6 +80,13 @@ const char *pve_role_with(const char *privilege)
 		if (text_starts(privilege, roles[i].start))
 			return roles[i].role;
 	return "Administrator";
+}
+
+char *pve_grant_command(
+		struct arena *arena, const char *path, const char *identity, const char *privilege)
+{
+	return arena_printf(arena, "pveum acl modify %s %s --roles %s", path,
+			acl_option(arena, identity), role_with(privilege));
 }
 
 void pve_param_add(struct arena *arena, struct list *params, const char *key, const char *value)
@@ -175,6 +183,16 @@ char *pve_config_text(struct arena *arena, const json_t *config, const char *key
 }
 
 /* The list, not the one: a name that is not there is a plain no then, not an error of 500. */
+int pve_cluster_vms(struct pve_client *client, json_t **ret_vms, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct list params = {0};
+	pve_param_add(arena, &params, "type", "vm");
+	int status = pve_call(client, "GET", "/cluster/resources", &params, ret_vms, err);
+	arena_free(arena);
+	return status;
+}
+
 int pve_mapping(struct pve_client *client, const char *name, json_t **ret_mapping,
 		struct error *err)
 {

@@ -17,6 +17,7 @@ struct pci_mapping_entry {
 	char *text;             /* as written */
 	char *node, *path, *id; /* path: addresses with domain, function or not, between ';' */
 	char *subsystem_id;     /* or NULL */
+	char *description;      /* or NULL */
 	int group;              /* iommugroup, -1 when it is not given (or no number that fits) */
 };
 

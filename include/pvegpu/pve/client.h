@@ -59,11 +59,10 @@ struct pve_client *pve_client_new(const struct pve_transport *transport, void *s
 /* Exactly root@pam, by password or on the console: no token is, not even one of root@pam
  * (PVE/API2/Qemu.pm, check_hostpci_perm: $authuser eq 'root@pam'). */
 bool pve_is_root(const struct pve_client *client);
-/* "--tokens 'automation@pve!tofu'" or "--users admin@pve": the option of `pveum acl modify`. */
-char *pve_acl_option(struct arena *arena, const char *identity);
-
-/* The least of Proxmox VE's own roles that has a privilege (PVE/AccessControl.pm). */
-const char *pve_role_with(const char *privilege);
+/* The command that grants a privilege on a path to a user or a token, by the least of Proxmox VE's
+ * own roles that has it (PVE/AccessControl.pm). */
+char *pve_grant_command(
+		struct arena *arena, const char *path, const char *identity, const char *privilege);
 
 /* One call. ERROR_API carries what Proxmox VE said; ERROR_LOGIN, ERROR_CONNECT and ERROR_TRUST say
  * that it never came to that. */
@@ -82,6 +81,10 @@ int pve_vm_status(struct pve_client *client, const char *node, unsigned vmid, js
 		struct error *err);
 /* A member of a configuration as text, whatever its JSON type; NULL when it is not there. */
 char *pve_config_text(struct arena *arena, const json_t *config, const char *key);
+
+/* VMs and containers of every node, as far as they may be seen; a list that is some seconds old
+ * (GET /cluster/resources?type=vm). */
+int pve_cluster_vms(struct pve_client *client, json_t **ret_vms, struct error *err);
 
 /* The mapping of that name as the API has it, with `digest`; JSON null when there is none. */
 int pve_mapping(struct pve_client *client, const char *name, json_t **ret_mapping,
