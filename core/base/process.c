@@ -255,9 +255,9 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 	int status = 0;
 	bool lost = false;
 	bool in_time = pump(streams, deadline, line, user) && reap(pid, deadline, &status, &lost);
-	close_streams(streams);
 	if (!in_time)
 		kill_child(pid, &status);
+	close_streams(streams);
 	struct process_result result = {
 			.exit_status = exit_status_of(status),
 			.out = text_take(&streams[0].text, arena),
@@ -325,9 +325,9 @@ int process_stream(const struct root *root, const char *const *argv, int timeout
 	bool lost = false;
 	bool ended = hand_out(&streams[0], &streams[1], timeout_s, bytes, user) &&
 		     reap(pid, now_ms() + 2000, &status, &lost);
-	close_streams(streams);
 	if (!ended)
 		kill_child(pid, &status);
+	close_streams(streams);
 	*ret_result = (struct process_result){
 			.exit_status = exit_status_of(status),
 			.out = arena_strdup(arena, ""),
