@@ -20,9 +20,9 @@ int say_error(const struct error *error, int status)
 {
 	(void)fflush(stdout); /* so that the reason comes last */
 	(void)fprintf(stderr, "pvegpu: %s\n", error->text);
-	const char *cursor = error->hint;
+	struct lines cursor = lines_start(error->hint);
 	struct line line;
-	while (line_next(&cursor, error->hint + strlen(error->hint), &line))
+	while (line_next(&cursor, &line))
 		(void)fprintf(stderr, "        %.*s\n", (int)line.n, line.start);
 	return status;
 }

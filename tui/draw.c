@@ -90,10 +90,10 @@ static size_t fitting(const char *start, size_t left, size_t room)
 struct strings wrap_lines(struct arena *arena, const char *text, int columns)
 {
 	struct strings lines = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	size_t width = (size_t)(columns > 4 ? columns : 4);
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		const char *start = line.start;
 		size_t left = line.n;
 		size_t n = fitting(start, left, width);

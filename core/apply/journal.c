@@ -225,9 +225,9 @@ int journal_read(const struct root *root, const char *run, struct arena *arena,
 	path = arena_printf(arena, RUNS_DIR "/%s/journal", run);
 	/* No journal yet: the run ended before its first change. */
 	if (root_read(root, path, arena, &text, NULL, NULL) == 0) {
-		const char *cursor = text;
+		struct lines cursor = lines_start(text);
 		struct line line;
-		while (line_next(&cursor, text + strlen(text), &line))
+		while (line_next(&cursor, &line))
 			read_record(arena_strndup(arena, line.start, line.n), arena, &record);
 	}
 	*ret_record = record;

@@ -71,15 +71,27 @@ char *text_take(struct text *text, struct arena *arena)
 	return copy;
 }
 
-bool line_next(const char **cursor, const char *end, struct line *ret_line)
+struct lines lines_start_n(const char *text, size_t n)
 {
-	if (!*cursor || *cursor >= end)
+	return n ? (struct lines){text, text + n} : (struct lines){0};
+}
+
+struct lines lines_start(const char *text)
+{
+	return lines_start_n(text, text ? strlen(text) : 0);
+}
+
+bool line_next(struct lines *lines, struct line *ret_line)
+{
+	if (!lines->rest)
 		return false;
-	const char *newline = memchr(*cursor, '\n', (size_t)(end - *cursor));
-	ret_line->start = *cursor;
-	ret_line->n = (size_t)((newline ? newline : end) - *cursor);
+	const char *start = lines->rest;
+	size_t left = (size_t)(lines->end - start);
+	const char *newline = memchr(start, '\n', left);
+	ret_line->start = start;
+	ret_line->n = newline ? (size_t)(newline - start) : left;
 	ret_line->full = ret_line->n + (newline ? 1 : 0);
-	*cursor = newline ? newline + 1 : NULL;
+	lines->rest = ret_line->full < left ? start + ret_line->full : NULL;
 	return true;
 }
 

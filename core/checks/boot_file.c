@@ -38,10 +38,10 @@ static bool is_snippet(const char *path)
 static bool is_untouched(struct arena *arena, const struct grub_file *file)
 {
 	struct strings words = grub_snippet_words(arena, &file->parsed, default_name);
-	const char *cursor = file->text;
+	struct lines cursor = lines_start(file->text);
 	struct line line;
 	struct strings lines = {0};
-	while (line_next(&cursor, file->text + strlen(file->text), &line))
+	while (line_next(&cursor, &line))
 		strings_add(arena, &lines, arena_strndup(arena, line.start, line.n));
 	if (!words.n || lines.n != 3)
 		return false;

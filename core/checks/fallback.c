@@ -72,15 +72,15 @@ static char *first_entry(struct arena *arena, const char *menu)
 static char *make_entry(struct arena *arena, const char *entry, const char *kernel)
 {
 	struct text text = {0};
-	const char *cursor = entry;
+	struct lines cursor = lines_start(entry);
 	struct line line;
 	text_add(&text, marker_begin);
 	text_addf(&text,
 			"menuentry 'Host as it was before pvegpu (kernel %s, without vfio-pci)' "
 			"{\n",
 			kernel ? kernel : "unknown");
-	(void)line_next(&cursor, entry + strlen(entry), &line); /* its own title */
-	while (line_next(&cursor, entry + strlen(entry), &line)) {
+	(void)line_next(&cursor, &line); /* its own title */
+	while (line_next(&cursor, &line)) {
 		char *content = text_trim(arena, line.start, line.n);
 		bool kernel_line =
 				text_starts(content, "linux\t") || text_starts(content, "linux ");

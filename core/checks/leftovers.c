@@ -45,9 +45,9 @@ static const char *tool_of(const char *path)
 /* Nothing but comments and blank lines. */
 static bool holds_nothing(const char *text)
 {
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		const char *c = line.start;
 		while (c < line.start + line.n && strchr(" \t\r", *c))
 			c++;

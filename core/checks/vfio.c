@@ -291,10 +291,10 @@ static char *replace_ids(struct arena *arena, const char *text, const struct mod
 		const char *old_ids, const char *new_ids)
 {
 	struct text edited = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	const char *needle = arena_printf(arena, "ids=%s", old_ids);
-	for (size_t number = 1; line_next(&cursor, text + strlen(text), &line); number++) {
+	for (size_t number = 1; line_next(&cursor, &line); number++) {
 		const char *found = number >= entry->line ? memmem(line.start, line.n, needle,
 									    strlen(needle))
 							  : NULL;
@@ -306,7 +306,7 @@ static char *replace_ids(struct arena *arena, const char *text, const struct mod
 		text_addf(&edited, "ids=%s", new_ids);
 		found += strlen(needle);
 		text_add_bytes(&edited, found, (size_t)(line.start + line.full - found));
-		text_add(&edited, cursor ? cursor : "");
+		text_add(&edited, cursor.rest ? cursor.rest : "");
 		break;
 	}
 	return text_take(&edited, arena);

@@ -185,9 +185,9 @@ static void add_hosts(struct collector *collector, const struct facts *facts)
 		redactor_add_host(collector->redactor, names.item[i]);
 	/* "10.0.0.2 pve2.example.org pve2 pvelocalhost" */
 	char *hosts = root_read_value(collector->root, "/etc/hosts", arena);
-	const char *cursor = hosts;
+	struct lines cursor = lines_start(hosts);
 	struct line line;
-	while (hosts && line_next(&cursor, hosts + strlen(hosts), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *copy = arena_strndup(arena, line.start, line.n);
 		copy[strcspn(copy, "#")] = '\0';
 		char *rest = NULL;

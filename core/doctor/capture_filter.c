@@ -14,9 +14,9 @@ enum { TEXT_MAX = 4 << 20, LOG_MAX = 2 << 20 };
 static char *lines_with(struct arena *arena, const char *text, const char *const *any)
 {
 	struct text out = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line))
+	while (line_next(&cursor, &line))
 		for (size_t i = 0; any[i]; i++)
 			if (memmem(line.start, line.n, any[i], strlen(any[i]))) {
 				text_add_bytes(&out, line.start, line.full);
@@ -68,9 +68,9 @@ static char *vm_arguments(struct arena *arena, const char *text, size_t n, size_
 static char *hide_route(struct arena *arena, const char *text)
 {
 	struct text out = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		for (size_t i = 0; i < line.n;) {
 			size_t run = strspn(line.start + i, "0123456789abcdefABCDEF");
 			run = run > line.n - i ? line.n - i : run;

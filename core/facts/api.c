@@ -212,9 +212,9 @@ static void add_section(struct arena *arena, struct text *text, json_t *config)
 	const char *key = NULL;
 	json_t *value = NULL;
 	const char *description = member(config, "description");
-	const char *cursor = description;
+	struct lines cursor = lines_start(description);
 	struct line line;
-	while (description && line_next(&cursor, description + strlen(description), &line)) {
+	while (line_next(&cursor, &line)) {
 		text_add(text, "#");
 		vm_conf_encode(text, line.start, line.n);
 		text_add(text, "\n");

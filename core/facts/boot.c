@@ -141,10 +141,9 @@ struct list facts_grub_menu(const struct root *root, struct arena *arena, const 
 	 */
 	const char *begin = strstr(text, "### BEGIN /etc/grub.d/10_linux ###");
 	const char *end = begin ? strstr(begin, "### END /etc/grub.d/10_linux ###") : NULL;
-	const char *cursor = end ? begin : text;
-	end = end ? end : text + strlen(text);
+	struct lines cursor = end ? lines_start_n(begin, (size_t)(end - begin)) : lines_start(text);
 	struct line line;
-	while (line_next(&cursor, end, &line)) {
+	while (line_next(&cursor, &line)) {
 		char *content = text_trim(arena, line.start, line.n);
 		if (!text_starts(content, "linux\t") && !text_starts(content, "linux "))
 			continue;

@@ -59,10 +59,10 @@ static void read_container(
 	struct arena *arena = facts->arena;
 	struct container container = {.ctid = ctid, .running = KNOWN_UNKNOWN};
 	char *text = root_read_value(root, path, arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	const char *name = "";
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *content = text_trim(arena, line.start, line.n);
 		if (content[0] == '[')
 			break; /* snapshots follow */

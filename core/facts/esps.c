@@ -11,9 +11,9 @@
 void facts_read_esps(const struct root *root, struct facts *facts)
 {
 	char *text = root_read_value(root, "/etc/kernel/proxmox-boot-uuids", facts->arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *uuid = text_trim(facts->arena, line.start, line.n);
 		if (!*uuid || uuid[0] == '#' || strchr(uuid, '/'))
 			continue;
@@ -42,9 +42,9 @@ static void read_loader_entry(
 		const struct root *root, struct facts *facts, struct esp *esp, char *path)
 {
 	char *text = root_read_value(root, path, facts->arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *content = text_trim(facts->arena, line.start, line.n);
 		size_t n = strcspn(content, " \t");
 		if (n == strlen("options") && text_starts(content, "options"))

@@ -115,9 +115,9 @@ static void read_text(struct facts *facts, const char *text, size_t size)
 						     sizeof first - 1)) != NULL;
 			at++)
 		start = at;
-	const char *cursor = start;
+	struct lines cursor = lines_start_n(start, (size_t)(text + size - start));
 	struct line line;
-	while (line_next(&cursor, text + size, &line))
+	while (line_next(&cursor, &line))
 		keep_line(facts, line.start, line.n);
 }
 

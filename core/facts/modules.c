@@ -11,9 +11,9 @@ static void read_loaded(const struct root *root, struct facts *facts)
 {
 	char *text = root_read_value(root, "/proc/modules", facts->arena);
 	facts->modules_known = text ? KNOWN_YES : KNOWN_UNKNOWN;
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		const char *blank = memchr(line.start, ' ', line.n);
 		size_t n = blank ? (size_t)(blank - line.start) : line.n;
 		if (n)
@@ -25,8 +25,8 @@ static void read_loaded(const struct root *root, struct facts *facts)
 	/* Built-in modules count as loaded: kernel/drivers/vfio/vfio.ko, one path a line. */
 	char *path = arena_printf(facts->arena, "/lib/modules/%s/modules.builtin", facts->kernel);
 	text = root_read_value(root, path, facts->arena);
-	cursor = text;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	cursor = lines_start(text);
+	while (line_next(&cursor, &line)) {
 		if (!memmem(line.start, line.n, "/vfio", 5))
 			continue;
 		char *entry = arena_strndup(facts->arena, line.start, line.n);
@@ -90,9 +90,9 @@ static void read_overrides(const struct root *root, struct facts *facts)
 	/* mkinitramfs leaves out a script that cannot be run. */
 	bool runs = root_stat(root, facts->init_script.path, &status) == 0 &&
 		    (status.st_mode & 0111);
-	const char *cursor = runs ? facts->init_script.text : NULL;
+	struct lines cursor = lines_start(runs ? facts->init_script.text : NULL);
 	struct line line;
-	while (cursor && line_next(&cursor, cursor + strlen(cursor), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *content = text_trim(facts->arena, line.start, line.n);
 		for (size_t i = 0; text_starts(content, "take ") && i < facts->devices.n; i++) {
 			const struct pci_device *device = facts->devices.item[i];

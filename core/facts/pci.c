@@ -222,11 +222,11 @@ static void read_holders(const struct root *root, struct facts *facts)
 			"BOOTFB", "efifb", "vesafb", "simplefb", "simple-framebuffer"};
 	char *text = root_read_value(root, "/proc/iomem", facts->arena);
 	facts->iomem_known = text ? KNOWN_YES : KNOWN_UNKNOWN;
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	struct pci_device *owner = NULL;
 	size_t owner_indent = 0;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		const char *colon = memmem(line.start, line.n, " : ", 3);
 		if (!colon)
 			continue;

@@ -11,9 +11,9 @@ static void read_cpu(const struct root *root, struct facts *facts)
 {
 	facts->cpu_virtualization = KNOWN_UNKNOWN;
 	char *text = root_read_value(root, "/proc/cpuinfo", facts->arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		if (line.n == 0 && facts->cpu_vendor != CPU_UNKNOWN)
 			break; /* the first processor tells */
 		char *entry = text_trim(facts->arena, line.start, line.n);

@@ -234,9 +234,9 @@ static bool read_mounts(const struct root *root, struct facts *facts, const stru
 		text = root_read_value(root, "/proc/self/mounts", arena);
 	if (!text)
 		return false;
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *entry = arena_strndup(arena, line.start, line.n);
 		char *rest = NULL;
 		const char *device = strtok_r(entry, " ", &rest);
@@ -265,9 +265,9 @@ static bool read_mounts(const struct root *root, struct facts *facts, const stru
 static void read_swaps(const struct root *root, struct facts *facts)
 {
 	char *text = root_read_value(root, "/proc/swaps", facts->arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *device = arena_strndup(
 				facts->arena, line.start, strcspn(line.start, " \t\n"));
 		if (!text_starts(device, "/dev/"))
@@ -348,9 +348,9 @@ static bool read_routes(const struct root *root, struct facts *facts)
 {
 	static const char path[] = "/proc/net/route";
 	char *text = root_read_value(root, path, facts->arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *entry = arena_strndup(facts->arena, line.start, line.n);
 		char *rest = NULL;
 		const char *name = strtok_r(entry, " \t", &rest);
@@ -370,9 +370,9 @@ static void read_routes_v6(const struct root *root, struct facts *facts)
 	static const char path[] = "/proc/net/ipv6_route";
 	static const char any[] = "00000000000000000000000000000000 00 ";
 	char *text = root_read_value(root, path, facts->arena);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *entry = arena_strndup(facts->arena, line.start, line.n);
 		char *name = strrchr(entry, ' ');
 		if (!text_starts(entry, any) || !name || strcmp(name + 1, "lo") == 0)
@@ -386,10 +386,10 @@ static void read_routes_v6(const struct root *root, struct facts *facts)
 /* The interface of /etc/network/interfaces that has this address, or NULL. */
 static char *interface_of(struct arena *arena, const char *interfaces, const char *address)
 {
-	const char *cursor = interfaces;
+	struct lines cursor = lines_start(interfaces);
 	struct line line;
 	char *iface = NULL;
-	while (line_next(&cursor, interfaces + strlen(interfaces), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *rest = NULL;
 		char *copy = arena_strndup(arena, line.start, line.n);
 		const char *word = strtok_r(copy, " \t\r", &rest);
@@ -412,9 +412,9 @@ static void read_corosync(const struct root *root, struct facts *facts)
 	struct arena *arena = facts->arena;
 	char *text = root_read_value(root, path, arena);
 	char *interfaces = root_read_value(root, "/etc/network/interfaces", arena);
-	const char *cursor = text && interfaces ? text : NULL;
+	struct lines cursor = lines_start(text && interfaces ? text : NULL);
 	struct line line;
-	while (cursor && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *key = text_trim(arena, line.start, line.n);
 		char *colon = strchr(key, ':');
 		size_t n = colon ? (size_t)(colon - key) : 0;

@@ -158,9 +158,9 @@ static void read_ha(const struct root *root, struct facts *facts)
 	static const char path[] = "/etc/pve/ha/resources.cfg";
 	char *text = root_read_value(root, path, facts->arena);
 	facts->ha_known = text || facts->vms_known == KNOWN_YES ? KNOWN_YES : KNOWN_UNKNOWN;
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *entry = text_trim(facts->arena, line.start, line.n);
 		if (line.start[0] == 'v' && text_starts(entry, "vm:"))
 			strings_add(facts->arena, &facts->ha_vms,
@@ -173,9 +173,9 @@ static void read_tasks(const struct root *root, struct facts *facts)
 {
 	char *text = root_read_value(root, "/var/log/pve/tasks/index", facts->arena);
 	facts->tasks_known = text ? KNOWN_YES : KNOWN_UNKNOWN;
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *entry = text_trim(facts->arena, line.start, line.n);
 		size_t n = strcspn(entry, " ");
 		char *rest = entry + n + strspn(entry + n, " ");

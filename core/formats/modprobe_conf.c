@@ -36,14 +36,13 @@ static void parse_command(struct arena *arena, const char *file, size_t number, 
 void modprobe_conf_parse(
 		struct arena *arena, const char *file, const char *text, struct list *entries)
 {
-	const char *cursor = text;
-	const char *end = text + strlen(text);
+	struct lines cursor = lines_start(text);
 	struct line line;
 	struct text command = {0};
 	size_t number = 0;
 	size_t start = 0;
 	bool continued = false;
-	while (line_next(&cursor, end, &line)) {
+	while (line_next(&cursor, &line)) {
 		number++;
 		if (!continued)
 			start = number;
@@ -51,7 +50,7 @@ void modprobe_conf_parse(
 		size_t n = line.n;
 		bool more = n && line.start[n - 1] == '\\';
 		text_add_bytes(&command, line.start, more ? n - 1 : n);
-		if (more && cursor) {
+		if (more && cursor.rest) {
 			continued = true; /* kmod puts nothing between (getline_wrapped()) */
 			continue;
 		}
@@ -150,12 +149,11 @@ char *modprobe_conf_drop(
 		struct arena *arena, const char *text, size_t line_number, const char *word)
 {
 	struct text out = {0};
-	const char *cursor = text;
-	const char *end = text + strlen(text);
+	struct lines cursor = lines_start(text);
 	const char *begin = NULL; /* of the command that is dropped, while it goes on */
 	struct line line;
-	for (size_t number = 1; line_next(&cursor, end, &line); number++) {
-		bool more = line.n && line.start[line.n - 1] == '\\' && cursor;
+	for (size_t number = 1; line_next(&cursor, &line); number++) {
+		bool more = line.n && line.start[line.n - 1] == '\\' && cursor.rest;
 		if (number == line_number)
 			begin = line.start;
 		if (!begin) {

@@ -17,9 +17,9 @@ static char *line_name(struct arena *arena, const struct line *line)
 struct strings modules_list_names(struct arena *arena, const char *text)
 {
 	struct strings names = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *name = line_name(arena, &line);
 		if (*name)
 			strings_add(arena, &names, name);
@@ -55,9 +55,9 @@ char *modules_list_add(struct arena *arena, const char *text, const char *name)
 char *modules_list_remove(struct arena *arena, const char *text, const char *name)
 {
 	struct text kept = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line))
+	while (line_next(&cursor, &line))
 		if (!modules_same_name(line_name(arena, &line), name))
 			text_add_bytes(&kept, line.start, line.full);
 	return text_take(&kept, arena);

@@ -199,9 +199,9 @@ void pci_mapping_parse(struct arena *arena, const char *text, struct pci_mapping
 	*ret_file = (struct pci_mapping_file){0};
 	struct pci_mapping *mapping = NULL;
 	bool skipping = false;
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	for (size_t number = 1; line_next(&cursor, text + strlen(text), &line); number++) {
+	for (size_t number = 1; line_next(&cursor, &line); number++) {
 		char *content = arena_memdup(arena, line.start, line.full);
 		content[strcspn(content, "\n")] = '\0';
 		char *trimmed = text_trim(arena, content, strlen(content));

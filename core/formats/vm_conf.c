@@ -94,10 +94,9 @@ void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_co
 {
 	*ret_conf = (struct vm_conf){.current.name = arena_strdup(arena, "")};
 	struct vm_conf_section *section = &ret_conf->current;
-	const char *cursor = text;
-	const char *end = text + strlen(text);
+	struct lines cursor = lines_start(text);
 	struct line line;
-	for (size_t number = 1; line_next(&cursor, end, &line); number++) {
+	for (size_t number = 1; line_next(&cursor, &line); number++) {
 		char *name = header_name(arena, &line);
 		if (name) {
 			section = open_section(arena, ret_conf, name, number);
@@ -175,10 +174,9 @@ static void add_description(struct text *out, const struct vm_conf_section *sect
 		add_decoded(&plain, section->description.item[i]);
 		text_add(&plain, "\n");
 	}
-	const char *at = text_string(&plain);
-	const char *end = at + plain.n;
+	struct lines at = lines_start_n(text_string(&plain), plain.n);
 	struct line line;
-	while (line_next(&at, end, &line)) {
+	while (line_next(&at, &line)) {
 		text_add(out, "#");
 		vm_conf_encode(out, line.start, line.n);
 		text_add(out, "\n");
@@ -244,13 +242,12 @@ static const struct vm_conf_entry *find_entry(
 /* Where the first section below the current one begins. */
 static const char *rest_of(struct arena *arena, const char *text)
 {
-	const char *cursor = text;
-	const char *end = text + strlen(text);
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, end, &line))
+	while (line_next(&cursor, &line))
 		if (header_name(arena, &line))
 			return line.start;
-	return end;
+	return text + strlen(text);
 }
 
 char *vm_conf_predict(struct arena *arena, const char *text, const struct list *settings)

@@ -25,8 +25,8 @@ static struct side split(struct arena *arena, const char *text)
 		capacity += *c == '\n';
 	side.lines = arena_alloc(arena, (capacity + 1) * sizeof *side.lines);
 	side.changed = arena_alloc(arena, (capacity + 1) * sizeof *side.changed);
-	const char *cursor = text;
-	while (line_next(&cursor, text + strlen(text), &side.lines[side.n]))
+	struct lines cursor = lines_start(text);
+	while (line_next(&cursor, &side.lines[side.n]))
 		side.n++;
 	return side;
 }

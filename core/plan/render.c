@@ -153,9 +153,9 @@ static void add_changes(struct arena *arena, struct text *text, const struct lis
 		const struct change *change = changes->item[i];
 		text_addf(text, "\n[%zu] %s\n", change->n, change_title(arena, change));
 		const char *detail = change_detail(arena, change);
-		const char *cursor = detail;
+		struct lines cursor = lines_start(detail);
 		struct line line;
-		while (line_next(&cursor, detail + strlen(detail), &line)) {
+		while (line_next(&cursor, &line)) {
 			text_add(text, line.n ? "    " : "");
 			text_add_bytes(text, line.start, line.full);
 		}

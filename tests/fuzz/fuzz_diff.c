@@ -11,14 +11,13 @@ static const char no_newline[] = "\\ No newline at end of file\n";
 static char *apply(struct arena *arena, const char *before, const char *diff)
 {
 	struct text out = {0};
-	const char *cursor = diff;
-	const char *end = diff + strlen(diff);
+	struct lines cursor = lines_start(diff);
 	const char *old = before;
 	size_t at = 1;
 	struct line line;
-	CHECK(line_next(&cursor, end, &line) && strncmp(line.start, "--- ", 4) == 0);
-	CHECK(line_next(&cursor, end, &line) && strncmp(line.start, "+++ ", 4) == 0);
-	while (line_next(&cursor, end, &line)) {
+	CHECK(line_next(&cursor, &line) && strncmp(line.start, "--- ", 4) == 0);
+	CHECK(line_next(&cursor, &line) && strncmp(line.start, "+++ ", 4) == 0);
+	while (line_next(&cursor, &line)) {
 		if (strncmp(line.start, "@@ -", 4) == 0) {
 			char *rest = NULL;
 			size_t from = strtoul(line.start + 4, &rest, 10);
@@ -35,10 +34,10 @@ static char *apply(struct arena *arena, const char *before, const char *diff)
 		}
 		char mark = line.start[0];
 		size_t n = line.full - 1;
-		if (cursor && strncmp(cursor, no_newline, strlen(no_newline)) == 0) {
+		if (cursor.rest && strncmp(cursor.rest, no_newline, strlen(no_newline)) == 0) {
 			n--;
 			struct line marker;
-			CHECK(line_next(&cursor, end, &marker));
+			CHECK(line_next(&cursor, &marker));
 		}
 		CHECK(mark == ' ' || mark == '-' || mark == '+');
 		if (mark != '+') {

@@ -210,10 +210,10 @@ char *format_check_named(struct arena *arena, const struct schema_world *world, 
 static bool custom_model_exists(const char *text, const char *name)
 {
 	struct arena *arena = arena_new();
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	bool found = false;
-	while (text && !found && line_next(&cursor, text + strlen(text), &line)) {
+	while (!found && line_next(&cursor, &line)) {
 		struct rx rx;
 		char *content = arena_strndup(arena, line.start, line.n);
 		found = rx_match(arena, "^(\\S+):\\s*(\\S+)\\s*$", RX_BYTES, content, &rx) &&

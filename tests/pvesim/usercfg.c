@@ -194,9 +194,9 @@ void access_load(struct call *call)
 			json_pack("{s:b,s:i,s:{},s:s}", "enable", 1, "expire", 0, "tokens", "keys",
 					""));
 	char *text = state_read(call->sim, call->arena, "user.cfg");
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (text && line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		char *content = text_trim(call->arena, line.start, line.n);
 		if (*content)
 			read_line(call, cfg, content);

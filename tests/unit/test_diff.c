@@ -56,9 +56,9 @@ static void check_patch(
 static size_t changed_lines(const char *diff)
 {
 	size_t n = 0;
-	const char *cursor = hunks(diff);
+	struct lines cursor = lines_start(hunks(diff));
 	struct line line;
-	while (line_next(&cursor, diff + strlen(diff), &line))
+	while (line_next(&cursor, &line))
 		n += line.start[0] == '-' || line.start[0] == '+';
 	return n;
 }
@@ -204,9 +204,9 @@ static char *random_text(struct arena *arena, uint32_t *seed, unsigned lines, un
 static char *random_edit(struct arena *arena, uint32_t *seed, const char *text, unsigned edits)
 {
 	struct strings lines = {0};
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
-	while (line_next(&cursor, text + strlen(text), &line))
+	while (line_next(&cursor, &line))
 		strings_add(arena, &lines, arena_memdup(arena, line.start, line.full));
 	while (edits-- && lines.n) {
 		size_t at = helper_random(seed, (unsigned)lines.n);

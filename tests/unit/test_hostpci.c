@@ -135,11 +135,11 @@ static void verdicts_of_pve(void **state)
 		SKIP("no corpus of verdicts (PVEGPU_SHARED)");
 	char *text = helper_read(*state, path, NULL);
 	assert_non_null(text);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	size_t rows = 0;
 	size_t wrong = 0;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		json_t *row = json_loadb(line.start, line.n, JSON_ALLOW_NUL, NULL);
 		assert_non_null(row);
 		json_t *in = json_object_get(row, "in");

@@ -75,11 +75,11 @@ static void values_against_pve(void **state)
 	if (!path)
 		SKIP("no corpus of verdicts (PVEGPU_SHARED)");
 	char *text = helper_read(*state, path, NULL);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	size_t rows = 0;
 	size_t wrong = 0;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		json_t *row = json_loadb(line.start, line.n, JSON_ALLOW_NUL, NULL);
 		const char *value = json_string_value(json_object_get(row, "in"));
 		assert_non_null(value);
@@ -141,10 +141,10 @@ static void files_against_pve(void **state)
 	if (!dir)
 		SKIP("no corpus of files (PVEGPU_SHARED)");
 	char *text = helper_read(*state, arena_printf(*state, "%s/index.jsonl", dir), NULL);
-	const char *cursor = text;
+	struct lines cursor = lines_start(text);
 	struct line line;
 	size_t rows = 0;
-	while (line_next(&cursor, text + strlen(text), &line)) {
+	while (line_next(&cursor, &line)) {
 		json_t *row = json_loadb(line.start, line.n, 0, NULL);
 		compare_file(state, dir, row);
 		json_decref(row);

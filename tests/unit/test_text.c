@@ -27,10 +27,10 @@ static void grows(void **state)
 static char *lines_of(struct arena *arena, const char *string)
 {
 	struct text text = {0};
-	const char *cursor = string;
+	struct lines cursor = lines_start(string);
 	struct line line;
 	size_t full = 0;
-	while (line_next(&cursor, string + strlen(string), &line)) {
+	while (line_next(&cursor, &line)) {
 		text_addf(&text, "<%.*s>", (int)line.n, line.start);
 		full += line.full;
 	}
@@ -46,6 +46,13 @@ static void lines(void **state)
 	assert_string_equal(lines_of(*state, "a\n"), "<a>");
 	assert_string_equal(lines_of(*state, "a\n\nb"), "<a><><b>");
 	assert_string_equal(lines_of(*state, "a\r\n"), "<a\r>");
+	struct lines none = lines_start(NULL);
+	struct line line;
+	assert_false(line_next(&none, &line));
+	struct lines two = lines_start_n("a\nb\nc", 3);
+	assert_true(line_next(&two, &line) && line.start[0] == 'a' && line.full == 2);
+	assert_true(line_next(&two, &line) && line.start[0] == 'b' && line.n == 1);
+	assert_true(line.full == 1 && !two.rest && !line_next(&two, &line));
 }
 
 static void trims(void **state)

@@ -361,11 +361,11 @@ static void predicted_as_pve_writes(void **state)
 			{"hostpci0", "0000:01:00,pcie=1,x-vga=0"}, {"cpu", "host"}};
 	struct list settings = make_settings(*state, values, COUNT(values));
 	char *index = helper_read(*state, arena_printf(*state, "%s/index.jsonl", dir), NULL);
-	const char *cursor = index;
+	struct lines cursor = lines_start(index);
 	struct line line;
 	size_t compared = 0;
 	size_t wrong = 0;
-	while (line_next(&cursor, index + strlen(index), &line)) {
+	while (line_next(&cursor, &line)) {
 		json_t *row = json_loadb(line.start, line.n, 0, NULL);
 		const char *name = json_string_value(json_object_get(row, "file"));
 		char *path = arena_printf(*state, "%s/%s", dir, name);

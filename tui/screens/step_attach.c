@@ -74,9 +74,9 @@ static void add_predicted(struct rows *rows, const struct list *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
-		const char *cursor = change->predicted;
+		struct lines cursor = lines_start(change->predicted);
 		struct line line;
-		while (cursor && line_next(&cursor, cursor + strlen(cursor), &line)) {
+		while (line_next(&cursor, &line)) {
 			bool header = text_starts(line.start, "+++") ||
 				      text_starts(line.start, "---");
 			bool added = line.start[0] == '+';

@@ -23,15 +23,30 @@ const char *text_string(const struct text *text); /* never NULL; lent until the 
 /* Copy into `arena` and free the text. */
 char *text_take(struct text *text, struct arena *arena);
 
-/* One line of a text that is not copied. `next` starts the following line or is NULL. */
+/* One line of a text that is not copied. */
 struct line {
 	const char *start;
 	size_t n;    /* without the line ending */
 	size_t full; /* with it */
 };
 
-/* Walk lines: `*cursor` starts at the text; false when there is no more. `end` is its end. */
-bool line_next(const char **cursor, const char *end, struct line *ret_line);
+/*
+ * A walk over the lines of a text, which must not change meanwhile. The text's end is looked for
+ * once, by lines_start(): a walk costs as much as the text is long.
+ *
+ *	struct lines lines = lines_start(text);
+ *	struct line line;
+ *	while (line_next(&lines, &line))
+ */
+struct lines {
+	const char *rest; /* the lines still to come; NULL after the last */
+	const char *end;
+};
+
+struct lines lines_start(const char *text); /* NULL: no lines */
+struct lines lines_start_n(const char *text, size_t n);
+/* False when there is no more. */
+bool line_next(struct lines *lines, struct line *ret_line);
 
 /* The text without blanks, tabs, CR and LF at both ends, as a copy. */
 char *text_trim(struct arena *arena, const char *text, size_t n);
