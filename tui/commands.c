@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pvegpu/apply/apply.h"
+#include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "pvegpu/plan/diff.h"
@@ -118,12 +119,11 @@ static int view_open(const struct options *options, struct view *ret_view, struc
 static int read_since(const struct options *options, const struct report *report,
 		struct list *ret_changes, struct error *err)
 {
-	json_error_t error;
-	json_t *before = json_load_file(options->since, 0, &error);
-	if (!before)
-		return error_set(err, ERROR_PARSE, "%s, line %d: %s", options->since,
-				error.line > 0 ? error.line : 1, error.text);
-	int status = report_changes(report->arena, report, before, ret_changes, err);
+	json_t *before = NULL;
+	int status = json_read_file(options->since, "a saved audit", &before, err);
+	if (status < 0)
+		return status;
+	status = report_changes(report->arena, report, before, ret_changes, err);
 	json_decref(before);
 	return status;
 }

@@ -73,7 +73,7 @@ static int copy_attributes(int from, int to)
 /* Give the new file the owner, mode and attributes of the one it replaces. */
 static int copy_metadata(int dir, const char *name, int to, mode_t mode)
 {
-	int from = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int from = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (from < 0)
 		return errno == ENOENT ? fchmod(to, mode) : -1;
 	struct stat status;

@@ -58,7 +58,8 @@ static int open_files(
 		journal->fd = openat(dir, "journal",
 				O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 		journal->output = openat(dir, "output",
-				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+				0600);
 	}
 	int number = errno;
 	if (dir >= 0) {

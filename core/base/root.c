@@ -79,22 +79,14 @@ int root_open_remote(const char *dir, struct root **ret_root, struct error *err)
 int root_read_own(const char *path, struct arena *arena, char **ret_text, struct error *err)
 {
 	enum { OWN_MAX = 64 * 1024 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return error_set_errno(err, errno, "cannot read '%s'", path);
-	char *text = arena_alloc(arena, OWN_MAX + 1);
+	char *text = NULL;
 	size_t n = 0;
-	ssize_t got = 0;
-	while (n < OWN_MAX && (got = read(fd, text + n, OWN_MAX - n)) > 0)
-		n += (size_t)got;
-	int number = errno;
-	(void)close(fd);
-	if (got < 0)
-		return error_set_errno(err, number, "cannot read '%s'", path);
-	if (n == OWN_MAX || strlen(text) != n)
-		return error_set(err, ERROR_PARSE, "'%s' is too long, or no text file", path);
-	*ret_text = text;
-	return 0;
+	int status = root_read(NULL, path, arena, &text, &n, err);
+	if (status == 0 && (n >= OWN_MAX || strlen(text) != n))
+		status = error_set(err, ERROR_PARSE, "'%s' is too long, or no text file", path);
+	if (status == 0)
+		*ret_text = text;
+	return status;
 }
 
 int root_write_own(const char *path, const char *text, struct error *err)
@@ -319,22 +311,53 @@ bool root_exists(const struct root *root, const char *path)
 	return true;
 }
 
+static int not_a_file(const struct root *root, const char *path, mode_t mode, struct error *err)
+{
+	const char *kind = S_ISDIR(mode)    ? "a directory"
+			   : S_ISFIFO(mode) ? "a pipe"
+			   : S_ISSOCK(mode) ? "a socket"
+					    : "a device";
+	(void)error_set(err, ERROR_IO, "cannot read '%s%s': it is %s, not a file",
+			root ? root->dir : "", path, kind);
+	if (err)
+		err->sys_errno = S_ISDIR(mode) ? EISDIR : ESPIPE;
+	return ERROR_IO;
+}
+
+int root_open_file(const struct root *root, const char *path, int *ret_fd, struct stat *ret_status,
+		struct error *err)
+{
+	/* Without O_NONBLOCK the open of a pipe waits for somebody who writes. */
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	struct stat status = {0};
+	int fd = root ? root_openat(root, path, flags) : open(path, flags);
+	int number = errno;
+	if (fd >= 0 && fstat(fd, &status) < 0)
+		number = errno;
+	/* A socket cannot be opened, nor a device that has no driver. */
+	else if (fd < 0 && number == ENXIO)
+		(void)(root ? root_stat(root, path, &status) : stat(path, &status));
+	if (fd >= 0 && S_ISREG(status.st_mode)) {
+		*ret_fd = fd;
+		if (ret_status)
+			*ret_status = status;
+		return 0;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	return status.st_mode ? not_a_file(root, path, status.st_mode, err)
+			      : error_set_errno(err, number, "cannot read '%s%s'",
+						root ? root->dir : "", path);
+}
+
 int root_read(const struct root *root, const char *path, struct arena *arena, char **ret_text,
 		size_t *ret_size, struct error *err)
 {
-	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return error_set_errno(err, errno, "cannot read '%s%s'", root->dir, path);
+	int fd = -1;
 	struct stat status;
-	if (fstat(fd, &status) < 0 || S_ISDIR(status.st_mode)) {
-		(void)close(fd);
-		return error_set_errno(err, EISDIR, "cannot read '%s%s'", root->dir, path);
-	}
-	if (!S_ISREG(status.st_mode)) { /* a pipe or a device never ends, or is changed by it */
-		(void)close(fd);
-		return error_set(err, ERROR_IO, "cannot read '%s%s': it is not a file", root->dir,
-				path);
-	}
+	int opened = root_open_file(root, path, &fd, &status, err);
+	if (opened < 0)
+		return opened;
 	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
 	size_t capacity = status.st_size > 0 && status.st_size < ROOT_FILE_MAX
 					  ? (size_t)status.st_size + 1
@@ -361,7 +384,7 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	if (got < 0 || n > ROOT_FILE_MAX) {
 		free(buffer);
 		return error_set_errno(err, got < 0 ? number : EFBIG, "cannot read '%s%s'",
-				root->dir, path);
+				root ? root->dir : "", path);
 	}
 	*ret_text = arena_memdup(arena, buffer, n);
 	if (ret_size)

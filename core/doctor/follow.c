@@ -8,6 +8,7 @@
 
 #include "core/doctor/scan.h"
 #include "pvegpu/base/process.h"
+#include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 
 /*
@@ -42,13 +43,8 @@ struct follower {
 
 static int open_followed(const struct followed *file, struct stat *ret_status)
 {
-	int fd = file->root ? root_openat(file->root, file->path, O_RDONLY | O_NONBLOCK)
-			    : open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd >= 0 && (fstat(fd, ret_status) < 0 || !S_ISREG(ret_status->st_mode))) {
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
+	int fd = -1;
+	return root_open_file(file->root, file->path, &fd, ret_status, NULL) < 0 ? -1 : fd;
 }
 
 static void add_file(
@@ -190,9 +186,10 @@ int scan_follow(struct scan *scan, const struct root *root, const char *path, un
 		return 0;
 	}
 	if (path) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (fd < 0)
-			return error_set_errno(err, errno, "cannot read '%s'", path);
+		int fd = -1;
+		int opened = scan_open_log(path, &fd, err);
+		if (opened < 0)
+			return opened;
 		(void)close(fd);
 		add_file(&follower, path, NULL, false);
 	} else {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/doctor/scan.h"
+#include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 
 enum { BLOCK = 64 * 1024, MIB = 1024 * 1024 };
@@ -285,24 +286,34 @@ void scan_fd(struct scan *scan, struct log_source *source, int fd, uint64_t max,
 	(void)close(fd);
 }
 
+int scan_open_log(const char *path, int *ret_fd, struct error *err)
+{
+	struct error error = {0};
+	int status = root_open_file(NULL, path, ret_fd, NULL, &error);
+	if (error.sys_errno == EISDIR)
+		error_hint(&error, "for the logs of a captured host use --root DIR");
+	else if (error.sys_errno == ESPIPE)
+		error_hint(&error, "a pipe is read from standard input: dmesg | pvegpu doctor "
+				   "--log -");
+	if (status < 0 && err)
+		*err = error;
+	return status;
+}
+
 int scan_file(struct scan *scan, const char *path, struct error *err)
 {
 	bool standard_input = strcmp(path, "-") == 0;
-	int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = standard_input ? dup(STDIN_FILENO) : -1;
 	struct stat status;
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		int number = errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return error_set_errno(err, number, "cannot read '%s'",
-				standard_input ? "standard input" : path);
-	}
-	if (S_ISDIR(status.st_mode)) {
+	if (standard_input && (fd < 0 || fstat(fd, &status) < 0))
+		return error_set_errno(err, errno, "cannot read standard input");
+	if (standard_input && S_ISDIR(status.st_mode)) {
 		(void)close(fd);
-		(void)error_set(err, ERROR_IO, "'%s' is a directory, not a log", path);
-		error_hint(err, "for the logs of a captured host use --root DIR");
-		return ERROR_IO;
+		return error_set_errno(err, EISDIR, "cannot read standard input");
 	}
+	int opened = standard_input ? 0 : scan_open_log(path, &fd, err);
+	if (opened < 0)
+		return opened;
 	scan_fd(scan, scan_add_source(scan, standard_input ? "standard input" : path), fd,
 			scan->limits.file_bytes, false);
 	return 0;
@@ -320,21 +331,18 @@ void scan_text(struct scan *scan, const char *name, const char *bytes, size_t n)
 static bool read_host_file(
 		struct scan *scan, const struct root *root, const char *path, uint64_t *budget)
 {
-	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	int fd = -1;
+	struct error error = {0};
+	int opened = root_open_file(root, path, &fd, NULL, &error);
+	if (error.sys_errno == ENOENT || error.sys_errno == ENOTDIR)
 		return false;
 	struct log_source *source = scan_add_source(scan, path);
-	struct stat status;
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		scan_say(scan, source, "cannot be read: %s", strerrordesc_np(errno));
-		if (fd >= 0)
-			(void)close(fd);
+	if (opened < 0) {
+		scan_say(scan, source, "%s", error.text);
 		return false;
 	}
-	if (!S_ISREG(status.st_mode) || !*budget) {
-		scan_say(scan, source,
-				!*budget ? "not read: the newer logs were enough"
-					 : "not read: no plain file");
+	if (!*budget) {
+		scan_say(scan, source, "not read: the newer logs were enough");
 		(void)close(fd);
 		return false;
 	}

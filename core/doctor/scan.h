@@ -21,6 +21,8 @@ void scan_end(struct reading *reading);
 /* Read an open file to its end, unpacking where it is packed, at most `max` bytes; of a longer
  * plain file that can be sought the last `max` where `tail` is set. Closes fd. */
 void scan_fd(struct scan *scan, struct log_source *source, int fd, uint64_t max, bool tail);
+/* A log that a person names, not "-": refused where it is no regular file, with what to do. */
+int scan_open_log(const char *path, int *ret_fd, struct error *err);
 
 /* Say that something was not read, after what was said before. */
 __attribute__((format(printf, 3, 4))) void scan_say(

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/doctor/scan.h"
+#include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/upid.h"
 
@@ -38,16 +39,17 @@ static void add_upid(struct arena *arena, struct strings *list, const char *text
 
 /* The end of the index, its last lines first; false when it cannot be read. */
 static bool read_index(struct scan *scan, const struct root *root, const char *path, size_t max,
-		struct strings *ret_upids)
+		struct strings *ret_upids, struct error *err)
 {
-	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
-		return false;
+	int fd = -1;
 	struct stat status;
-	bool plain = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-	off_t start = plain && status.st_size > INDEX_MAX ? status.st_size - INDEX_MAX : 0;
-	char *text = plain ? arena_alloc(scan->arena, INDEX_MAX + 1) : NULL;
-	ssize_t n = plain ? pread(fd, text, INDEX_MAX, start) : -1;
+	if (root_open_file(root, path, &fd, &status, err) < 0)
+		return false;
+	off_t start = status.st_size > INDEX_MAX ? status.st_size - INDEX_MAX : 0;
+	char *text = arena_alloc(scan->arena, INDEX_MAX + 1);
+	ssize_t n = pread(fd, text, INDEX_MAX, start);
+	if (n < 0)
+		(void)error_set_errno(err, errno, "cannot read '%s'", path);
 	(void)close(fd);
 	if (n < 0)
 		return false;
@@ -119,16 +121,14 @@ struct log_source *scan_task_source(struct scan *scan, const char *upid)
 static bool read_task(struct scan *scan, const struct root *root, const char *upid, uint64_t max)
 {
 	char *path = upid_log_path(scan->arena, upid);
-	int fd = path ? root_openat(root, path, O_RDONLY | O_NONBLOCK) : -1;
-	struct stat status;
-	if (fd < 0 && (!path || errno == ENOENT))
+	struct error error = {0};
+	int fd = -1;
+	int opened = path ? root_open_file(root, path, &fd, NULL, &error) : ERROR_IO;
+	if (opened < 0 && (!path || error.sys_errno == ENOENT))
 		return false; /* rotated away; the index lives longer than the logs */
 	struct log_source *source = scan_task_source(scan, upid);
-	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-		scan_say(scan, source, "cannot be read: %s",
-				fd < 0 ? strerrordesc_np(errno) : "no plain file");
-		if (fd >= 0)
-			(void)close(fd);
+	if (opened < 0) {
+		scan_say(scan, source, "%s", error.text);
 		return false;
 	}
 	scan_fd(scan, source, fd, max, true);
@@ -145,15 +145,15 @@ void scan_tasks(struct scan *scan, const struct root *root)
 	const size_t max = scan->limits.task_logs;
 	struct strings upids = {0};
 	bool more = false;
-	(void)read_index(scan, root, TASKS "/active", max, &upids);
-	bool indexed = read_index(scan, root, TASKS "/index", max + upids.n, &upids);
-	int number = indexed ? 0 : errno;
-	(void)read_index(scan, root, TASKS "/index.1", max + upids.n, &upids);
+	struct error error = {0};
+	(void)read_index(scan, root, TASKS "/active", max, &upids, NULL);
+	bool indexed = read_index(scan, root, TASKS "/index", max + upids.n, &upids, &error);
+	(void)read_index(scan, root, TASKS "/index.1", max + upids.n, &upids, NULL);
 	if (!indexed && !root_exists(root, TASKS))
 		return;
 	if (!indexed) {
 		struct log_source *source = scan_add_source(scan, TASKS "/index");
-		scan_say(scan, source, "cannot be read: %s", strerrordesc_np(number));
+		scan_say(scan, source, "%s", error.text);
 		list_directories(scan, root, &upids, &more);
 		if (upids.n > 1)
 			qsort(upids.item, upids.n, sizeof *upids.item, newer_first);

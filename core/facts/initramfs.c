@@ -14,7 +14,7 @@
  * files are sorted by name. An image is one cpio archive or several, one after the other: the
  * processor's microcode comes first and uncompressed, and only the last may be compressed.
  */
-enum { CONFIG_MAX = 1 << 20, ARCHIVES_MAX = 16, BLOCK = 65536 };
+enum { CONFIG_MAX = 1 << 20, ARCHIVES_MAX = 16, BLOCK = 65536, PADDING_MAX = 1 << 20 };
 
 struct image_file {
 	char *name; /* etc/modprobe.d/vfio.conf */
@@ -96,11 +96,12 @@ static int64_t read_archive(struct image *image, int fd)
 
 static bool read_image(struct image *image, const struct root *root, const char *path)
 {
-	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK);
+	int fd = -1;
 	off_t at = 0;
-	bool fine = fd >= 0;
+	bool fine = root_open_file(root, path, &fd, NULL, NULL) == 0;
+	off_t padding = 0;
 	for (int i = 0; fine && !image->done && i < ARCHIVES_MAX; i++) {
-		/* Between two archives there are zeros. */
+		/* Between two archives there are zeros; a file of nothing else is no image. */
 		char block[4096];
 		ssize_t got = pread(fd, block, sizeof block, at);
 		size_t zeros = 0;
@@ -110,6 +111,8 @@ static bool read_image(struct image *image, const struct root *root, const char 
 		if (got <= 0)
 			break;
 		if (zeros == (size_t)got) {
+			padding += got;
+			fine = padding < PADDING_MAX;
 			i--;
 			continue;
 		}

@@ -396,15 +396,11 @@ int plan_save(const struct plan *plan, const char *path, struct error *err)
 
 int plan_load(const char *path, struct plan **ret_plan, struct error *err)
 {
-	json_error_t error;
-	json_t *json = json_load_file(path, 0, &error);
-	if (!json) {
-		if (error.line > 0)
-			return error_set(err, ERROR_PARSE, "%s, line %d: not a saved plan: %s",
-					path, error.line, error.text);
-		return error_set(err, ERROR_PARSE, "cannot read the plan: %s", error.text);
-	}
-	int status = plan_from_json(json, ret_plan, err);
+	json_t *json = NULL;
+	int status = json_read_file(path, "a saved plan", &json, err);
+	if (status < 0)
+		return status;
+	status = plan_from_json(json, ret_plan, err);
 	json_decref(json);
 	return status;
 }

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/pve/internal.h"
+#include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 
 /*
@@ -484,12 +486,24 @@ static void https_close(void *self)
 static const struct pve_transport https_transport = {
 		.name = "https", .call = https_call, .close = https_close};
 
+/* libssl would wait at a pipe for ever. */
+static int check_ca_file(const char *path, struct error *err)
+{
+	int fd = -1;
+	int status = root_open_file(NULL, path, &fd, NULL, err);
+	if (status == 0)
+		(void)close(fd);
+	return status;
+}
+
 static int open_login(struct https *https, const struct pve_login *login, struct arena *arena,
 		struct error *err)
 {
 	char *host = NULL;
 	int port = 0;
 	int status = pve_parse_url(arena, login->url, &host, &port, err);
+	if (status == 0 && login->ca_file)
+		status = check_ca_file(login->ca_file, err);
 	if (status < 0)
 		return status;
 	bool v6 = strchr(host, ':') != NULL;

@@ -28,8 +28,8 @@ void root_close(struct root *root); /* NULL is fine */
 /* A host that is reached by its API only: DIR (made, 0700) keeps the journal of what is done there.
  * Nothing of the host is in it, and no command is run. */
 int root_open_remote(const char *dir, struct root **ret_root, struct error *err);
-/* An absolute path of the person's own, not below any root: a whole small file (at most 64 KiB),
- * and the same written, 0600, by rename, its directory (0700) made. */
+/* A path of the person's own, not below any root: a whole small file (at most 64 KiB, refused where
+ * it is no text), and the same written, 0600, by rename, its directory (0700) made. */
 int root_read_own(const char *path, struct arena *arena, char **ret_text, struct error *err);
 int root_write_own(const char *path, const char *text, struct error *err);
 
@@ -62,8 +62,15 @@ bool root_exists(const struct root *root, const char *path);
 int root_stat(const struct root *root, const char *path,
 		struct stat *ret_stat); /* 0 or -1 + errno */
 
-/* A whole file. The text is NUL-terminated and owned by `arena`; `ret_size` may be NULL.
- * Files over ROOT_FILE_MAX are refused. A missing file gives ERROR_IO with sys_errno ENOENT. */
+/* Open a file for reading. Everything that is read is opened by this or by a function below it:
+ * what is no regular file (a directory, a pipe, a device, a socket) is refused with ERROR_IO and a
+ * text that says so, for it may wait or go on for ever; sys_errno is EISDIR or ESPIPE then. A NULL
+ * root stands for a path of the person's own, as given. `ret_status` may be NULL. */
+int root_open_file(const struct root *root, const char *path, int *ret_fd, struct stat *ret_status,
+		struct error *err);
+/* A whole file. The text is NUL-terminated and owned by `arena`; `ret_size` may be NULL. A NULL
+ * root is as above. Files over ROOT_FILE_MAX are refused. A missing file gives ERROR_IO with
+ * sys_errno ENOENT. */
 enum { ROOT_FILE_MAX = 16 * 1024 * 1024 };
 int root_read(const struct root *root, const char *path, struct arena *arena, char **ret_text,
 		size_t *ret_size, struct error *err);
