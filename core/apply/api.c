@@ -57,12 +57,20 @@ static const char *shown(const char *value)
 	return value ? value : "(not set)";
 }
 
+/* What counts of the VM: of a change that waits, its configuration after the next stop. */
+static int get_config(struct pve_client *client, const char *node, const struct change *change,
+		json_t **ret_config, struct error *err)
+{
+	return (change->waits ? pve_vm_next_config : pve_vm_config)(
+			client, node, change->vmid, ret_config, err);
+}
+
 /* Each value must be there afterwards: on a running VM it would be pending instead. */
 static int read_back(struct pve_client *client, const char *node, const struct change *change,
 		const struct list *params, struct error *err)
 {
 	json_t *config = NULL;
-	int status = pve_vm_config(client, node, change->vmid, &config, err);
+	int status = get_config(client, node, change, &config, err);
 	if (status < 0)
 		return status;
 	struct arena *arena = arena_new();
@@ -91,6 +99,14 @@ static int check_before(const json_t *config, const struct change *change, struc
 	return status;
 }
 
+/* Of an undo: what still waits in PENDING and is not current is taken back from there. */
+static bool only_waits(const struct change *change, const json_t *config,
+		const struct pve_param *before, struct arena *arena, bool apply)
+{
+	return change->waits && !apply &&
+	       same_value(pve_config_text(arena, config, before->key), before->value);
+}
+
 /* One PUT: what has a value is set, what has none is deleted. It carries the digest of the
  * configuration that was just looked at: `apply` says whether that must be as the plan saw it. */
 static int put_config(struct pve_client *client, const char *node, const struct change *change,
@@ -111,15 +127,20 @@ static int put_config(struct pve_client *client, const char *node, const struct 
 	struct arena *arena = arena_new();
 	struct list sent = {0};
 	struct strings deleted = {0};
+	struct strings reverted = {0};
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
-		if (param->value)
+		if (only_waits(change, config, param, arena, apply))
+			strings_add(arena, &reverted, param->key);
+		else if (param->value)
 			pve_param_add(arena, &sent, param->key, param->value);
 		else if (json_object_get(config, param->key))
 			strings_add(arena, &deleted, param->key);
 	}
 	if (deleted.n)
 		pve_param_add(arena, &sent, "delete", strings_join(arena, &deleted, ","));
+	if (reverted.n)
+		pve_param_add(arena, &sent, "revert", strings_join(arena, &reverted, ","));
 	json_t *data = NULL;
 	if (status == 0 && sent.n) {
 		pve_param_add(arena, &sent, "digest", digest);
@@ -297,7 +318,7 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 						  err);
 	}
 	json_t *config = NULL;
-	int status = pve_vm_config(client, node, change->vmid, &config, err);
+	int status = get_config(client, node, change, &config, err);
 	if (status < 0)
 		return status;
 	char *diff = changed_since(config, change, arena);

@@ -65,10 +65,14 @@ void choose_attach(struct report *report)
 		report->by_mapping = false;
 	choose_mappings(report);
 	report->machine_q35 = chosen(goal, goal->machine_q35);
-	report->cpu_host = chosen(goal, goal->cpu_host);
-	report->tablet_off = chosen(goal, goal->tablet_off);
+	/* A guest that runs with its GPU works: what is merely the guide's is not set on it. */
+	bool works = entry && report->vm->running == KNOWN_YES;
+	report->cpu_host = works ? goal->cpu_host == CHOICE_YES : chosen(goal, goal->cpu_host);
+	report->tablet_off =
+			works ? goal->tablet_off == CHOICE_YES : chosen(goal, goal->tablet_off);
 	report->attach = chosen(goal, goal->attach);
 	report->start = chosen(goal, goal->start);
+	report->power = choose_power(report);
 }
 
 bool vms_unknown(struct report *report, const struct check *check)
@@ -367,6 +371,19 @@ static void describe_attached(struct report *report, const struct check *check)
 				"No VM of this node has a PCI device.");
 }
 
+bool vm_key_is_removed(const struct vm *vm, const char *key)
+{
+	static const char between[] = " ,;!"; /* ! is a removal by force */
+	const char *at = vm_conf_get(&vm->conf.pending, "delete");
+	while (at && *(at += strspn(at, between))) {
+		size_t n = strcspn(at, between);
+		if (n == strlen(key) && strncmp(at, key, n) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
 /* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named another way. */
 static bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 {
@@ -382,26 +399,24 @@ static bool options_differ(const struct report *report, const struct vm_hostpci 
 	return entry->parsed.pcie != report->pcie || entry->parsed.x_vga != report->x_vga;
 }
 
+/* The line as it is wanted waits in PENDING already. */
+static const struct vm_hostpci *option_waits(
+		const struct report *report, const struct vm_hostpci *entry)
+{
+	const struct vm_hostpci *pending = entry_with(report, &report->vm->pending, report->gpu);
+	return pending && strcmp(pending->key, entry->key) == 0 && !options_differ(report, pending)
+			       ? pending
+			       : NULL;
+}
+
 bool attach_needs_change(const struct report *report)
 {
 	const struct vm_hostpci *entry =
 			report->vm && report->gpu ? hostpci_with(report, report->vm, report->gpu)
 						  : NULL;
-	return report->attach && report->gpu && (!entry || options_differ(report, entry));
-}
-
-/* A key that [PENDING] takes away: after the next start the line is gone. */
-static bool is_being_removed(const struct vm *vm, const char *key)
-{
-	static const char between[] = " ,;!"; /* ! is a removal by force */
-	const char *at = vm_conf_get(&vm->conf.pending, "delete");
-	while (at && *(at += strspn(at, between))) {
-		size_t n = strcspn(at, between);
-		if (n == strlen(key) && strncmp(at, key, n) == 0)
-			return true;
-		at += n;
-	}
-	return false;
+	if (!report->attach || !report->gpu || (entry && !options_differ(report, entry)))
+		return false;
+	return !entry || !option_waits(report, entry);
 }
 
 /* Another line of the VM that names a function of the card, which a line for the whole card would
@@ -425,7 +440,7 @@ CHECK_FUNCTION(check_attach_hostpci)
 		return;
 	}
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
-	if (entry && is_being_removed(vm, entry->key)) {
+	if (entry && vm_key_is_removed(vm, entry->key)) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL,
 				vm_subject(report, vm),
 				"%s is there, but its removal waits in PENDING: the next start is "
@@ -459,6 +474,16 @@ CHECK_FUNCTION(check_attach_hostpci)
 		struct finding *finding = report_add(report, check, STATUS_OK,
 				vm_subject(report, vm), "%s: %s.", entry->key, entry->value);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+		return;
+	}
+	if (entry && option_waits(report, entry)) {
+		struct finding *finding = report_add(report, check, STATUS_INFO,
+				vm_subject(report, vm),
+				"%s is attached; other options of it wait in PENDING until the VM "
+				"was stopped and started.",
+				entry->key);
+		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", entry->key,
+				option_waits(report, entry)->value);
 		return;
 	}
 	if (entry) {

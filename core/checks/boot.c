@@ -36,6 +36,13 @@ static void advise(struct param_choice *param, enum need need, const char *note)
 	param->note = note;
 }
 
+/* What the next boot's command line will be is known. */
+static bool is_configured_known(const struct facts *facts)
+{
+	return (facts->boot_loader == BOOT_GRUB && facts->grub.text) ||
+	       (facts->boot_loader == BOOT_SYSTEMD && facts->kernel_cmdline.text);
+}
+
 static bool choose_iommu_on(struct report *report)
 {
 	const struct facts *facts = report->facts;
@@ -53,7 +60,10 @@ static bool choose_iommu_on(struct report *report)
 			"reboot.");
 	const char *value = cmdline_value(&facts->cmdline_words, "intel_iommu");
 	enum known by_default = facts_intel_iommu_default_on(facts);
-	if (facts->iommu_active == KNOWN_YES)
+	if (facts->iommu_active == KNOWN_YES && param->running && !param->configured &&
+			is_configured_known(facts) && by_default == KNOWN_NO)
+		advise(param, NEED_ADVISED, "set for this boot only: off after the next");
+	else if (facts->iommu_active == KNOWN_YES)
 		advise(param, NEED_DONE,
 				cmdline_list_has(value, "on") ? "set, and the IOMMU is on"
 							      : "not needed: the IOMMU is on");
@@ -407,6 +417,64 @@ static struct strings missing_words(const struct report *report, const char *cmd
 	return missing;
 }
 
+/* It decides whether and how passthrough works: left behind on a command line, it still counts. */
+static bool decides(const char *word)
+{
+	static const char *const starts[] = {"intel_iommu=", "amd_iommu=", "iommu=", "intremap=",
+			"nointremap", "pcie_acs_override=", "vfio", "video=", "initcall_blacklist=",
+			"module_blacklist=", "modprobe.blacklist=", "pci=nomsi"};
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (text_starts(word, starts[i]))
+			return true;
+	return false;
+}
+
+/* Words that a command line still has and the configuration has dropped. */
+static struct strings leftover_words(const struct report *report, const char *cmdline)
+{
+	struct strings have = cmdline_words(report->arena, cmdline);
+	struct strings wanted = possible_words(report);
+	struct strings left = {0};
+	for (size_t i = 0; i < have.n; i++)
+		if (decides(have.item[i]) && !cmdline_has_word(&wanted, have.item[i]) &&
+				!strings_has(&left, have.item[i]))
+			strings_add(report->arena, &left, have.item[i]);
+	return left;
+}
+
+/* What a command line has not, and still has, of the boot loader's file; NULL: it is as the file
+ * says. */
+static const char *stale_text(const struct report *report, const char *cmdline)
+{
+	struct strings missing = missing_words(report, cmdline);
+	struct strings left = leftover_words(report, cmdline);
+	if (!missing.n && !left.n)
+		return NULL;
+	const char *file = report->facts->cmdline_file;
+	return arena_printf(report->arena, "%s%s%s%s%s%s%s", missing.n ? "has not the words " : "",
+			strings_join(report->arena, &missing, " "),
+			missing.n ? arena_printf(report->arena, " of %s", file) : "",
+			missing.n && left.n ? ", and " : "", left.n ? "still has the words " : "",
+			strings_join(report->arena, &left, " "),
+			left.n ? arena_printf(report->arena, ", which %s has no more", file) : "");
+}
+
+struct strings stale_words(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct strings all = {0};
+	for (size_t i = 0; i <= facts->boot_entries.n; i++) {
+		const struct boot_entry *entry =
+				i < facts->boot_entries.n ? facts->boot_entries.item[i] : NULL;
+		const char *cmdline = entry ? entry->cmdline : facts->cmdline_running;
+		struct strings left = leftover_words(report, cmdline ? cmdline : "");
+		for (size_t w = 0; w < left.n; w++)
+			if (!strings_has(&all, left.item[w]))
+				strings_add(report->arena, &all, left.item[w]);
+	}
+	return all;
+}
+
 /* Kernels whose boot entries were not made again since the file was edited. */
 static bool judge_generated(struct report *report, const struct check *check)
 {
@@ -414,16 +482,14 @@ static bool judge_generated(struct report *report, const struct check *check)
 	struct finding *finding = NULL;
 	for (size_t i = 0; i < facts->boot_entries.n; i++) {
 		const struct boot_entry *entry = facts->boot_entries.item[i];
-		struct strings missing = missing_words(report, entry->cmdline);
-		if (!missing.n)
+		const char *stale = stale_text(report, entry->cmdline);
+		if (!stale)
 			continue;
 		if (!finding)
 			finding = report_add(report, check, STATUS_WARN, "host",
-					"The boot entry of kernel %s has not the words %s of %s: "
-					"the configuration was not made again since.",
-					entry->kernel ? entry->kernel : "(unknown)",
-					strings_join(report->arena, &missing, " "),
-					facts->cmdline_file);
+					"The boot entry of kernel %s %s: the configuration was not "
+					"made again since.",
+					entry->kernel ? entry->kernel : "(unknown)", stale);
 		finding_evidence(report, finding, entry->path, "%s: %s",
 				entry->kernel ? entry->kernel : "?", entry->cmdline);
 	}
@@ -437,21 +503,25 @@ static bool judge_generated(struct report *report, const struct check *check)
 CHECK_FUNCTION(check_cmdline_pending)
 {
 	const struct facts *facts = report->facts;
-	bool known = (facts->boot_loader == BOOT_GRUB && facts->grub.text) ||
-		     (facts->boot_loader == BOOT_SYSTEMD && facts->kernel_cmdline.text);
-	if (!known || !facts->cmdline_running)
+	if (!is_configured_known(facts) || !facts->cmdline_running || booted_by_fallback(report))
 		return;
 	if (judge_generated(report, check))
 		return;
 	struct strings missing = missing_words(report, facts->cmdline_running);
-	if (!missing.n) {
+	struct strings left = leftover_words(report, facts->cmdline_running);
+	if (!missing.n && !left.n) {
 		(void)report_add(report, check, STATUS_OK, "host",
 				"The running kernel has every word of %s.", facts->cmdline_file);
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
-			"Set, but not on the running command line: %s.",
-			strings_join(report->arena, &missing, " "));
+	struct finding *finding = report_add(report, check, STATUS_WARN, "host", "%s%s%s%s%s%s",
+			missing.n ? "Set, but not on the running command line: " : "",
+			strings_join(report->arena, &missing, " "), missing.n ? "." : "",
+			missing.n && left.n ? " " : "",
+			left.n ? "Dropped, but still on the running command line: " : "",
+			left.n ? arena_printf(report->arena, "%s.",
+						 strings_join(report->arena, &left, " "))
+			       : "");
 	finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
 	/* The entries on ESPs that are not mounted are not known: made again they are right. */
 	bool unseen = facts->proxmox_boot_tool == KNOWN_YES;
@@ -686,14 +756,12 @@ static void judge_esp(struct report *report, const struct check *check, const st
 	bool stale = false;
 	for (size_t i = 0; i < esp->entries.n; i++) {
 		const struct boot_entry *entry = esp->entries.item[i];
-		struct strings missing = missing_words(report, entry->cmdline);
-		if (!missing.n)
+		const char *what = stale_text(report, entry->cmdline);
+		if (!what)
 			continue;
 		stale = true;
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
-				"An entry on ESP %s has not the words %s of %s.", esp->uuid,
-				strings_join(report->arena, &missing, " "),
-				report->facts->cmdline_file);
+				"An entry on ESP %s %s.", esp->uuid, what);
 		finding_evidence(report, finding, entry->path, "%s", entry->cmdline);
 		finding_fix(report, finding, false, "proxmox-boot-tool refresh");
 	}

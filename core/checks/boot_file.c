@@ -436,6 +436,11 @@ void add_refresh(const struct report *report, struct plan *plan, const char *bec
 		if (counts && alone && !strings_has(list, param->word))
 			strings_add(plan->arena, list, param->word);
 	}
+	struct strings stale = stale_words(report);
+	for (size_t i = 0; i < stale.n; i++)
+		if (!strings_has(&change->entries_without, stale.item[i]) &&
+				!strings_has(&change->entries_with, stale.item[i]))
+			strings_add(plan->arena, &change->entries_without, stale.item[i]);
 	/* proxmox-kernel-helper, zz-proxmox-boot: an ESP or kernel it leaves out is "... skipping"
 	 * and exit status 0, an ESP it cannot unmount ends it with "... - failure" and 0; of a
 	 * stray file beside the kernels' directories it says "is not a directory - skipping". Each

@@ -3,6 +3,7 @@
 
 #include "core/checks/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/kernel_cmdline.h"
 
 /*
  * A boot entry that starts the host as it was: the menu's own first entry, copied as it stands now
@@ -11,6 +12,14 @@
  */
 static const char marker_begin[] = "### BEGIN pvegpu: the host as it was ###\n";
 static const char marker_end[] = "### END pvegpu ###\n";
+
+static const char keeps_off[] = "module_blacklist=vfio_pci";
+
+bool booted_by_fallback(const struct report *report)
+{
+	return cmdline_has_word(&report->facts->cmdline_words, keeps_off) &&
+	       !cmdline_has_word(&report->configured, keeps_off);
+}
 
 static const char *why_none(const struct report *report)
 {
@@ -34,6 +43,18 @@ CHECK_FUNCTION(check_fallback_entry)
 	if (facts->boot_loader == BOOT_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
 				"It is not known what boots this host.");
+		return;
+	}
+	if (booted_by_fallback(report)) {
+		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+				"This boot is from the entry that leaves vfio-pci out: nothing can "
+				"be given to a VM until the host boots its usual entry.");
+		finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
+		finding_fix(report, finding, false,
+				"roll back what kept it from booting, or "
+				"reboot into the usual entry");
+		if (report->gpu && report->vm && report->attach)
+			finding->risk = RISK_NEVER;
 		return;
 	}
 	const char *ours = facts->grub_custom.text ? strstr(facts->grub_custom.text, marker_begin)
@@ -85,7 +106,7 @@ static char *make_entry(struct arena *arena, const char *entry, const char *kern
 		bool kernel_line =
 				text_starts(content, "linux\t") || text_starts(content, "linux ");
 		text_add_bytes(&text, line.start, line.n);
-		text_add(&text, kernel_line ? " module_blacklist=vfio_pci\n" : "\n");
+		text_add(&text, kernel_line ? arena_printf(arena, " %s\n", keeps_off) : "\n");
 	}
 	text_add(&text, marker_end);
 	return text_take(&text, arena);

@@ -41,6 +41,16 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 void mend_mappings(struct report *report);
 void choose_mappings(struct report *report);
 
+/* power.c: what becomes of the goal's VM, and whether changes of it wait for its next stop. */
+enum power choose_power(const struct report *report);
+bool power_waits(const struct report *report);
+/* The goal changes it (vm.c). */
+bool vm_needs_machine(const struct report *report);
+bool vm_needs_cpu(const struct report *report);
+bool vm_needs_tablet(const struct report *report);
+/* [PENDING] takes the key away: after the next start the line is gone. */
+bool vm_key_is_removed(const struct vm *vm, const char *key);
+
 /* Fill in advice (boot.c, vfio.c, attach.c), before the checks run. */
 void choose_params(struct report *report);
 void choose_vfio(struct report *report);
@@ -83,6 +93,10 @@ void tell_no_vm(struct report *report, const struct check *check, const char *te
 struct strings possible_words(const struct report *report);
 /* Why the boot loader's file cannot be edited, nor a file of our own made; or NULL. */
 const char *why_not_editable(const struct report *report);
+/* Words that the running kernel or a boot entry still has and the boot loader's file dropped. */
+struct strings stale_words(const struct report *report);
+/* This boot is from the entry that leaves vfio-pci out. */
+bool booted_by_fallback(const struct report *report);
 /* update-initramfs for all kernels. */
 void add_initramfs(struct plan *plan, const char *because);
 /* The file in which parameters are added: our own of grub.d, or the boot loader's; or NULL. */

@@ -328,6 +328,51 @@ static void add_no_iommu(const struct report *report, struct plan *plan)
 			false);
 }
 
+/* A call gives the GPU to the VM, or starts the VM with it, before the next boot. */
+static bool gives_now(const struct report *report, const struct plan *plan)
+{
+	bool gives = false;
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind == CHANGE_REBOOT)
+			return false;
+		gives = gives || (change->kind == CHANGE_API && report->vm &&
+						 change->vmid == report->vm->vmid &&
+						 (change->stage == STAGE_ATTACH ||
+								 change->stage == STAGE_START));
+	}
+	return gives;
+}
+
+/* What goes along with the GPU is judged by its groups: while they are not known nothing is given
+ * away, nor started. */
+static void add_no_groups(const struct report *report, struct plan *plan)
+{
+	if (!report->gpu || !gives_now(report, plan))
+		return;
+	if (report->facts->iommu_active == KNOWN_NO) {
+		plan_refuse(plan, "boot.iommu-active", "host",
+				"The IOMMU is off: no VM could start with the GPU, and what would "
+				"go along with it is not known. Turn it on in the firmware setup "
+				"and by the kernel parameters first.",
+				false);
+		return;
+	}
+	struct list card = facts_card(report->facts, report->gpu, plan->arena);
+	for (size_t i = 0; i < card.n; i++) {
+		const struct pci_device *function = card.item[i];
+		if (function->group >= 0)
+			continue;
+		plan_refuse(plan, "gpu.group-isolated", report->gpu->name,
+				arena_printf(plan->arena,
+						"The IOMMU group of %s is not known, so neither is "
+						"what would go along with it.",
+						function->name),
+				false);
+		return;
+	}
+}
+
 /* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
 static bool is_touched(const struct report *report, const struct plan *plan, enum step step)
 {
@@ -377,7 +422,11 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 			return status;
 		}
 	}
+	if (power_waits(report))
+		plan_let_wait(plan, report->vm->vmid);
 	add_no_iommu(report, plan);
+	if (!plan->refusals.n)
+		add_no_groups(report, plan);
 	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */
 	add_refusals(report, plan, RISK_ACCEPT);
 	plan_finish(plan);

@@ -11,7 +11,7 @@ CHECK_FUNCTION(check_vm_started)
 		return;
 	const char *subject = vm_subject(report, vm);
 	bool attached = gpu_attached(report);
-	if (vm->running == KNOWN_YES && attached) {
+	if (vm->running == KNOWN_YES && attached && report->power == POWER_AS_IS) {
 		(void)report_add(report, check, STATUS_OK, subject, "%u %s runs with the GPU.",
 				vm->vmid, vm->name);
 		return;
@@ -21,10 +21,15 @@ CHECK_FUNCTION(check_vm_started)
 				"Whether it runs is not recorded.");
 		return;
 	}
+	bool start = report->power == POWER_START || report->power == POWER_RESTART;
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject, "%s",
-			attached ? "It has the GPU and is stopped."
-				 : "It is started when the GPU is attached.");
-	finding_fix(report, finding, report->start, "start it");
+			vm->running == KNOWN_YES
+					? (attached ? "It runs, and is started again with the "
+						      "change."
+						    : "It runs without the GPU.")
+			: attached ? "It has the GPU and is stopped."
+				   : "It is started when the GPU is attached.");
+	finding_fix(report, finding, start, "start it");
 }
 
 FIX_FUNCTION(fix_vm_started)

@@ -10,9 +10,31 @@ static const char *get(const struct vm *vm, const char *key)
 	return vm_conf_get(&vm->conf.current, key);
 }
 
-static bool vm_is_q35(const struct vm *vm)
+/* What it will be at the next start: what waits in PENDING wins. */
+static const char *get_next(const struct vm *vm, const char *key)
 {
-	const char *machine = get(vm, "machine");
+	const char *pending = vm_conf_get(&vm->conf.pending, key);
+	if (pending)
+		return pending;
+	return vm_key_is_removed(vm, key) ? NULL : get(vm, key);
+}
+
+/* It is so already, for the next start: said, and not set again. */
+static bool tell_waiting(struct report *report, const struct check *check, const struct vm *vm,
+		const char *key)
+{
+	const char *pending = vm_conf_get(&vm->conf.pending, key);
+	if (!pending)
+		return false;
+	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
+			"%s: %s waits in PENDING: it counts when the VM was stopped and started.",
+			key, pending);
+	finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", key, pending);
+	return true;
+}
+
+static bool is_q35(const char *machine)
+{
 	return machine && strstr(machine, "q35");
 }
 
@@ -110,12 +132,46 @@ CHECK_FUNCTION(check_vm_syntax)
 /* Something of the VM's configuration is still to be changed for the goal. */
 static bool needs_changes(const struct report *report)
 {
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (finding->check->step == STEP_VM && finding->automatic)
-			return true;
+	return vm_needs_machine(report) || vm_needs_cpu(report) || vm_needs_tablet(report) ||
+	       attach_needs_change(report);
+}
+
+static void add_pending_evidence(struct report *report, struct finding *finding,
+		const struct vm *vm, const char *what)
+{
+	for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
+		const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
+		finding_evidence(report, finding, vm->path, "%s%s: %s", what, entry->key,
+				entry->value);
 	}
-	return attach_needs_change(report);
+}
+
+/* It runs, and is stopped for the goal, or what is planned waits until it is. */
+static void tell_running(struct report *report, const struct check *check, const struct vm *vm)
+{
+	const char *subject = vm_subject(report, vm);
+	if (power_waits(report)) {
+		(void)report_add(report, check, STATUS_INFO, subject,
+				"%u %s is running and is left alone: what is planned waits in "
+				"PENDING until it was stopped and started.",
+				vm->vmid, vm->name);
+		return;
+	}
+	if (report->power == POWER_AS_IS) {
+		(void)report_add(report, check, STATUS_OK, subject,
+				"It runs, and nothing is to be changed.");
+		return;
+	}
+	bool again = report->power == POWER_RESTART;
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject,
+			"%u %s is running; what is planned counts only after a full stop. It is "
+			"shut down%s.",
+			vm->vmid, vm->name,
+			again ? " and started again" : ", and stays off as asked for");
+	add_pending_evidence(report, finding, vm, "waits for a stop and start: ");
+	finding_fix(report, finding, true,
+			again ? "shut it down first, and start it again"
+			      : "shut it down first; it stays off");
 }
 
 CHECK_FUNCTION(check_vm_running)
@@ -132,27 +188,11 @@ CHECK_FUNCTION(check_vm_running)
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
 				"It is stopped, and what waits in PENDING becomes current with the "
 				"first change to it; rollback leaves that so.");
-		for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
-			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
-			finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", entry->key,
-					entry->value);
-		}
+		add_pending_evidence(report, finding, vm, "[PENDING] ");
 	} else if (vm->running == KNOWN_NO) {
 		(void)report_add(report, check, STATUS_OK, subject, "It is stopped.");
-	} else if (!needs_changes(report)) {
-		(void)report_add(report, check, STATUS_OK, subject,
-				"It runs, and nothing is to be changed.");
 	} else {
-		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
-				"%u %s is running; what is planned counts only after a full stop.",
-				vm->vmid, vm->name);
-		for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
-			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
-			finding_evidence(report, finding, vm->path,
-					"waits for a stop and start: %s: %s", entry->key,
-					entry->value);
-		}
-		finding_fix(report, finding, true, "shut it down first");
+		tell_running(report, check, vm);
 	}
 }
 
@@ -160,25 +200,43 @@ FIX_FUNCTION(fix_vm_running)
 {
 	(void)root;
 	(void)err;
-	plan_add_api_call(plan, STAGE_STOP, report->vm->vmid, finding->check->id);
+	struct change *change =
+			plan_add_api_call(plan, STAGE_STOP, report->vm->vmid, finding->check->id);
+	if (report->power == POWER_STOP)
+		change->cost = arena_strdup(plan->arena,
+				"the VM is shut down, and stays off because of --no-start");
 	return 0;
+}
+
+static bool has_pcie(const struct report *report, const struct vm *vm)
+{
+	bool pcie = vm == report->vm && report->gpu && report->pcie;
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		pcie = pcie || (entry->valid && entry->parsed.pcie);
+	}
+	return pcie;
+}
+
+bool vm_needs_machine(const struct report *report)
+{
+	const struct vm *vm = report->vm;
+	return vm && report->gpu && report->machine_q35 && has_pcie(report, vm) &&
+	       !is_q35(get_next(vm, "machine"));
 }
 
 static void judge_machine(struct report *report, const struct check *check, const struct vm *vm)
 {
 	bool goal = vm == report->vm && report->gpu;
-	bool pcie = goal && report->pcie;
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		pcie = pcie || (entry->valid && entry->parsed.pcie);
-	}
 	const char *machine = get(vm, "machine");
 	const char *text = machine ? machine : "not set, so i440fx";
-	if (vm_is_q35(vm) || !pcie) {
+	if (is_q35(machine) || !has_pcie(report, vm)) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "machine: %s%s.",
-				text, vm_is_q35(vm) ? "" : "; nothing needs q35");
+				text, is_q35(machine) ? "" : "; nothing needs q35");
 		return;
 	}
+	if (is_q35(get_next(vm, "machine")) && tell_waiting(report, check, vm, "machine"))
+		return;
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"machine: %s; pcie=1 needs q35.", text);
 	finding_evidence(report, finding, vm->path, "machine: %s",
@@ -213,22 +271,44 @@ static const char *cpu_type(struct arena *arena, const char *value)
 	return property_get(&parsed, "cputype");
 }
 
+static bool is_cpu_host(struct arena *arena, const char *value)
+{
+	const char *type = cpu_type(arena, value);
+	return type && strcmp(type, "host") == 0;
+}
+
+/* Its args set the CPU, whatever the configuration says. */
+static const char *cpu_by_args(const struct vm *vm)
+{
+	const char *arguments = get(vm, "args");
+	return arguments && strstr(arguments, "-cpu ") ? arguments : NULL;
+}
+
+bool vm_needs_cpu(const struct report *report)
+{
+	const struct vm *vm = report->vm;
+	return vm && report->gpu && report->cpu_host && !cpu_by_args(vm) &&
+	       !is_cpu_host(report->arena, get_next(vm, "cpu"));
+}
+
 static void judge_cpu(struct report *report, const struct check *check, const struct vm *vm)
 {
 	const char *value = get(vm, "cpu");
-	const char *type = cpu_type(report->arena, value);
-	if (type && strcmp(type, "host") == 0) {
+	if (is_cpu_host(report->arena, value)) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "cpu: %s.",
 				value);
 		return;
 	}
-	const char *arguments = get(vm, "args");
-	if (arguments && strstr(arguments, "-cpu ")) {
+	const char *arguments = cpu_by_args(vm);
+	if (arguments) {
 		struct finding *by_hand = report_add(report, check, STATUS_INFO,
 				vm_subject(report, vm), "Its args set the CPU by hand.");
 		finding_evidence(report, by_hand, vm->path, "args: %s", arguments);
 		return;
 	}
+	if (is_cpu_host(report->arena, get_next(vm, "cpu")) &&
+			tell_waiting(report, check, vm, "cpu"))
+		return;
 	bool goal = vm == report->vm && report->gpu;
 	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"cpu: %s; the guide sets host.",
@@ -264,16 +344,29 @@ FIX_FUNCTION(fix_vm_cpu)
 	return 0;
 }
 
+static bool is_off(const char *value)
+{
+	return value && property_is_bool(value) && strcmp(value, "0") == 0;
+}
+
+bool vm_needs_tablet(const struct report *report)
+{
+	return report->vm && report->gpu && report->tablet_off &&
+	       !is_off(get_next(report->vm, "tablet"));
+}
+
 CHECK_FUNCTION(check_vm_tablet)
 {
 	const struct vm *vm = report->vm;
 	if (!vm)
 		return;
 	const char *value = get(vm, "tablet");
-	if (value && property_is_bool(value) && strcmp(value, "0") == 0) {
+	if (is_off(value)) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "tablet: 0.");
 		return;
 	}
+	if (is_off(get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
+		return;
 	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 			"The VM has the emulated USB tablet.");
 	finding_evidence(report, finding, vm->path, "tablet: %s",

@@ -32,7 +32,8 @@ const struct goal_choice goal_choices[] = {
 		{"attach", offsetof(struct goal, attach), "attach", "no-attach",
 				"give the GPU to the VM, or leave it to settings alone"},
 		{"start", offsetof(struct goal, start), "start", "no-start",
-				"start the VM after attaching"},
+				"start the VM after attaching; of one that runs: again, so that "
+				"what is set counts now"},
 		{"fallback_entry", offsetof(struct goal, fallback_entry), "fallback-entry",
 				"no-fallback-entry",
 				"a boot entry that starts the host as it was (GRUB)"},

@@ -146,9 +146,10 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 		(void)json_object_set_new(object, "vmid",
 				change->vmid ? json_integer(change->vmid) : json_null());
 		(void)json_object_set_new(object, "mapping", json_text(change->mapping));
+		(void)json_object_set_new(object, "waits", json_boolean(change->waits));
 		if (!forecast)
 			(void)json_object_set_new(object, "digest", string_or_null(change->digest));
-		(void)json_object_set_new(object, "equivalent", json_text(change->equivalent));
+		(void)json_object_set_new(object, "equivalent", string_or_null(change->equivalent));
 		set_content(object, arena, "predicted", change->predicted);
 		break;
 	case CHANGE_REBOOT:
@@ -267,6 +268,7 @@ static bool read_api_change(struct arena *arena, const json_t *json, struct chan
 	change->api_path = arena_strdup(arena, path);
 	change->vmid = (unsigned)vmid;
 	change->digest = arena_strdup(arena, member(json, "digest"));
+	change->waits = json_is_true(json_object_get(json, "waits"));
 	change->equivalent = arena_strdup(arena, member(json, "equivalent"));
 	if (!change->equivalent)
 		change->equivalent = arena_strdup(arena, "");

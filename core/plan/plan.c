@@ -210,7 +210,8 @@ void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const 
 	add_because(plan, change, because);
 }
 
-void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, const char *because)
+struct change *plan_add_api_call(
+		struct plan *plan, enum api_stage stage, unsigned vmid, const char *because)
 {
 	struct change *change = find_api(plan, stage, vmid);
 	if (stage == STAGE_STOP) {
@@ -219,6 +220,23 @@ void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, c
 			pve_param_add(plan->arena, &change->params, "timeout", "180");
 	}
 	add_because(plan, change, because);
+	return change;
+}
+
+void plan_let_wait(struct plan *plan, unsigned vmid)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind != CHANGE_API || change->vmid != vmid ||
+				(change->stage != STAGE_SETTINGS && change->stage != STAGE_ATTACH))
+			continue;
+		change->waits = true;
+		change->cost = arena_strdup(plan->arena,
+				"none now: the VM runs on, and it counts when it was stopped and "
+				"started");
+		change->undo = arena_strdup(plan->arena, "what waits is taken back, or set as it "
+							 "was where it counts by then");
+	}
 }
 
 void plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
@@ -337,6 +355,8 @@ static char *qm_line(struct plan *plan, const struct change *change)
 /* The diff a call will make in the VM's file, on top of those of the calls before it. */
 static void predict(struct plan *plan, struct change *change)
 {
+	if (change->waits) /* it goes to PENDING, or is plugged in at once: Proxmox VE decides */
+		return;
 	for (size_t i = 0; !change->mapping && change->before_params.n && i < plan->confs.n; i++) {
 		struct plan_conf *conf = plan->confs.item[i];
 		if (conf->vmid != change->vmid)
@@ -374,7 +394,8 @@ void plan_finish(struct plan *plan)
 		list_add(plan->arena, later ? &plan->forecast : &plan->changes, change);
 		if (change->kind == CHANGE_FILE)
 			finish_file(plan, change);
-		if (change->kind == CHANGE_API)
+		/* What is refused is not handed out to be done by hand either. */
+		if (change->kind == CHANGE_API && !plan->refusals.n)
 			change->equivalent = qm_line(plan, change);
 		if (change->kind == CHANGE_API)
 			predict(plan, change);
@@ -431,6 +452,7 @@ void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
 		hash_field(&text, change->method);
 		hash_field(&text, change->api_path);
 		hash_field(&text, change->digest);
+		text_add(&text, change->waits ? "w" : "");
 		for (size_t p = 0; p < change->params.n; p++) {
 			const struct pve_param *param = change->params.item[p];
 			hash_field(&text, param->key);

@@ -96,7 +96,8 @@ static void add_api_detail(struct text *text, const struct change *change)
 	if (change->stage == STAGE_STOP)
 		text_add(text, "if the guest does not shut down in that time, you are asked before "
 			       "it is stopped\n");
-	text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
+	if (change->equivalent && *change->equivalent)
+		text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
 	if (change->predicted && *change->predicted)
 		text_addf(text, "what it makes of the VM's file:\n%s", change->predicted);
 }

@@ -146,18 +146,31 @@ static int expect_object(json_t *json, unsigned vmid, const char *what, json_t *
 	return 0;
 }
 
-int pve_vm_config(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_config,
-		struct error *err)
+static int get_config(struct pve_client *client, const char *node, unsigned vmid, bool current,
+		json_t **ret_config, struct error *err)
 {
 	struct arena *arena = arena_new();
 	struct list params = {0};
-	pve_param_add(arena, &params, "current", "1");
+	if (current)
+		pve_param_add(arena, &params, "current", "1");
 	json_t *config = NULL;
 	int status = pve_call(client, "GET",
 			arena_printf(arena, "/nodes/%s/qemu/%u/config", node, vmid), &params,
 			&config, err);
 	arena_free(arena);
 	return status < 0 ? status : expect_object(config, vmid, "configuration", ret_config, err);
+}
+
+int pve_vm_config(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_config,
+		struct error *err)
+{
+	return get_config(client, node, vmid, true, ret_config, err);
+}
+
+int pve_vm_next_config(struct pve_client *client, const char *node, unsigned vmid,
+		json_t **ret_config, struct error *err)
+{
+	return get_config(client, node, vmid, false, ret_config, err);
 }
 
 int pve_vm_status(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_status,

@@ -558,9 +558,11 @@ class PlanApply(HostTest):
         self.attach_plan()
         self.apply()
         plan = self.plan(*GOAL, "--x-vga")
-        self.assertEqual([c.get("params") for c in plan["changes"]][1:2],
-                         [{"hostpci0": "0000:01:00,pcie=1,x-vga=1"}])
-        self.assertTrue(plan["changes"][0]["path"].endswith("/106/status/shutdown"))
+        new = {"hostpci0": "0000:01:00,pcie=1,x-vga=1"}
+        self.assertEqual([c["params"] for c in plan["changes"]], [new], "it runs, and is left alone")
+        plan = self.plan(*GOAL, "--x-vga", "--start")
+        self.assertEqual([c["path"].rsplit("/", 1)[1] for c in plan["changes"]], ["shutdown", "config", "start"])
+        self.assertEqual(plan["changes"][1]["params"], new)
 
     def test_a_needed_parameter_cannot_be_left_out(self):
         plan = self.plan(*GOAL, "--no-param", "intel_iommu=on", expect=1)

@@ -64,7 +64,7 @@ static void add_equivalents(struct text *text, const struct list *changes, bool 
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
-		if (change->kind != CHANGE_API)
+		if (change->kind != CHANGE_API || !change->equivalent)
 			continue;
 		text_addf(text, "%s\n", change->equivalent);
 		*any = true;
@@ -84,7 +84,11 @@ static void add_vm(struct text *text, const struct wizard *wizard)
 		add_equivalents(text, &wizard->plan->changes, &any);
 		add_equivalents(text, &wizard->plan->forecast, &any);
 	}
-	text_addf(text, "%sqm config %u\n", any ? "" : "(nothing is left to do for this VM)\n",
+	bool refused = wizard->plan && wizard->plan->refusals.n;
+	text_addf(text, "%sqm config %u\n",
+			any       ? ""
+			: refused ? "(this is refused: press v to see why)\n"
+				  : "(nothing is left to do for this VM)\n",
 			report->vm->vmid);
 }
 

@@ -93,7 +93,7 @@ static void add_calls(struct rows *rows, const struct list *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
-		if (change->kind == CHANGE_API)
+		if (change->kind == CHANGE_API && change->equivalent)
 			(void)rows_add(rows, ROW_TEXT, change->equivalent);
 	}
 }
@@ -127,7 +127,7 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		row->hint = choice->hint;
 		row->data = done ? NULL : choice;
 	}
-	if (wizard->plan) {
+	if (wizard->plan && !wizard->plan->refusals.n) {
 		const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
 		bool later = wizard->plan->forecast.n > 0;
 		size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;

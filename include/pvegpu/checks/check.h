@@ -98,6 +98,10 @@ struct strings boot_configured_words(const struct facts *facts, struct arena *ar
 bool param_is_put(const struct param_choice *param);
 bool param_is_taken(const struct param_choice *param);
 
+/* What becomes of the goal's VM. AS_IS: it is neither stopped nor started; what is set on it while
+ * it runs waits in PENDING for its next stop. */
+enum power { POWER_AS_IS, POWER_START, POWER_RESTART, POWER_STOP };
+
 struct report {
 	struct arena *arena;
 	const struct facts *facts; /* lent; must outlive the report */
@@ -110,6 +114,7 @@ struct report {
 	/* The choices with the advice filled in. */
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, attach, start;
 	bool by_mapping, mapping_functions;
+	enum power power;
 	struct list mapping_edits;   /* of struct mapping_edit: what mappings are to be like */
 	struct list mappings_wanted; /* of the same: those the GPU is attached by, in order */
 	bool bound_at_boot;          /* vfio-pci is set up to take the GPU's card at boot already */

@@ -64,7 +64,9 @@ struct change {
 				      that it was; none: there was none */
 	char *digest;              /* of the configuration as planned; NULL: as read back after the
 				      call before it, or not used by this call */
-	char *equivalent;          /* the qm or pvesh line that does the same */
+	bool waits;                /* the VM runs on: what is set counts after its next stop */
+	char *equivalent;          /* the qm or pvesh line that does the same; NULL in a plan that
+				      is refused */
 	char *predicted; /* the diff that Proxmox VE will make in the VM's file, or NULL */
 };
 
@@ -118,8 +120,11 @@ void plan_show_conf(struct plan *plan, unsigned vmid, const char *path, const ch
 /* Add one setting to the call of that stage; `before` is the key's present value or NULL. */
 void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
 		const char *key, const char *value, const char *before, const char *because);
-/* A call without settings: stop or start. */
-void plan_add_api_call(struct plan *plan, enum api_stage stage, unsigned vmid, const char *because);
+/* A call without settings: stop or start. The change is lent. */
+struct change *plan_add_api_call(
+		struct plan *plan, enum api_stage stage, unsigned vmid, const char *because);
+/* The VM runs and is not stopped: what its calls set may wait in PENDING. */
+void plan_let_wait(struct plan *plan, unsigned vmid);
 /* Create (`before` empty), change, or (`params` empty) delete a mapping; each list is of struct
  * pve_param. */
 void plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
