@@ -376,6 +376,69 @@ esac
         self.assertIn("/var/log/syslog", [m["source"] for m in self.doctor(expect=1)["matches"]])
 
 
+class History(Doctor):
+    """What was so before the last boot and is mended now is no error: the doctor's own success."""
+    OFF = "DMAR: IOMMU disabled"
+    BANNER = "Linux version 6.2.16-3-pve (build@proxmox) #1 SMP\n"
+
+    journalctl = Journal.journalctl
+
+    def setUp(self):
+        super().setUp()
+        shutil.rmtree(self.path("/var/log"))  # the sample's own faults
+        os.makedirs(self.path("/var/log/pve/tasks"))
+
+    def mend(self):
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.script("/usr/sbin/reboot")
+
+    def judge(self, over, symptom="dmar-off-cmdline"):
+        found = self.doctor(expect=0 if over else 1)
+        match = [m for m in found["matches"] if m["symptom"] == symptom][0]
+        if over:
+            self.assertIn("boot before this one", match["over"])
+        else:
+            self.assertIsNone(match["over"])
+
+    def test_the_journal_of_the_boot_before(self):
+        self.journalctl("case \"$*\" in *'-b -1'*=kernel*) echo '%s' ;; *'-b 0'*=kernel*) echo x ;; esac\n" % self.OFF)
+        self.judge(over=False)  # its checks still fail
+        self.mend()
+        self.judge(over=True)
+        self.journalctl("case \"$*\" in *=kernel*) echo '%s' ;; esac\n" % self.OFF)
+        self.judge(over=False)  # it is so in this boot too
+
+    def test_files_that_hold_several_boots(self):
+        syslog = "Nov 25 10:00:0%d pve2 kernel: [    0.%06d] %s\n"
+        off = syslog % (1, 20001, self.OFF)
+        boot = syslog % (2, 0, self.BANNER.strip())
+        other = "Nov 25 10:00:03 pve2 guest[1]: it says Linux version 1\n"
+        self.mend()
+        for newer, older, over in (
+                (off + boot, "", True),
+                (boot + off + boot, "", True),
+                (boot + off, "", False),
+                (off + boot + off, "", False),
+                (off + other, "", False),
+                (boot, off, True),
+                (boot, off + boot, True),
+                ("x\n", off, False),
+                ("x" * 70000 + "\n" + off + "y" * 70000 + "\n" + boot, "", True)):
+            with self.subTest(newer=newer[-80:], older=older):
+                self.write("/var/log/kern.log", newer)
+                self.write("/var/log/kern.log.1", older)
+                self.judge(over)
+
+    def test_tasks_before_and_after_the_boot(self):
+        self.task(106, 0x66000000, "error", "TASK ERROR: cannot prepare PCI pass-through, IOMMU not present\n")
+        self.mend()
+        for booted, over in ((0x66000001, True), (0x66000000, False), (0x65ffffff, False), (0, False)):
+            self.write("/proc/stat", "cpu 1\nbtime %d\n" % booted if booted else "cpu 1\n")
+            with self.subTest(booted=booted):
+                self.judge(over, "iommu-off-pve")
+
+
 class Follow(Doctor):
     def follow(self, *arguments, after, seconds="4", stop=False):
         program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--seconds", seconds, "--format", "json",
