@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/checks/internal.h"
+#include "pvegpu/base/index.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/modprobe_conf.h"
 #include "pvegpu/formats/modules_list.h"
@@ -73,15 +74,14 @@ static void add_tool_files(struct report *report, struct finding *finding)
 					tool_of(paths.item[i]));
 }
 
-static bool same_entry(const struct modprobe_entry *a, const struct modprobe_entry *b)
+/* The same for entries that do the same: modprobe takes - and _ in a module's name for one. */
+static char *meaning_of(struct arena *arena, const struct modprobe_entry *entry)
 {
-	if (strcmp(a->command, b->command) != 0 || !modules_same_name(a->module, b->module) ||
-			a->words.n != b->words.n)
-		return false;
-	for (size_t i = 0; i < a->words.n; i++)
-		if (strcmp(a->words.item[i], b->words.item[i]) != 0)
-			return false;
-	return true;
+	char *module = arena_strdup(arena, entry->module);
+	for (char *c = module; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	return arena_printf(arena, "%s %s %s", entry->command, module,
+			strings_join(arena, &entry->words, " "));
 }
 
 static void add(struct arena *arena, struct list *found, struct leftover leftover)
@@ -156,16 +156,18 @@ static struct list find_leftovers(const struct report *report)
 {
 	struct list found = {0};
 	const struct list *entries = &report->facts->modprobe;
+	struct index first = {0};
 	for (size_t i = 0; i < entries->n; i++) {
-		const struct modprobe_entry *entry = entries->item[i];
-		const struct modprobe_entry *same = NULL;
+		struct modprobe_entry *entry = entries->item[i];
+		/* Of options the order counts, so a repeated one may not be without effect. */
+		bool alone = strcmp(entry->command, "blacklist") == 0;
+		const char *meaning = alone ? meaning_of(report->arena, entry) : NULL;
+		const struct modprobe_entry *same = alone ? index_get(&first, meaning) : NULL;
+		if (alone && !same)
+			index_put(report->arena, &first, meaning, entry);
 		/* Files of /lib and /run are not the person's. */
 		if (!text_starts(entry->file, "/etc/"))
 			continue;
-		/* Of options the order counts, so a repeated one may not be without effect. */
-		for (size_t e = 0; strcmp(entry->command, "blacklist") == 0 && e < i && !same; e++)
-			if (same_entry(entries->item[e], entry))
-				same = entries->item[e];
 		if (same)
 			add(report->arena, &found,
 					(struct leftover){entry, NULL,
@@ -178,6 +180,7 @@ static struct list find_leftovers(const struct report *report)
 		else
 			judge_words(report, entry, &found);
 	}
+	index_free(&first);
 	return found;
 }
 

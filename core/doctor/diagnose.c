@@ -107,6 +107,7 @@ static void look_at_named(struct arena *arena, const struct facts *facts, struct
 
 static void sort_finding(struct arena *arena, struct doctor_case *found, struct finding *finding)
 {
+	found->bad += finding->status == STATUS_FAIL || finding->status == STATUS_WARN;
 	if (finding->status == STATUS_OK) {
 		list_add(arena, &found->ruled_out, finding);
 		return;
@@ -197,6 +198,19 @@ static bool ended_well(const struct task *task)
 	return strcmp(task->status, "OK") == 0 || text_starts(task->status, "WARNINGS");
 }
 
+/* Seen only before the last boot, and nothing that tells of it is found wrong now: a fix that
+ * needed the boot has worked. */
+static char *is_before_boot(
+		struct arena *arena, const struct facts *facts, const struct doctor_case *found)
+{
+	const struct match *match = found->match;
+	uint64_t tasks = match->task_time < facts->booted_at ? match->in_tasks : 0;
+	if (!found->ruled_out.n || found->unknown.n || found->bad ||
+			match->earlier + tasks < match->count)
+		return NULL;
+	return arena_strdup(arena, "it was so in a boot before this one; its checks are fine now");
+}
+
 /* A failed start is history when the VM was started well after it. */
 static char *is_over(struct arena *arena, const struct facts *facts, const struct match *match)
 {
@@ -253,6 +267,8 @@ static struct doctor_case *make_case(
 	collect_fixes(arena, report, found);
 	if (report)
 		found->over = is_over(arena, report->facts, match);
+	if (report && !found->over)
+		found->over = is_before_boot(arena, report->facts, found);
 	return found;
 }
 

@@ -51,6 +51,7 @@ static bool read_part(struct scan *scan, const struct root *root, const struct p
 		argv[8 + i] = part->matches[i];
 	struct log_source *source = scan_add_source(
 			scan, arena_printf(arena, "journal: %s, %s", part->name, boot_name));
+	source->earlier_boot = strcmp(boot, "0") != 0;
 	struct capped capped = {.max = scan->limits.journal_bytes};
 	scan_begin(scan, source, &capped.reading);
 	struct process_result result = {0};

@@ -121,7 +121,16 @@ static void keep_hit(void *user, const struct symptom *symptom, uint64_t line, c
 		keep_text(text, n, match->text);
 		list_add(scan->arena, &scan->matches, match);
 	}
+	if (match->last_source != reading->source)
+		match->here = 0;
 	match->count++;
+	match->here++;
+	match->earlier += reading->source->earlier_boot;
+	if (reading->source->upid) {
+		match->in_tasks++;
+		if (reading->source->time > match->task_time)
+			match->task_time = reading->source->time;
+	}
 	match->last_source = reading->source;
 	match->last_line = line;
 	keep_text(text, n, match->last_text);
@@ -136,9 +145,46 @@ void scan_begin(struct scan *scan, struct log_source *source, struct reading *re
 	ret_reading->stream.user = ret_reading;
 }
 
+/* The kernel's first words, "[    0.000000] Linux version 6.8.12-4-pve ...", after a syslog's
+ * "kernel: " or not. NULL: not in these bytes. */
+static const char *find_boot(const char *bytes, size_t n)
+{
+	static const char words[] = "Linux version ";
+	const char *at = bytes;
+	while ((at = memmem(at, n - (size_t)(at - bytes), words, sizeof words - 1)) != NULL) {
+		if (at == bytes || at[-1] == '\n' ||
+				(at - bytes > 1 && at[-1] == ' ' && strchr("]:", at[-2])))
+			return at;
+		at++;
+	}
+	return NULL;
+}
+
+/* A boot begins here: what this source had until now is of one before. */
+static void mark_boot(const struct reading *reading)
+{
+	const struct list *matches = &reading->scan->matches;
+	reading->source->boots++;
+	for (size_t i = 0; i < matches->n && !reading->source->earlier_boot; i++) {
+		struct match *match = matches->item[i];
+		if (match->last_source != reading->source)
+			continue;
+		match->earlier += match->here;
+		match->here = 0;
+	}
+}
+
 void scan_bytes(struct reading *reading, const char *bytes, size_t n)
 {
-	matcher_feed(reading->scan->matcher, &reading->stream, bytes, n);
+	struct matcher *matcher = reading->scan->matcher;
+	const char *boot = NULL;
+	while (n && (boot = find_boot(bytes + 1, n - 1)) != NULL) {
+		matcher_feed(matcher, &reading->stream, bytes, (size_t)(boot - bytes));
+		mark_boot(reading);
+		n -= (size_t)(boot - bytes);
+		bytes = boot;
+	}
+	matcher_feed(matcher, &reading->stream, bytes, n);
 }
 
 void scan_end(struct reading *reading)
@@ -327,42 +373,43 @@ void scan_text(struct scan *scan, const char *name, const char *bytes, size_t n)
 	scan_end(&reading);
 }
 
-/* One system log below the root, if it is there. */
-static bool read_host_file(
-		struct scan *scan, const struct root *root, const char *path, uint64_t *budget)
+/* One system log below the root, if it is there. True when what is older than it is of a boot
+ * before this one, as all of it is where `earlier`. */
+static bool read_host_file(struct scan *scan, const struct root *root, const char *path,
+		bool earlier, uint64_t *budget)
 {
 	int fd = -1;
 	struct error error = {0};
 	int opened = root_open_file(root, path, &fd, NULL, &error);
 	if (error.sys_errno == ENOENT || error.sys_errno == ENOTDIR)
-		return false;
+		return earlier;
 	struct log_source *source = scan_add_source(scan, path);
+	source->earlier_boot = earlier;
 	if (opened < 0) {
 		scan_say(scan, source, "%s", error.text);
-		return false;
+		return earlier;
 	}
 	if (!*budget) {
 		scan_say(scan, source, "not read: the newer logs were enough");
 		(void)close(fd);
-		return false;
+		return earlier;
 	}
 	scan_fd(scan, source, fd, *budget, true);
 	*budget -= source->bytes < *budget ? source->bytes : *budget;
-	return true;
+	return earlier || source->boots;
 }
 
 /* The log itself, the one before it, and older ones that logrotate packed. */
-static bool read_rotated(
+static void read_rotated(
 		struct scan *scan, const struct root *root, const char *path, uint64_t *budget)
 {
 	static const char *const endings[] = {"", ".gz", ".xz", ".zst"};
-	bool any = read_host_file(scan, root, path, budget);
+	bool earlier = read_host_file(scan, root, path, false, budget);
 	for (int i = 0; i <= 7; i++)
 		for (size_t e = 0; e < sizeof endings / sizeof *endings; e++)
-			any |= read_host_file(scan, root,
+			earlier = read_host_file(scan, root,
 					arena_printf(scan->arena, "%s.%d%s", path, i, endings[e]),
-					budget);
-	return any;
+					earlier, budget);
 }
 
 void scan_host(struct scan *scan, const struct root *root)
@@ -373,7 +420,7 @@ void scan_host(struct scan *scan, const struct root *root)
 	uint64_t budget = scan->limits.host_bytes;
 	bool any = scan_journal(scan, root);
 	for (size_t i = 0; !any && i < sizeof logs / sizeof *logs; i++)
-		(void)read_rotated(scan, root, logs[i], &budget);
+		read_rotated(scan, root, logs[i], &budget);
 }
 
 static int told_before(const void *a, const void *b)

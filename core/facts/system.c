@@ -119,6 +119,13 @@ static uint64_t read_memory(const struct root *root, struct arena *arena)
 	return found ? strtoull(found + strlen("MemTotal:"), NULL, 10) : 0;
 }
 
+static unsigned long read_boot_time(const struct root *root, struct arena *arena)
+{
+	char *text = root_read_value(root, "/proc/stat", arena);
+	const char *found = text ? strstr(text, "\nbtime ") : NULL;
+	return found ? strtoul(found + strlen("\nbtime "), NULL, 10) : 0;
+}
+
 void facts_kernel_numbers(struct facts *facts)
 {
 	int major = 0;
@@ -140,6 +147,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	facts->pve_version = package_version(root, arena, "pve-manager");
 	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
 	facts_kernel_numbers(facts);
+	facts->booted_at = read_boot_time(root, arena);
 	facts->secure_boot = read_secure_boot(root, arena);
 	facts->firmware_setup = read_firmware_setup(root, arena);
 	facts_hidden_reset(facts);

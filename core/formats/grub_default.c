@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "pvegpu/base/index.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -534,16 +535,6 @@ struct variable {
 	bool whole; /* all of it is known */
 };
 
-static struct variable *find_variable(struct list *variables, const char *name, size_t n)
-{
-	for (size_t i = 0; i < variables->n; i++) {
-		struct variable *variable = variables->item[i];
-		if (strlen(variable->name) == n && strncmp(variable->name, name, n) == 0)
-			return variable;
-	}
-	return NULL;
-}
-
 /* The end of what `$` or ` begins at `at`, and the name it stands for when it is a plain one. */
 static const char *expansion_end(const char *at, const char **ret_name, size_t *ret_n)
 {
@@ -577,7 +568,7 @@ static const char *expansion_end(const char *at, const char **ret_name, size_t *
 	return at;
 }
 
-static char *expand(struct arena *arena, struct list *variables,
+static char *expand(struct arena *arena, struct index *variables,
 		const struct grub_assignment *assignment, bool *whole, bool *refers)
 {
 	struct text text = {0};
@@ -590,7 +581,8 @@ static char *expand(struct arena *arena, struct list *variables,
 		const char *name = NULL;
 		size_t n = 0;
 		at = expansion_end(at, &name, &n);
-		struct variable *variable = name ? find_variable(variables, name, n) : NULL;
+		struct variable *variable =
+				name ? index_get(variables, arena_strndup(arena, name, n)) : NULL;
 		if (variable)
 			text_add(&text, variable->value);
 		*whole = *whole && variable && variable->whole;
@@ -612,14 +604,13 @@ static char *common_words(struct arena *arena, const char *first, const char *se
 	return strings_join(arena, &both, " ");
 }
 
-static void source_assignment(struct arena *arena, struct list *variables,
+static void source_assignment(struct arena *arena, struct index *variables,
 		const struct grub_assignment *assignment)
 {
 	/* dash, which runs update-grub, knows no +=: the line does nothing there but complain. */
 	if (assignment->for_command || assignment->append)
 		return;
-	struct variable *variable =
-			find_variable(variables, assignment->name, strlen(assignment->name));
+	struct variable *variable = index_get(variables, assignment->name);
 	bool whole = true;
 	bool refers = false;
 	char *value = expand(arena, variables, assignment, &whole, &refers);
@@ -630,7 +621,7 @@ static void source_assignment(struct arena *arena, struct list *variables,
 	if (!variable) {
 		variable = arena_alloc(arena, sizeof *variable);
 		*variable = (struct variable){assignment->name, arena_strdup(arena, ""), true};
-		list_add(arena, variables, variable);
+		index_put(arena, variables, assignment->name, variable);
 	}
 	if (assignment->conditional && !refers)
 		value = common_words(arena, variable->value, value);
@@ -643,7 +634,7 @@ static void source_assignment(struct arena *arena, struct list *variables,
 char *grub_default_effective(struct arena *arena, const struct grub_source *sources, size_t n,
 		const char *name, bool *ret_whole)
 {
-	struct list variables = {0};
+	struct index variables = {0};
 	bool code = false;
 	for (size_t i = 0; i < n; i++) {
 		for (size_t a = 0; a < sources[i].parsed->assignments.n; a++)
@@ -651,7 +642,8 @@ char *grub_default_effective(struct arena *arena, const struct grub_source *sour
 					arena, &variables, sources[i].parsed->assignments.item[a]);
 		code = code || sources[i].parsed->code_line;
 	}
-	const struct variable *variable = find_variable(&variables, name, strlen(name));
+	const struct variable *variable = index_get(&variables, name);
+	index_free(&variables);
 	if (ret_whole)
 		*ret_whole = !code && (!variable || variable->whole);
 	return variable ? variable->value : arena_strdup(arena, "");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pvegpu/base/index.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/property_string.h"
 
@@ -140,18 +141,14 @@ static void add_problem(struct arena *arena, struct pci_mapping_file *file, size
 }
 
 /* A later section of one name replaces the earlier one. */
-static struct pci_mapping *open_section(
-		struct arena *arena, struct pci_mapping_file *file, const char *name, size_t line)
+static struct pci_mapping *open_section(struct arena *arena, struct pci_mapping_file *file,
+		struct index *names, const char *name, size_t line)
 {
-	struct pci_mapping *mapping = NULL;
-	for (size_t i = 0; i < file->mappings.n; i++) {
-		struct pci_mapping *other = file->mappings.item[i];
-		if (strcmp(other->name, name) == 0)
-			mapping = other;
-	}
+	struct pci_mapping *mapping = index_get(names, name);
 	if (!mapping) {
 		mapping = arena_alloc(arena, sizeof *mapping);
 		list_add(arena, &file->mappings, mapping);
+		index_put(arena, names, name, mapping);
 	}
 	*mapping = (struct pci_mapping){.name = arena_strdup(arena, name), .line = line};
 	return mapping;
@@ -199,6 +196,7 @@ void pci_mapping_parse(struct arena *arena, const char *text, struct pci_mapping
 	*ret_file = (struct pci_mapping_file){0};
 	struct pci_mapping *mapping = NULL;
 	bool skipping = false;
+	struct index names = {0};
 	struct lines cursor = lines_start(text);
 	struct line line;
 	for (size_t number = 1; line_next(&cursor, &line); number++) {
@@ -223,9 +221,10 @@ void pci_mapping_parse(struct arena *arena, const char *text, struct pci_mapping
 					"not a valid name, so the section is skipped");
 			skipping = true;
 		} else {
-			mapping = open_section(arena, ret_file, trimmed, number);
+			mapping = open_section(arena, ret_file, &names, trimmed, number);
 		}
 	}
+	index_free(&names);
 	for (size_t i = 0; i < ret_file->mappings.n; i++) {
 		struct pci_mapping *found = ret_file->mappings.item[i];
 		if (!found->entries.n)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pvegpu/base/index.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/hostpci.h"
 
@@ -64,8 +65,8 @@ static struct vm_conf_entry *read_entry(struct arena *arena, const struct line *
 }
 
 /* The section a header starts; NULL when PVE skips it and all that follows. */
-static struct vm_conf_section *open_section(
-		struct arena *arena, struct vm_conf *conf, const char *name, size_t number)
+static struct vm_conf_section *open_section(struct arena *arena, struct vm_conf *conf,
+		struct index *snapshots, const char *name, size_t number)
 {
 	if (strcasecmp(name, "PENDING") == 0) {
 		conf->pending = (struct vm_conf_section){.name = arena_strdup(arena, "PENDING")};
@@ -79,13 +80,12 @@ static struct vm_conf_section *open_section(
 		problem(arena, conf, number, arena_printf(arena, "unknown section [%s]", name));
 		return NULL;
 	}
-	for (size_t i = 0; i < conf->snapshots.n; i++) {
-		struct vm_conf_section *other = conf->snapshots.item[i];
-		if (strcmp(other->name, name) == 0) { /* the later one replaces the earlier */
-			*other = *section;
-			return other;
-		}
+	struct vm_conf_section *other = index_get(snapshots, name);
+	if (other) { /* the later one replaces the earlier */
+		*other = *section;
+		return other;
 	}
+	index_put(arena, snapshots, name, section);
 	list_add(arena, &conf->snapshots, section);
 	return section;
 }
@@ -94,12 +94,13 @@ void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_co
 {
 	*ret_conf = (struct vm_conf){.current.name = arena_strdup(arena, "")};
 	struct vm_conf_section *section = &ret_conf->current;
+	struct index snapshots = {0};
 	struct lines cursor = lines_start(text);
 	struct line line;
 	for (size_t number = 1; line_next(&cursor, &line); number++) {
 		char *name = header_name(arena, &line);
 		if (name) {
-			section = open_section(arena, ret_conf, name, number);
+			section = open_section(arena, ret_conf, &snapshots, name, number);
 			continue;
 		}
 		char *content = text_trim(arena, line.start, line.n);
@@ -126,6 +127,7 @@ void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_co
 					"not a 'key: value' line; PVE drops it when it next "
 					"writes");
 	}
+	index_free(&snapshots);
 }
 
 const char *vm_conf_get(const struct vm_conf_section *section, const char *key)

@@ -9,12 +9,16 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 
 PVEGPU = os.environ.get("PVEGPU", "build/pvegpu")
 SOURCE = os.environ.get("PVEGPU_SOURCE", os.getcwd())
 PVESIM = os.environ.get("PVESIM", "build/tests/pvesim")
 NOBODY = 65534
+# Seconds after which something hangs. It only bounds a test that fails: no test asserts how long a
+# thing takes, for the machine may be busy.
+HANG = 300
 
 
 def run(*arguments, root=None, stdin=None, env=None, **options):
@@ -24,7 +28,29 @@ def run(*arguments, root=None, stdin=None, env=None, **options):
         command += ["--root", str(root)]
     environment = dict(os.environ, PVEGPU_SAMPLE_FAST="1", **(env or {}))
     return subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
-                          capture_output=True, text=True, env=environment, timeout=120, **options)
+                          capture_output=True, text=True, env=environment, timeout=HANG, **options)
+
+
+def wait_until(is_so, what):
+    """Look again and again until it is so."""
+    end = time.monotonic() + HANG
+    while not is_so():
+        if time.monotonic() > end:
+            raise AssertionError("never came: " + what)
+        time.sleep(0.02)
+
+
+def processes_of(root):
+    """Numbers of the sample host's own commands that run."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as file:
+                if b"PVEGPU_ROOT=" + os.fsencode(root) in file.read().split(b"\0"):
+                    found.append(int(pid))
+        except OSError:
+            continue  # it has ended, or is another user's
+    return found
 
 
 def totp(secret, step):

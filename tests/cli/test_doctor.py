@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import HostTest, NOBODY, PVEGPU, SOURCE, main, run, tree_hash
+from harness import HANG, HostTest, NOBODY, PVEGPU, SOURCE, main, processes_of, run, tree_hash, wait_until
 
 UPID = "UPID:pve2:%08X:00E571E4:%08X:qmstart:%d:root@pam:"
 
@@ -229,15 +229,15 @@ class Files(Doctor):
         self.assertLess(len(match["text"]), 600)
 
     def bounded(self, *arguments):
-        """Run with little memory and time; sanitizers need their shadow."""
+        """Run with little memory; sanitizers need their shadow. What is read is bounded too."""
         limit = None if os.environ.get("PVEGPU_BUILD_TYPE") != "Release" else \
             (lambda: resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20)))
-        began = time.monotonic()
         done = subprocess.run([PVEGPU, "doctor", "--format", "json", "--root", self.root, *arguments],
-                              capture_output=True, text=True, timeout=100, preexec_fn=limit)
+                              capture_output=True, text=True, timeout=HANG, preexec_fn=limit)
         self.assertIn(done.returncode, (0, 1), done.stderr)
-        self.assertLess(time.monotonic() - began, 60)
-        return json.loads(done.stdout)
+        found = json.loads(done.stdout)
+        self.assertLessEqual(sum(s["bytes"] for s in found["sources"]), 257 << 20)
+        return found
 
     def test_a_bomb_and_a_sparse_file(self):
         path = os.path.join(self.directory, "bomb.gz")
@@ -259,6 +259,9 @@ class Files(Doctor):
         source = [s for s in found["sources"] if s["name"] == "/var/log/kern.log"][0]
         self.assertIn("only the last", source["not_read"])
 
+    def tasks_read(self, found):
+        return sum("/tasks/F/" in s["name"] for s in found["sources"])
+
     def test_a_hundred_thousand_tasks(self):
         os.makedirs(self.path("/var/log/pve/tasks/F"), exist_ok=True)
         with open(self.path("/var/log/pve/tasks/index"), "w") as index:
@@ -269,17 +272,15 @@ class Files(Doctor):
                     os.close(os.open(self.path("/var/log/pve/tasks/F/" + upid), os.O_CREAT | os.O_WRONLY))
         newest = UPID % (99999, 0x5000000F + 99999 * 16, 106)
         self.write("/var/log/pve/tasks/F/" + newest, "TASK ERROR: VM is locked (backup)\n")
-        began = time.monotonic()
         found = self.doctor()
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLessEqual(self.tasks_read(found), 200)
         self.assertIn("pve-vm-locked", [m["symptom"] for m in found["matches"]])
         said = [s["not_read"] for s in found["sources"] if s["name"] == "/var/log/pve/tasks"]
         self.assertIn("newest 200", said[0])
         # Without the index a part of the directories is looked at, and that is said.
         os.unlink(self.path("/var/log/pve/tasks/index"))
-        began = time.monotonic()
         found = self.doctor()
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLessEqual(self.tasks_read(found), 200)
         self.assertTrue(any("cannot read" in (s["not_read"] or "") for s in found["sources"]))
 
     def test_odd_files_of_a_host(self):
@@ -364,9 +365,8 @@ esac
 
     def test_an_endless_journal_is_bounded(self):
         self.journalctl("exec yes 'nothing to see here, again and again and again and again'\n")
-        began = time.monotonic()
         found = self.doctor()
-        self.assertLess(time.monotonic() - began, 60)
+        self.assertLess(max(s["bytes"] for s in found["sources"]), 17 << 20)
         said = {s["name"]: s["not_read"] for s in found["sources"]}
         self.assertIn("only the first 16 MiB", said["journal: kernel, this boot"])
 
@@ -376,50 +376,135 @@ esac
         self.assertIn("/var/log/syslog", [m["source"] for m in self.doctor(expect=1)["matches"]])
 
 
+class History(Doctor):
+    """What was so before the last boot and is mended now is no error: the doctor's own success."""
+    OFF = "DMAR: IOMMU disabled"
+    BANNER = "Linux version 6.2.16-3-pve (build@proxmox) #1 SMP\n"
+
+    journalctl = Journal.journalctl
+
+    def setUp(self):
+        super().setUp()
+        shutil.rmtree(self.path("/var/log"))  # the sample's own faults
+        os.makedirs(self.path("/var/log/pve/tasks"))
+
+    def mend(self):
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.script("/usr/sbin/reboot")
+
+    def judge(self, over, symptom="dmar-off-cmdline"):
+        found = self.doctor(expect=0 if over else 1)
+        match = [m for m in found["matches"] if m["symptom"] == symptom][0]
+        if over:
+            self.assertIn("boot before this one", match["over"])
+        else:
+            self.assertIsNone(match["over"])
+
+    def test_the_journal_of_the_boot_before(self):
+        self.journalctl("case \"$*\" in *'-b -1'*=kernel*) echo '%s' ;; *'-b 0'*=kernel*) echo x ;; esac\n" % self.OFF)
+        self.judge(over=False)  # its checks still fail
+        self.mend()
+        self.judge(over=True)
+        self.journalctl("case \"$*\" in *=kernel*) echo '%s' ;; esac\n" % self.OFF)
+        self.judge(over=False)  # it is so in this boot too
+
+    def test_files_that_hold_several_boots(self):
+        syslog = "Nov 25 10:00:0%d pve2 kernel: [    0.%06d] %s\n"
+        off = syslog % (1, 20001, self.OFF)
+        boot = syslog % (2, 0, self.BANNER.strip())
+        other = "Nov 25 10:00:03 pve2 guest[1]: it says Linux version 1\n"
+        self.mend()
+        for newer, older, over in (
+                (off + boot, "", True),
+                (boot + off + boot, "", True),
+                (boot + off, "", False),
+                (off + boot + off, "", False),
+                (off + other, "", False),
+                (boot, off, True),
+                (boot, off + boot, True),
+                ("x\n", off, False),
+                ("x" * 70000 + "\n" + off + "y" * 70000 + "\n" + boot, "", True)):
+            with self.subTest(newer=newer[-80:], older=older):
+                self.write("/var/log/kern.log", newer)
+                self.write("/var/log/kern.log.1", older)
+                self.judge(over)
+
+    def test_tasks_before_and_after_the_boot(self):
+        self.task(106, 0x66000000, "error", "TASK ERROR: cannot prepare PCI pass-through, IOMMU not present\n")
+        self.mend()
+        for booted, over in ((0x66000001, True), (0x66000000, False), (0x65ffffff, False), (0, False)):
+            self.write("/proc/stat", "cpu 1\nbtime %d\n" % booted if booted else "cpu 1\n")
+            with self.subTest(booted=booted):
+                self.judge(over, "iommu-off-pve")
+
+
 class Follow(Doctor):
-    def follow(self, *arguments, after, seconds="4", stop=False):
-        program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--seconds", seconds, "--format", "json",
-                                    "--root", self.root, *arguments], stdout=subprocess.PIPE, text=True)
-        timer = threading.Timer(1.5, after)
-        timer.start()
-        if stop:
-            time.sleep(3)
+    """Each step is done again and again until what it leads to was told: nothing says when the
+    program has begun to watch, and each symptom is told once."""
+
+    def follow(self, steps, *arguments):
+        told = []
+        program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--format", "json", "--root", self.root,
+                                    *arguments], stdout=subprocess.PIPE, text=True)
+
+        def listen():
+            for line in program.stdout:
+                told.append(json.loads(line)["symptom"])
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            for step, symptoms in steps:
+                end = time.monotonic() + HANG
+                n = 0
+                while not symptoms <= set(told) and time.monotonic() < end:
+                    if n % 40 == 0:
+                        step(n // 40)
+                    n += 1
+                    time.sleep(0.05)
+                self.assertLessEqual(symptoms, set(told))
+        finally:
             program.send_signal(signal.SIGINT)
-        out, _ = program.communicate(timeout=60)
-        timer.join()
-        return program.returncode, [json.loads(line)["symptom"] for line in out.splitlines()]
+            program.wait(timeout=HANG)
+            listener.join()
+            program.stdout.close()
+        return program.returncode, told
+
+    def fail_of(self, text):
+        return lambda n: self.task(106, 0x66000000 + 16 * n, "error", text)
 
     def test_a_task_that_fails_while_watching(self):
-        def fail():
-            self.task(106, 0x66000000, "error", Evidence.BUSY)
-            self.task(106, 0x66000010, "error", Evidence.BUSY)
         self.task(105, 0x65000000, "error", "TASK ERROR: VM is locked (backup)\n")
-        status, symptoms = self.follow(after=fail)
-        self.assertEqual(symptoms, ["vfio-group-busy", "pve-start-failed-qemu"])
+        status, symptoms = self.follow([
+            (self.fail_of(Evidence.BUSY), {"vfio-group-busy", "pve-start-failed-qemu"}),
+            (self.fail_of(Evidence.BUSY + "cannot prepare PCI pass-through, IOMMU not present\n"), {"iommu-off-pve"})])
+        self.assertEqual(symptoms, ["vfio-group-busy", "pve-start-failed-qemu", "iommu-off-pve"])
         self.assertEqual(status, 1)
 
     def test_the_journal_while_it_runs(self):
-        Journal.journalctl(self, "case \"$*\" in *--follow*) sleep 1\n"
-                                 "echo 'vfio 0000:01:00.0: group 14 is not viable'; exec sleep 60;; esac\n")
-        began = time.monotonic()
-        status, symptoms = self.follow(after=lambda: self.task(106, 0x66000000, "error",
-                                                               "TASK ERROR: VM is locked (backup)\n"))
+        Journal.journalctl(self, "case \"$*\" in *--follow*)\n"
+                                 "echo 'vfio 0000:01:00.0: group 14 is not viable'; exec sleep 6000;; esac\n")
+        _, symptoms = self.follow([(self.fail_of("TASK ERROR: VM is locked (backup)\n"),
+                                    {"pve-vm-locked", "vfio-group-not-viable"})])
         self.assertEqual(sorted(symptoms), ["pve-vm-locked", "vfio-group-not-viable"])
-        self.assertLess(time.monotonic() - began, 15)
+        # It ends when it is asked to, though the journal goes on.
+        run("doctor", "--follow", "--seconds", "1", root=self.root)
+        wait_until(lambda: not processes_of(self.root), "the end of journalctl")
 
     def test_a_file_that_grows_and_is_replaced(self):
         log = self.log("cannot prepare PCI pass-through, IOMMU not present\n")
 
-        def grow():
-            with open(log, "ab") as file:
-                file.write(b"group 1 is not via")
-                file.flush()
-                time.sleep(0.5)
-                file.write(b"ble\n")
-            time.sleep(0.5)
+        def grow(_):
+            for half in (b"group 1 is not via", b"ble\n"):
+                with open(log, "ab") as file:
+                    file.write(half)
+                time.sleep(0.5)  # so that, mostly, one half is read without the other
+
+        def replace(_):
             os.rename(log, log + ".1")
             self.log("TASK ERROR: VM is locked (backup)\n")
-        status, symptoms = self.follow("--log", log, after=grow, stop=True, seconds="60")
+        status, symptoms = self.follow([(grow, {"vfio-group-not-viable"}), (replace, {"pve-vm-locked"})],
+                                       "--log", log)
         self.assertEqual(symptoms, ["vfio-group-not-viable", "pve-vm-locked"])
         self.assertEqual(status, 1)
 

@@ -5,10 +5,9 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import unittest
 
-from harness import HostTest, NOBODY, PVEGPU, main, run, tree_hash
+from harness import HostTest, NOBODY, PVEGPU, main, processes_of, run, tree_hash, wait_until
 
 GOAL = ("--gpu", "01:00", "--vm", "106")
 
@@ -290,7 +289,7 @@ class PlanApply(HostTest):
         process.wait()
         process.stdout.close()
         self.assertEqual(self.history()[0]["state"], "interrupted")
-        time.sleep(3)  # the sample's own update-grub goes on without us for that long
+        wait_until(lambda: not processes_of(self.root), "the end of the sample's own update-grub")
         self.rollback()
         self.assertEqual(before, tree_hash(self.root))
 

@@ -15,7 +15,7 @@ import unittest
 import urllib.parse
 from pathlib import Path
 
-from harness import ClusterState, PVESIM, SOURCE, totp
+from harness import ClusterState, HANG, PVESIM, SOURCE, totp
 
 TOFU = "automation@pve!tofu"
 READER = "limited@pve!ro"
@@ -52,7 +52,7 @@ class Server(ClusterState, unittest.TestCase):
     def start(self, *arguments):
         self.process = subprocess.Popen(
             [PVESIM, "--state", self.state, "--certificate-dir", self.certificates,
-             "--lifetime", "120", *arguments],
+             "--lifetime", "1200", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.ready = json.loads(self.process.stdout.readline())
         self.tls = ssl.create_default_context(cafile=self.ready["ca"])
@@ -60,18 +60,18 @@ class Server(ClusterState, unittest.TestCase):
     def stop(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate(timeout=HANG)
         self.assertEqual(self.process.returncode, 0, said)
         self.assertNotIn("Sanitizer", said)
 
     def token_header(self, token):
         return {"Authorization": "PVEAPIToken=%s=%s" % (token, self.settings["tokens"][token])}
 
-    def connection(self, timeout=15):
+    def connection(self, timeout=HANG):
         return http.client.HTTPSConnection("127.0.0.1", self.ready["port"], context=self.tls,
                                            timeout=timeout)
 
-    def call(self, method, path, params=None, token=TOFU, headers=None, body=None, timeout=15):
+    def call(self, method, path, params=None, token=TOFU, headers=None, body=None, timeout=HANG):
         headers = dict(headers or {})
         if token:
             headers.update(self.token_header(token))
@@ -107,7 +107,7 @@ class Server(ClusterState, unittest.TestCase):
 
     def wait_task(self, upid, node="pve2", **options):
         path = "/nodes/%s/tasks/%s" % (node, urllib.parse.quote(upid, safe=""))
-        for _ in range(200):
+        for _ in range(HANG * 20):
             status = self.good("GET", path + "/status", **options)
             if status["status"] == "stopped":
                 return status["exitstatus"], [
@@ -477,7 +477,7 @@ class Changing(Server):
         self.assertTrue(self.good("GET", "/cluster/ha/status/current"))
 
     def wait_for_state(self, vmid, state, node="pve1"):
-        for _ in range(100):
+        for _ in range(HANG * 20):
             if self.good("GET", "/nodes/%s/qemu/%d/status/current" % (node, vmid))["status"] == state:
                 return
             time.sleep(0.05)
@@ -584,7 +584,7 @@ class Script(unittest.TestCase):
             ["sh", os.path.join(SOURCE, "tests/pvesim/run.sh"), "sh", "-c",
              "echo $PVESIM_URL $PVESIM_FINGERPRINT; cat $PVESIM_TOKEN_FILE; "
              "ls $PVESIM_CA $PVESIM_STATE/user.cfg; exit 7"],
-            capture_output=True, text=True, timeout=60, env=dict(os.environ, PVESIM=PVESIM))
+            capture_output=True, text=True, timeout=HANG, env=dict(os.environ, PVESIM=PVESIM))
         self.assertEqual(done.returncode, 7, done.stderr)
         lines = done.stdout.splitlines()
         self.assertRegex(lines[0], r"^https://127\.0\.0\.1:\d+ ([0-9A-F]{2}:){31}[0-9A-F]{2}$")
@@ -593,14 +593,14 @@ class Script(unittest.TestCase):
         self.assertFalse(os.path.exists(lines[2]), "it cleans up")
 
     def test_wrong_use(self):
-        self.assertEqual(subprocess.run([PVESIM], capture_output=True, timeout=30).returncode, 2)
+        self.assertEqual(subprocess.run([PVESIM], capture_output=True, timeout=HANG).returncode, 2)
         self.assertEqual(subprocess.run([PVESIM, "--state", "/nonexistent", "--lifetime", "x"],
-                                        capture_output=True, timeout=30).returncode, 2)
+                                        capture_output=True, timeout=HANG).returncode, 2)
 
     def test_lifetime(self):
         with tempfile.TemporaryDirectory() as directory:
             done = subprocess.run([PVESIM, "--state", directory, "--lifetime", "1"],
-                                  capture_output=True, timeout=30)
+                                  capture_output=True, timeout=HANG)
             self.assertEqual(done.returncode, 0, done.stderr)
 
 

@@ -41,7 +41,7 @@ def devices(defaults):
 
 def batch(lines):
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    done = subprocess.run([PVESIM, "--batch"], input=text.encode(), capture_output=True, timeout=250)
+    done = subprocess.run([PVESIM, "--batch"], input=text.encode(), capture_output=True, timeout=1200)
     # A NUL inside a string is kept as U+E000 there.
     output = done.stdout.decode().replace("\ue000", "\\u0000")
     answers = [json.loads(line) for line in output.split("\n") if line]

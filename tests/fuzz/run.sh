@@ -98,7 +98,7 @@ for target in "$dir"/fuzz_*; do
 	corpus=$work/$name
 	mkdir "$corpus"
 	seeds_for "$name"
-	if "$target" -max_total_time="$seconds" -timeout=10 -max_len=2048 -verbosity=0 "$corpus" \
+	if "$target" -max_total_time="$seconds" -timeout=60 -max_len=2048 -verbosity=0 "$corpus" \
 		>"$work/log" 2>&1; then
 		echo "ok   $name"
 		passed=$((passed + 1))

@@ -34,7 +34,7 @@ tries=0
 while [ ! -s "$directory/ready" ]; do
 	kill -0 "$pid" 2>/dev/null || exit 1
 	tries=$((tries + 1))
-	[ "$tries" -lt 200 ] || { echo "pvesim did not start" >&2; exit 1; }
+	[ "$tries" -lt 6000 ] || { echo "pvesim did not start" >&2; exit 1; }
 	sleep 0.05
 done
 value() { sed -n "1s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" "$directory/ready"; }

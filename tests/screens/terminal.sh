@@ -28,9 +28,10 @@ keys() { terminal send-keys -t t "$@"; }
 typed() { terminal send-keys -t t -l "$1"; }
 resize() { terminal resize-window -t t -x "$1" -y "$2"; }
 
-# wait_for TEXT [SECONDS]: poll until the screen shows it; a fixed string.
+# wait_for TEXT [SECONDS]: poll until the screen shows it; a fixed string. The bound is for what never
+# comes: nothing is said of how fast it does.
 wait_for() {
-	tries=$((${2:-20} * 20))
+	tries=$((${2:-120} * 20))
 	while ! screen | grep -qF -- "$1"; do
 		tries=$((tries - 1))
 		if [ "$tries" -le 0 ]; then
@@ -39,6 +40,26 @@ wait_for() {
 			exit 1
 		fi
 		sleep 0.05
+	done
+}
+# wait_read: the whole host was read. Keys that were typed before count for nothing.
+wait_read() {
+	tries=2400
+	while screen | grep -qF "reading the host" || ! screen | grep -qF "1 BIOS"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || fail "the host is still read"
+		sleep 0.05
+	done
+}
+# moved KEY: press it, and wait until the screen shows what it did; false when nothing changed.
+moved() {
+	screen >"$terminal_dir/unmoved"
+	keys "$1"
+	tries=${2:-400}
+	while screen | cmp -s - "$terminal_dir/unmoved"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.02
 	done
 }
 passed=0

@@ -30,35 +30,25 @@ start_vm() { PVEGPU_ROOT=$host "$host/usr/bin/pvesh" create /nodes/pve2/qemu/106
 wizard() {
 	terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
 	wait_for "4 GPU"
-	sleep 0.3
+	wait_read
 	keys d
 	wait_for "what the logs say"
 }
 # on TEXT: move the focus to the row with that text.
 on() {
-	tries=40
 	while ! screen | grep -E '^>' | grep -qF -- "$1"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "no row with: $1"
-		keys Down
-		sleep 0.05
+		moved Down || fail "no row with: $1"
 	done
 }
 open_row() { on "$1"; keys Enter; }
 # tick TEXT: the fix whose text has that, below or beside its number.
 tick() {
-	keys Home
-	sleep 0.1
-	tries=30
 	while :; do
 		focused=$(screen | grep -nE '^> \[[ x]\]' | cut -d: -f1 || :)
 		if [ -n "$focused" ] && screen | sed -n "$focused,$((focused + 2))p" | grep -qF -- "$1"; then
 			break
 		fi
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || fail "no fix with: $1"
-		keys Down
-		sleep 0.05
+		moved Down || fail "no fix with: $1"
 	done
 	screen | grep -qE '^> \[x\]' || keys Space
 	wait_for "[x]"
@@ -68,7 +58,7 @@ mend() {
 	keys v
 	wait_for "Nothing has been changed yet."
 	keys yes Enter
-	tries=200
+	tries=2400
 	until screen | grep -qE "Done\. Undo|Reboot now"; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || fail "it did not end"
@@ -213,7 +203,7 @@ is_fine boot.iommu-active
 ok "paste: the IOMMU is on after the reboot"
 
 keys q
-sleep 0.2
+wait_for "Quit?"
 keys y
 shows "[exit 0]" "it ends"
 echo "$passed passed, 0 failed"

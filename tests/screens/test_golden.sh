@@ -11,15 +11,19 @@ copy_sample "$host"
 export LC_ALL=C.UTF-8
 mkdir -p "$golden"
 
-# settled NAME: the screen, once it has stopped changing, is the one that is kept.
+now() { screen | sed 's/ *$//' >"$terminal_dir/now"; }
+# settled NAME: the screen becomes the one that is kept.
 settled() {
-	before=
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		sleep 0.15
-		screen | sed 's/ *$//' >"$terminal_dir/now"
-		[ "$before" = "$(cat "$terminal_dir/now")" ] && break
-		before=$(cat "$terminal_dir/now")
-	done
+	tries=600
+	if [ -n "${PVEGPU_GOLDEN_UPDATE:-}" ]; then
+		sleep 2
+		now
+	else
+		while now && ! cmp -s "$golden/$1.txt" "$terminal_dir/now" && [ "$tries" -gt 0 ]; do
+			tries=$((tries - 1))
+			sleep 0.05
+		done
+	fi
 	if [ -n "${PVEGPU_GOLDEN_UPDATE:-}" ]; then
 		cp "$terminal_dir/now" "$golden/$1.txt"
 	elif ! diff -u "$golden/$1.txt" "$terminal_dir/now"; then

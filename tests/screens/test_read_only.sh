@@ -42,12 +42,12 @@ for command in "audit" "audit --format json" "plan --gpu 01:00 --vm 106" \
 done
 
 terminal_start 80 24 "TERM=xterm-256color $watch $PVEGPU --root $host"
-wait_for "[choose]" 60
+wait_for "[choose]"
 for step in 1 2 3 4 5 6 7; do
 	keys "$step"
 	wait_for "> $step "
 	keys Down '?'
-	sleep 0.3
+	wait_for "b back"
 	keys b
 done
 keys 2

@@ -15,6 +15,7 @@ before=$(cat "$conf")
 terminal_start 80 24 "HOME=$terminal_dir/home XDG_CONFIG_HOME= XDG_STATE_HOME= TERM=xterm-256color \
 	$PVEGPU --api $PVESIM_URL --token-file $PVESIM_TOKEN_FILE --ca-file $PVESIM_CA --node pve2"
 shows "REMOTE HOST" "the banner says that it is a remote host"
+wait_read
 shows "On pve2, as root, run" "step 1 says what to run on the node"
 keys 2
 shows "the IOMMU is on, with 10" "step 2 judges what the API shows"

@@ -11,7 +11,7 @@ copy_sample "$host"
 export LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0
 slow="strace -f -qq -o $terminal_dir/log -e trace=readlinkat -e inject=readlinkat:delay_enter="
 
-terminal_start 80 24 "TERM=xterm-256color ${slow}100000 $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color ${slow}400000 $PVEGPU --root $host"
 shows "What the firmware setup (BIOS) must have on" "the first screen does not wait for the host"
 shows "reading the host" "and says that it is being read"
 keys 2
@@ -22,7 +22,7 @@ shows "This step fills in by itself" "a step that needs more says so"
 keys v
 shows "that needs all of it" "so does the review"
 keys Enter
-wait_for "Which VM gets the GPU?" 60
+wait_for "Which VM gets the GPU?"
 ok "it fills in by itself"
 screen | grep -qF "(*)" && fail "a key typed before the list was there chose from it"
 ok "no key typed before the list was there chose from it"

@@ -39,6 +39,7 @@ struct doctor_case {
 	struct list evidence;  /* of struct evidence */
 	struct list ruled_out; /* of struct finding: looked at, and fine */
 	struct list unknown;   /* of struct finding */
+	size_t bad;            /* how many findings warn or fail */
 	struct list fixes;     /* of struct doctor_fix, in order */
 	char *over;            /* why it is history ("VM 106 started since"), or NULL */
 };

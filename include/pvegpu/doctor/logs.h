@@ -29,6 +29,8 @@ struct log_source {
 	char *upid;            /* of a task's log; NULL otherwise */
 	unsigned vmid;         /* the VM of that task; 0 none */
 	unsigned long time;    /* when that task began */
+	bool earlier_boot;     /* all of it is of a boot before this one */
+	size_t boots;          /* how many begin in it */
 };
 
 enum { MATCH_TEXT = 512 };
@@ -44,6 +46,10 @@ struct match {
 	const struct log_source *last_source;
 	uint64_t last_line;
 	char last_text[MATCH_TEXT];
+	uint64_t earlier;        /* how many of `count` are known to be of a boot before this one */
+	uint64_t here;           /* how many came last, in one source, since a boot began there */
+	uint64_t in_tasks;       /* how many are in logs of tasks, which tell no boot */
+	unsigned long task_time; /* when the newest of these tasks began */
 };
 
 /* Bounds; zero members take the default. */

@@ -189,6 +189,7 @@ struct facts {
 	char *pve_version;              /* of the package pve-manager: "8.0.3", or NULL */
 	char *kernel;                   /* "6.2.16-3-pve", or NULL */
 	int kernel_major, kernel_minor; /* -1 unknown */
+	unsigned long booted_at;        /* seconds since the epoch, /proc/stat; 0 unknown */
 
 	enum cpu_vendor cpu_vendor;
 	char *cpu_model;                 /* or NULL */
