@@ -5,35 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/doctor/capture.h"
 #include "pvegpu/pve/login.h"
+#include "tui/prompt.h"
 #include "tui/say.h"
 #include "tui/term.h"
-
-/* What a person is asked goes to standard error: standard output is for results. */
-static bool prompt(const char *question, bool secret, char *ret_line, size_t size)
-{
-	struct termios before;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
-		return false;
-	struct termios quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	say(stderr, "%s", question);
-	if (secret)
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	bool got = fgets(ret_line, (int)size, stdin) != NULL;
-	if (secret) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		say(stderr, "\n");
-	}
-	if (got)
-		ret_line[strcspn(ret_line, "\r\n")] = '\0';
-	return got && ret_line[0];
-}
 
 static bool ask_code(void *user, const char *who, char *ret_code, size_t size)
 {
