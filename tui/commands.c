@@ -425,8 +425,7 @@ static int run_wizard(const struct options *options, bool demo)
 	return status;
 }
 
-/* The demo: the wizard on a private copy of the sample host, which is removed at the end. With
- * --root DIR, which must not exist yet or be empty, the copy is made there and kept. */
+/* The demo: the wizard on a private copy of the sample host, which is removed at the end. */
 static int run_demo(const struct options *options)
 {
 	/* Beside the program as installed; while developing, in the source tree. */
