@@ -191,7 +191,7 @@ bool term_start(bool no_color, const char **ret_reason)
 		(void)define_key(spellings[i].sequence, spellings[i].key);
 	char leave[] = "rmcup";
 	const char *second = tigetstr(leave);
-	alternate = second && second != (const char *)-1 && *second;
+	alternate = second && *second;
 	active = true;
 	start_paste();
 	return true;
@@ -323,8 +323,10 @@ static void keep_pasted(struct term_paste *paste, int key)
 	bool after_blank = paste && (!paste->n || paste->text[paste->n - 1] == ' ');
 	if (!paste || paste->n + 1 >= sizeof paste->text || (blank && after_blank))
 		return;
-	if (blank || (key >= ' ' && key <= '~'))
-		paste->text[paste->n++] = blank ? ' ' : (char)key;
+	if (blank)
+		paste->text[paste->n++] = ' ';
+	else if (key >= ' ' && key < 127)
+		paste->text[paste->n++] = (char)key;
 }
 
 /* Read a paste to its end; into `paste`, or NULL to drop it. Nothing in it is a key. */

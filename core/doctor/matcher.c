@@ -191,6 +191,7 @@ struct matcher *matcher_new_of(const struct symptom *const *symptoms, size_t n)
 struct matcher *matcher_new(void)
 {
 	size_t n = symptom_count();
+	/* A list of pointers it is. NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	const struct symptom **all = zeroed(n, sizeof *all);
 	for (size_t i = 0; i < n; i++)
 		all[i] = symptom_at(i);
