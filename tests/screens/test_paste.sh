@@ -106,10 +106,11 @@ shows "Type yes, then Enter" "a pasted yes is none"
 # Off again, however it ends.
 for way in quit TERM HUP SEGV; do
 	: >"$raw"
-	terminal_start 80 24 "sleep 0.3; sh -c 'echo \$\$ >$terminal_dir/pid; exec env TERM=xterm-256color ASAN_OPTIONS=handle_segv=0 $PVEGPU --root $host'"
+	terminal_start 80 24 "read line; sh -c 'echo \$\$ >$terminal_dir/pid; exec env TERM=xterm-256color ASAN_OPTIONS=handle_segv=0 $PVEGPU --root $host'"
 	terminal pipe-pane -o -t t "cat >>$raw"
+	keys Enter
 	wait_for "[choose]"
-	[ "$(brackets)" = h ] || fail "bracketed paste is not on"
+	wait_brackets h "on before $way"
 	if [ "$way" = quit ]; then
 		keys q
 		wait_for "Quit?"
@@ -121,9 +122,11 @@ for way in quit TERM HUP SEGV; do
 	wait_brackets l "off after $way"
 done
 : >"$raw"
-terminal_start 80 24 "sleep 0.3; set -m; TERM=xterm-256color $PVEGPU --root $host; echo was stopped; read line; fg; true"
+terminal_start 80 24 "read line; set -m; TERM=xterm-256color $PVEGPU --root $host; echo was stopped; read line; fg; true"
 terminal pipe-pane -o -t t "cat >>$raw"
+keys Enter
 wait_for "[choose]"
+wait_brackets h "on before it is stopped"
 keys C-z
 wait_for "was stopped"
 wait_brackets l "off while it is stopped"
