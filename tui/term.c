@@ -301,11 +301,13 @@ static enum meaning meaning_of(int key)
 {
 	static bool escaped; /* a lone Esc was the last key: the rest of a sequence may still come
 			      */
+	if (key == ERR)
+		return IS_NOTHING;
 	bool late = escaped && key == '[';
 	escaped = false;
 	if (key == PASTE_BEGIN)
 		return IS_PASTE;
-	if (key == ERR || key == PASTE_END)
+	if (key == PASTE_END)
 		return IS_NOTHING;
 	if (late)
 		return read_sequence() ? IS_PASTE : IS_NOTHING;
