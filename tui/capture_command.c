@@ -25,8 +25,7 @@ int run_capture(const struct options *options)
 	if (status < 0 || !capture)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
 	FILE *out = options->json ? stderr : stdout;
-	(void)fputs(capture_text(capture->arena, capture), out);
-	(void)fflush(out);
+	say(out, "%s", capture_text(capture->arena, capture));
 	status = confirm(options, "\nType yes to write this to a file: ");
 	if (status == 0 && capture_write(capture, path, &error) < 0)
 		status = say_error(&error, EXIT_USAGE);
@@ -35,8 +34,9 @@ int run_capture(const struct options *options)
 				path, "files", (json_int_t)capture->items.n, "bytes",
 				(json_int_t)capture->bytes));
 	else if (status == 0)
-		(void)printf("Written: %s\nLook into it before you give it away: tar tzf %s\n"
-			     "Anybody can open it: pvegpu audit --root %s\n",
+		say(stdout,
+				"Written: %s\nLook into it before you give it away: tar tzf %s\n"
+				"Anybody can open it: pvegpu audit --root %s\n",
 				path, path, path);
 	capture_free(capture);
 	return status;

@@ -17,50 +17,6 @@
 #include "tui/say.h"
 #include "tui/wizard.h"
 
-int say_error(const struct error *error, int status)
-{
-	(void)fflush(stdout); /* so that the reason comes last */
-	(void)fprintf(stderr, "pvegpu: %s\n", error->text);
-	struct lines cursor = lines_start(error->hint);
-	struct line line;
-	while (line_next(&cursor, &line))
-		(void)fprintf(stderr, "        %.*s\n", (int)line.n, line.start);
-	return status;
-}
-
-int status_of(const struct error *error, int otherwise)
-{
-	switch (error->code) {
-	case ERROR_USAGE:
-	case ERROR_PARSE:
-		return EXIT_USAGE;
-	case ERROR_NOT_HOST:
-	case ERROR_CONNECT:
-	case ERROR_TRUST:
-	case ERROR_LOGIN:
-		return EXIT_NO_HOST;
-	case ERROR_REFUSED:
-		return EXIT_ATTENTION;
-	case ERROR_OK:
-	case ERROR_IO:
-	case ERROR_DRIFT:
-	case ERROR_BUSY:
-	case ERROR_COMMAND:
-	case ERROR_API:
-	case ERROR_STOPPED:
-		break;
-	}
-	return otherwise;
-}
-
-void print_json(json_t *json)
-{
-	char *text = json_dumps(json, JSON_INDENT(2));
-	(void)puts(text ? text : "null");
-	free(text);
-	json_decref(json);
-}
-
 static int list_checks(bool json)
 {
 	json_t *array = json_array();
@@ -71,7 +27,7 @@ static int list_checks(bool json)
 							       step_names[check->step], "title",
 							       check->title));
 		else
-			(void)printf("%-28s %-7s %s\n", check->id, step_names[check->step],
+			say(stdout, "%-28s %-7s %s\n", check->id, step_names[check->step],
 					check->title);
 	}
 	if (json)
@@ -151,10 +107,10 @@ static int run_audit(const struct options *options)
 		print_json(json);
 	} else {
 		struct arena *arena = view.report->arena;
-		(void)fputs(options->prometheus  ? report_prometheus(arena, view.report)
-				: options->since ? report_changes_text(arena, &changes)
-						 : report_text(arena, view.report),
-				stdout);
+		say(stdout, "%s",
+				options->prometheus ? report_prometheus(arena, view.report)
+				: options->since    ? report_changes_text(arena, &changes)
+						    : report_text(arena, view.report));
 	}
 	struct report_counts counts = report_counts(view.report);
 	view_close(&view);
@@ -163,7 +119,7 @@ static int run_audit(const struct options *options)
 
 static void print_plan(FILE *out, const struct plan *plan)
 {
-	(void)fputs(text_printable_page(plan->arena, plan_text(plan->arena, plan)), out);
+	say(out, "%s", plan_text(plan->arena, plan));
 }
 
 static int run_plan(const struct options *options)
@@ -201,22 +157,21 @@ static bool print_progress(
 		return false;
 	switch (event) {
 	case APPLY_BEGIN:
-		(void)fprintf(out, "%s\n", text);
+		say(out, "%s\n", text);
 		break;
 	case APPLY_OUTPUT:
-		(void)fprintf(out, "    | %s\n", text);
+		say(out, "    | %s\n", text);
 		break;
 	case APPLY_DONE:
-		(void)fputs("    done\n", out);
+		say(out, "    done\n");
 		break;
 	case APPLY_NOT_RUN:
-		(void)fprintf(out, "    %s\n", text);
+		say(out, "    %s\n", text);
 		break;
 	case APPLY_FAILED:
-		(void)fprintf(out, "    FAILED: %s\n", text);
+		say(out, "    FAILED: %s\n", text);
 		break;
 	}
-	(void)fflush(out);
 	return true;
 }
 
@@ -233,33 +188,6 @@ static void hold_signals(void)
 	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		(void)sigaction(numbers[i], &action, NULL);
-}
-
-bool typed_yes(const char *question)
-{
-	char line[32];
-	(void)tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed before the question is no answer */
-	(void)fprintf(stderr, "%s", question);
-	(void)fflush(stderr);
-	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
-}
-
-/* The word of a person, or of --yes. */
-int confirm(const struct options *options, const char *question)
-{
-	if (options->yes)
-		return 0;
-	if (!isatty(STDIN_FILENO)) {
-		(void)fputs("pvegpu: nothing was changed: there is no terminal to ask on, and "
-			    "--yes "
-			    "was not given\n",
-				stderr);
-		return EXIT_USAGE;
-	}
-	if (typed_yes(question))
-		return 0;
-	(void)fputs("Nothing was changed.\n", stderr);
-	return EXIT_ATTENTION;
 }
 
 static void print_apply_result(const struct options *options, const struct plan *plan,
@@ -279,13 +207,13 @@ static void print_apply_result(const struct options *options, const struct plan 
 	}
 	if (error)
 		return;
-	(void)printf("%zu of %zu changes made", result->done,
+	say(stdout, "%zu of %zu changes made", result->done,
 			plan->changes.n - (result->reboot ? 1 : 0));
 	if (result->not_run)
-		(void)printf(", %zu not run", result->not_run);
+		say(stdout, ", %zu not run", result->not_run);
 	if (result->run[0])
-		(void)printf(". Undo with: pvegpu rollback %s", result->run);
-	(void)puts("");
+		say(stdout, ". Undo with: pvegpu rollback %s", result->run);
+	say(stdout, "\n");
 }
 
 static int reboot_after(const struct options *options, struct host *host, const struct plan *plan)
@@ -297,7 +225,7 @@ static int reboot_after(const struct options *options, struct host *host, const 
 						      typed_yes("Reboot now? Type yes to reboot, "
 								"Enter for not now: "));
 	if (!now) {
-		(void)fputs("The changes count after a reboot. Then run pvegpu again.\n", stderr);
+		say(stderr, "The changes count after a reboot. Then run pvegpu again.\n");
 		return EXIT_FINE;
 	}
 	if (apply_reboot(host, plan, print_progress, options->json ? stderr : stdout, &error) < 0)
@@ -361,10 +289,8 @@ static bool ask_overwrite(void *user, const struct change *change, const char *d
 {
 	FILE *out = user;
 	struct arena *arena = arena_new();
-	(void)fprintf(out, "    changed since by someone else: %s\n%s", change_title(arena, change),
-			text_printable_page(arena, diff));
+	say(out, "    changed since by someone else: %s\n%s", change_title(arena, change), diff);
 	arena_free(arena);
-	(void)fflush(out);
 	/* --yes does not cover this: a person's edit is only overwritten by a person's word. */
 	return isatty(STDIN_FILENO) &&
 	       typed_yes("    Type yes to overwrite that, Enter to keep it: ");
@@ -374,30 +300,27 @@ static bool ask_overwrite(void *user, const struct change *change, const char *d
 static void print_undo(FILE *out, const struct run *run)
 {
 	struct arena *arena = arena_new();
-	(void)fprintf(out, "Run %s (%s), to be undone, newest change first:\n", run->id,
+	say(out, "Run %s (%s), to be undone, newest change first:\n", run->id,
 			run_state_names[run->state]);
 	for (size_t i = run->plan->changes.n; i-- > 0;) {
 		const struct change *change = run->plan->changes.item[i];
 		if (change->kind == CHANGE_COMMAND || change->kind == CHANGE_REBOOT)
 			continue;
-		(void)fprintf(out, "\n%s\n    undo: %s\n", change_title(arena, change),
-				change->undo);
+		say(out, "\n%s\n    undo: %s\n", change_title(arena, change), change->undo);
 		if (change->kind == CHANGE_FILE)
-			(void)fputs(text_printable_page(arena,
-						    diff_unified(arena, change->path, change->after,
-								    change->before)),
-					out);
+			say(out, "%s",
+					diff_unified(arena, change->path, change->after,
+							change->before));
 		for (size_t p = 0; p < change->before_params.n; p++) {
 			const struct pve_param *before = change->before_params.item[p];
-			(void)fprintf(out, "    %s: %s\n", before->key,
+			say(out, "    %s: %s\n", before->key,
 					before->value ? before->value : "(not set)");
 		}
 	}
 	for (size_t i = 0; i < run->plan->changes.n; i++) {
 		const struct change *change = run->plan->changes.item[i];
 		if (change->kind == CHANGE_COMMAND)
-			(void)fprintf(out, "\n%s (once more, at the end)\n",
-					change_title(arena, change));
+			say(out, "\n%s (once more, at the end)\n", change_title(arena, change));
 	}
 	arena_free(arena);
 }
@@ -422,12 +345,12 @@ static int show_rollback(
 
 static void print_rollback_result(const struct rollback_result *result)
 {
-	(void)printf("%zu %s of run %s undone", result->undone,
+	say(stdout, "%zu %s of run %s undone", result->undone,
 			text_plural(result->undone, "change", "changes"), result->run);
 	if (result->kept)
-		(void)printf(", %zu kept because %s changed since", result->kept,
+		say(stdout, ", %zu kept because %s changed since", result->kept,
 				text_plural(result->kept, "it was", "they were"));
-	(void)puts(result->reboot ? "; reboot for the old state to count." : ".");
+	say(stdout, "%s\n", result->reboot ? "; reboot for the old state to count." : ".");
 }
 
 static int run_rollback(const struct options *options)
@@ -485,7 +408,7 @@ static int run_history(const struct options *options)
 	if (options->json)
 		print_json(history_to_json(history));
 	else
-		(void)fputs(history_text(history->arena, history), stdout);
+		say(stdout, "%s", history_text(history->arena, history));
 	history_free(history);
 	host_close(&host);
 	return EXIT_FINE;
@@ -502,8 +425,7 @@ static int run_wizard(const struct options *options, bool demo)
 	return status;
 }
 
-/* The demo: the wizard on a private copy of the sample host, which is removed at the end. With
- * --root DIR, which must not exist yet or be empty, the copy is made there and kept. */
+/* The demo: the wizard on a private copy of the sample host, which is removed at the end. */
 static int run_demo(const struct options *options)
 {
 	/* Beside the program as installed; while developing, in the source tree. */
@@ -547,7 +469,7 @@ int command_run(const struct options *options)
 		options_help();
 		return EXIT_FINE;
 	case COMMAND_VERSION:
-		(void)puts("pvegpu " PVEGPU_VERSION);
+		say(stdout, "pvegpu %s\n", PVEGPU_VERSION);
 		return EXIT_FINE;
 	case COMMAND_WIZARD:
 		break;

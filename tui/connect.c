@@ -5,35 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/doctor/capture.h"
 #include "pvegpu/pve/login.h"
+#include "tui/prompt.h"
+#include "tui/say.h"
 #include "tui/term.h"
-
-/* What a person is asked goes to standard error: standard output is for results. */
-static bool prompt(const char *question, bool secret, char *ret_line, size_t size)
-{
-	struct termios before;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
-		return false;
-	struct termios quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	(void)fputs(question, stderr);
-	(void)fflush(stderr);
-	if (secret)
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	bool got = fgets(ret_line, (int)size, stdin) != NULL;
-	if (secret) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		(void)fputs("\n", stderr);
-	}
-	if (got)
-		ret_line[strcspn(ret_line, "\r\n")] = '\0';
-	return got && ret_line[0];
-}
 
 static bool ask_code(void *user, const char *who, char *ret_code, size_t size)
 {
@@ -117,7 +96,7 @@ static int find_login(const struct options *options, struct arena *arena,
 static bool ask_trust(const char *address, const char *fingerprint)
 {
 	char line[64] = "";
-	(void)fprintf(stderr,
+	say(stderr,
 			"\nNobody known to this machine vouches for the certificate of %s.\n"
 			"Its SHA-256 fingerprint is\n\n    %.47s\n    %s\n\n"
 			"Compare it with the node itself: in the web interface under the node, "

@@ -17,7 +17,7 @@ static int list(bool json)
 		return EXIT_FINE;
 	}
 	struct arena *arena = arena_new();
-	(void)fputs(doctor_list_text(arena), stdout);
+	say(stdout, "%s", doctor_list_text(arena));
 	arena_free(arena);
 	return EXIT_FINE;
 }
@@ -33,7 +33,7 @@ static void note_signal(int number)
 static bool is_interrupted(void *user)
 {
 	(void)user;
-	return interrupted != 0;
+	return interrupted != 0 || say_is_lost();
 }
 
 /* A new match, as it is told while following: a paragraph, or one JSON object a line. */
@@ -41,17 +41,12 @@ static void print_new(void *user, const struct match *match)
 {
 	const struct options *options = user;
 	if (options->json) {
-		json_t *json = doctor_match_to_json(match);
-		char *text = json_dumps(json, JSON_COMPACT);
-		(void)puts(text ? text : "null");
-		free(text);
-		json_decref(json);
+		print_json_line(doctor_match_to_json(match));
 	} else {
 		struct arena *arena = arena_new();
-		(void)puts(doctor_match_text(arena, match));
+		say(stdout, "%s\n", doctor_match_text(arena, match));
 		arena_free(arena);
 	}
-	(void)fflush(stdout);
 }
 
 static int follow(const struct options *options, const struct root *root)
@@ -85,7 +80,7 @@ static void print(const struct options *options, const struct diagnosis *diagnos
 	if (options->json)
 		print_json(doctor_to_json(diagnosis));
 	else
-		(void)fputs(doctor_text(diagnosis->arena, diagnosis), stdout);
+		say(stdout, "%s", doctor_text(diagnosis->arena, diagnosis));
 }
 
 /* The host beside the log, for evidence; a log alone can be read on any machine. */

@@ -231,6 +231,7 @@ int show_text(const char *title, const char *text)
 int ask_line(const char *prompt, char *buffer, size_t size, void (*redraw)(void *user), void *user)
 {
 	size_t n = 0;
+	struct term_paste paste;
 	buffer[0] = '\0';
 	for (;;) {
 		redraw(user);
@@ -246,9 +247,14 @@ int ask_line(const char *prompt, char *buffer, size_t size, void (*redraw)(void 
 			(void)mvaddch(layout.keys.y, x, '_');
 			(void)refresh();
 		}
-		int key = term_key(-1, true);
+		int key = term_field_key(&paste);
 		if (key == KEY_ENDED || key == '\n')
 			return key;
+		if (key == KEY_PASTE) {
+			n += (size_t)snprintf(buffer + n, size - n, "%s", paste.text);
+			n = n < size ? n : size - 1;
+			continue;
+		}
 		if (key == 27)
 			return 'b';
 		if (key == KEY_BACKSPACE || key == 127 || key == 8) {

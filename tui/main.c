@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
+#include <unistd.h>
 
 #include "tui/options.h"
+#include "tui/say.h"
+
+/* The three streams a caller may have closed are taken, so that no file that is opened later gets
+ * the number of one, and with it what is printed. What is written to such a stream fails. */
+static void take_streams(void)
+{
+	int fd = 0;
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
 
 int main(int argc, char **argv)
 {
 	struct options options;
+	take_streams();
 	/* A caller may have these ignored; the status of commands must not be lost, and a reader
 	 * that goes away must not end a run in the middle. */
 	(void)signal(SIGCHLD, SIG_DFL); /* NOLINT(cert-err33-c) */
@@ -14,12 +29,9 @@ int main(int argc, char **argv)
 	int status = options_parse(argc, argv, &options);
 	if (status != 0)
 		return status;
+	bool changes = command_changes(options.command);
+	say_begin(changes || options.follow);
 	status = command_run(&options);
 	goal_free(options.goal);
-	/* A report that did not arrive whole must not look like one that did. */
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)fputs("pvegpu: standard output could not be written\n", stderr);
-		return EXIT_NO_HOST;
-	}
-	return status;
+	return say_end(changes, status);
 }

@@ -2,12 +2,13 @@
 #include "tui/options.h"
 
 #include <getopt.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "pvegpu/formats/pci_mapping.h"
+#include "tui/say.h"
 
 static const struct {
 	const char *name;
@@ -23,413 +24,592 @@ static const struct {
 		{"capture", COMMAND_CAPTURE, true,
 				"[FILE]: what the audit reads, redacted, to ask others with"},
 		{"demo", COMMAND_DEMO, false,
-				"the wizard on a built-in sample host; nothing real is "
-				"touched"},
+				"the wizard on a built-in sample host; nothing real is touched"},
 		{"doctor", COMMAND_DOCTOR, false, "what the logs say is wrong, and what mends it"},
 		{"help", COMMAND_HELP, false, "this text"},
 };
+enum { COMMANDS = sizeof commands / sizeof *commands };
 
-enum {
-	OPTION_ROOT = 256,
-	OPTION_CHROOT,
-	OPTION_FORMAT,
-	OPTION_NO_COLOR,
-	OPTION_ASCII,
-	OPTION_GPU,
-	OPTION_VM,
-	OPTION_PARAM,
-	OPTION_NO_PARAM,
-	OPTION_BIND,
-	OPTION_ACCEPT,
-	OPTION_OUT,
-	OPTION_YES,
-	OPTION_REBOOT,
-	OPTION_LIST,
-	OPTION_API,
-	OPTION_TOKEN_FILE,
-	OPTION_USER,
-	OPTION_FINGERPRINT,
-	OPTION_CA_FILE,
-	OPTION_NODE,
-	OPTION_MAPPING,
-	OPTION_MAPPING_DEVICE,
-	OPTION_DELETE_MAPPING,
-	OPTION_NO_COMMENTS,
-	OPTION_ONLY,
-	OPTION_SINCE,
-	OPTION_LOG,
-	OPTION_SYMPTOM,
-	OPTION_FOLLOW,
-	OPTION_SECONDS,
-	OPTION_CHOICE, /* and up: two for each goal choice */
-};
-
-static const struct option fixed[] = {
-		{"root", required_argument, NULL, OPTION_ROOT},
-		{"chroot", required_argument, NULL, OPTION_CHROOT},
-		{"format", required_argument, NULL, OPTION_FORMAT},
-		{"no-color", no_argument, NULL, OPTION_NO_COLOR},
-		{"ascii", no_argument, NULL, OPTION_ASCII},
-		{"gpu", required_argument, NULL, OPTION_GPU},
-		{"vm", required_argument, NULL, OPTION_VM},
-		{"param", required_argument, NULL, OPTION_PARAM},
-		{"no-param", required_argument, NULL, OPTION_NO_PARAM},
-		{"bind", required_argument, NULL, OPTION_BIND},
-		{"accept", required_argument, NULL, OPTION_ACCEPT},
-		{"out", required_argument, NULL, OPTION_OUT},
-		{"yes", no_argument, NULL, OPTION_YES},
-		{"reboot", no_argument, NULL, OPTION_REBOOT},
-		{"list", no_argument, NULL, OPTION_LIST},
-		{"api", required_argument, NULL, OPTION_API},
-		{"token-file", required_argument, NULL, OPTION_TOKEN_FILE},
-		{"user", required_argument, NULL, OPTION_USER},
-		{"fingerprint", required_argument, NULL, OPTION_FINGERPRINT},
-		{"ca-file", required_argument, NULL, OPTION_CA_FILE},
-		{"node", required_argument, NULL, OPTION_NODE},
-		{"mapping", required_argument, NULL, OPTION_MAPPING},
-		{"mapping-device", required_argument, NULL, OPTION_MAPPING_DEVICE},
-		{"delete-mapping", required_argument, NULL, OPTION_DELETE_MAPPING},
-		{"no-comments", no_argument, NULL, OPTION_NO_COMMENTS},
-		{"only", required_argument, NULL, OPTION_ONLY},
-		{"since", required_argument, NULL, OPTION_SINCE},
-		{"log", required_argument, NULL, OPTION_LOG},
-		{"symptom", required_argument, NULL, OPTION_SYMPTOM},
-		{"follow", no_argument, NULL, OPTION_FOLLOW},
-		{"seconds", required_argument, NULL, OPTION_SECONDS},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-};
-enum { FIXED = sizeof fixed / sizeof *fixed, OPTIONS_MAX = FIXED + 32 };
-
-void options_help(void)
+/* A word is wrong: said with its reason, and EXIT_USAGE. */
+static int wrong(const char *reason, const char *word)
 {
-	(void)puts("Usage: pvegpu [COMMAND] [OPTION]...\n"
-		   "GPU passthrough on a Proxmox VE host, step by step. Every change is shown "
-		   "before "
-		   "it\nis made, written to a journal, and can be undone.\n\n"
-		   "Without a command the wizard starts. Commands:");
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		(void)printf("  %-10s %s\n", commands[i].name, commands[i].help);
-	(void)puts("\nOptions:\n"
-		   "  --root DIR          read (and apply below) DIR instead of this host; a file\n"
-		   "                      made by capture is only looked at\n"
-		   "  --format text|json|prometheus  how audit, plan and history print (text);\n"
-		   "                      prometheus is audit's, for a textfile collector\n"
-		   "  --only STEP|CHECK   audit: nothing but that (repeatable)\n"
-		   "  --since FILE        audit: what changed since an earlier one's JSON\n"
-		   "  --list              audit: print the catalogue of checks; doctor: symptoms\n"
-		   "  --no-comments       capture: take out comments of configuration files too\n"
-		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
-		   "  --ascii             accepted; screens use nothing but ASCII\n"
-		   "  --help, --version\n\n"
-		   "A remote host, by Proxmox VE's API:\n"
-		   "  --api URL           https://HOST:8006; the wizard, audit, plan, apply, "
-		   "rollback\n"
-		   "  --token-file FILE   holds USER@REALM!ID=SECRET, mode 0600; or the variable\n"
-		   "                      PVEGPU_TOKEN\n"
-		   "  --user USER@REALM   by password instead: asked for, or PVEGPU_PASSWORD\n"
-		   "  --node NAME         the node that is meant, in a cluster\n"
-		   "  --fingerprint F     SHA-256 of the node's certificate, as its screens show "
-		   "it\n"
-		   "  --ca-file FILE      authorities that vouch for it\n\n"
-		   "Goal (plan; without an option the advised choice is taken):\n"
-		   "  --gpu ADDRESS       01:00, 01:00.0, 0000:01:00 ...\n"
-		   "  --vm VMID           the VM that gets it\n"
-		   "  --param WORD        add a kernel parameter\n"
-		   "  --no-param WORD     do not add it, or take it out\n"
-		   "  --bind early|at-start  give the GPU to vfio-pci at boot, or at VM start\n"
-		   "  --accept CHECK=SUBJECT accept a risk the plan was refused for\n"
-		   "  --mapping NAME      attach by the PCI mapping NAME; it is made or extended\n"
-		   "  --mapping-device [NODE=]ADDRESS  it names this device too: an alternative, "
-		   "or\n"
-		   "                      the one of another node\n"
-		   "  --delete-mapping NAME  a mapping that no VM uses");
-	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		if (!strchr(choice->yes, '='))
-			(void)printf("  --%s, --%s  %s\n", choice->yes, choice->no, choice->help);
-	(void)puts("  --out FILE          save the plan for apply\n\n"
-		   "Doctor:\n"
-		   "  --log FILE          read this log, plain or packed, - for standard input\n"
-		   "  --symptom KIND      start from what you see: vm-start-fails, black-screen "
-		   "...\n"
-		   "  --follow            keep watching; --seconds N ends it\n\n"
-		   "Changes:\n"
-		   "  --yes               do not ask for a typed yes (never covers a risk)\n"
-		   "  --reboot            apply: reboot at the end if the plan asks for it\n"
-		   "  --chroot DIR        rollback from a live system: undo on the host whose root "
-		   "is\n"
-		   "                      mounted at DIR, with that host's own commands\n\n"
-		   "Exit status: 0 fine, 1 something needs attention, 2 wrong use,\n"
-		   "3 the host could not be read, 4 applying or rolling back failed.");
-}
-
-static int wrong(const char *format, const char *text)
-{
-	(void)fputs("pvegpu: ", stderr);
-	(void)fprintf(stderr, "%s '%s'\n        try: pvegpu --help\n", format, text);
+	say(stderr, "pvegpu: %s '%s'\n        try: pvegpu --help\n", reason, word);
 	return EXIT_USAGE;
 }
 
-/* The long options: the fixed ones, then yes and no of each choice. */
-static void make_table(struct option table[OPTIONS_MAX])
+/* The member of the options that a row of take_flag or take_text sets. */
+static void *member(struct options *options, const struct option_row *row)
 {
-	size_t n = FIXED;
-	memcpy(table, fixed, sizeof fixed);
-	int value = OPTION_CHOICE;
-	for (const struct goal_choice *choice = goal_choices; choice->name; choice++, value += 2) {
-		if (strchr(choice->yes, '='))
-			continue; /* --bind takes an argument */
-		table[n++] = (struct option){choice->yes, no_argument, NULL, value};
-		table[n++] = (struct option){choice->no, no_argument, NULL, value + 1};
-	}
-	table[n] = (struct option){0};
+	return (char *)options + row->offset;
 }
 
-static int goal_option(struct goal *goal, int option, const char *argument)
+static int take_flag(struct options *options, const struct option_row *row, const char *argument)
 {
-	unsigned long vmid = 0;
-	const char *equals = NULL;
-	const char *name = NULL;
-	switch (option) {
-	case OPTION_GPU:
-		strings_add(goal->arena, &goal->gpus, argument);
-		return 0;
-	case OPTION_VM:
-		if (argument[0] < '1' || argument[0] > '9' ||
-				!text_to_ulong(argument, 10, 999999999, &vmid) || vmid < 100)
-			return wrong("not a VM's number (100 to 999999999):", argument);
-		goal->vmid = (unsigned)vmid;
-		return 0;
-	case OPTION_PARAM:
-	case OPTION_NO_PARAM:
-		if (!argument[0] || strpbrk(argument, " \t\n\"'\\$`"))
-			return wrong("not a single kernel parameter:", argument);
-		goal_param(goal, argument, option == OPTION_PARAM);
-		return 0;
-	case OPTION_BIND:
-		if (strcmp(argument, "early") != 0 && strcmp(argument, "at-start") != 0)
-			return wrong("--bind takes early or at-start, not", argument);
-		goal->bind_early = strcmp(argument, "early") == 0 ? CHOICE_YES : CHOICE_NO;
-		return 0;
-	case OPTION_MAPPING:
-	case OPTION_DELETE_MAPPING:
-		if (!pci_mapping_name_is_valid(argument))
-			return wrong("no name for a mapping (a letter, then letters, digits, - _):",
-					argument);
-		*(option == OPTION_MAPPING ? &goal->mapping : &goal->delete_mapping) =
-				arena_strdup(goal->arena, argument);
-		return 0;
-	case OPTION_MAPPING_DEVICE:
-		strings_add(goal->arena, &goal->mapping_devices, argument);
-		return 0;
-	case OPTION_ACCEPT:
-		equals = strchr(argument, '=');
-		if (!equals)
-			return wrong("--accept takes CHECK=SUBJECT, not", argument);
-		name = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
-		if (!check_by_id(name))
-			return wrong("--accept names no check of 'pvegpu audit --list':", name);
-		goal_accept(goal, name, equals + 1);
-		return 0;
-	default:
-		*goal_choice_at(goal, &goal_choices[(option - OPTION_CHOICE) / 2]) =
-				(option - OPTION_CHOICE) % 2 ? CHOICE_NO : CHOICE_YES;
-		return 0;
-	}
+	(void)argument;
+	*(bool *)member(options, row) = true;
+	return 0;
 }
 
-static int take_option(struct options *options, int option, const char *argument)
+static int take_text(struct options *options, const struct option_row *row, const char *argument)
+{
+	*(const char **)member(options, row) = argument;
+	return 0;
+}
+
+static int take_nothing(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)options;
+	(void)row;
+	(void)argument;
+	return 0;
+}
+
+static int take_help(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)argument;
+	options->command = strcmp(row->name, "help") == 0 ? COMMAND_HELP : COMMAND_VERSION;
+	return 0;
+}
+
+static int take_chroot(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	options->root = argument;
+	options->chroot = true;
+	return 0;
+}
+
+static int take_format(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	options->json = strcmp(argument, "json") == 0;
+	options->prometheus = strcmp(argument, "prometheus") == 0;
+	if (!options->json && !options->prometheus && strcmp(argument, "text") != 0)
+		return wrong("--format takes text or json (audit: prometheus too), not", argument);
+	return 0;
+}
+
+static int take_only(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	strings_add(options->goal->arena, &options->only, argument);
+	return 0;
+}
+
+static int take_seconds(struct options *options, const struct option_row *row, const char *argument)
 {
 	unsigned long number = 0;
-	switch (option) {
-	case OPTION_ROOT:
-		options->root = argument;
-		return 0;
-	case OPTION_CHROOT:
-		options->root = argument;
-		options->chroot = true;
-		return 0;
-	case OPTION_FORMAT:
-		options->json = strcmp(argument, "json") == 0;
-		options->prometheus = strcmp(argument, "prometheus") == 0;
-		if (!options->json && !options->prometheus && strcmp(argument, "text") != 0)
-			return wrong("--format takes text or json (audit: prometheus too), not",
-					argument);
-		return 0;
-	case OPTION_NO_COLOR:
-		options->no_color = true;
-		return 0;
-	case OPTION_ASCII:
-		return 0;
-	case OPTION_OUT:
-		options->out = argument;
-		return 0;
-	case OPTION_YES:
-		options->yes = true;
-		return 0;
-	case OPTION_REBOOT:
-		options->reboot = true;
-		return 0;
-	case OPTION_LIST:
-		options->list = true;
-		return 0;
-	case OPTION_ONLY:
-		strings_add(options->goal->arena, &options->only, argument);
-		return 0;
-	case OPTION_SINCE:
-		options->since = argument;
-		return 0;
-	case OPTION_NO_COMMENTS:
-		options->no_comments = true;
-		return 0;
-	case OPTION_API:
-		options->api = argument;
-		return 0;
-	case OPTION_TOKEN_FILE:
-		options->token_file = argument;
-		return 0;
-	case OPTION_USER:
-		options->user = argument;
-		return 0;
-	case OPTION_FINGERPRINT:
-		options->fingerprint = argument;
-		return 0;
-	case OPTION_CA_FILE:
-		options->ca_file = argument;
-		return 0;
-	case OPTION_NODE:
-		options->node = argument;
-		return 0;
-	case OPTION_LOG:
-		options->log = argument;
-		return 0;
-	case OPTION_SYMPTOM:
-		options->symptom = argument;
-		return 0;
-	case OPTION_FOLLOW:
-		options->follow = true;
-		return 0;
-	case OPTION_SECONDS:
-		if (!text_to_ulong(argument, 10, 86400, &number) || !number)
-			return wrong("--seconds takes 1 to 86400, not", argument);
-		options->seconds = (unsigned)number;
-		return 0;
-	case 'h':
-		options->command = COMMAND_HELP;
-		return 0;
-	case 'V':
-		options->command = COMMAND_VERSION;
-		return 0;
-	case '?':
-		(void)fputs("        try: pvegpu --help\n", stderr);
-		return EXIT_USAGE;
-	default:
-		options->goal_given = "--gpu, --vm, --param ...";
-		return goal_option(options->goal, option, argument);
+	(void)row;
+	if (!text_to_ulong(argument, 10, 86400, &number) || !number)
+		return wrong("--seconds takes 1 to 86400, not", argument);
+	options->seconds = (unsigned)number;
+	return 0;
+}
+
+static int take_gpu(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	strings_add(options->goal->arena, &options->goal->gpus, argument);
+	return 0;
+}
+
+static int take_vm(struct options *options, const struct option_row *row, const char *argument)
+{
+	unsigned long vmid = 0;
+	(void)row;
+	if (argument[0] < '1' || argument[0] > '9' ||
+			!text_to_ulong(argument, 10, 999999999, &vmid) || vmid < 100)
+		return wrong("not a VM's number (100 to 999999999):", argument);
+	options->goal->vmid = (unsigned)vmid;
+	return 0;
+}
+
+static int take_param(struct options *options, const struct option_row *row, const char *argument)
+{
+	if (!argument[0] || strpbrk(argument, " \t\n\"'\\$`"))
+		return wrong("not a single kernel parameter:", argument);
+	goal_param(options->goal, argument, strcmp(row->name, "param") == 0);
+	return 0;
+}
+
+static int take_bind(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	if (strcmp(argument, "early") != 0 && strcmp(argument, "at-start") != 0)
+		return wrong("--bind takes early or at-start, not", argument);
+	options->goal->bind_early = strcmp(argument, "early") == 0 ? CHOICE_YES : CHOICE_NO;
+	return 0;
+}
+
+static int take_mapping(struct options *options, const struct option_row *row, const char *argument)
+{
+	struct goal *goal = options->goal;
+	if (!pci_mapping_name_is_valid(argument))
+		return wrong("no name for a mapping (a letter, then letters, digits, - _):",
+				argument);
+	*(strcmp(row->name, "mapping") == 0 ? &goal->mapping : &goal->delete_mapping) =
+			arena_strdup(goal->arena, argument);
+	return 0;
+}
+
+static int take_mapping_device(
+		struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	strings_add(options->goal->arena, &options->goal->mapping_devices, argument);
+	return 0;
+}
+
+static int take_accept(struct options *options, const struct option_row *row, const char *argument)
+{
+	struct goal *goal = options->goal;
+	const char *equals = strchr(argument, '=');
+	(void)row;
+	if (!equals)
+		return wrong("--accept takes CHECK=SUBJECT, not", argument);
+	const char *name = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
+	if (!check_by_id(name))
+		return wrong("--accept names no check of 'pvegpu audit --list':", name);
+	goal_accept(goal, name, equals + 1);
+	return 0;
+}
+
+static int take_choice(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)argument;
+	*goal_choice_at(options->goal, row->choice) =
+			strcmp(row->name, row->choice->yes) == 0 ? CHOICE_YES : CHOICE_NO;
+	return 0;
+}
+
+/* Which commands take an option, as a set. */
+#define TAKES(name) (1U << COMMAND_##name)
+enum {
+	NAMED = TAKES(AUDIT) | TAKES(PLAN) | TAKES(APPLY) | TAKES(ROLLBACK) | TAKES(HISTORY) |
+		TAKES(CAPTURE) | TAKES(DOCTOR),
+	HOSTS = NAMED | TAKES(WIZARD),
+	REMOTES = HOSTS & ~(TAKES(CAPTURE) | TAKES(DOCTOR)),
+	GOALS = TAKES(AUDIT) | TAKES(PLAN) | TAKES(DOCTOR),
+	EVERY = HOSTS | TAKES(DEMO) | TAKES(HELP),
+};
+
+/* Parts of --help. */
+enum group {
+	GROUP_GENERAL,
+	GROUP_REMOTE, /* of --api: makes no sense without it */
+	GROUP_GOAL,
+	GROUP_DOCTOR,
+	GROUP_CHANGES
+};
+static const struct {
+	const char *title;
+	unsigned commands; /* that take most of its options: said only of the others */
+} groups[] = {
+		[GROUP_GENERAL] = {"Options", EVERY},
+		[GROUP_REMOTE] = {"A remote host, by Proxmox VE's API (the wizard, audit, plan, "
+				  "apply, rollback, history)",
+				REMOTES},
+		[GROUP_GOAL] = {"Goal (audit, plan, doctor; without an option the advised choice "
+				"is taken)",
+				GOALS},
+		[GROUP_DOCTOR] = {"Doctor", TAKES(DOCTOR)},
+		[GROUP_CHANGES] = {"Changes", 0},
+};
+
+#define FLAG(name) take_flag, offsetof(struct options, name)
+#define TEXT(name) take_text, offsetof(struct options, name)
+#define CALL(name) name, 0
+
+/* One row an option: all that is known of it. In the order of --help. */
+static const struct option_row fixed[] = {
+		{"root", "DIR", GROUP_GENERAL, HOSTS, TEXT(root), NULL,
+				"read (and apply below) DIR instead of this host; a file made by "
+				"capture is only looked at"},
+		{"format", "text|json|prometheus", GROUP_GENERAL, NAMED, CALL(take_format), NULL,
+				"how a command prints (text); prometheus is audit's, for a "
+				"textfile collector"},
+		{"only", "STEP|CHECK", GROUP_GENERAL, TAKES(AUDIT), CALL(take_only), NULL,
+				"nothing but that (repeatable)"},
+		{"since", "FILE", GROUP_GENERAL, TAKES(AUDIT), TEXT(since), NULL,
+				"what changed since an earlier one's JSON"},
+		{"list", NULL, GROUP_GENERAL, TAKES(AUDIT) | TAKES(DOCTOR), FLAG(list), NULL,
+				"print the catalogue of checks, or of symptoms"},
+		{"no-comments", NULL, GROUP_GENERAL, TAKES(CAPTURE), FLAG(no_comments), NULL,
+				"take out comments of configuration files too"},
+		{"no-color", NULL, GROUP_GENERAL, EVERY, FLAG(no_color), NULL,
+				"no colours; the variable NO_COLOR does the same"},
+		{"ascii", NULL, GROUP_GENERAL, EVERY, CALL(take_nothing), NULL,
+				"accepted; screens use nothing but ASCII"},
+		{"help", NULL, GROUP_GENERAL, EVERY, CALL(take_help), NULL, "-h: this text"},
+		{"version", NULL, GROUP_GENERAL, EVERY, CALL(take_help), NULL, "-V: the version"},
+
+		{"api", "URL", GROUP_REMOTE, REMOTES, TEXT(api), NULL, "https://HOST:8006"},
+		{"token-file", "FILE", GROUP_REMOTE, REMOTES, TEXT(token_file), NULL,
+				"holds USER@REALM!ID=SECRET, mode 0600; or the variable "
+				"PVEGPU_TOKEN"},
+		{"user", "USER@REALM", GROUP_REMOTE, REMOTES, TEXT(user), NULL,
+				"by password instead: asked for, or PVEGPU_PASSWORD"},
+		{"node", "NAME", GROUP_REMOTE, REMOTES, TEXT(node), NULL,
+				"the node that is meant, in a cluster"},
+		{"fingerprint", "F", GROUP_REMOTE, REMOTES, TEXT(fingerprint), NULL,
+				"SHA-256 of the node's certificate, as its screens show it"},
+		{"ca-file", "FILE", GROUP_REMOTE, REMOTES, TEXT(ca_file), NULL,
+				"authorities that vouch for it"},
+
+		{"gpu", "ADDRESS", GROUP_GOAL, GOALS, CALL(take_gpu), NULL,
+				"01:00, 01:00.0, 0000:01:00 ..."},
+		{"vm", "VMID", GROUP_GOAL, GOALS, CALL(take_vm), NULL, "the VM that gets it"},
+		{"param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,
+				"add a kernel parameter"},
+		{"no-param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,
+				"do not add it, or take it out"},
+		{"bind", "early|at-start", GROUP_GOAL, GOALS, CALL(take_bind), NULL,
+				"give the GPU to vfio-pci at boot, or at VM start"},
+		{"accept", "CHECK=SUBJECT", GROUP_GOAL, GOALS, CALL(take_accept), NULL,
+				"accept a risk the plan was refused for"},
+		{"mapping", "NAME", GROUP_GOAL, GOALS, CALL(take_mapping), NULL,
+				"attach by the PCI mapping NAME; it is made or extended"},
+		{"mapping-device", "[NODE=]ADDRESS", GROUP_GOAL, GOALS, CALL(take_mapping_device),
+				NULL,
+				"it names this device too: an alternative, or the one of another "
+				"node"},
+		{"delete-mapping", "NAME", GROUP_GOAL, GOALS, CALL(take_mapping), NULL,
+				"a mapping that no VM uses"},
+
+		{"log", "FILE", GROUP_DOCTOR, TAKES(DOCTOR), TEXT(log), NULL,
+				"read this log, plain or packed, - for standard input"},
+		{"symptom", "KIND", GROUP_DOCTOR, TAKES(DOCTOR), TEXT(symptom), NULL,
+				"start from what you see: vm-start-fails, black-screen ..."},
+		{"follow", NULL, GROUP_DOCTOR, TAKES(DOCTOR), FLAG(follow), NULL, "keep watching"},
+		{"seconds", "N", GROUP_DOCTOR, TAKES(DOCTOR), CALL(take_seconds), NULL,
+				"ends --follow"},
+
+		{"out", "FILE", GROUP_CHANGES, TAKES(PLAN), TEXT(out), NULL,
+				"save the plan for apply"},
+		{"yes", NULL, GROUP_CHANGES, TAKES(APPLY) | TAKES(ROLLBACK) | TAKES(CAPTURE),
+				FLAG(yes), NULL,
+				"do not ask for a typed yes (never covers a risk)"},
+		{"reboot", NULL, GROUP_CHANGES, TAKES(APPLY), FLAG(reboot), NULL,
+				"reboot at the end if the plan asks for it"},
+		{"chroot", "DIR", GROUP_CHANGES, TAKES(ROLLBACK), CALL(take_chroot), NULL,
+				"from a live system: undo on the host whose root is mounted at "
+				"DIR, with that host's own commands"},
+};
+enum { FIXED = sizeof fixed / sizeof *fixed };
+
+/* Options of which one makes no sense without, or with, another. */
+static const struct {
+	const char *option;
+	bool needs; /* that one; false: does not go with it */
+	const char *other;
+	const char *reason; /* before the option's, or the other's, name */
+} pairs[] = {
+		{"seconds", true, "follow", "it goes with --follow only:"},
+		{"api", false, "root", "--api is another host; it does not go with"},
+		{"chroot", false, "root", "--chroot names the host's root itself; without"},
+		{"symptom", false, "follow", "a symptom is looked for in what is there; without"},
+		{"list", false, "only", "--list prints the whole catalogue; without"},
+		{"list", false, "since", "--list prints the catalogue, not an audit; without"},
+		{"list", false, "follow", "--list prints the catalogue, and ends; without"},
+		{"list", false, "log", "--list prints the catalogue, and reads no log; without"},
+};
+
+static void add_choice(struct option_row *row, const struct goal_choice *choice, const char *name)
+{
+	*row = (struct option_row){.name = name,
+			.group = GROUP_GOAL,
+			.commands = GOALS,
+			.take = take_choice,
+			.choice = choice,
+			.help = choice->help};
+}
+
+struct option_row *options_rows(
+		struct arena *arena, const struct goal_choice *choices, size_t *ret_n)
+{
+	size_t most = FIXED;
+	for (const struct goal_choice *choice = choices; choice->name; choice++)
+		most += 2;
+	struct option_row *rows = arena_alloc(arena, most * sizeof *rows);
+	size_t n = 0;
+	for (size_t i = 0; i < FIXED; i++)
+		rows[n++] = fixed[i];
+	for (const struct goal_choice *choice = choices; choice->name; choice++) {
+		if (strchr(choice->yes, '='))
+			continue; /* --bind takes an argument, and is a row of its own */
+		add_choice(&rows[n++], choice, choice->yes);
+		add_choice(&rows[n++], choice, choice->no);
 	}
+	*ret_n = n;
+	return rows;
+}
+
+/* "audit, plan and doctor"; the wizard has no name on the command line. */
+static const char *takers(struct arena *arena, unsigned set, const char *last)
+{
+	struct strings names = {0};
+	struct text text = {0};
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (set >> commands[i].command & 1U)
+			strings_add(arena, &names, commands[i].name);
+	for (size_t i = 0; i < names.n; i++)
+		text_addf(&text, "%s%s",
+				i == 0            ? ""
+				: i + 1 < names.n ? ", "
+						  : last,
+				names.item[i]);
+	return text_take(&text, arena);
+}
+
+static bool is_few(unsigned set)
+{
+	unsigned n = 0;
+	for (; set; set &= set - 1)
+		n++;
+	return n <= 3;
+}
+
+/* "  --only STEP|CHECK   audit: nothing but that (repeatable)" */
+static void add_help(struct arena *arena, struct text *text, const struct option_row *row)
+{
+	enum { COLUMN = 22, WIDTH = 79 };
+	if (row->choice && strcmp(row->name, row->choice->yes) != 0)
+		return; /* told with the yes of that choice */
+	const char *name = row->choice ? arena_printf(arena, "  --%s, --%s", row->choice->yes,
+							 row->choice->no)
+				       : arena_printf(arena, "  --%s%s%s", row->name,
+							 row->argument ? " " : "",
+							 row->argument ? row->argument : "");
+	bool said = row->commands == groups[row->group].commands || !is_few(row->commands);
+	const char *help = said ? row->help
+				: arena_printf(arena, "%s: %s", takers(arena, row->commands, ", "),
+						  row->help);
+	int column = strlen(name) + 2 > COLUMN ? (int)strlen(name) + 2 : COLUMN;
+	text_addf(text, "%-*s", column, name);
+	text_add_wrapped(text, help, (size_t)column, COLUMN, WIDTH);
+}
+
+void options_help(void)
+{
+	struct arena *arena = arena_new();
+	struct text text = {0};
+	size_t n = 0;
+	const struct option_row *rows = options_rows(arena, goal_choices, &n);
+	text_add(&text, "Usage: pvegpu [COMMAND] [OPTION]...\n"
+			"GPU passthrough on a Proxmox VE host, step by step. Every change is shown "
+			"before it\nis made, written to a journal, and can be undone.\n\n"
+			"Without a command the wizard starts. Commands:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		text_addf(&text, "  %-10s %s\n", commands[i].name, commands[i].help);
+	for (unsigned group = 0; group < sizeof groups / sizeof *groups; group++) {
+		text_add(&text, "\n");
+		text_add_wrapped(&text, arena_printf(arena, "%s:", groups[group].title), 0, 0, 79);
+		for (size_t i = 0; i < n; i++)
+			if (rows[i].group == group)
+				add_help(arena, &text, &rows[i]);
+	}
+	text_add(&text, "\nExit status: 0 fine, 1 something needs attention, 2 wrong use,\n"
+			"3 the host could not be read, 4 applying or rolling back failed.\n");
+	say(stdout, "%s", text_string(&text));
+	text_free(&text);
+	arena_free(arena);
+}
+
+static const char *command_name(enum command command)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (commands[i].command == command)
+			return commands[i].name;
+	return "the wizard";
+}
+
+/* While the command line is read. */
+struct reading_line {
+	struct options options;
+	struct option_row *rows;
+	bool *given; /* by row */
+	size_t n;
+};
+
+static const struct option_row *given_row(const struct reading_line *line, const char *name)
+{
+	for (size_t i = 0; i < line->n; i++)
+		if (line->given[i] && strcmp(line->rows[i].name, name) == 0)
+			return &line->rows[i];
+	return NULL;
+}
+
+static int refuse_option(
+		struct arena *arena, const struct options *options, const struct option_row *row)
+{
+	const char *name = arena_printf(arena, "--%s", row->name);
+	if (row->group == GROUP_GOAL)
+		return wrong("only audit, plan and doctor take a goal (the wizard asks for it), so "
+			     "not",
+				name);
+	if (row->group == GROUP_REMOTE)
+		return wrong(options->command == COMMAND_DEMO      ? "the demo is not remote:"
+				: options->command == COMMAND_HELP ? "help does not take"
+								   : "that reads the host's own "
+								     "files, so run it there, "
+								     "without",
+				name);
+	if (is_few(row->commands))
+		return wrong(arena_printf(arena, "only %s %s",
+					     takers(arena, row->commands, " and "),
+					     row->commands & (row->commands - 1) ? "take"
+										 : "takes"),
+				name);
+	return wrong(arena_printf(arena, "%s does not take", command_name(options->command)), name);
+}
+
+/* What the command does not take is refused, by name. */
+static int check_command(struct reading_line *line)
+{
+	const struct options *options = &line->options;
+	for (size_t i = 0; i < line->n; i++)
+		if (line->given[i] && !(line->rows[i].commands >> options->command & 1U))
+			return refuse_option(options->goal->arena, options, &line->rows[i]);
+	if (options->prometheus && options->command != COMMAND_AUDIT)
+		return wrong("only audit has the format", "prometheus");
+	if (options->prometheus && options->since)
+		return wrong("--since tells it as text or JSON, not", "prometheus");
+	if (options->command == COMMAND_APPLY && !options->operand)
+		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
+	if (options->command == COMMAND_PLAN && options->goal->vmid && !options->goal->gpus.n)
+		return wrong("a VM needs a GPU to go with it, --gpu ADDRESS:", "--vm");
+	return 0;
+}
+
+static int check_pairs(struct reading_line *line)
+{
+	struct arena *arena = line->options.goal->arena;
+	for (size_t i = 0; i < line->n; i++)
+		if (line->given[i] && line->rows[i].group == GROUP_REMOTE && !line->options.api)
+			return wrong("that needs --api URL beside it:",
+					arena_printf(arena, "--%s", line->rows[i].name));
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		bool both = given_row(line, pairs[i].other) != NULL;
+		const char *named = pairs[i].needs ? pairs[i].option : pairs[i].other;
+		if (given_row(line, pairs[i].option) && both != pairs[i].needs)
+			return wrong(pairs[i].reason, arena_printf(arena, "--%s", named));
+	}
+	return 0;
 }
 
 static int take_operands(struct options *options, int argc, char **argv)
 {
 	if (optind >= argc)
 		return 0;
-	size_t found = sizeof commands / sizeof *commands;
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+	size_t found = COMMANDS;
+	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[optind], commands[i].name) == 0)
 			found = i;
-	if (found == sizeof commands / sizeof *commands)
+	if (found == COMMANDS)
 		return wrong("no such command:", argv[optind]);
 	options->command = commands[found].command;
 	optind++;
-	if (options->command == COMMAND_PLAN && options->goal->vmid && !options->goal->gpus.n)
-		return wrong("a VM needs a GPU to go with it, --gpu ADDRESS:", "--vm");
-	/* To clean up is a plan of its own, unless there is more to do. */
-	const struct goal *asked = options->goal;
-	if (asked->clean_up == CHOICE_YES && asked->advised == CHOICE_ADVISED && !asked->gpus.n &&
-			!asked->params.n)
-		options->goal->advised = CHOICE_NO;
 	if (optind < argc && commands[found].operand)
 		options->operand = argv[optind++];
 	if (optind < argc)
 		return wrong("not understood:", argv[optind]);
-	bool doctor = options->command == COMMAND_DOCTOR;
-	if (options->list && options->command != COMMAND_AUDIT && !doctor)
-		return wrong("only audit and doctor take", "--list");
-	if ((options->log || options->symptom || options->follow || options->seconds) && !doctor)
-		return wrong("only doctor takes", "--log, --symptom, --follow, --seconds");
-	if (options->seconds && !options->follow)
-		return wrong("it goes with --follow only:", "--seconds");
-	if (options->command == COMMAND_APPLY && !options->operand)
-		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
 	return 0;
 }
 
-/* What belongs to --api makes no sense without it. */
-static int check_remote(const struct options *options)
+enum { OPTION_FIRST = 256 }; /* getopt()'s value of the first row */
+
+/* getopt() did not take a word; its own messages would show it as it is. */
+static int unknown_option(const struct reading_line *line, int option, const char *word)
 {
-	const char *with = options->token_file    ? "--token-file"
-			   : options->user        ? "--user"
-			   : options->fingerprint ? "--fingerprint"
-			   : options->ca_file     ? "--ca-file"
-			   : options->node        ? "--node"
-						  : NULL;
-	if (with && !options->api)
-		return wrong("that needs --api URL beside it:", with);
-	if (options->api && options->root)
-		return wrong("--api is another host; it does not go with", "--root");
-	if (options->api && options->command == COMMAND_DEMO)
-		return wrong("the demo is not remote:", "--api");
-	if (options->api &&
-			(options->command == COMMAND_CAPTURE || options->command == COMMAND_DOCTOR))
-		return wrong("that reads the host's own files, so run it there, without", "--api");
-	return 0;
+	char letter[3] = {'-', (char)optopt, '\0'};
+	size_t like = 0;
+	if (optopt && optopt < OPTION_FIRST)
+		return wrong("no such option:", letter);
+	if (option == ':')
+		return wrong("that option takes an argument:", word);
+	if (optopt)
+		return wrong("that option takes no argument:", word);
+	for (size_t i = 0; i < line->n; i++)
+		like += strncmp(line->rows[i].name, word + 2, strcspn(word + 2, "=")) == 0;
+	return wrong(like ? "more than one option begins like that:" : "no such option:", word);
 }
 
-/* What one command alone takes. */
-static int check_command(const struct options *options)
+/* The rows as getopt() wants them. */
+static struct option *getopt_table(const struct reading_line *line)
 {
-	bool audit = options->command == COMMAND_AUDIT;
-	if (options->prometheus && !audit)
-		return wrong("only audit has the format", "prometheus");
-	if ((options->only.n || options->since) && !audit)
-		return wrong("only audit takes", options->since ? "--since" : "--only");
-	if (options->no_comments && options->command != COMMAND_CAPTURE)
-		return wrong("only capture takes", "--no-comments");
-	bool goal = audit || options->command == COMMAND_PLAN || options->command == COMMAND_DOCTOR;
-	bool text = options->command == COMMAND_HELP || options->command == COMMAND_VERSION;
-	if (options->goal_given && !goal && !text)
-		return wrong("only audit, plan and doctor take a goal (the wizard asks for it), so "
-			     "not",
-				options->goal_given);
-	if (options->chroot && options->command != COMMAND_ROLLBACK)
-		return wrong("only rollback takes", "--chroot");
-	return 0;
+	struct option *table =
+			arena_alloc(line->options.goal->arena, (line->n + 1) * sizeof *table);
+	for (size_t i = 0; i < line->n; i++)
+		table[i] = (struct option){line->rows[i].name,
+				line->rows[i].argument ? required_argument : no_argument, NULL,
+				OPTION_FIRST + (int)i};
+	table[line->n] = (struct option){0};
+	return table;
+}
+
+static int take_options(struct reading_line *line, int argc, char **argv)
+{
+	const struct option *table = getopt_table(line);
+	opterr = 0;
+	for (;;) {
+		/* One thread so far, as getopt needs. */
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+		int option = getopt_long(argc, argv, ":hV", table, NULL);
+		if (option == -1)
+			return 0;
+		if (option == 'h' || option == 'V') {
+			line->options.command = option == 'h' ? COMMAND_HELP : COMMAND_VERSION;
+			continue;
+		}
+		if (option < OPTION_FIRST)
+			return unknown_option(line, option, argv[optind - 1]);
+		const struct option_row *row = &line->rows[option - OPTION_FIRST];
+		int status = row->take(&line->options, row, optarg);
+		if (status != 0)
+			return status;
+		line->given[option - OPTION_FIRST] = true;
+		if (row->group == GROUP_GOAL)
+			line->options.goal_given = row->name;
+	}
+}
+
+static int read_line(struct reading_line *line, int argc, char **argv)
+{
+	struct options *options = &line->options;
+	int status = take_options(line, argc, argv);
+	/* Who asks for help gets it, whatever else is there. */
+	if (status != 0 || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
+		return status;
+	status = take_operands(options, argc, argv);
+	if (status == 0)
+		status = check_command(line);
+	if (status == 0)
+		status = check_pairs(line);
+	/* To clean up is a plan of its own, unless there is more to do. */
+	struct goal *goal = options->goal;
+	if (status == 0 && goal->clean_up == CHOICE_YES && goal->advised == CHOICE_ADVISED &&
+			!goal->gpus.n && !goal->params.n)
+		goal->advised = CHOICE_NO;
+	return status;
+}
+
+bool command_changes(enum command command)
+{
+	return (TAKES(APPLY) | TAKES(ROLLBACK) | TAKES(WIZARD) | TAKES(DEMO)) >> command & 1U;
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
-	struct options options = {.command = COMMAND_WIZARD, .goal = goal_new()};
-	struct option table[OPTIONS_MAX];
-	make_table(table);
-	int status = 0;
-	while (status == 0) {
-		/* One thread so far, as getopt needs. */
-		/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
-		int option = getopt_long(argc, argv, "hV", table, NULL);
-		if (option == -1)
-			break;
-		status = take_option(&options, option, optarg);
-	}
-	if (status == 0 && options.command != COMMAND_HELP && options.command != COMMAND_VERSION)
-		status = take_operands(&options, argc, argv);
-	if (status == 0)
-		status = check_remote(&options);
-	if (status == 0)
-		status = check_command(&options);
+	struct reading_line line = {.options = {.command = COMMAND_WIZARD, .goal = goal_new()}};
+	struct arena *arena = line.options.goal->arena;
+	line.rows = options_rows(arena, goal_choices, &line.n);
+	line.given = arena_alloc(arena, line.n * sizeof *line.given);
+	memset(line.given, 0, line.n * sizeof *line.given);
+	int status = read_line(&line, argc, argv);
 	if (status != 0) {
-		goal_free(options.goal);
+		goal_free(line.options.goal);
 		return status;
 	}
-	*ret_options = options;
+	*ret_options = line.options;
 	return 0;
 }

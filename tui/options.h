@@ -39,12 +39,34 @@ struct options {
 	bool follow;
 	unsigned seconds; /* 0: until interrupted */
 	struct goal *goal;
-	const char *goal_given; /* options of the goal were given: their names, for a message */
+	const char *goal_given; /* the last option of the goal that was given, or NULL */
 };
+
+/*
+ * An option: one row of the table in options.c, and nothing elsewhere. `take` stores it; rows of
+ * FLAG(member) and TEXT(member) need no function of their own.
+ */
+struct option_row {
+	const char *name;
+	const char *argument; /* what --help calls it; NULL: it takes none */
+	unsigned group;       /* its part of --help */
+	unsigned commands;    /* that take it: a bit for each enum command */
+	int (*take)(struct options *options, const struct option_row *row, const char *argument);
+	size_t offset;                    /* of the member that it sets, or 0 */
+	const struct goal_choice *choice; /* NULL: it is no yes or no of the goal */
+	const char *help;
+};
+/* All rows: the fixed ones, then yes and no of each choice that is no argument of another option.
+ * The arena's. */
+struct option_row *options_rows(
+		struct arena *arena, const struct goal_choice *choices, size_t *ret_n);
 
 /* Read the command line. Returns 0, or EXIT_USAGE after saying on standard error what is wrong. */
 int options_parse(int argc, char **argv, struct options *ret_options);
 void options_help(void); /* to standard output */
+
+/* It may change the host: its exit status is about that. */
+bool command_changes(enum command command);
 
 /* commands.c: each returns the exit status. */
 int command_run(const struct options *options);

@@ -11,20 +11,44 @@
 #include <unistd.h>
 
 static struct termios saved;
-static bool active;
+static volatile sig_atomic_t active;
+static volatile sig_atomic_t
+		alternate; /* the terminal has a second screen, which is left at the end */
+static bool pasting;
+static struct sigaction curses_stop; /* ncurses' own, for SIGTSTP */
 static SCREEN *screen;
 static volatile sig_atomic_t ended_by;
 static volatile sig_atomic_t held;
 static attr_t attributes[ROLE_COUNT];
 
+enum { PASTE_BEGIN = KEY_MAX + 64, PASTE_END };
+
+/* Bracketed paste: a terminal that has it marks what is pasted, one that has not ignores this. */
+static const char paste_on[] = "\033[?2004h";
+static const char paste_off[] = "\033[?2004l";
+
+/* Past ncurses, also from a signal handler. */
+static void send(const char *sequence)
+{
+	ssize_t ignored = write(STDOUT_FILENO, sequence, strlen(sequence));
+	(void)ignored;
+}
+
+/* Only async-signal-safe calls: leave the alternate screen, or the last row where there is none,
+ * show the cursor, plain text. */
+static void give_back(void)
+{
+	send(paste_off);
+	send(alternate ? "\033[?1049l" : "\033[999;1H\r\n");
+	send("\033[?25h\033[0m\033(B\033[?1l\033>");
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+}
+
 static void on_end(int number)
 {
 	if (ended_by && !held) {
 		/* The second one does not wait for the loop: give the terminal back and go. */
-		static const char reset[] = "\033[?1049l\033[?25h\033[0m\033(B\033[?1l\033>";
-		ssize_t ignored = write(STDOUT_FILENO, reset, sizeof reset - 1);
-		(void)ignored;
-		(void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+		give_back();
 		_exit(128 + number);
 	}
 	ended_by = number;
@@ -32,13 +56,38 @@ static void on_end(int number)
 
 static void on_crash(int number)
 {
-	/* Only async-signal-safe calls: leave the alternate screen, show the cursor, plain text. */
-	static const char reset[] = "\033[?1049l\033[?25h\033[0m\033(B\033[?1l\033>";
-	ssize_t ignored = write(STDOUT_FILENO, reset, sizeof reset - 1);
-	(void)ignored;
-	(void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	give_back();
 	(void)signal(number, SIG_DFL); /* NOLINT(cert-err33-c): nothing is left to do if it fails */
 	(void)raise(number);
+}
+
+/* The shell's own keys are not in brackets while the program is stopped. */
+static void on_stop(int number)
+{
+	send(paste_off);
+	curses_stop.sa_handler(number);
+	send(paste_on); /* it may have gone on without SIGCONT: nobody was there to wake it */
+}
+
+static void on_continue(int number)
+{
+	(void)number;
+	if (active)
+		send(paste_on);
+}
+
+static void start_paste(void)
+{
+	struct sigaction action = {.sa_handler = on_continue, .sa_flags = SA_RESTART};
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGCONT, &action, NULL);
+	(void)sigaction(SIGTSTP, NULL, &curses_stop);
+	action.sa_handler = on_stop;
+	if (curses_stop.sa_handler != SIG_DFL && curses_stop.sa_handler != SIG_IGN)
+		(void)sigaction(SIGTSTP, &action, NULL);
+	(void)define_key("\033[200~", PASTE_BEGIN);
+	(void)define_key("\033[201~", PASTE_END);
+	send(paste_on);
 }
 
 static void catch_signals(void)
@@ -140,7 +189,11 @@ bool term_start(bool no_color, const char **ret_reason)
 			{"\033OH", KEY_HOME}, {"\033OF", KEY_END}};
 	for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
 		(void)define_key(spellings[i].sequence, spellings[i].key);
+	char leave[] = "rmcup";
+	const char *second = tigetstr(leave);
+	alternate = second && *second;
 	active = true;
+	start_paste();
 	return true;
 }
 
@@ -149,10 +202,15 @@ void term_stop(void)
 	if (!active)
 		return;
 	active = false;
+	send(paste_off);
 	(void)endwin();
+	/* Where the screen stays, what is told afterwards begins below it. */
+	if (!alternate)
+		send("\r\n");
 	delscreen(screen);
 	screen = NULL;
-	(void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	/* The rest of a paste is not for the shell. */
+	(void)tcsetattr(STDIN_FILENO, pasting ? TCSAFLUSH : TCSANOW, &saved);
 }
 
 int term_signal(void)
@@ -200,48 +258,152 @@ static int fold(int key)
 	}
 }
 
-/* After an Esc: true when it was the start of a sequence that ncurses did not know, or Alt with a
- * key. All of it is read away: no part of it must count as a key of its own. */
-static bool swallow_sequence(void)
+enum {
+	SEQUENCE_MS = 2000, /* nobody types the rest of a sequence after "Esc [": wait for it */
+	PASTE_MS = 2000,    /* a paste whose end never comes is over after that silence */
+	TICK_MS = 200       /* a signal is never left waiting for a key */
+};
+
+/* What follows "Esc [", up to its end: true when that is the begin of a paste. */
+static bool read_sequence(void)
+{
+	static const char begin[] = "200~";
+	size_t same = 0;
+	size_t n = 0;
+	int key = ERR;
+	timeout(SEQUENCE_MS);
+	do {
+		key = getch();
+		same += n < sizeof begin - 1 && key == begin[n] && same == n;
+		n++;
+	} while (key != ERR && !(key >= 0x40 && key <= 0x7e));
+	return same == sizeof begin - 1 && n == same;
+}
+
+enum meaning { IS_NOTHING, IS_KEY, IS_PASTE };
+
+/* After an Esc: what it was the start of. A sequence that ncurses did not know, or Alt with a key,
+ * is read away: no part of it must count as a key of its own. */
+static enum meaning after_escape(void)
 {
 	timeout(get_escdelay());
 	int key = getch();
 	if (key == ERR)
-		return false;
-	if (key == 'O') {
+		return IS_KEY;
+	if (key == PASTE_BEGIN)
+		return IS_PASTE;
+	if (key == 'O')
 		(void)getch();
-	} else if (key == '[') {
-		do
-			key = getch();
-		while (key != ERR && !(key >= 0x40 && key <= 0x7e));
+	return key == '[' && read_sequence() ? IS_PASTE : IS_NOTHING;
+}
+
+static enum meaning meaning_of(int key)
+{
+	static bool escaped; /* a lone Esc was the last key: the rest of a sequence may still come
+			      */
+	if (key == ERR)
+		return IS_NOTHING;
+	bool late = escaped && key == '[';
+	escaped = false;
+	if (key == PASTE_BEGIN)
+		return IS_PASTE;
+	if (key == PASTE_END)
+		return IS_NOTHING;
+	if (late)
+		return read_sequence() ? IS_PASTE : IS_NOTHING;
+	if (key != 27)
+		return IS_KEY;
+	enum meaning meaning = after_escape();
+	escaped = meaning == IS_KEY;
+	return meaning;
+}
+
+/* Keep a pasted byte as text of one line: line ends and tabs are blanks, other controls nothing. */
+static void keep_pasted(struct term_paste *paste, int key)
+{
+	bool blank = key == '\r' || key == '\n' || key == '\t';
+	bool after_blank = paste && (!paste->n || paste->text[paste->n - 1] == ' ');
+	if (!paste || paste->n + 1 >= sizeof paste->text || (blank && after_blank))
+		return;
+	if (blank)
+		paste->text[paste->n++] = ' ';
+	else if (key >= ' ' && key < 127)
+		paste->text[paste->n++] = (char)key;
+}
+
+/* Read a paste to its end; into `paste`, or NULL to drop it. Nothing in it is a key. */
+static void read_paste(struct term_paste *paste)
+{
+	static const char end[] = "\033[201~"; /* as it comes when a slow line splits it */
+	size_t seen = 0;
+	pasting = true;
+	if (paste)
+		paste->n = 0;
+	for (int silence = 0; silence < PASTE_MS && seen < sizeof end - 1 && !ended_by;) {
+		timeout(TICK_MS);
+		int key = getch();
+		if (key == PASTE_END)
+			break;
+		silence = key == ERR ? silence + TICK_MS : 0;
+		if (key == ERR)
+			continue;
+		seen = key == end[seen] ? seen + 1 : key == end[0];
+		if (!seen)
+			keep_pasted(paste, key);
 	}
-	return true;
+	if (paste) {
+		while (paste->n && paste->text[paste->n - 1] == ' ')
+			paste->n--;
+		paste->text[paste->n] = '\0';
+	}
+	pasting = ended_by != 0;
+}
+
+/* Where the screen shows nothing but its size no key may do anything. */
+static bool is_blind(void)
+{
+	return LINES < LAYOUT_MIN_LINES || COLS < LAYOUT_MIN_COLUMNS;
+}
+
+static int take_paste(struct term_paste *paste)
+{
+	struct term_paste *wanted = is_blind() ? NULL : paste;
+	read_paste(wanted);
+	if (ended_by)
+		return KEY_ENDED;
+	return wanted ? KEY_PASTE : KEY_RESIZE;
+}
+
+static int wait_key(int timeout_ms, bool raw, struct term_paste *paste)
+{
+	int waited = 0;
+	for (;;) {
+		bool last = timeout_ms >= 0 && timeout_ms - waited < TICK_MS;
+		timeout(last ? timeout_ms - waited : TICK_MS);
+		int key = getch();
+		if (ended_by)
+			return KEY_ENDED;
+		enum meaning meaning = meaning_of(key);
+		if (meaning == IS_PASTE)
+			return take_paste(paste);
+		if (meaning == IS_KEY && key == 12) { /* ^L */
+			(void)clearok(stdscr, TRUE);
+			return KEY_RESIZE;
+		}
+		if (meaning == IS_KEY && (key == KEY_RESIZE || !is_blind()))
+			return raw ? (key == '\r' || key == KEY_ENTER ? '\n' : key) : fold(key);
+		if (key == ERR && last)
+			return KEY_NONE;
+		waited += key == ERR ? TICK_MS : 0;
+	}
 }
 
 int term_key(int timeout_ms, bool raw)
 {
-	/* Wake up now and then so that a signal is never left waiting for a key. */
-	int waited = 0;
-	for (;;) {
-		int step = timeout_ms >= 0 && timeout_ms - waited < 200 ? timeout_ms - waited : 200;
-		timeout(step);
-		int key = getch();
-		if (ended_by)
-			return KEY_ENDED;
-		if (key == 12) { /* ^L */
-			(void)clearok(stdscr, TRUE);
-			return KEY_RESIZE;
-		}
-		if (key == 27 && swallow_sequence())
-			continue;
-		/* Where the screen shows nothing but its size no key may do anything. */
-		bool blind = LINES < LAYOUT_MIN_LINES || COLS < LAYOUT_MIN_COLUMNS;
-		if (key != ERR && key != KEY_RESIZE && blind)
-			continue;
-		if (key != ERR)
-			return raw ? (key == '\r' || key == KEY_ENTER ? '\n' : key) : fold(key);
-		waited += step;
-		if (timeout_ms >= 0 && waited >= timeout_ms)
-			return KEY_NONE;
-	}
+	return wait_key(timeout_ms, raw, NULL);
+}
+
+int term_field_key(struct term_paste *ret_paste)
+{
+	return wait_key(-1, true, ret_paste);
 }

@@ -28,6 +28,7 @@ enum role {
 enum {
 	KEY_ENDED = KEY_MAX + 1, /* a signal asks the program to end: term_signal() says which */
 	KEY_NONE,                /* the time-out passed */
+	KEY_PASTE = KEY_MAX + 32 /* text was pasted into a field */
 };
 
 /* False with a reason in `ret_reason` (static text) when there is no usable terminal. */
@@ -45,5 +46,15 @@ attr_t role_attr(enum role role);
  * `timeout_ms` (-1: for ever). Keys with the same meaning are folded: Enter is '\n', F1 is '?',
  * j and k are KEY_DOWN and KEY_UP, and so on, unless `raw`. */
 int term_key(int timeout_ms, bool raw);
+
+/* Text that was pasted, as one line: line ends are blanks, and none at its end. */
+struct term_paste {
+	char text[1024];
+	size_t n;
+};
+/* The same for a field of text, without end and raw: KEY_PASTE gives what was pasted. Everywhere
+ * else a paste is dropped whole (KEY_RESIZE is returned, as the screen may have to be drawn):
+ * nothing in it acts as a key. */
+int term_field_key(struct term_paste *ret_paste);
 
 #endif

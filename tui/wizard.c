@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pvegpu/base/text.h"
+#include "tui/say.h"
 #include "tui/screens/steps.h"
 
 enum { SIDE_COLUMNS = 24, NOTE_COLUMN = 20 };
@@ -702,19 +703,19 @@ int wizard_next_step(const struct wizard *wizard)
 static void say_goodbye(const struct wizard *wizard)
 {
 	if (wizard->demo) {
-		(void)puts("This was the demo: only its sample host was changed, and that is "
-			   "gone.");
+		say(stdout, "This was the demo: only its sample host was changed, and that is "
+			    "gone.\n");
 		return;
 	}
 	if (!wizard->runs.n)
-		(void)puts("Nothing was changed.");
+		say(stdout, "Nothing was changed.\n");
 	for (size_t i = wizard->runs.n; i-- > 0;)
-		(void)printf("Changes were made in run %s.\nUndo them with: %s\n",
+		say(stdout, "Changes were made in run %s.\nUndo them with: %s\n",
 				wizard->runs.item[i], wizard->undo);
 	if (wizard->runs.n > 1)
-		(void)puts("Each rollback undoes one run, the newest first.");
+		say(stdout, "Each rollback undoes one run, the newest first.\n");
 	if (wizard->rebooting)
-		(void)puts("The host is restarting. Run pvegpu again when it is back.");
+		say(stdout, "The host is restarting. Run pvegpu again when it is back.\n");
 }
 
 /* Leaving does not wait for a host that is slow to read: the thread is then left behind with the
@@ -757,18 +758,16 @@ int wizard_run(struct host *host, bool no_color, bool demo)
 	if (!wizard.goal)
 		wizard.goal = goal_new();
 	if (facts_read_host(host, true, &wizard.facts, &error) < 0) {
-		(void)fprintf(stderr, "pvegpu: %s\n", error.text);
-		if (error.hint[0])
-			(void)fprintf(stderr, "        %s\n", error.hint);
+		int wrong = say_error(&error, error.code == ERROR_USAGE ? 2 : 3);
 		goal_free(wizard.goal);
 		arena_free(wizard.arena);
-		return error.code == ERROR_USAGE ? 2 : 3;
+		return wrong;
 	}
 	wizard_judge(&wizard);
 	const char *reason = NULL;
 	int status = 0;
 	if (!term_start(no_color, &reason)) {
-		(void)fprintf(stderr,
+		say(stderr,
 				"pvegpu: %s, so the wizard cannot run here\n"
 				"        without it: pvegpu audit, pvegpu plan, pvegpu apply\n",
 				reason);

@@ -126,7 +126,9 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 		abort();
 	/* A known environment: messages in English, and nothing of the caller's that could change
 	 * what a command does. The sample's scripts also see the variables that steer them. */
-	char *environment[8];
+	static const char *const passed[] = {"PVEGPU_SAMPLE_FAST", "PVEGPU_SAMPLE_FAIL"};
+	enum { OURS = 5, PASSED = sizeof passed / sizeof *passed };
+	char *environment[OURS + PASSED + 1];
 	size_t n = 0;
 	environment[n++] =
 			strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -134,9 +136,8 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 	environment[n++] = strdup("HOME=/root");
 	environment[n++] = strdup("TERM=dumb");
 	if (root_kind(root) == ROOT_SAMPLE) {
-		static const char *const passed[] = {"PVEGPU_SAMPLE_FAST", "PVEGPU_SAMPLE_FAIL"};
 		environment[n++] = strdup(root_variable);
-		for (size_t i = 0; i < 2; i++) {
+		for (size_t i = 0; i < PASSED; i++) {
 			const char *value = getenv(passed[i]); /* NOLINT(concurrency-mt-unsafe) */
 			char *both = NULL;
 			if (value && asprintf(&both, "%s=%s", passed[i], value) >= 0)

@@ -89,6 +89,35 @@ int root_read_own(const char *path, struct arena *arena, char **ret_text, struct
 	return status;
 }
 
+static bool write_all(int fd, const char *text, size_t n)
+{
+	while (n) {
+		ssize_t written = write(fd, text, n);
+		if (written < 0 && errno != EINTR)
+			return false;
+		text += written > 0 ? written : 0;
+		n -= written > 0 ? (size_t)written : 0;
+	}
+	return true;
+}
+
+int root_replace_own(const char *path, const char *text, struct error *err)
+{
+	struct arena *arena = arena_new();
+	char *temporary = arena_printf(arena, "%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC); /* 0600 */
+	bool fine = fd >= 0 && write_all(fd, text, strlen(text)) && fsync(fd) == 0 &&
+		    rename(temporary, path) == 0;
+	int number = errno;
+	if (fd >= 0) {
+		(void)close(fd);
+		if (!fine)
+			(void)unlink(temporary);
+	}
+	arena_free(arena);
+	return fine ? 0 : error_set_errno(err, number, "cannot write '%s'", path);
+}
+
 int root_write_own(const char *path, const char *text, struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -97,18 +126,8 @@ int root_write_own(const char *path, const char *text, struct error *err)
 				     ? make_dirs(arena_strndup(arena, path, (size_t)(slash - path)),
 						       err)
 				     : 0;
-	char *temporary = arena_printf(arena, "%s.new", path);
-	size_t n = strlen(text);
-	int fd = -1;
-	if (status == 0) {
-		(void)unlink(temporary);
-		fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	}
-	if (status == 0 && (fd < 0 || write(fd, text, n) != (ssize_t)n || fsync(fd) < 0 ||
-					   rename(temporary, path) < 0))
-		status = error_set_errno(err, errno, "cannot write '%s'", path);
-	if (fd >= 0)
-		(void)close(fd);
+	if (status == 0)
+		status = root_replace_own(path, text, err);
 	arena_free(arena);
 	return status;
 }

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,32 @@ bool text_is_utf8(const char *bytes, size_t n)
 	return true;
 }
 
+static uint32_t utf8_decode(const unsigned char *s, size_t length)
+{
+	uint32_t code = length == 1 ? s[0] : s[0] & (0x7fU >> length);
+	for (size_t i = 1; i < length; i++)
+		code = code << 6 | (s[i] & 0x3fU);
+	return code;
+}
+
+/* Characters that steer a terminal, or that are not seen and make text look like other text. */
+static bool is_unsafe(uint32_t code)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+			{0x00, 0x1f}, {0x7f, 0x9f},                     /* C0, DEL and C1 */
+			{0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e}, /* soft hyphen, marks */
+			{0x200b, 0x200f}, {0x2028, 0x202e},   /* zero width, separators, bidi */
+			{0x2060, 0x206f}, {0xfeff, 0xfeff},   /* joiners, isolates, byte order */
+			{0xfff9, 0xfffb}, {0xe0000, 0xe007f}, /* annotations, tags */
+	};
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
 static char *printable(struct arena *arena, const char *text, bool page)
 {
 	size_t n = strlen(text);
@@ -175,16 +202,8 @@ static char *printable(struct arena *arena, const char *text, bool page)
 	for (size_t i = 0; i < n;) {
 		size_t length = utf8_length(s + i, n - i);
 		bool kept = page && (s[i] == '\n' || s[i] == '\t');
-		bool control = (s[i] < 0x20 && !kept) || s[i] == 0x7f ||
-			       (length == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0); /* C1 */
-		/* Bidirectional overrides and separators can make text look like other text. */
-		bool format = length == 3 && s[i] == 0xe2 &&
-			      ((s[i + 1] == 0x80 && s[i + 2] >= 0x8b && s[i + 2] <= 0xae) ||
-					      (s[i + 1] == 0x81 && s[i + 2] >= 0xa6 &&
-							      s[i + 2] <= 0xa9));
-		if (length == 0 || control || format) {
+		if (!kept && (length == 0 || is_unsafe(utf8_decode(s + i, length))))
 			memset(s + i, '?', length ? length : 1);
-		}
 		i += length ? length : 1;
 	}
 	return copy;
@@ -198,6 +217,28 @@ char *text_printable(struct arena *arena, const char *text)
 char *text_printable_page(struct arena *arena, const char *text)
 {
 	return printable(arena, text, true);
+}
+
+char *text_printable_json(struct arena *arena, const char *json)
+{
+	const unsigned char *s = (const unsigned char *)json;
+	size_t n = strlen(json);
+	struct text text = {0};
+	for (size_t i = 0; i < n;) {
+		size_t length = utf8_length(s + i, n - i);
+		uint32_t code = length ? utf8_decode(s + i, length) : 0xfffd;
+		if (s[i] >= 0x20 && !is_unsafe(code) && length)
+			text_add_bytes(&text, json + i, length);
+		else if (s[i] == '\n')
+			text_add(&text, "\n");
+		else if (code > 0xffff)
+			text_addf(&text, "\\u%04x\\u%04x", 0xd7c0U + (code >> 10),
+					0xdc00U + (code & 0x3ffU));
+		else
+			text_addf(&text, "\\u%04x", code);
+		i += length ? length : 1;
+	}
+	return text_take(&text, arena);
 }
 
 char *text_shell_quote(struct arena *arena, const char *word)

@@ -29,10 +29,14 @@ struct followed {
 	struct reading reading;
 };
 
+/* Without a journal these are watched too. */
+static const char *const system_logs[] = {"/var/log/kern.log", "/var/log/syslog"};
+enum { SYSTEM_LOGS = sizeof system_logs / sizeof *system_logs, FOLLOWED = 1 + SYSTEM_LOGS };
+
 struct follower {
 	struct scan *scan;
 	const struct root *root;
-	struct followed files[4];
+	struct followed files[FOLLOWED];
 	size_t n;
 	struct reading journal;
 	struct timespec end; /* when `seconds` was given */
@@ -196,10 +200,8 @@ int scan_follow(struct scan *scan, const struct root *root, const char *path, un
 		add_file(&follower, INDEX, root, true);
 	}
 	bool journal = !path && scan_has_journal(root, scan->arena) && follow_journal(&follower);
-	if (!path && !journal) {
-		add_file(&follower, "/var/log/kern.log", root, false);
-		add_file(&follower, "/var/log/syslog", root, false);
-	}
+	for (size_t i = 0; !path && !journal && i < SYSTEM_LOGS; i++)
+		add_file(&follower, system_logs[i], root, false);
 	/* A journalctl that ended by itself leaves the tasks to be watched. */
 	watch_files(&follower);
 	for (size_t i = 0; i < follower.n; i++) {

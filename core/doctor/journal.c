@@ -9,11 +9,12 @@
  * The journal of a live host, by journalctl: `-o cat` is the cheapest form by far, and the matcher
  * needs no more. Only what passthrough can show up in is asked for, the newest lines of it.
  */
-enum { TIMEOUT_S = 60 };
+enum { TIMEOUT_S = 60, MATCHES = 4 };
 
 static const struct part {
 	const char *name;
-	const char *matches[4]; /* fields of the journal; two of them with a + between: either */
+	const char *matches[MATCHES]; /* fields of the journal; two of them with a + between: either
+				       */
 } parts[] = {
 		{"kernel", {"_TRANSPORT=kernel", NULL}},
 		{"QEMU", {"_COMM=kvm", "+", "SYSLOG_IDENTIFIER=QEMU", NULL}},
@@ -45,10 +46,11 @@ static bool read_part(struct scan *scan, const struct root *root, const struct p
 {
 	struct arena *arena = scan->arena;
 	char *lines = arena_printf(arena, "%u", scan->limits.journal_lines);
-	const char *argv[16] = {"journalctl", "--quiet", "--no-pager", "--output=cat", "-b", boot,
-			"-n", lines};
-	for (size_t i = 0; part->matches[i]; i++)
-		argv[8 + i] = part->matches[i];
+	enum { FIRST = 8 };
+	const char *argv[FIRST + MATCHES + 1] = {"journalctl", "--quiet", "--no-pager",
+			"--output=cat", "-b", boot, "-n", lines};
+	for (size_t i = 0; i < MATCHES && part->matches[i]; i++)
+		argv[FIRST + i] = part->matches[i];
 	struct log_source *source = scan_add_source(
 			scan, arena_printf(arena, "journal: %s, %s", part->name, boot_name));
 	source->earlier_boot = strcmp(boot, "0") != 0;

@@ -109,7 +109,7 @@ static json_t *kind_json(const struct doctor_kind *kind)
 	json_t *object = json_object();
 	json_t *steps = json_array();
 	json_t *matches = json_array();
-	for (size_t i = 0; kind->chosen && kind->kind->steps[i]; i++)
+	for (size_t i = 0; kind->chosen && i < SYMPTOM_STEPS && kind->kind->steps[i]; i++)
 		append(steps, json_string(kind->kind->steps[i]));
 	for (size_t i = 0; i < kind->cases.n; i++) {
 		const struct doctor_case *found = kind->cases.item[i];

@@ -12,18 +12,23 @@
  * always leads back to the root. A cell holds the number of the next row times the width, so that
  * one step is one load; states where a literal ends come last, so that one comparison tells.
  */
-enum { CLASSES_MAX = 96, NONE = 0xffff, WORDS = 5, SYMPTOMS_MAX = WORDS * 64 };
+static const uint32_t NONE = UINT32_MAX;
 
 struct node { /* of the trie, while it is built */
-	uint16_t child[CLASSES_MAX];
-	uint16_t fail;
-	uint16_t ends;      /* the first literal that ends here, or NONE */
-	uint16_t ends_next; /* the next node up the fail links where one ends; 0 none */
+	uint32_t fail;
+	uint32_t ends;      /* the first literal that ends here, or NONE */
+	uint32_t ends_next; /* the next node up the fail links where one ends; 0 none */
+};
+
+struct trie {
+	struct node *nodes;
+	uint32_t *children; /* of each node, by class; 0 none */
+	size_t n;
 };
 
 struct rule {
 	const struct symptom *symptom;
-	uint16_t same; /* the next rule with the same end, or NONE */
+	uint32_t same; /* the next rule with the same end, or NONE */
 	enum { RULE_NEW, RULE_READY, RULE_BROKEN } state;
 	regex_t regex;
 };
@@ -33,10 +38,12 @@ struct matcher {
 	uint32_t width;
 	uint32_t *next;       /* rows * width */
 	uint32_t first_final; /* cells from here on are states where literals end */
-	uint16_t *ends;       /* by row: the first rule that ends there, or NONE */
-	uint16_t *up;         /* by row: the next row up where one ends, or 0 */
+	uint32_t *ends;       /* by row: the first rule that ends there, or NONE */
+	uint32_t *up;         /* by row: the next row up where one ends, or 0 */
 	struct rule *rules;
 	size_t rules_n;
+	uint64_t *candidates; /* of the line that is judged: a bit for each rule */
+	size_t words;         /* of candidates */
 	locale_t c_locale;
 	char line[MATCHER_LINE_MAX + 1]; /* the one that is judged, as a text */
 };
@@ -60,9 +67,8 @@ static void find_classes(struct matcher *matcher)
 	for (size_t i = 0; i < matcher->rules_n; i++) {
 		for (const char *at = matcher->rules[i].symptom->literal; *at; at++) {
 			unsigned char c = lower((unsigned char)*at);
-			if (matcher->class_of[c] || classes == CLASSES_MAX)
-				continue;
-			matcher->class_of[c] = (unsigned char)classes++;
+			if (!matcher->class_of[c])
+				matcher->class_of[c] = (unsigned char)classes++;
 		}
 	}
 	for (unsigned c = 'A'; c <= 'Z'; c++)
@@ -70,44 +76,50 @@ static void find_classes(struct matcher *matcher)
 	matcher->width = classes;
 }
 
-/* The trie of all literals; gives the number of nodes. */
-static size_t plant(struct matcher *matcher, struct node *nodes)
+static uint32_t *child_of(const struct matcher *matcher, struct trie *trie, size_t at, uint32_t c)
 {
-	size_t n = 1;
+	return &trie->children[at * matcher->width + c];
+}
+
+/* The trie of all literals. */
+static void plant(struct matcher *matcher, struct trie *trie)
+{
+	trie->n = 1;
 	for (size_t i = 0; i < matcher->rules_n; i++) {
 		size_t at = 0;
 		for (const char *c = matcher->rules[i].symptom->literal; *c; c++) {
-			uint16_t *child = &nodes[at].child[matcher->class_of[(unsigned char)*c]];
+			uint32_t *child = child_of(
+					matcher, trie, at, matcher->class_of[(unsigned char)*c]);
 			if (!*child) {
-				nodes[n].ends = NONE;
-				*child = (uint16_t)n++;
+				trie->nodes[trie->n].ends = NONE;
+				*child = (uint32_t)trie->n++;
 			}
 			at = *child;
 		}
-		matcher->rules[i].same = nodes[at].ends;
-		nodes[at].ends = (uint16_t)i;
+		matcher->rules[i].same = trie->nodes[at].ends;
+		trie->nodes[at].ends = (uint32_t)i;
 	}
-	return n;
 }
 
 /* Fail links, breadth first, and with them the missing children: `order` gets the nodes. */
-static void link_up(const struct matcher *matcher, struct node *nodes, size_t n, uint16_t *order)
+static void link_up(const struct matcher *matcher, struct trie *trie, uint32_t *order)
 {
+	struct node *nodes = trie->nodes;
 	size_t tail = 0;
 	order[tail++] = 0;
-	for (size_t head = 0; head < n; head++) {
+	for (size_t head = 0; head < trie->n; head++) {
 		const size_t at = order[head];
 		for (uint32_t c = 0; c < matcher->width; c++) {
-			uint16_t child = nodes[at].child[c];
-			uint16_t other = at ? nodes[nodes[at].fail].child[c] : 0;
-			if (!child) {
-				nodes[at].child[c] = other;
+			uint32_t *child = child_of(matcher, trie, at, c);
+			uint32_t other = at ? *child_of(matcher, trie, nodes[at].fail, c) : 0;
+			if (!*child) {
+				*child = other;
 				continue;
 			}
-			nodes[child].fail = other;
-			nodes[child].ends_next =
+			nodes[*child].fail = other;
+			nodes[*child].ends_next =
 					nodes[other].ends != NONE ? other : nodes[other].ends_next;
-			order[tail++] = child;
+			order[tail++] = *child;
 		}
 	}
 }
@@ -118,10 +130,12 @@ static bool is_final(const struct node *node)
 }
 
 /* Number the nodes anew, those where a literal ends last, and write the table. */
-static void write_table(struct matcher *matcher, const struct node *nodes, size_t n)
+static void write_table(struct matcher *matcher, struct trie *trie)
 {
-	uint16_t *row = zeroed(n, sizeof *row);
-	uint16_t next_row = 0;
+	const struct node *nodes = trie->nodes;
+	const size_t n = trie->n;
+	uint32_t *row = zeroed(n, sizeof *row);
+	uint32_t next_row = 0;
 	for (size_t i = 0; i < n; i++)
 		if (!is_final(&nodes[i]))
 			row[i] = next_row++;
@@ -137,7 +151,7 @@ static void write_table(struct matcher *matcher, const struct node *nodes, size_
 		matcher->up[row[i]] = nodes[i].ends_next ? row[nodes[i].ends_next] : 0;
 		for (uint32_t c = 0; c < matcher->width; c++)
 			matcher->next[row[i] * matcher->width + c] =
-					row[nodes[i].child[c]] * matcher->width;
+					row[*child_of(matcher, trie, i, c)] * matcher->width;
 	}
 	free(row);
 }
@@ -147,30 +161,42 @@ static void build(struct matcher *matcher)
 	size_t most = 1;
 	for (size_t i = 0; i < matcher->rules_n; i++)
 		most += strlen(matcher->rules[i].symptom->literal);
-	if (most >= NONE)
-		abort(); /* the table of symptoms is ours; a test sees that it is far from this */
-	struct node *nodes = zeroed(most, sizeof *nodes);
-	uint16_t *order = zeroed(most, sizeof *order);
-	nodes[0].ends = NONE;
-	size_t n = plant(matcher, nodes);
-	link_up(matcher, nodes, n, order);
-	write_table(matcher, nodes, n);
+	struct trie trie = {.nodes = zeroed(most, sizeof *trie.nodes),
+			.children = zeroed(most * matcher->width, sizeof *trie.children)};
+	uint32_t *order = zeroed(most, sizeof *order);
+	trie.nodes[0].ends = NONE;
+	plant(matcher, &trie);
+	link_up(matcher, &trie, order);
+	write_table(matcher, &trie);
 	free(order);
-	free(nodes);
+	free(trie.children);
+	free(trie.nodes);
+}
+
+struct matcher *matcher_new_of(const struct symptom *const *symptoms, size_t n)
+{
+	struct matcher *matcher = zeroed(1, sizeof *matcher);
+	matcher->rules_n = n;
+	matcher->rules = zeroed(n, sizeof *matcher->rules);
+	matcher->words = (n + 63) / 64;
+	matcher->candidates = zeroed(matcher->words, sizeof *matcher->candidates);
+	for (size_t i = 0; i < n; i++)
+		matcher->rules[i].symptom = symptoms[i];
+	matcher->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	find_classes(matcher);
+	build(matcher);
+	return matcher;
 }
 
 struct matcher *matcher_new(void)
 {
-	struct matcher *matcher = zeroed(1, sizeof *matcher);
-	matcher->rules_n = symptom_count();
-	if (matcher->rules_n > SYMPTOMS_MAX)
-		abort(); /* raise WORDS */
-	matcher->rules = zeroed(matcher->rules_n, sizeof *matcher->rules);
-	for (size_t i = 0; i < matcher->rules_n; i++)
-		matcher->rules[i].symptom = symptom_at(i);
-	matcher->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	find_classes(matcher);
-	build(matcher);
+	size_t n = symptom_count();
+	/* A list of pointers it is. NOLINTNEXTLINE(bugprone-sizeof-expression) */
+	const struct symptom **all = zeroed(n, sizeof *all);
+	for (size_t i = 0; i < n; i++)
+		all[i] = symptom_at(i);
+	struct matcher *matcher = matcher_new_of(all, n);
+	free(all);
 	return matcher;
 }
 
@@ -187,6 +213,7 @@ void matcher_free(struct matcher *matcher)
 	free(matcher->next);
 	free(matcher->ends);
 	free(matcher->up);
+	free(matcher->candidates);
 	free(matcher);
 }
 
@@ -201,16 +228,15 @@ static bool rule_matches(struct rule *rule, const char *line)
 }
 
 /* Note every rule whose literal ends in this state. */
-static void note(const struct matcher *matcher, uint32_t state, uint64_t candidates[WORDS])
+static void note(struct matcher *matcher, uint32_t state)
 {
 	for (size_t row = state / matcher->width; row; row = matcher->up[row])
 		for (size_t i = matcher->ends[row]; i != NONE; i = matcher->rules[i].same)
-			candidates[i / 64] |= (uint64_t)1 << (i % 64);
+			matcher->candidates[i / 64] |= (uint64_t)1 << (i % 64);
 }
 
 /* The best of the candidates whose expression matches the line too. */
-static const struct symptom *judge(struct matcher *matcher, const uint64_t candidates[WORDS],
-		const char *line, size_t n)
+static const struct symptom *judge(struct matcher *matcher, const char *line, size_t n)
 {
 	const struct symptom *best = NULL;
 	memcpy(matcher->line, line, n);
@@ -221,7 +247,7 @@ static const struct symptom *judge(struct matcher *matcher, const uint64_t candi
 							   : (locale_t)0;
 	for (size_t i = 0; i < matcher->rules_n; i++) {
 		struct rule *rule = &matcher->rules[i];
-		if (!(candidates[i / 64] >> (i % 64) & 1) ||
+		if (!(matcher->candidates[i / 64] >> (i % 64) & 1) ||
 				(best && best->rank <= rule->symptom->rank))
 			continue;
 		if (rule_matches(rule, matcher->line))
@@ -234,18 +260,18 @@ static const struct symptom *judge(struct matcher *matcher, const uint64_t candi
 
 const struct symptom *matcher_line(struct matcher *matcher, const char *line, size_t n)
 {
-	uint64_t candidates[WORDS] = {0};
 	uint32_t state = 0;
+	memset(matcher->candidates, 0, matcher->words * sizeof *matcher->candidates);
 	if (n > MATCHER_LINE_MAX)
 		n = MATCHER_LINE_MAX;
 	for (size_t i = 0; i < n; i++) {
 		state = matcher->next[state + matcher->class_of[(unsigned char)line[i]]];
 		if (state >= matcher->first_final)
-			note(matcher, state, candidates);
+			note(matcher, state);
 	}
-	for (size_t i = 0; i < WORDS; i++)
-		if (candidates[i])
-			return judge(matcher, candidates, line, n);
+	for (size_t i = 0; i < matcher->words; i++)
+		if (matcher->candidates[i])
+			return judge(matcher, line, n);
 	return NULL;
 }
 

@@ -153,7 +153,7 @@ static void add_kind(struct arena *arena, struct text *text, const struct doctor
 									   : ""));
 	}
 	text_add(text, "By hand, in this order:\n");
-	for (size_t i = 0; kind->kind->steps[i]; i++)
+	for (size_t i = 0; i < SYMPTOM_STEPS && kind->kind->steps[i]; i++)
 		add_block(text, arena_printf(arena, "  %zu. ", i + 1), kind->kind->steps[i]);
 	text_add(text, "\n");
 }

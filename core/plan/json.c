@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/plan/internal.h"
@@ -373,27 +374,36 @@ int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err
 	return 0;
 }
 
+/* A pipe or a device takes the text as it comes. */
+static int write_to_stream(const char *path, const char *text, struct error *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+	int number = n < 0 ? errno : ENOSPC;
+	if (fd >= 0)
+		(void)close(fd);
+	return n == (ssize_t)strlen(text) ? 0
+					  : error_set_errno(err, number, "cannot write '%s'", path);
+}
+
 int plan_save(const struct plan *plan, const char *path, struct error *err)
 {
-	json_t *json = plan_to_json(plan);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		int number = errno;
-		json_decref(json);
-		return error_set_errno(err, number, "cannot write the plan to '%s'", path);
+	struct stat status;
+	bool there = lstat(path, &status) == 0;
+	if (there && S_ISLNK(status.st_mode)) {
+		(void)error_set(err, ERROR_IO, "cannot write the plan to '%s': it is a link", path);
+		error_hint(err, "name the file itself, or another one");
+		return ERROR_IO;
 	}
+	json_t *json = plan_to_json(plan);
 	char *text = json_dumps(json, JSON_INDENT(2));
 	json_decref(json);
-	size_t n = text ? strlen(text) : 0;
-	bool failed = !text || write(fd, text, n) != (ssize_t)n || fsync(fd) < 0;
-	int number = errno ? errno : ENOSPC;
+	int result = !text ? error_set(err, ERROR_IO, "the plan cannot be written as JSON")
+		     : there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)
+				     ? write_to_stream(path, text, err)
+				     : root_replace_own(path, text, err);
 	free(text);
-	/* Pipes and devices cannot be synced, which is no failure to write. */
-	if (failed && number == EINVAL)
-		failed = false;
-	if (close(fd) < 0)
-		failed = true;
-	return failed ? error_set_errno(err, number, "cannot write the plan to '%s'", path) : 0;
+	return result;
 }
 
 int plan_load(const char *path, struct plan **ret_plan, struct error *err)

@@ -29,6 +29,12 @@ result "core knows no curses" "$(grep -E '^(newterm|initscr|wrefresh|stdscr|wget
 result "core runs no shell" "$(grep -E '^(system|popen|wordexp) ' "$build/core.undefined" || :)"
 result "tui opens no file, directory or socket" "$(grep -E '^(open|open64|openat|openat64|creat|fopen|fopen64|freopen|freopen64|opendir|scandir|socket|connect|stat|lstat|access|mkdir|rename|unlink|remove|syscall|posix_spawn|fork|execv|execve|execvp|system|popen|ftw|nftw|glob)(_2|64)? ' "$build/tui.undefined" || :)"
 
+# What a command writes goes through say.c, where it is made safe to show.
+writers=$(find "$build/CMakeFiles/tui.dir" -name '*.o' ! -name 'say.c.o' | while read -r object; do
+	undefined "$object" | grep -E '^(v?fprintf|v?printf|_*(v?f?printf)_chk|v?dprintf|puts|fputs|putchar|fputc|fwrite|perror)(_unlocked)? ' || :
+done)
+result "only say.c of the tui writes to a stream" "$writers"
+
 # Writable data of the core. The one exception is thread-local: names.c, where libpci's error
 # callback gets no pointer to its caller.
 data=$(find "$build/CMakeFiles/core.dir" -name '*.o' | while read -r object; do

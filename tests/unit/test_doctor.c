@@ -295,6 +295,33 @@ static void bytes_may_be_anything(void **state)
 	matcher_free(matcher);
 }
 
+/* As many rows as there are, and any byte in them: nothing is sized for today's table. */
+static void rows_may_be_many(void **state)
+{
+	enum { MANY = 3000 };
+	struct symptom *rows = arena_alloc(*state, MANY * sizeof *rows);
+	const struct symptom **lent = arena_alloc(*state, MANY * sizeof *lent);
+	char bytes[256];
+	size_t n = 0;
+	for (int c = 1; c < 256; c++)
+		if (c != '\n' && !(c >= 'A' && c <= 'Z'))
+			bytes[n++] = (char)c;
+	for (size_t i = 0; i < MANY; i++) {
+		rows[i] = (struct symptom){.id = "row",
+				.literal = i ? arena_printf(*state, "a long name of fault %zu.", i)
+					     : arena_strndup(*state, bytes, n),
+				.pattern = "."};
+		lent[i] = &rows[i];
+	}
+	struct matcher *matcher = matcher_new_of(lent, MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		const char *line = arena_printf(*state, "x%sy", rows[i].literal);
+		assert_ptr_equal(matcher_line(matcher, line, strlen(line)), &rows[i]);
+	}
+	assert_null(matcher_line(matcher, "a long name of fault.", 21));
+	matcher_free(matcher);
+}
+
 int main(void)
 {
 	(void)setlocale(LC_ALL, "C.UTF-8");
@@ -305,6 +332,7 @@ int main(void)
 			TEST(first_ids_are_kept),
 			TEST(healthy_logs_are_quiet),
 			TEST(listings_are_quiet),
+			TEST(rows_may_be_many),
 			TEST(streams_may_break_anywhere),
 			TEST(long_lines_are_cut),
 			TEST(bytes_may_be_anything),

@@ -32,6 +32,9 @@ int root_open_remote(const char *dir, struct root **ret_root, struct error *err)
  * it is no text), and the same written, 0600, by rename, its directory (0700) made. */
 int root_read_own(const char *path, struct arena *arena, char **ret_text, struct error *err);
 int root_write_own(const char *path, const char *text, struct error *err);
+/* The same for a path as the person gave it, and without making directories. What was there, a file
+ * that others may read or that has a second name, is replaced and not written to. */
+int root_replace_own(const char *path, const char *text, struct error *err);
 
 /* Rescue from a live system: the mounted root of a host, whose own commands are run in a chroot.
  * ERROR_USAGE when it is `/` itself or lacks what commands need there (/proc, /dev). */

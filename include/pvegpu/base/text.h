@@ -59,11 +59,14 @@ bool text_to_ulong(const char *text, int base, unsigned long max, unsigned long 
 
 /*
  * Text from a host may carry anything. This gives a copy that is safe to show on a terminal:
- * control characters and bytes that are not UTF-8 become '?'. Tabs and newlines are controls too.
+ * control characters (C1 too), characters without width, those that turn the direction of writing,
+ * and bytes that are not UTF-8 become '?'. Tabs and newlines are controls too.
  */
 char *text_printable(struct arena *arena, const char *text);
 /* The same for a page of text: newlines and tabs stay. */
 char *text_printable_page(struct arena *arena, const char *text);
+/* The same for JSON, whose values stay what they are: such characters become \uXXXX. */
+char *text_printable_json(struct arena *arena, const char *json);
 /* True when the bytes are valid UTF-8 (no overlong forms, no surrogates). */
 bool text_is_utf8(const char *bytes, size_t n);
 /* Add `string` in lines of at most `width` columns, broken at blanks, each after `indent` blanks

@@ -23,7 +23,9 @@ enum { MATCHER_LINE_MAX = 64 * 1024 };
 
 struct matcher;
 
-struct matcher *matcher_new(void);
+struct matcher *matcher_new(void); /* of the whole catalogue */
+/* Of these rows, however many; the rows are lent. */
+struct matcher *matcher_new_of(const struct symptom *const *symptoms, size_t n);
 void matcher_free(struct matcher *matcher); /* NULL is fine */
 
 /* The row that tells most about this line, or NULL. */

@@ -75,12 +75,13 @@ size_t symptom_count(void);
 const struct symptom *symptom_at(size_t index);
 const struct symptom *symptom_by_id(const char *id);
 
+enum { SYMPTOM_STEPS = 8 };
 struct symptom_kind {
 	const char *id;    /* vm-start-fails … */
 	const char *title; /* in plain words, at most 50 columns */
 	unsigned bit;
-	const char *checks;   /* to look at, in order, blanks between */
-	const char *steps[8]; /* by hand, in order; ends with NULL */
+	const char *checks;               /* to look at, in order, blanks between */
+	const char *steps[SYMPTOM_STEPS]; /* by hand, in order; NULL after the last one */
 };
 extern const struct symptom_kind symptom_kinds[]; /* ends with id NULL */
 const struct symptom_kind *symptom_kind_by_id(const char *id);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The command line: which command takes which option, and what is said where it does not. */
+#include "tests/unit/helper.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tui/options.h"
+
+/* Written down a second time, so that a change of the table is meant. w: the wizard, a: audit,
+ * p: plan, y: apply, r: rollback, h: history, c: capture, D: demo, d: doctor, H: help. */
+static const char letters[] = "wapyrhcDdH";
+static const char *const names[] = {NULL, "audit", "plan", "apply", "rollback", "history",
+		"capture", "demo", "doctor", "help"};
+static const struct {
+	const char *option, *takers, *argument, *beside;
+} expected[] = {
+		{"root", "wapyrhcd", "/x", NULL},
+		{"format", "apyrhcd", "json", NULL},
+		{"only", "a", "boot", NULL},
+		{"since", "a", "/x", NULL},
+		{"list", "ad", NULL, NULL},
+		{"no-comments", "c", NULL, NULL},
+		{"no-color", letters, NULL, NULL},
+		{"ascii", letters, NULL, NULL},
+		{"help", letters, NULL, NULL},
+		{"version", letters, NULL, NULL},
+		{"api", "wapyrh", "https://h:8006", NULL},
+		{"token-file", "wapyrh", "/x", "--api=https://h:8006"},
+		{"user", "wapyrh", "root@pam", "--api=https://h:8006"},
+		{"node", "wapyrh", "pve", "--api=https://h:8006"},
+		{"fingerprint", "wapyrh", "AA", "--api=https://h:8006"},
+		{"ca-file", "wapyrh", "/x", "--api=https://h:8006"},
+		{"gpu", "apd", "01:00", NULL},
+		{"vm", "apd", "106", "--gpu=01:00"},
+		{"param", "apd", "quiet", NULL},
+		{"no-param", "apd", "quiet", NULL},
+		{"bind", "apd", "early", NULL},
+		{"accept", "apd", "gpu.reset=01:00.0", NULL},
+		{"mapping", "apd", "gpu1", NULL},
+		{"mapping-device", "apd", "02:00", NULL},
+		{"delete-mapping", "apd", "gpu1", NULL},
+		{"log", "d", "/x", NULL},
+		{"symptom", "d", "slow", NULL},
+		{"follow", "d", NULL, NULL},
+		{"seconds", "d", "5", "--follow"},
+		{"out", "p", "/x", NULL},
+		{"yes", "yrc", NULL, NULL},
+		{"reboot", "y", NULL, NULL},
+		{"chroot", "r", "/x", NULL},
+};
+
+/* Parse words; what was said is in `said`. */
+static int parse(const char *const *words, char *said, size_t size, struct options *ret_options)
+{
+	char copies[8][64];
+	char *argv[9] = {NULL};
+	int argc = 0;
+	for (; words[argc]; argc++) {
+		(void)snprintf(copies[argc], sizeof copies[argc], "%s", words[argc]);
+		argv[argc] = copies[argc];
+	}
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	(void)fflush(stderr);
+	int before = dup(STDERR_FILENO);
+	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
+	optind = 0;
+	int status = options_parse(argc, argv, ret_options);
+	(void)fflush(stderr);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	(void)close(before);
+	rewind(file);
+	size_t n = fread(said, 1, size - 1, file);
+	said[n] = '\0';
+	(void)fclose(file);
+	return status;
+}
+
+/* Is the option taken; where it is not, it is refused by its name. */
+static bool is_taken(size_t command, const char *option, const char *argument, const char *beside)
+{
+	char word[64];
+	char quoted[64];
+	char said[2048];
+	const char *words[8] = {"pvegpu"};
+	size_t n = 1;
+	struct options options;
+	if (names[command])
+		words[n++] = names[command];
+	if (names[command] && strcmp(names[command], "apply") == 0)
+		words[n++] = "PLAN";
+	(void)snprintf(word, sizeof word, "--%s%s%s", option, argument ? "=" : "",
+			argument ? argument : "");
+	words[n++] = word;
+	if (beside)
+		words[n++] = beside;
+	int status = parse(words, said, sizeof said, &options);
+	if (status == 0) {
+		assert_string_equal(said, "");
+		goal_free(options.goal);
+		return true;
+	}
+	assert_int_equal(status, EXIT_USAGE);
+	(void)snprintf(quoted, sizeof quoted, "'--%s'", option);
+	if (!strstr(said, quoted) && (!beside || !strstr(said, "'--"))) {
+		print_error("%s --%s: %s\n", names[command] ? names[command] : "", option, said);
+		fail();
+	}
+	return false;
+}
+
+static void check_option(
+		const char *option, const char *takers, const char *argument, const char *beside)
+{
+	for (size_t command = 0; letters[command]; command++) {
+		bool wanted = strchr(takers, letters[command]) != NULL;
+		if (is_taken(command, option, argument, beside) == wanted)
+			continue;
+		print_error("%s --%s\n", names[command] ? names[command] : "the wizard", option);
+		fail();
+	}
+}
+
+static void commands_and_options(void **state)
+{
+	size_t n = 0;
+	size_t choices = 0;
+	const struct option_row *rows = options_rows(*state, goal_choices, &n);
+	for (size_t i = 0; i < n; i++) {
+		size_t found = 0;
+		for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
+			if (strcmp(expected[e].option, rows[i].name) != 0)
+				continue;
+			found++;
+			check_option(expected[e].option, expected[e].takers, expected[e].argument,
+					expected[e].beside);
+		}
+		choices += rows[i].choice != NULL;
+		if (rows[i].choice)
+			check_option(rows[i].name, "apd", NULL, NULL);
+		else if (found != 1)
+			fail_msg("--%s is not in this test", rows[i].name);
+		assert_non_null(rows[i].help);
+		for (size_t other = 0; other < i; other++)
+			assert_string_not_equal(rows[i].name, rows[other].name);
+	}
+	assert_int_equal(n, sizeof expected / sizeof *expected + choices);
+}
+
+/* The table is as long as the choices are many. */
+static void many_choices(void **state)
+{
+	enum { MANY = 200 };
+	static char words[MANY][2][16];
+	struct goal_choice choices[MANY + 1] = {{0}};
+	size_t n = 0;
+	for (size_t i = 0; i < MANY; i++) {
+		(void)snprintf(words[i][0], sizeof words[i][0], "w%zu", i);
+		(void)snprintf(words[i][1], sizeof words[i][1], "no-w%zu", i);
+		choices[i] = (struct goal_choice){
+				"choice", 0, words[i][0], words[i][1], "to have it"};
+	}
+	const struct option_row *rows = options_rows(*state, choices, &n);
+	assert_int_equal(n, sizeof expected / sizeof *expected + 2 * (size_t)MANY);
+	assert_string_equal(rows[n - 1].name, "no-w199");
+	assert_ptr_equal(rows[n - 1].choice, &choices[MANY - 1]);
+}
+
+static void without_sense(void **state)
+{
+	static const char *const lines[][6] = {
+			{"pvegpu", "doctor", "--seconds", "5"},
+			{"pvegpu", "rollback", "--root", "/x", "--chroot=/y"},
+			{"pvegpu", "audit", "--root", "/x", "--api=https://h"},
+			{"pvegpu", "audit", "--node", "pve"},
+			{"pvegpu", "audit", "--list", "--only", "boot"},
+			{"pvegpu", "audit", "--since=/x", "--format=prometheus"},
+			{"pvegpu", "plan", "--format=prometheus"},
+			{"pvegpu", "doctor", "--follow", "--symptom", "slow"},
+			{"pvegpu", "doctor", "--list", "--log", "/x"},
+			{"pvegpu", "plan", "--vm", "106"},
+			{"pvegpu", "apply"},
+			{"pvegpu", "help", "plan"},
+			{"pvegpu", "--no-such"},
+			{"pvegpu", "audit", "--no-"},
+			{"pvegpu", "audit", "--list=yes"},
+			{"pvegpu", "audit", "-x"},
+			{"pvegpu", "audit", "--since"},
+	};
+	char said[2048];
+	struct options options;
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		int status = parse(lines[i], said, sizeof said, &options);
+		if (status != EXIT_USAGE || !strstr(said, "try: pvegpu --help"))
+			fail_msg("line %zu: %d %s", i, status, said);
+	}
+}
+
+/* What is echoed back is shown, not obeyed. */
+static void hostile_words(void **state)
+{
+	static const char *const words[] = {"--\033]0;x\007=1", "-\033", "\033[2J",
+			"--vm=\xc2\x9b[2J", "--only=a", "--seconds=\xe2\x80\xae",
+			"--format=\xff\xfe", "--accept=\033c=1", "--mapping=\xef\xbb\xbf"};
+	char said[2048];
+	struct options options;
+	(void)state;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		const char *line[] = {"pvegpu", words[i], "\033c", NULL};
+		assert_int_equal(parse(line, said, sizeof said, &options), EXIT_USAGE);
+		for (const char *c = said; *c; c++)
+			assert_true(*c == '\n' || (*c >= ' ' && *c < 127));
+	}
+}
+
+static void help_for_any_line(void **state)
+{
+	static const char *const line[] = {"pvegpu", "--yes", "-h", NULL};
+	char said[2048];
+	struct options options;
+	(void)state;
+	assert_int_equal(parse(line, said, sizeof said, &options), 0);
+	assert_int_equal(options.command, COMMAND_HELP);
+	goal_free(options.goal);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(commands_and_options),
+			TEST(many_choices),
+			cmocka_unit_test(without_sense),
+			cmocka_unit_test(hostile_words),
+			cmocka_unit_test(help_for_any_line),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/say.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "pvegpu/base/text.h"
+
+static int lost; /* errno of the first write to standard output that failed */
+
+static void put(FILE *out, const char *text)
+{
+	if (out == stderr)
+		(void)fflush(stdout); /* so that the reason comes last */
+	errno = 0;
+	if (fputs(text, out) == EOF && out == stdout && !lost)
+		lost = errno ? errno : EIO;
+}
+
+void say(FILE *out, const char *format, ...)
+{
+	struct arena *arena = arena_new();
+	va_list args;
+	va_start(args, format);
+	put(out, text_printable_page(arena, arena_vprintf(arena, format, args)));
+	va_end(args);
+	arena_free(arena);
+}
+
+int say_error(const struct error *error, int status)
+{
+	struct arena *arena = arena_new();
+	const char *cursor = error->hint;
+	const char *end = error->hint + strlen(error->hint);
+	struct line line;
+	/* What it quotes must not look like a line of ours. */
+	say(stderr, "pvegpu: %s\n", text_printable(arena, error->text));
+	while (line_next(&cursor, end, &line))
+		say(stderr, "        %.*s\n", (int)line.n, line.start);
+	arena_free(arena);
+	return status;
+}
+
+int status_of(const struct error *error, int otherwise)
+{
+	switch (error->code) {
+	case ERROR_USAGE:
+	case ERROR_PARSE:
+		return EXIT_USAGE;
+	case ERROR_NOT_HOST:
+	case ERROR_CONNECT:
+	case ERROR_TRUST:
+	case ERROR_LOGIN:
+		return EXIT_NO_HOST;
+	case ERROR_REFUSED:
+		return EXIT_ATTENTION;
+	case ERROR_OK:
+	case ERROR_IO:
+	case ERROR_DRIFT:
+	case ERROR_BUSY:
+	case ERROR_COMMAND:
+	case ERROR_API:
+	case ERROR_STOPPED:
+		break;
+	}
+	return otherwise;
+}
+
+static void put_json(json_t *json, size_t flags)
+{
+	struct arena *arena = arena_new();
+	char *text = json_dumps(json, flags);
+	put(stdout, text_printable_json(arena, text ? text : "null"));
+	put(stdout, "\n");
+	free(text);
+	json_decref(json);
+	arena_free(arena);
+}
+
+void print_json(json_t *json)
+{
+	put_json(json, JSON_INDENT(2));
+}
+
+void print_json_line(json_t *json)
+{
+	put_json(json, JSON_COMPACT);
+}
+
+bool say_is_lost(void)
+{
+	return lost != 0;
+}
+
+bool typed_yes(const char *question)
+{
+	char line[32];
+	(void)tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed before the question is no answer */
+	say(stderr, "%s", question);
+	return fgets(line, sizeof line, stdin) && strcmp(line, "yes\n") == 0;
+}
+
+int confirm(const struct options *options, const char *question)
+{
+	if (options->yes)
+		return 0;
+	if (!isatty(STDIN_FILENO)) {
+		say(stderr, "pvegpu: nothing was changed: there is no terminal to ask on, and "
+			    "--yes was not given\n");
+		return EXIT_USAGE;
+	}
+	if (typed_yes(question))
+		return 0;
+	say(stderr, "Nothing was changed.\n");
+	return EXIT_ATTENTION;
+}
+
+void say_begin(bool steps)
+{
+	if (steps)
+		(void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+}
+
+int say_end(bool changed, int status)
+{
+	errno = 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && !lost)
+		lost = errno ? errno : EIO;
+	if (!lost)
+		return status;
+	/* A reader that has seen enough, as head(1), is no fault. */
+	if (lost != EPIPE || changed)
+		say(stderr, "pvegpu: standard output could not be written: %s%s\n",
+				strerror(lost), /* NOLINT(concurrency-mt-unsafe): at the end */
+				changed ? "\n        what was done: pvegpu history" : "");
+	return changed ? status : EXIT_NO_HOST;
+}
