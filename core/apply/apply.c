@@ -381,33 +381,49 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	return status;
 }
 
-int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
+static int plan_again(struct host *host, const struct plan *plan, struct plan **ret_fresh,
 		struct error *err)
 {
 	struct facts *facts = NULL;
 	struct report *report = NULL;
-	struct plan *fresh = NULL;
 	int status = facts_read_host(host, false, &facts, err);
 	if (status == 0 && facts)
 		report_prepare(host, facts, plan->goal);
 	if (status == 0)
 		status = report_new(facts, plan->goal, &report, err);
 	if (status == 0)
-		status = report_plan(report, host->root, &fresh, err);
+		status = report_plan(report, host->root, ret_fresh, err);
 	report_free(report);
 	facts_free(facts);
+	return status;
+}
+
+static int same_plan(const struct plan *fresh, const struct plan *plan, struct error *err)
+{
+	int status = refuse(fresh, err);
+	if (status < 0 || strcmp(fresh->id, plan->id) == 0)
+		return status;
+	(void)error_set(err, ERROR_DRIFT,
+			strcmp(fresh->node, plan->node) != 0
+					? "the plan was made for the node '%s', not for this one"
+					: "the host is not as it was when the plan for '%s' was "
+					  "made",
+			plan->node);
+	error_hint(err, "make a new plan; nothing was changed");
+	return ERROR_DRIFT;
+}
+
+static int check_all(struct run_context *context, struct plan **ret_fresh, struct error *err)
+{
+	/* What is said first is the most telling: a changed file or configuration by its name. */
+	struct plan *fresh = NULL;
+	int status = refuse(context->plan, err);
+	if (status == 0)
+		status = preflight(context, err);
+	if (status == 0)
+		status = plan_again(context->host, context->plan, &fresh, err);
 	if (status == 0 && fresh)
-		status = refuse(fresh, err);
-	if (status == 0 && fresh && strcmp(fresh->id, plan->id) != 0) {
-		status = error_set(err, ERROR_DRIFT,
-				strcmp(fresh->node, plan->node) != 0
-						? "the plan was made for the node '%s', not for "
-						  "this one"
-						: "the host is not as it was when the plan for "
-						  "'%s' was made",
-				plan->node);
-		error_hint(err, "make a new plan; nothing was changed");
-	}
+		status = same_plan(fresh, context->plan, err);
 	if (status < 0) {
 		plan_free(fresh);
 		return status;
@@ -416,16 +432,33 @@ int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fr
 	return 0;
 }
 
+static int refuse_capture(const struct host *host, struct error *err)
+{
+	return host->unpacked ? error_set(err, ERROR_REFUSED,
+						"this is a capture: it is only looked at")
+			      : 0;
+}
+
+int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
+		struct error *err)
+{
+	struct run_context context = {.host = host, .root = host->root, .plan = plan};
+	int status = refuse_capture(host, err);
+	if (status == 0)
+		status = check_all(&context, ret_fresh, err);
+	run_release_client(&context);
+	return status;
+}
+
 static int apply_under_lock(
 		struct run_context *context, struct apply_result *result, struct error *err)
 {
-	/* What is said first is the most telling: a changed file or configuration by its name. */
 	struct plan *fresh = NULL;
 	const struct plan *shown = context->plan;
-	int status = preflight(context, err);
+	int status = check_all(context, &fresh, err);
 	if (status == 0)
-		status = apply_check(context->host, shown, &fresh, err);
-	if (status == 0 && fresh) {
+		status = consent_check(context->consent, fresh->id, err);
+	if (status == 0) {
 		context->plan = fresh;
 		status = apply_locked(context, result, err);
 		context->plan = shown;
@@ -434,22 +467,26 @@ static int apply_under_lock(
 	return status;
 }
 
-int apply_plan(struct host *host, const struct plan *plan, apply_progress *progress, apply_ask *ask,
-		void *user, struct apply_result *ret_result, struct error *err)
+int apply_plan(struct host *host, const struct plan *plan, const struct consent *consent,
+		apply_progress *progress, apply_ask *ask, void *user,
+		struct apply_result *ret_result, struct error *err)
 {
 	*ret_result = (struct apply_result){0};
-	int status = host->unpacked ? error_set(err, ERROR_REFUSED,
-						      "this is a capture: it is only looked at")
-				    : refuse(plan, err);
+	int status = refuse_capture(host, err);
+	if (status == 0)
+		status = refuse(plan, err);
 	if (status < 0 || plan->changes.n == 0)
 		return status;
+	status = consent_check(consent, plan->id, err);
 	int lock = -1;
-	status = journal_lock(host->root, &lock, err);
+	if (status == 0)
+		status = journal_lock(host->root, &lock, err);
 	if (status < 0)
 		return status;
 	struct run_context context = {.host = host,
 			.root = host->root,
 			.plan = plan,
+			.consent = consent,
 			.progress = progress,
 			.ask = ask,
 			.user = user};
@@ -460,9 +497,12 @@ int apply_plan(struct host *host, const struct plan *plan, apply_progress *progr
 	return status;
 }
 
-int apply_reboot(struct host *host, const struct plan *plan, apply_progress *progress, void *user,
-		struct error *err)
+int apply_reboot(struct host *host, const struct plan *plan, const struct consent *consent,
+		apply_progress *progress, void *user, struct error *err)
 {
+	int status = consent_check(consent, plan->id, err);
+	if (status < 0)
+		return status;
 	struct run_context context = {
 			.host = host, .root = host->root, .progress = progress, .user = user};
 	for (size_t i = 0; i < plan->changes.n; i++) {

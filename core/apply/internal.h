@@ -24,6 +24,9 @@ int file_check_room(const struct root *root, const char *path, size_t bytes, str
 int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX],
 		struct error *err);
 
+/* consent.c: ERROR_REFUSED unless the yes was given to `what`. */
+int consent_check(const struct consent *consent, const char *what, struct error *err);
+
 /* undo.c: the text as it is now without this change, a later edit kept; NULL when both are in the
  * same place. */
 char *undo_text(struct arena *arena, const struct change *change, const char *now);
@@ -65,6 +68,7 @@ struct run_context {
 	struct host *host;
 	const struct root *root; /* the host's */
 	const struct plan *plan;
+	const struct consent *consent;
 	struct journal *journal;
 	const struct change *change;
 	apply_progress *progress;

@@ -178,23 +178,9 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 	return status;
 }
 
-/* The name of the newest run that is not undone. */
-static int find_run(const struct root *root, struct arena *arena, const char **ret_run,
-		struct error *err)
-{
-	struct history *history = NULL;
-	const struct run *run = NULL;
-	int status = history_read(root, &history, err);
-	if (status == 0)
-		status = history_find(history, NULL, &run, err);
-	if (status == 0 && run)
-		*ret_run = arena_strdup(arena, run->id);
-	history_free(history);
-	return status;
-}
-
-int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_progress *progress,
-		void *user, struct rollback_result *ret_result, struct error *err)
+int rollback_run(struct host *host, const char *run, const struct consent *consent,
+		rollback_ask *ask, apply_progress *progress, void *user,
+		struct rollback_result *ret_result, struct error *err)
 {
 	const struct root *root = host->root;
 	*ret_result = (struct rollback_result){0};
@@ -202,14 +188,18 @@ int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_pr
 		return error_set(err, ERROR_REFUSED, "this is a capture: it is only looked at");
 	if (!root_exists(root, RUNS_DIR))
 		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+	int status = consent_check(consent, run, err);
+	if (status < 0)
+		return status;
 	struct arena *arena = arena_new();
-	struct run_context context = {
-			.host = host, .root = root, .progress = progress, .user = user};
+	struct run_context context = {.host = host,
+			.root = root,
+			.consent = consent,
+			.progress = progress,
+			.user = user};
 	struct run_record record = {0};
 	int lock = -1;
-	int status = journal_lock(root, &lock, err);
-	if (status == 0 && !run)
-		status = find_run(root, arena, &run, err);
+	status = journal_lock(root, &lock, err);
 	if (status == 0)
 		status = journal_read(root, run, arena, &record, err);
 	if (status == 0 && record.rolled_back)

@@ -344,7 +344,9 @@ int review_show(struct wizard *wizard)
 		}
 	}
 	arena_free(review.arena);
-	if (key == '\n')
-		key = apply_show(wizard);
+	if (key == '\n' && review.items.n && strcmp(review.typed, "yes") == 0) {
+		struct consent consent = consent_given(wizard->plan->id);
+		key = apply_show(wizard, &consent);
+	}
 	return key == KEY_ENDED ? key : 0;
 }
