@@ -538,8 +538,7 @@ static int run_wizard(const struct options *options, bool demo)
 	return status;
 }
 
-/* The demo: the wizard on a private copy of the sample host, which is removed at the end. With
- * --root DIR, which must not exist yet or be empty, the copy is made there and kept. */
+/* The demo: the wizard on a private copy of the sample host, made here and removed at the end. */
 static int run_demo(const struct options *options)
 {
 	/* Beside the program as installed; while developing, in the source tree. */
@@ -553,6 +552,7 @@ static int run_demo(const struct options *options)
 	if (status < 0)
 		return say_error(&error, EXIT_NO_HOST);
 	demo.root = dir;
+	demo.run_scripts = true;
 	status = run_wizard(&demo, true);
 	if (root_remove_tree(dir, &error) < 0)
 		(void)say_error(&error, 0);

@@ -32,6 +32,7 @@ static const struct {
 enum {
 	OPTION_ROOT = 256,
 	OPTION_CHROOT,
+	OPTION_RUN_SCRIPTS,
 	OPTION_FORMAT,
 	OPTION_NO_COLOR,
 	OPTION_ASCII,
@@ -67,6 +68,7 @@ enum {
 static const struct option fixed[] = {
 		{"root", required_argument, NULL, OPTION_ROOT},
 		{"chroot", required_argument, NULL, OPTION_CHROOT},
+		{"run-scripts", no_argument, NULL, OPTION_RUN_SCRIPTS},
 		{"format", required_argument, NULL, OPTION_FORMAT},
 		{"no-color", no_argument, NULL, OPTION_NO_COLOR},
 		{"ascii", no_argument, NULL, OPTION_ASCII},
@@ -113,6 +115,9 @@ void options_help(void)
 	(void)puts("\nOptions:\n"
 		   "  --root DIR          read (and apply below) DIR instead of this host; a file\n"
 		   "                      made by capture is only looked at\n"
+		   "  --run-scripts       DIR is a copy of the sample host: run its own scripts "
+		   "for\n"
+		   "                      the host's commands; never for a tree you did not make\n"
 		   "  --format text|json|prometheus  how audit, plan and history print (text);\n"
 		   "                      prometheus is audit's, for a textfile collector\n"
 		   "  --only STEP|CHECK   audit: nothing but that (repeatable)\n"
@@ -248,6 +253,9 @@ static int take_option(struct options *options, int option, const char *argument
 	case OPTION_CHROOT:
 		options->root = argument;
 		options->chroot = true;
+		return 0;
+	case OPTION_RUN_SCRIPTS:
+		options->run_scripts = true;
 		return 0;
 	case OPTION_FORMAT:
 		options->json = strcmp(argument, "json") == 0;
@@ -388,6 +396,8 @@ static int check_remote(const struct options *options)
 /* What one command alone takes. */
 static int check_command(const struct options *options)
 {
+	if (options->run_scripts && (!options->root || options->chroot))
+		return wrong("that goes with --root DIR only:", "--run-scripts");
 	bool audit = options->command == COMMAND_AUDIT;
 	if (options->prometheus && !audit)
 		return wrong("only audit has the format", "prometheus");

@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import HostTest, NOBODY, PVEGPU, SOURCE, main, run, tree_hash
+from harness import HostTest, NOBODY, PVEGPU, SOURCE, main, on_root, run, tree_hash
 
 UPID = "UPID:pve2:%08X:00E571E4:%08X:qmstart:%d:root@pam:"
 
@@ -233,7 +233,7 @@ class Files(Doctor):
         limit = None if os.environ.get("PVEGPU_BUILD_TYPE") != "Release" else \
             (lambda: resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20)))
         began = time.monotonic()
-        done = subprocess.run([PVEGPU, "doctor", "--format", "json", "--root", self.root, *arguments],
+        done = subprocess.run([PVEGPU, "doctor", "--format", "json", *on_root(self.root), *arguments],
                               capture_output=True, text=True, timeout=100, preexec_fn=limit)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         self.assertLess(time.monotonic() - began, 60)
@@ -379,7 +379,7 @@ esac
 class Follow(Doctor):
     def follow(self, *arguments, after, seconds="4", stop=False):
         program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--seconds", seconds, "--format", "json",
-                                    "--root", self.root, *arguments], stdout=subprocess.PIPE, text=True)
+                                    *on_root(self.root), *arguments], stdout=subprocess.PIPE, text=True)
         timer = threading.Timer(1.5, after)
         timer.start()
         if stop:

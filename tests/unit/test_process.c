@@ -31,6 +31,7 @@ static struct root *sample(struct arena *arena, const char *script)
 	helper_write(tree(arena, "/.pvegpu-sample"), "");
 	struct root *root = NULL;
 	assert_int_equal(root_open(tree(arena, ""), &root, NULL), 0);
+	assert_int_equal(root_run_scripts(root, NULL), 0);
 	assert_int_equal(root_kind(root), ROOT_SAMPLE);
 	return root;
 }
