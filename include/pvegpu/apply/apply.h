@@ -109,6 +109,7 @@ struct run {
 struct history {
 	struct arena *arena;
 	struct list runs;          /* of struct run, oldest first */
+	struct strings not_begun;  /* runs that ended before their plan was on disk: names */
 	struct strings unreadable; /* runs whose plan or journal cannot be read, with the reason */
 };
 
