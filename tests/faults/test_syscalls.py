@@ -15,15 +15,16 @@ from inject import GOAL, SANITIZED, difference, injected, make_host, run, side_b
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from harness import main  # noqa: E402
 
-# What changes something is failed and killed each time; what only reads is sampled.
-CHANGING = {"openat": ("ENOSPC", "EROFS"), "write": ("ENOSPC", "EINTR"), "fsync": ("EIO",), "fdatasync": ("EIO",),
-            "renameat": ("EIO", "EACCES"), "unlinkat": ("EIO",), "mkdirat": ("ENOSPC",), "fchmod": ("EPERM",),
+# What changes something, or starts a command, is failed and killed each time.
+CHANGING = {"openat": ("ENOSPC",), "write": ("ENOSPC",), "fsync": ("EIO",), "fdatasync": ("EIO",),
+            "renameat": ("EIO",), "unlinkat": ("EIO",), "mkdirat": ("ENOSPC",), "fchmod": ("EPERM",),
             "fchown": ("EPERM",), "fsetxattr": ("ENOSPC",), "flistxattr": ("EIO",), "fgetxattr": ("EIO",),
             "flock": ("ENOLCK",), "clone": ("EAGAIN",), "clone3": ("EAGAIN",), "pipe2": ("EMFILE",),
-            "wait4": ("EINTR", "ECHILD"), "poll": ("EINTR", "ENOMEM"), "lseek": ("EIO",), "pread64": ("EIO",),
-            "pidfd_open": ("ENOSYS",), "fcntl": ("EMFILE",)}
+            "pidfd_open": ("ENOSYS",)}
+# What reads or waits is many calls of a kind: a part of them, unless PVEGPU_FAULTS=all.
 READING = {"openat2": ("EIO",), "read": ("EIO",), "close": ("EIO",), "newfstatat": ("EIO",), "getdents64": ("EIO",),
-           "statx": ("EIO",), "readlink": ("EIO",), "fstatfs": ("EIO",)}
+           "statx": ("EIO",), "readlink": ("EIO",), "fstatfs": ("EIO",), "lseek": ("EIO",), "pread64": ("EIO",),
+           "fcntl": ("EMFILE",), "wait4": ("EINTR", "ECHILD"), "poll": ("EINTR", "ENOMEM")}
 PARTLY = ("boot/grub/grub.cfg", "boot/initrd.img-6.2.16-3-pve")  # made by commands, not by pvegpu
 
 
@@ -53,7 +54,7 @@ class Place:
         make_host(self.root)
 
 
-def jobs_of(calls, limit):
+def jobs_of(calls):
     """From the lock on: before it nothing is changed (see test_question.py)."""
     lock = next(i for i, call in enumerate(calls) if "pvegpu/runs" in call.line or '"lock"' in call.line)
     changing, reading = [], []
@@ -68,7 +69,11 @@ def jobs_of(calls, limit):
             changing.append((call.name, call.n, "signal=KILL", call.line))
         for error in READING.get(call.name, ()):
             reading.append((call.name, call.n, "error=" + error, call.line))
-    return spread(changing, limit) + spread(reading, limit // 4), len(changing) + len(reading)
+        if call.name in ("poll", "wait4", "pread64"):
+            reading.append((call.name, call.n, "signal=KILL", call.line))
+    if SANITIZED:
+        changing = spread(changing, 16)
+    return changing + spread(reading, 8 if SANITIZED else 30), len(changing) + len(reading)
 
 
 class Faults(unittest.TestCase):
@@ -131,7 +136,7 @@ class Faults(unittest.TestCase):
 
     def try_all(self, what, calls_of, fault):
         first = Place(self.directory, 0)
-        jobs, n = jobs_of(calls_of(first), 20 if SANITIZED else 140)
+        jobs, n = jobs_of(calls_of(first))
         bad = side_by_side(fault, jobs, lambda i: first if i == 0 else Place(self.directory, i))
         print("%s: %d of %d faults tried, %d bad" % (what, len(jobs), n, len(bad)))
         self.assertEqual(bad, [])
