@@ -343,7 +343,7 @@ int process_run(const struct root *root, const char *const *argv, int timeout_s,
 	const char *name = argv[0];
 	char *path = NULL;
 	int status = find_program(root, &argv, arena, &path, err);
-	if (status == 0)
+	if (status == 0 && path)
 		status = start_child(root, path, argv, streams, &child, err);
 	if (status < 0)
 		return status;
@@ -408,7 +408,7 @@ int process_run_kept(const struct root *root, const char *const *argv, int timeo
 	const char *name = argv[0];
 	char *path = NULL;
 	int status = find_program(root, &argv, arena, &path, err);
-	if (status < 0)
+	if (status < 0 || !path)
 		return status;
 	int number = open_kept(keep, streams) < 0 ? errno : 0;
 	if (!number) {
