@@ -35,7 +35,7 @@ shot() { # NAME: photograph what the session shows now
 	echo "$1.png"
 }
 
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 wait_for "What the firmware setup"
 wait_for "[choose]"
 shot 1-bios
@@ -127,7 +127,7 @@ shot risk
 rm "$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
 cp -P "$host/sys/bus/pci/devices/0000:00:01.0/iommu_group" \
 	"$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 wait_for "7 Verify"
 sleep 1
 keys 4
@@ -140,11 +140,11 @@ shot refused
 terminal kill-server 2>/dev/null || :
 rm -rf "$host"
 copy_sample "$host"
-"$PVEGPU" plan --root "$host" --gpu 01:00 --out "$terminal_dir/plan" >/dev/null
-PVEGPU_SAMPLE_FAST=1 "$PVEGPU" apply "$terminal_dir/plan" --root "$host" --yes --reboot >/dev/null 2>&1
+"$PVEGPU" plan --root "$host" --run-scripts --gpu 01:00 --out "$terminal_dir/plan" >/dev/null
+PVEGPU_SAMPLE_FAST=1 "$PVEGPU" apply "$terminal_dir/plan" --root "$host" --run-scripts --yes --reboot >/dev/null 2>&1
 echo "hostpci0: 0000:01:00,pcie=1" >>"$host/etc/pve/nodes/pve2/qemu-server/106.conf"
 PVEGPU_ROOT=$host "$host/usr/bin/pvesh" create /nodes/pve2/qemu/106/status/start >/dev/null 2>&1 || :
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 wait_for "4 GPU"
 sleep 1
 keys d
@@ -175,6 +175,6 @@ if [ -x "${PVESIM:=$(dirname "$PVEGPU")/tests/pvesim}" ]; then
 	shot review-mapping
 fi
 
-terminal_start 80 24 "$PVEGPU audit --root $host | head -n 22"
+terminal_start 80 24 "$PVEGPU audit --root $host --run-scripts | head -n 22"
 wait_for "GPUs"
 shot audit

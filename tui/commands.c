@@ -190,6 +190,16 @@ static void hold_signals(void)
 		(void)sigaction(numbers[i], &action, NULL);
 }
 
+/* The word of a person, or of --yes, for what changes the host: the commands' only way to a yes. */
+static int ask_consent(const struct options *options, const char *question, const char *what,
+		struct consent *ret_consent)
+{
+	int status = confirm(options, question);
+	if (status == 0)
+		*ret_consent = consent_given(what);
+	return status;
+}
+
 static void print_apply_result(const struct options *options, const struct plan *plan,
 		const struct apply_result *result, const struct error *error)
 {
@@ -216,7 +226,8 @@ static void print_apply_result(const struct options *options, const struct plan 
 	say(stdout, "\n");
 }
 
-static int reboot_after(const struct options *options, struct host *host, const struct plan *plan)
+static int reboot_after(const struct options *options, struct host *host, const struct plan *plan,
+		const struct consent *consent)
 {
 	struct error error;
 	if (root_kind(host->root) == ROOT_CAPTURED)
@@ -228,7 +239,8 @@ static int reboot_after(const struct options *options, struct host *host, const 
 		say(stderr, "The changes count after a reboot. Then run pvegpu again.\n");
 		return EXIT_FINE;
 	}
-	if (apply_reboot(host, plan, print_progress, options->json ? stderr : stdout, &error) < 0)
+	if (apply_reboot(host, plan, consent, print_progress, options->json ? stderr : stdout,
+			    &error) < 0)
 		return say_error(&error, EXIT_APPLY);
 	return EXIT_FINE;
 }
@@ -245,6 +257,50 @@ static bool ask_at_apply(void *user, const struct change *change, const char *qu
 	return yes;
 }
 
+static int apply_confirmed(const struct options *options, struct host *host,
+		const struct plan *plan, const struct consent *consent)
+{
+	struct error error;
+	struct apply_result result;
+	hold_signals();
+	bool failed = apply_plan(host, plan, consent, print_progress, ask_at_apply,
+				      options->json ? stderr : stdout, &result, &error) < 0;
+	print_apply_result(options, plan, &result, failed ? &error : NULL);
+	if (failed)
+		return say_error(&error, error.code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
+	return result.reboot ? reboot_after(options, host, plan, consent) : EXIT_FINE;
+}
+
+/* What could not be compared, or is not the same, is not asked about: it ends here. */
+static int apply_refused(
+		const struct options *options, const struct plan *plan, const struct error *error)
+{
+	const struct apply_result nothing = {0};
+	print_plan(options->json ? stderr : stdout, plan);
+	print_apply_result(options, plan, &nothing, error);
+	return say_error(error, error->code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
+}
+
+static int apply_on(const struct options *options, struct host *host, const struct plan *plan)
+{
+	struct error error;
+	struct plan *fresh = NULL;
+	struct consent consent = {0};
+	if (apply_check(host, plan, &fresh, &error) < 0)
+		return apply_refused(options, plan, &error);
+	/* What is shown is what the host and the goal give now, not what the file says of itself.
+	 */
+	print_plan(options->json ? stderr : stdout, fresh);
+	int status = 0;
+	if (fresh->changes.n)
+		status = ask_consent(
+				options, "\nType yes to make these changes: ", fresh->id, &consent);
+	if (status == 0)
+		status = apply_confirmed(options, host, fresh, &consent);
+	plan_free(fresh);
+	return status;
+}
+
 static int run_apply(const struct options *options)
 {
 	struct error error;
@@ -258,28 +314,7 @@ static int run_apply(const struct options *options)
 	}
 	if (host_is_remote(&host) && !options->node && plan->node)
 		host_set_node(&host, plan->node); /* not the one that was worked on last */
-	FILE *out = options->json ? stderr : stdout;
-	/* What is shown is what the host and the goal give now, not what the file says of itself.
-	 */
-	struct plan *fresh = NULL;
-	bool same = apply_check(&host, plan, &fresh, &error) == 0;
-	print_plan(out, same ? fresh : plan);
-	plan_free(fresh);
-	int status = 0;
-	if (same && plan->changes.n)
-		status = confirm(options, "\nType yes to make these changes: ");
-	if (status == 0) {
-		struct apply_result result;
-		hold_signals();
-		bool failed = apply_plan(&host, plan, print_progress, ask_at_apply, out, &result,
-					      &error) < 0;
-		print_apply_result(options, plan, &result, failed ? &error : NULL);
-		if (failed)
-			status = say_error(&error,
-					error.code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
-		else if (result.reboot)
-			status = reboot_after(options, &host, plan);
-	}
+	int status = apply_on(options, &host, plan);
 	plan_free(plan);
 	host_close(&host);
 	return status;
@@ -367,13 +402,14 @@ static int run_rollback(const struct options *options)
 	FILE *out = options->json ? stderr : stdout;
 	char name[64] = "";
 	int status = show_rollback(root, options->operand, out, name, sizeof name);
+	struct consent consent = {0};
 	if (status == 0)
-		status = confirm(options, "\nType yes to undo this: ");
+		status = ask_consent(options, "\nType yes to undo this: ", name, &consent);
 	if (status == 0) {
 		struct rollback_result result;
 		hold_signals();
-		bool failed = rollback_run(&host, name, ask_overwrite, print_progress, out, &result,
-					      &error) < 0;
+		bool failed = rollback_run(&host, name, &consent, ask_overwrite, print_progress,
+					      out, &result, &error) < 0;
 		if (options->json)
 			print_json(json_pack("{s:s, s:o, s:I, s:I, s:o, s:b}", "schema",
 					"pvegpu.rollback/1", "run",
@@ -425,7 +461,7 @@ static int run_wizard(const struct options *options, bool demo)
 	return status;
 }
 
-/* The demo: the wizard on a private copy of the sample host, which is removed at the end. */
+/* The demo: the wizard on a private copy of the sample host, made here and removed at the end. */
 static int run_demo(const struct options *options)
 {
 	/* Beside the program as installed; while developing, in the source tree. */
@@ -439,6 +475,7 @@ static int run_demo(const struct options *options)
 	if (status < 0)
 		return say_error(&error, EXIT_NO_HOST);
 	demo.root = dir;
+	demo.run_scripts = true;
 	status = run_wizard(&demo, true);
 	if (root_remove_tree(dir, &error) < 0)
 		(void)say_error(&error, 0);

@@ -187,6 +187,8 @@ int host_open(const struct options *options, struct host *ret_host, struct error
 		status = capture_unpack(options->root, &host.unpacked, err);
 	if (status == 0)
 		status = root_open(host.unpacked ? host.unpacked : options->root, &host.root, err);
+	if (status == 0 && options->run_scripts)
+		status = root_run_scripts(host.root, err);
 	if (status == 0)
 		*ret_host = host;
 	else

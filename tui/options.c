@@ -225,6 +225,9 @@ static const struct option_row fixed[] = {
 		{"root", "DIR", GROUP_GENERAL, HOSTS, TEXT(root), NULL,
 				"read (and apply below) DIR instead of this host; a file made by "
 				"capture is only looked at"},
+		{"run-scripts", NULL, GROUP_GENERAL, HOSTS, FLAG(run_scripts), NULL,
+				"DIR is a copy of the sample host: run its own scripts for the "
+				"host's commands; never for a tree you did not make"},
 		{"format", "text|json|prometheus", GROUP_GENERAL, NAMED, CALL(take_format), NULL,
 				"how a command prints (text); prometheus is audit's, for a "
 				"textfile collector"},
@@ -304,6 +307,7 @@ static const struct {
 	const char *other;
 	const char *reason; /* before the option's, or the other's, name */
 } pairs[] = {
+		{"run-scripts", true, "root", "that goes with --root DIR only:"},
 		{"seconds", true, "follow", "it goes with --follow only:"},
 		{"api", false, "root", "--api is another host; it does not go with"},
 		{"chroot", false, "root", "--chroot names the host's root itself; without"},

@@ -749,10 +749,14 @@ int wizard_run(struct host *host, bool no_color, bool demo)
 	wizard.undo = host_is_remote(host) ? arena_printf(wizard.arena,
 							     "pvegpu rollback --api https://%s",
 							     host->client->address)
-		      : root_dir(root)[0]  ? arena_printf(wizard.arena, "pvegpu rollback --root %s",
-							     text_shell_quote(wizard.arena,
-									     root_dir(root)))
-					   : "pvegpu rollback";
+		      : root_dir(root)[0]
+				      ? arena_printf(wizard.arena, "pvegpu rollback --root %s%s",
+							text_shell_quote(wizard.arena,
+									root_dir(root)),
+							root_kind(root) == ROOT_SAMPLE
+									? " --run-scripts"
+									: "")
+				      : "pvegpu rollback";
 	struct error error;
 	wizard.goal = history_last_goal(root);
 	if (!wizard.goal)

@@ -123,9 +123,9 @@ int wizard_run(struct host *host, bool no_color, bool demo);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);
-int apply_show(struct wizard *wizard);  /* after yes */
-int card_show(struct wizard *wizard);   /* the quick reference card */
-int groups_show(struct wizard *wizard); /* all IOMMU groups, drawn */
+int apply_show(struct wizard *wizard, const struct consent *consent); /* after yes */
+int card_show(struct wizard *wizard);                                 /* the quick reference card */
+int groups_show(struct wizard *wizard);                               /* all IOMMU groups, drawn */
 bool doctor_is_open(const struct wizard *wizard);
 void wizard_draw(struct wizard *wizard); /* the screen as it is */
 int finding_show(struct wizard *wizard, const struct row *row);

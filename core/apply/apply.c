@@ -55,10 +55,7 @@ static int check_file(const struct root *root, const struct change *change, stru
 		return ERROR_DRIFT;
 	}
 	size_t size = change->after ? strlen(change->after) : 0;
-	status = file_check_mount(root, change->path, err);
-	if (status < 0)
-		return status;
-	return file_check_room(root, change->path, size, err);
+	return file_check_place(root, change->path, size, err);
 }
 
 static int check_command(const struct root *root, const struct change *change, struct error *err)
@@ -130,7 +127,9 @@ static void watch_line(void *user, const char *line, bool standard_error)
 {
 	struct watch *watch = user;
 	const struct change *change = watch->change;
-	run_line(watch->context, line, standard_error);
+	(void)standard_error;
+	/* It is in the journal already: the command writes there itself. */
+	(void)run_tell(watch->context, APPLY_OUTPUT, text_printable(watch->arena, line));
 	bool harmless = change->harmless && strstr(line, change->harmless);
 	for (size_t i = 0; i < change->must_not_say.n && !harmless && !watch->bad_line; i++)
 		if (strstr(line, change->must_not_say.item[i]))
@@ -245,8 +244,14 @@ int run_watched(struct run_context *context, const struct change *change, bool u
 	struct process_result result;
 	const time_t start = time(NULL);
 	const char *command = strings_join(arena, &change->argv, " ");
-	int status = process_run(context->root, vector, COMMAND_TIMEOUT_S, watch_line, &watch,
-			arena, &result, err);
+	struct process_keep keep = {.lock = context->keep.lock, .output = -1};
+	if (context->journal) {
+		journal_output(context->journal, change->n, arena_printf(arena, "$ %s", command),
+				false);
+		keep.output = journal_output_file(context->journal);
+	}
+	int status = process_run_kept(context->root, vector, COMMAND_TIMEOUT_S, &keep, watch_line,
+			&watch, arena, &result, err);
 	if (status == 0 && result.exit_status != 0)
 		status = error_set(err, ERROR_COMMAND, "'%s' ended with status %d", command,
 				result.exit_status);
@@ -272,6 +277,7 @@ int run_client(struct run_context *context, struct pve_client **ret_client, stru
 	if (status == 0) {
 		(*ret_client)->line = run_line;
 		(*ret_client)->user = context;
+		pve_keep(*ret_client, &context->keep);
 	}
 	return status;
 }
@@ -288,8 +294,10 @@ static int run_call(struct run_context *context, struct error *err)
 
 void run_release_client(struct run_context *context)
 {
-	if (context->host->client)
-		context->host->client->line = NULL;
+	if (!context->host->client)
+		return;
+	context->host->client->line = NULL;
+	pve_keep(context->host->client, NULL);
 }
 
 static int apply_change(struct run_context *context, struct error *err)
@@ -313,17 +321,19 @@ static int apply_one(struct run_context *context, struct apply_result *result, s
 	const struct change *change = context->change;
 	struct arena *arena = arena_new();
 	bool go_on = run_tell(context, APPLY_BEGIN, change_title(arena, change));
+	bool runs = change->kind == CHANGE_COMMAND || change->kind == CHANGE_API;
+	bool not_run = runs && root_kind(context->root) == ROOT_CAPTURED;
+	if (go_on && not_run) {
+		result->not_run++;
+		(void)run_tell(context, APPLY_NOT_RUN,
+				arena_printf(arena, "not run: %s", process_why_not(context->root)));
+	}
 	arena_free(arena);
 	if (!go_on)
 		return error_set(err, ERROR_STOPPED, "stopped before change %zu, as asked",
 				change->n);
-	bool runs = change->kind == CHANGE_COMMAND || change->kind == CHANGE_API;
-	if (runs && root_kind(context->root) == ROOT_CAPTURED) {
-		result->not_run++;
-		(void)run_tell(context, APPLY_NOT_RUN,
-				"not run: no command is run in a captured tree");
+	if (not_run)
 		return journal_record(context->journal, change->n, "not-run", NULL, err);
-	}
 	struct error error = {0};
 	int status = journal_record(context->journal, change->n, "begin", NULL, &error);
 	if (status == 0)
@@ -353,7 +363,7 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 			room += 4 * ((change->before ? strlen(change->before) : 0) +
 						    (change->after ? strlen(change->after) : 0));
 	}
-	int status = file_check_room(context->root, RUNS_DIR, room, err);
+	int status = file_check_place(context->root, RUNS_DIR "/run", room, err);
 	if (status == 0)
 		status = journal_begin(context->root, plan, &context->journal, err);
 	if (status < 0)
@@ -381,33 +391,49 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	return status;
 }
 
-int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
+static int plan_again(struct host *host, const struct plan *plan, struct plan **ret_fresh,
 		struct error *err)
 {
 	struct facts *facts = NULL;
 	struct report *report = NULL;
-	struct plan *fresh = NULL;
 	int status = facts_read_host(host, false, &facts, err);
 	if (status == 0 && facts)
 		report_prepare(host, facts, plan->goal);
 	if (status == 0)
 		status = report_new(facts, plan->goal, &report, err);
 	if (status == 0)
-		status = report_plan(report, host->root, &fresh, err);
+		status = report_plan(report, host->root, ret_fresh, err);
 	report_free(report);
 	facts_free(facts);
+	return status;
+}
+
+static int same_plan(const struct plan *fresh, const struct plan *plan, struct error *err)
+{
+	int status = refuse(fresh, err);
+	if (status < 0 || strcmp(fresh->id, plan->id) == 0)
+		return status;
+	(void)error_set(err, ERROR_DRIFT,
+			strcmp(fresh->node, plan->node) != 0
+					? "the plan was made for the node '%s', not for this one"
+					: "the host is not as it was when the plan for '%s' was "
+					  "made",
+			plan->node);
+	error_hint(err, "make a new plan; nothing was changed");
+	return ERROR_DRIFT;
+}
+
+static int check_all(struct run_context *context, struct plan **ret_fresh, struct error *err)
+{
+	/* What is said first is the most telling: a changed file or configuration by its name. */
+	struct plan *fresh = NULL;
+	int status = refuse(context->plan, err);
+	if (status == 0)
+		status = preflight(context, err);
+	if (status == 0)
+		status = plan_again(context->host, context->plan, &fresh, err);
 	if (status == 0 && fresh)
-		status = refuse(fresh, err);
-	if (status == 0 && fresh && strcmp(fresh->id, plan->id) != 0) {
-		status = error_set(err, ERROR_DRIFT,
-				strcmp(fresh->node, plan->node) != 0
-						? "the plan was made for the node '%s', not for "
-						  "this one"
-						: "the host is not as it was when the plan for "
-						  "'%s' was made",
-				plan->node);
-		error_hint(err, "make a new plan; nothing was changed");
-	}
+		status = same_plan(fresh, context->plan, err);
 	if (status < 0) {
 		plan_free(fresh);
 		return status;
@@ -416,16 +442,34 @@ int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fr
 	return 0;
 }
 
+static int refuse_capture(const struct host *host, struct error *err)
+{
+	return host->unpacked ? error_set(err, ERROR_REFUSED,
+						"this is a capture: it is only looked at")
+			      : 0;
+}
+
+int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
+		struct error *err)
+{
+	struct run_context context = {
+			.host = host, .root = host->root, .plan = plan, .keep = {-1, -1}};
+	int status = refuse_capture(host, err);
+	if (status == 0)
+		status = check_all(&context, ret_fresh, err);
+	run_release_client(&context);
+	return status;
+}
+
 static int apply_under_lock(
 		struct run_context *context, struct apply_result *result, struct error *err)
 {
-	/* What is said first is the most telling: a changed file or configuration by its name. */
 	struct plan *fresh = NULL;
 	const struct plan *shown = context->plan;
-	int status = preflight(context, err);
+	int status = check_all(context, &fresh, err);
 	if (status == 0)
-		status = apply_check(context->host, shown, &fresh, err);
-	if (status == 0 && fresh) {
+		status = consent_check(context->consent, fresh->id, err);
+	if (status == 0) {
 		context->plan = fresh;
 		status = apply_locked(context, result, err);
 		context->plan = shown;
@@ -434,22 +478,27 @@ static int apply_under_lock(
 	return status;
 }
 
-int apply_plan(struct host *host, const struct plan *plan, apply_progress *progress, apply_ask *ask,
-		void *user, struct apply_result *ret_result, struct error *err)
+int apply_plan(struct host *host, const struct plan *plan, const struct consent *consent,
+		apply_progress *progress, apply_ask *ask, void *user,
+		struct apply_result *ret_result, struct error *err)
 {
 	*ret_result = (struct apply_result){0};
-	int status = host->unpacked ? error_set(err, ERROR_REFUSED,
-						      "this is a capture: it is only looked at")
-				    : refuse(plan, err);
+	int status = refuse_capture(host, err);
+	if (status == 0)
+		status = refuse(plan, err);
 	if (status < 0 || plan->changes.n == 0)
 		return status;
+	status = consent_check(consent, plan->id, err);
 	int lock = -1;
-	status = journal_lock(host->root, &lock, err);
+	if (status == 0)
+		status = journal_lock(host->root, &lock, err);
 	if (status < 0)
 		return status;
 	struct run_context context = {.host = host,
 			.root = host->root,
 			.plan = plan,
+			.consent = consent,
+			.keep = {.lock = lock, .output = -1},
 			.progress = progress,
 			.ask = ask,
 			.user = user};
@@ -460,11 +509,17 @@ int apply_plan(struct host *host, const struct plan *plan, apply_progress *progr
 	return status;
 }
 
-int apply_reboot(struct host *host, const struct plan *plan, apply_progress *progress, void *user,
-		struct error *err)
+int apply_reboot(struct host *host, const struct plan *plan, const struct consent *consent,
+		apply_progress *progress, void *user, struct error *err)
 {
-	struct run_context context = {
-			.host = host, .root = host->root, .progress = progress, .user = user};
+	int status = consent_check(consent, plan->id, err);
+	if (status < 0)
+		return status;
+	struct run_context context = {.host = host,
+			.root = host->root,
+			.keep = {-1, -1},
+			.progress = progress,
+			.user = user};
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		if (change->kind == CHANGE_REBOOT)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -191,80 +192,121 @@ int file_make_dirs(const struct root *root, const char *path, mode_t mode, struc
 	return status;
 }
 
-/* A file that something is mounted on (a bind mount) cannot be replaced by rename(2). */
-int file_check_mount(const struct root *root, const char *path, struct error *err)
+/* The same for a file that may not be there, nor its directory: the nearest directory that is. The
+ * name is NULL where that is not the file's own. */
+static int open_nearest(const struct root *root, const char *path, struct arena *arena,
+		struct place *ret_place, struct error *err)
 {
-	struct arena *arena = arena_new();
-	struct place place = {.dir = -1};
-	int status = 0;
-	if (root_exists(root, path) && open_place(root, path, arena, &place, NULL) == 0) {
-		struct statx file;
-		struct statx dir;
-		unsigned mask = STATX_MNT_ID;
-		bool known = statx(place.dir, place.name, AT_SYMLINK_NOFOLLOW, mask, &file) == 0 &&
-			     statx(place.dir, "", AT_EMPTY_PATH, mask, &dir) == 0 &&
-			     (file.stx_mask & mask) && (dir.stx_mask & mask);
-		if (known && file.stx_mnt_id != dir.stx_mnt_id) {
-			(void)error_set(err, ERROR_REFUSED,
-					"'%s%s' is a mount of its own, so it cannot be replaced",
-					root_dir(root), path);
-			error_hint(err, "change the file that is mounted there instead");
-			status = ERROR_REFUSED;
-		}
-		(void)close(place.dir);
-	}
-	arena_free(arena);
-	return status;
-}
-
-int file_remove_dir(const struct root *root, const char *path)
-{
-	struct arena *arena = arena_new();
-	struct place place = {.dir = -1};
-	int status = open_place(root, path, arena, &place, NULL);
-	if (status == 0) {
-		status = unlinkat(place.dir, place.name, AT_REMOVEDIR);
-		(void)close(place.dir);
-	}
-	arena_free(arena);
-	return status;
-}
-
-int file_check_room(const struct root *root, const char *path, size_t bytes, struct error *err)
-{
-	struct arena *arena = arena_new();
+	if (open_place(root, path, arena, ret_place, NULL) == 0)
+		return 0;
 	char *dir = arena_strdup(arena, path);
-	int fd = -1;
-	while (fd < 0) {
-		char *slash = strrchr(dir, '/');
-		if (!slash)
-			break;
-		fd = root_openat(root, dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY);
-		if (slash == dir && fd < 0) {
-			fd = root_openat(root, "/", O_RDONLY | O_DIRECTORY);
-			break;
-		}
-		if (fd < 0)
-			*slash = '\0';
+	for (char *slash = strrchr(dir, '/'); slash; slash = strrchr(dir, '/')) {
+		*slash = '\0';
+		*ret_place = (struct place){
+				.dir = root_openat(root, *dir ? dir : "/", O_RDONLY | O_DIRECTORY)};
+		if (ret_place->dir >= 0)
+			return 0;
 	}
-	arena_free(arena);
+	return error_set_errno(err, errno, "cannot see the room at '%s%s'", root_dir(root), path);
+}
+
+/* A file that something is mounted on (a bind mount) cannot be replaced by rename(2). */
+static int check_mount(const struct statx *file, const struct statx *dir, const char *shown,
+		struct error *err)
+{
+	if (!(file->stx_mask & dir->stx_mask & STATX_MNT_ID) || file->stx_mnt_id == dir->stx_mnt_id)
+		return 0;
+	(void)error_set(err, ERROR_REFUSED, "'%s' is a mount of its own, so it cannot be replaced",
+			shown);
+	error_hint(err, "change the file that is mounted there instead");
+	return ERROR_REFUSED;
+}
+
+/* chattr(1): what must not change, or only grow, cannot be replaced nor get or lose a name. */
+static int check_attributes(
+		const struct statx *status, const char *what, const char *shown, struct error *err)
+{
+	unsigned long long set = status->stx_attributes & status->stx_attributes_mask;
+	const char *name = set & STATX_ATTR_IMMUTABLE ? "i" : set & STATX_ATTR_APPEND ? "a" : NULL;
+	if (!name)
+		return 0;
+	(void)error_set(err, ERROR_REFUSED,
+			"%s'%s' has the attribute %s (%s), so it cannot be changed", what, shown,
+			name, *name == 'i' ? "immutable" : "append only");
+	error_hint(err, "somebody wanted it so. To take it away: chattr -%s %s%s", name,
+			*what ? "the directory of " : "", shown);
+	return ERROR_REFUSED;
+}
+
+static int check_room(int dir, size_t bytes, const char *shown, struct error *err)
+{
 	struct statvfs room;
-	if (fd < 0 || fstatvfs(fd, &room) < 0) {
-		int number = errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return error_set_errno(
-				err, number, "cannot see the room at '%s%s'", root_dir(root), path);
-	}
-	(void)close(fd);
+	if (fstatvfs(dir, &room) < 0)
+		return error_set_errno(err, errno, "cannot see the room at '%s'", shown);
 	if (room.f_flag & ST_RDONLY)
-		return error_set_errno(
-				err, EROFS, "cannot write below '%s%s'", root_dir(root), path);
+		return error_set_errno(err, EROFS, "cannot write below '%s'", shown);
 	/* Blocks and two spare ones for directories; file systems without a count say 0 of 0. */
 	if (room.f_blocks && room.f_bavail * room.f_frsize < bytes + 2 * room.f_bsize)
-		return error_set_errno(err, ENOSPC, "no room below '%s%s' for %zu bytes",
-				root_dir(root), path, bytes);
+		return error_set_errno(
+				err, ENOSPC, "no room below '%s' for %zu bytes", shown, bytes);
+	if (faccessat(dir, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return error_set_errno(err, errno, "cannot write below '%s'", shown);
 	return 0;
+}
+
+int file_check_place(const struct root *root, const char *path, size_t bytes, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct place place = {.dir = -1};
+	int status = open_nearest(root, path, arena, &place, err);
+	if (status < 0) {
+		arena_free(arena);
+		return status;
+	}
+	const char *shown = arena_printf(arena, "%s%s", root_dir(root), path);
+	struct statx dir = {0};
+	struct statx file = {0};
+	const unsigned mask = STATX_MNT_ID;
+	if (statx(place.dir, "", AT_EMPTY_PATH, mask, &dir) < 0)
+		status = error_set_errno(err, errno, "cannot see the room at '%s'", shown);
+	if (status == 0 && place.name &&
+			statx(place.dir, place.name, AT_SYMLINK_NOFOLLOW, mask, &file) == 0) {
+		status = check_mount(&file, &dir, shown, err);
+		if (status == 0)
+			status = check_attributes(&file, "", shown, err);
+	}
+	if (status == 0)
+		status = check_attributes(&dir, "the directory of ", shown, err);
+	if (status == 0)
+		status = check_room(place.dir, bytes, shown, err);
+	(void)close(place.dir);
+	arena_free(arena);
+	return status;
+}
+
+int file_remove_dir(const struct root *root, const char *path, struct error *err)
+{
+	if (!root_exists(root, path))
+		return 0;
+	struct arena *arena = arena_new();
+	struct place place = {.dir = -1};
+	int status = open_place(root, path, arena, &place, err);
+	if (status == 0) {
+		/* Somebody else has put something into it, or mounted something there: it stays. */
+		if (unlinkat(place.dir, place.name, AT_REMOVEDIR) < 0) {
+			if (errno != ENOTEMPTY && errno != EEXIST && errno != EBUSY &&
+					errno != ENOENT)
+				status = error_set_errno(err, errno,
+						"cannot remove the directory '%s%s'",
+						root_dir(root), path);
+		} else if (fsync(place.dir) < 0) {
+			status = error_set_errno(err, errno, "cannot remove the directory '%s%s'",
+					root_dir(root), path);
+		}
+		(void)close(place.dir);
+	}
+	arena_free(arena);
+	return status;
 }
 
 int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX],

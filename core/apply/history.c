@@ -56,6 +56,10 @@ int history_read(const struct root *root, struct history **ret_history, struct e
 	for (size_t i = 0; i < names.n; i++) {
 		struct run_record record;
 		struct error error;
+		if (journal_not_begun(root, names.item[i])) {
+			strings_add(arena, &history->not_begun, names.item[i]);
+			continue;
+		}
 		if (journal_read(root, names.item[i], arena, &record, &error) < 0) {
 			strings_add(arena, &history->unreadable,
 					arena_printf(arena, "%s: %s", names.item[i], error.text));
@@ -119,8 +123,11 @@ json_t *history_to_json(const struct history *history)
 	json_t *unreadable = json_array();
 	for (size_t i = 0; i < history->unreadable.n; i++)
 		(void)json_array_append_new(unreadable, json_text(history->unreadable.item[i]));
-	return json_pack("{s:s, s:o, s:o}", "schema", "pvegpu.history/1", "runs", runs,
-			"unreadable", unreadable);
+	json_t *not_begun = json_array();
+	for (size_t i = 0; i < history->not_begun.n; i++)
+		(void)json_array_append_new(not_begun, json_text(history->not_begun.item[i]));
+	return json_pack("{s:s, s:o, s:o, s:o}", "schema", "pvegpu.history/1", "runs", runs,
+			"unreadable", unreadable, "not_begun", not_begun);
 }
 
 char *history_text(struct arena *arena, const struct history *history)
@@ -142,6 +149,11 @@ char *history_text(struct arena *arena, const struct history *history)
 		if (run->failure)
 			text_addf(&text, "    failed: %s\n", run->failure);
 	}
+	for (size_t i = 0; i < history->not_begun.n; i++)
+		text_addf(&text,
+				"%s  %s: it ended before its plan was written down; the next run "
+				"clears it away\n",
+				history->not_begun.item[i], run_state_names[RUN_EMPTY]);
 	for (size_t i = 0; i < history->unreadable.n; i++)
 		text_addf(&text, "cannot be read: %s\n", history->unreadable.item[i]);
 	return text_take(&text, arena);

@@ -14,15 +14,19 @@ int file_replace(const struct root *root, const char *path, const char *bytes, s
 void file_clean(const struct root *root, const char *path);
 int file_remove(const struct root *root, const char *path, struct error *err);
 int file_make_dirs(const struct root *root, const char *path, mode_t mode, struct error *err);
-/* Remove a directory if it is empty. */
-int file_remove_dir(const struct root *root, const char *path);
-/* ERROR_REFUSED when something is mounted on the file. */
-int file_check_mount(const struct root *root, const char *path, struct error *err);
-/* Is there room for `bytes` more where `path` is (or its nearest directory that exists)? */
-int file_check_room(const struct root *root, const char *path, size_t bytes, struct error *err);
+/* Remove a directory if it is there and empty. */
+int file_remove_dir(const struct root *root, const char *path, struct error *err);
+/* Can this file (the one behind a link) be written, made or removed, as far as that can be known
+ * before it is tried? ERROR_REFUSED where something is mounted on it, or it or its directory may
+ * not be changed (chattr +i, +a); ERROR_IO where its file system is read-only or has no room for
+ * `bytes` more, or the directory is not ours to write to. */
+int file_check_place(const struct root *root, const char *path, size_t bytes, struct error *err);
 /* Hash of what is there; "" for no file. */
 int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX],
 		struct error *err);
+
+/* consent.c: ERROR_REFUSED unless the yes was given to `what`. */
+int consent_check(const struct consent *consent, const char *what, struct error *err);
 
 /* undo.c: the text as it is now without this change, a later edit kept; NULL when both are in the
  * same place. */
@@ -30,7 +34,13 @@ char *undo_text(struct arena *arena, const struct change *change, const char *no
 
 /* journal.c: one open run. */
 struct journal;
+/* ERROR_BUSY while another holds it, or a command that another one started still runs. */
 int journal_lock(const struct root *root, int *ret_fd, struct error *err);
+/* Remove what runs left that were killed before their plan was on disk: they changed nothing. For
+ * the holder of the lock. */
+void journal_clean(const struct root *root);
+/* Is this run one of those? */
+bool journal_not_begun(const struct root *root, const char *run);
 int journal_begin(const struct root *root, const struct plan *plan, struct journal **ret_journal,
 		struct error *err);
 int journal_open(const struct root *root, const char *run, struct journal **ret_journal,
@@ -39,6 +49,8 @@ const char *journal_run(const struct journal *journal);
 int journal_record(struct journal *journal, size_t n, const char *state, const char *text,
 		struct error *err);
 void journal_output(struct journal *journal, size_t n, const char *line, bool standard_error);
+/* The file that journal_output() writes to, for a command to write to by itself; -1 if none. */
+int journal_output_file(const struct journal *journal);
 void journal_close(struct journal *journal);
 
 /* What the journal says of each change: index n - 1. */
@@ -65,7 +77,9 @@ struct run_context {
 	struct host *host;
 	const struct root *root; /* the host's */
 	const struct plan *plan;
+	const struct consent *consent;
 	struct journal *journal;
+	struct process_keep keep; /* what commands that change something run under */
 	const struct change *change;
 	apply_progress *progress;
 	apply_ask *ask; /* or NULL */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +39,45 @@ int journal_lock(const struct root *root, int *ret_fd, struct error *err)
 		if (number != EWOULDBLOCK)
 			return error_set_errno(err, number, "cannot lock '%s%s/lock'",
 					root_dir(root), STATE_DIR);
-		(void)error_set(err, ERROR_BUSY, "another pvegpu is applying or rolling back now");
+		(void)error_set(err, ERROR_BUSY,
+				"another pvegpu is applying or rolling back now, or a command that "
+				"it started still runs");
 		error_hint(err, "wait until it has ended; nothing was changed by this one");
 		return ERROR_BUSY;
 	}
+	journal_clean(root);
 	*ret_fd = fd;
 	return 0;
+}
+
+bool journal_not_begun(const struct root *root, const char *run)
+{
+	/* The plan is on disk before the first record, and that before the first change. */
+	static const char *const names[] = {"plan.json", "journal"};
+	char path[sizeof RUNS_DIR + NAME_MAX + 16];
+	for (size_t i = 0; i < 2; i++) {
+		struct stat status;
+		(void)snprintf(path, sizeof path, RUNS_DIR "/%s/%s", run, names[i]);
+		if (root_stat(root, path, &status) == 0 || errno != ENOENT)
+			return false;
+	}
+	(void)snprintf(path, sizeof path, RUNS_DIR "/%s", run);
+	return root_exists(root, path);
+}
+
+void journal_clean(const struct root *root)
+{
+	struct arena *arena = arena_new();
+	struct strings names = {0};
+	(void)root_list(root, RUNS_DIR, arena, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		if (!journal_not_begun(root, names.item[i]))
+			continue;
+		char *path = arena_printf(arena, RUNS_DIR "/%s", names.item[i]);
+		file_clean(root, arena_printf(arena, "%s/plan.json", path));
+		(void)file_remove_dir(root, path, NULL);
+	}
+	arena_free(arena);
 }
 
 static int open_files(
@@ -58,7 +92,7 @@ static int open_files(
 		journal->fd = openat(dir, "journal",
 				O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 		journal->output = openat(dir, "output",
-				O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+				O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 				0600);
 	}
 	int number = errno;
@@ -167,6 +201,11 @@ void journal_output(struct journal *journal, size_t n, const char *line, bool st
 	(void)dprintf(journal->output, "%zu%c %s\n", n, standard_error ? '!' : ' ', line);
 }
 
+int journal_output_file(const struct journal *journal)
+{
+	return journal->output;
+}
+
 void journal_close(struct journal *journal)
 {
 	if (!journal)
@@ -218,7 +257,7 @@ int journal_read(const struct root *root, const char *run, struct arena *arena,
 		return error_set(err, ERROR_PARSE, "%s%s, line %d: %s", root_dir(root), path,
 				error.line, error.text);
 	struct run_record record = {0};
-	status = plan_from_json(json, &record.plan, err);
+	status = plan_from_journal(json, &record.plan, err);
 	json_decref(json);
 	if (status < 0)
 		return status;

@@ -6,6 +6,15 @@
 #include "core/apply/internal.h"
 #include "pvegpu/plan/diff.h"
 
+/* The directories that were made for a file, innermost first, where nothing else is in them now. */
+static int undo_dirs(const struct root *root, const struct change *change, struct error *err)
+{
+	int status = 0;
+	for (size_t i = change->dirs.n; status == 0 && i-- > 0;)
+		status = file_remove_dir(root, change->dirs.item[i], err);
+	return status;
+}
+
 /* Undo one change; `*ret_kept` when a person has changed it since and wants to keep that. */
 static int undo_file(
 		struct run_context *context, rollback_ask *ask, bool *ret_kept, struct error *err)
@@ -14,8 +23,10 @@ static int undo_file(
 	char now[SHA256_HEX];
 	file_clean(context->root, change->path);
 	int status = file_hash(context->root, change->path, now, err);
-	if (status < 0 || strcmp(now, change->before_sha256) == 0)
+	if (status < 0)
 		return status;
+	if (strcmp(now, change->before_sha256) == 0) /* the directories may be there without it */
+		return change->before ? 0 : undo_dirs(context->root, change, err);
 	if (strcmp(now, change->after_sha256) != 0) {
 		struct arena *arena = arena_new();
 		char *text = NULL;
@@ -41,9 +52,7 @@ static int undo_file(
 		return file_replace(context->root, change->path, change->before,
 				strlen(change->before), 0644, err);
 	status = file_remove(context->root, change->path, err);
-	for (size_t i = change->dirs.n; status == 0 && i-- > 0;)
-		(void)file_remove_dir(context->root, change->dirs.item[i]);
-	return status;
+	return status < 0 ? status : undo_dirs(context->root, change, err);
 }
 
 static int try_undo(struct run_context *context, struct pve_client *client, bool *ret_changed,
@@ -139,11 +148,29 @@ static bool was_touched(enum change_state state)
 	       state == STATE_KEPT;
 }
 
+/* What can be known to fail is found before anything is undone. */
+static int check_files(const struct root *root, const struct run_record *record, struct error *err)
+{
+	const struct plan *plan = record->plan;
+	int status = 0;
+	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		char now[SHA256_HEX];
+		if (change->kind != CHANGE_FILE || !was_touched(record->states[i]))
+			continue;
+		status = file_hash(root, change->path, now, err);
+		if (status == 0 && strcmp(now, change->before_sha256) != 0)
+			status = file_check_place(root, change->path,
+					change->before ? strlen(change->before) : 0, err);
+	}
+	return status;
+}
+
 static int rollback_locked(struct run_context *context, const struct run_record *record,
 		rollback_ask *ask, struct rollback_result *result, struct error *err)
 {
 	const struct plan *plan = record->plan;
-	int status = 0;
+	int status = check_files(context->root, record, err);
 	const struct change *kept_line = NULL;
 	for (size_t i = plan->changes.n; status == 0 && i-- > 0;) {
 		context->change = plan->changes.item[i];
@@ -178,23 +205,9 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 	return status;
 }
 
-/* The name of the newest run that is not undone. */
-static int find_run(const struct root *root, struct arena *arena, const char **ret_run,
-		struct error *err)
-{
-	struct history *history = NULL;
-	const struct run *run = NULL;
-	int status = history_read(root, &history, err);
-	if (status == 0)
-		status = history_find(history, NULL, &run, err);
-	if (status == 0 && run)
-		*ret_run = arena_strdup(arena, run->id);
-	history_free(history);
-	return status;
-}
-
-int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_progress *progress,
-		void *user, struct rollback_result *ret_result, struct error *err)
+int rollback_run(struct host *host, const char *run, const struct consent *consent,
+		rollback_ask *ask, apply_progress *progress, void *user,
+		struct rollback_result *ret_result, struct error *err)
 {
 	const struct root *root = host->root;
 	*ret_result = (struct rollback_result){0};
@@ -202,14 +215,20 @@ int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_pr
 		return error_set(err, ERROR_REFUSED, "this is a capture: it is only looked at");
 	if (!root_exists(root, RUNS_DIR))
 		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+	int status = consent_check(consent, run, err);
+	if (status < 0)
+		return status;
 	struct arena *arena = arena_new();
-	struct run_context context = {
-			.host = host, .root = root, .progress = progress, .user = user};
+	struct run_context context = {.host = host,
+			.root = root,
+			.consent = consent,
+			.keep = {-1, -1},
+			.progress = progress,
+			.user = user};
 	struct run_record record = {0};
 	int lock = -1;
-	int status = journal_lock(root, &lock, err);
-	if (status == 0 && !run)
-		status = find_run(root, arena, &run, err);
+	status = journal_lock(root, &lock, err);
+	context.keep.lock = lock;
 	if (status == 0)
 		status = journal_read(root, run, arena, &record, err);
 	if (status == 0 && record.rolled_back)

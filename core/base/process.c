@@ -9,9 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "core/base/internal.h"
 
 /* Each stream's output is kept up to this; a command that says more has still run. */
 enum { KEEP_MAX = 4 * 1024 * 1024 };
@@ -43,6 +47,7 @@ struct stream {
 	int fd;
 	bool standard_error;
 	size_t seen; /* bytes already handed out as lines */
+	off_t at;    /* of a file that is followed: read up to here */
 	struct text text;
 };
 
@@ -73,71 +78,125 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Wait for the child's end, which may come after it closed its output; false on time-out. */
-static bool reap(pid_t pid, long long deadline, int *ret_status, bool *ret_lost)
+static int exit_status_of(int status)
 {
-	for (;;) {
-		pid_t ended = waitpid(pid, ret_status, WNOHANG);
-		*ret_lost = ended < 0 && errno != EINTR;
-		if (ended == pid || *ret_lost)
-			return true;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+struct child {
+	pid_t pid;
+	int handle; /* a pidfd, to be woken by its end; -1 where there is none (before Linux 5.3) */
+	int status; /* as of waitpid(), once it has ended */
+	bool ended;
+	bool lost; /* how it ended is not known */
+};
+
+static struct child child_of(pid_t pid)
+{
+	return (struct child){.pid = pid, .handle = (int)syscall(SYS_pidfd_open, pid, 0)};
+}
+
+/* Has it ended by now? */
+static bool look_at(struct child *child)
+{
+	if (child->ended)
+		return true;
+	pid_t ended = waitpid(child->pid, &child->status, WNOHANG);
+	child->lost = ended < 0 && errno != EINTR;
+	child->ended = ended == child->pid || child->lost;
+	return child->ended;
+}
+
+/* Wait until it has ended or `deadline` has come; false: it has not. */
+static bool wait_for_end(struct child *child, long long deadline)
+{
+	while (!look_at(child)) {
 		if (now_ms() >= deadline)
 			return false;
 		(void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 	}
-}
-
-/* Read both pipes until the child has closed them; false on time-out. */
-static bool pump(struct stream streams[2], long long deadline, process_line *line, void *user)
-{
-	while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-		struct pollfd polls[2];
-		for (int i = 0; i < 2; i++)
-			polls[i] = (struct pollfd){.fd = streams[i].fd, .events = POLLIN};
-		long long left = deadline - now_ms();
-		if (left <= 0)
-			return false;
-		if (poll(polls, 2, (int)left) < 0 && errno != EINTR)
-			return false;
-		for (int i = 0; i < 2; i++) {
-			struct stream *stream = &streams[i];
-			if (stream->fd < 0 || !polls[i].revents)
-				continue;
-			char buffer[4096];
-			ssize_t n = read(stream->fd, buffer, sizeof buffer);
-			if (n > 0) {
-				if (stream->text.n < KEEP_MAX)
-					text_add_bytes(&stream->text, buffer, (size_t)n);
-			} else if (n == 0 || errno != EINTR) {
-				(void)close(stream->fd);
-				stream->fd = -1;
-			}
-			hand_out_lines(stream, line, user, stream->fd < 0);
-		}
-	}
 	return true;
 }
 
-static int spawn_child(const struct root *root, const char *path, const char *const *argv,
-		const int out[2], const int error_out[2], pid_t *ret_pid)
+/* The child and what it started. */
+static void kill_child(struct child *child)
 {
-	char *root_variable = NULL;
-	if (asprintf(&root_variable, "PVEGPU_ROOT=%s", root_absolute(root)) < 0)
-		abort();
-	/* A known environment: messages in English, and nothing of the caller's that could change
-	 * what a command does. The sample's scripts also see the variables that steer them. */
+	(void)kill(-child->pid, SIGKILL);
+	while (!child->ended && waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
+		;
+	child->ended = true;
+}
+
+static void close_child(const struct child *child, const struct stream streams[2])
+{
+	if (child->handle >= 0)
+		(void)close(child->handle);
+	for (int i = 0; i < 2; i++)
+		if (streams[i].fd >= 0)
+			(void)close(streams[i].fd);
+}
+
+static void read_stream(struct stream *stream, process_line *line, void *user)
+{
+	char buffer[4096];
+	ssize_t n = read(stream->fd, buffer, sizeof buffer);
+	if (n > 0) {
+		if (stream->text.n < KEEP_MAX)
+			text_add_bytes(&stream->text, buffer, (size_t)n);
+	} else if (n == 0 || errno != EINTR) {
+		(void)close(stream->fd);
+		stream->fd = -1;
+	}
+	hand_out_lines(stream, line, user, stream->fd < 0);
+}
+
+/* What a command left running may hold its pipes open for good: after its end they are read for no
+ * longer than this. Without a pidfd its end is looked for this often. */
+enum { AFTER_END_MS = 300, LOOK_MS = 20 };
+
+/* Read both pipes until the child has ended; false on time-out. It is the child that is waited for,
+ * not the end of its output. */
+static bool pump(struct child *child, struct stream streams[2], long long deadline,
+		process_line *line, void *user)
+{
+	while (!child->ended || streams[0].fd >= 0 || streams[1].fd >= 0) {
+		bool ended = child->ended;
+		if (look_at(child) && !ended)
+			deadline = now_ms() + AFTER_END_MS;
+		long long left = deadline - now_ms();
+		if (left <= 0)
+			break;
+		struct pollfd polls[3] = {{.fd = streams[0].fd, .events = POLLIN},
+				{.fd = streams[1].fd, .events = POLLIN},
+				{.fd = child->ended ? -1 : child->handle, .events = POLLIN}};
+		if (!child->ended && child->handle < 0 && left > LOOK_MS)
+			left = LOOK_MS;
+		if (poll(polls, 3, (int)left) < 0 && errno != EINTR)
+			return false;
+		for (int i = 0; i < 2; i++)
+			if (streams[i].fd >= 0 && polls[i].revents)
+				read_stream(&streams[i], line, user);
+	}
+	for (int i = 0; i < 2; i++)
+		hand_out_lines(&streams[i], line, user, true);
+	return child->ended;
+}
+
+/* A known environment: messages in English, and nothing of the caller's that could change what a
+ * command does. The sample's scripts also see the variables that steer them. */
+static void make_environment(const struct root *root, char *environment[8])
+{
+	static const char *const fixed[] = {
+			"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+			"LC_ALL=C.UTF-8", "HOME=/root", "TERM=dumb"};
 	static const char *const passed[] = {"PVEGPU_SAMPLE_FAST", "PVEGPU_SAMPLE_FAIL"};
-	enum { OURS = 5, PASSED = sizeof passed / sizeof *passed };
-	char *environment[OURS + PASSED + 1];
 	size_t n = 0;
-	environment[n++] =
-			strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	environment[n++] = strdup("LC_ALL=C.UTF-8");
-	environment[n++] = strdup("HOME=/root");
-	environment[n++] = strdup("TERM=dumb");
+	for (size_t i = 0; i < 4; i++)
+		environment[n++] = strdup(fixed[i]);
 	if (root_kind(root) == ROOT_SAMPLE) {
-		environment[n++] = strdup(root_variable);
-		for (size_t i = 0; i < PASSED; i++) {
+		if (asprintf(&environment[n++], "PVEGPU_ROOT=%s", root_absolute(root)) < 0)
+			abort();
+		for (size_t i = 0; i < 2; i++) {
 			const char *value = getenv(passed[i]); /* NOLINT(concurrency-mt-unsafe) */
 			char *both = NULL;
 			if (value && asprintf(&both, "%s=%s", passed[i], value) >= 0)
@@ -145,42 +204,51 @@ static int spawn_child(const struct root *root, const char *path, const char *co
 		}
 	}
 	environment[n] = NULL;
+}
 
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawnattr_init(&attributes);
-	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	(void)posix_spawn_file_actions_adddup2(&actions, error_out[1], 2);
-	(void)posix_spawn_file_actions_addchdir_np(&actions, "/");
-	sigset_t all;
-	(void)sigemptyset(&all);
-	(void)posix_spawnattr_setsigmask(&attributes, &all);
-	(void)sigfillset(&all);
-	(void)posix_spawnattr_setsigdefault(&attributes, &all);
-	(void)posix_spawnattr_setpgroup(&attributes, 0);
-	(void)posix_spawnattr_setflags(&attributes,
-			POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+/* All that posix_spawn() takes, for a child with its outputs at `out` and `error_out`. */
+static void launch_prepare(struct launch *launch, const struct root *root, const char *path,
+		const char *const *argv, int out, int error_out, bool own_group)
+{
 	union {
 		const char *const *in; /* cppcheck-suppress unusedStructMember */
 		char *const *out;
 	} arguments = {.in = argv}; /* posix_spawn() does not change them */
-	int number = posix_spawn(ret_pid, path, &actions, &attributes, arguments.out, environment);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	(void)posix_spawnattr_destroy(&attributes);
-	free(root_variable);
-	for (size_t i = 0; i < n; i++)
-		free(environment[i]);
-	return number;
+	*launch = (struct launch){.path = path, .argv = arguments.out};
+	make_environment(root, launch->environment);
+	(void)posix_spawn_file_actions_init(&launch->actions);
+	(void)posix_spawnattr_init(&launch->attributes);
+	(void)posix_spawn_file_actions_addopen(&launch->actions, 0, "/dev/null", O_RDONLY, 0);
+	(void)posix_spawn_file_actions_adddup2(&launch->actions, out, 1);
+	(void)posix_spawn_file_actions_adddup2(&launch->actions, error_out, 2);
+	(void)posix_spawn_file_actions_addchdir_np(&launch->actions, "/");
+	sigset_t all;
+	(void)sigemptyset(&all);
+	(void)posix_spawnattr_setsigmask(&launch->attributes, &all);
+	(void)sigfillset(&all);
+	(void)posix_spawnattr_setsigdefault(&launch->attributes, &all);
+	(void)posix_spawnattr_setpgroup(&launch->attributes, 0);
+	int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+	if (own_group)
+		flags |= POSIX_SPAWN_SETPGROUP;
+	(void)posix_spawnattr_setflags(&launch->attributes, (short)flags);
+}
+
+static void launch_free(struct launch *launch)
+{
+	(void)posix_spawn_file_actions_destroy(&launch->actions);
+	(void)posix_spawnattr_destroy(&launch->attributes);
+	for (size_t i = 0; launch->environment[i]; i++)
+		free(launch->environment[i]);
 }
 
 /* The child with its two outputs as streams to read; on an error nothing is left open. */
 static int start_child(const struct root *root, const char *path, const char *const *argv,
-		struct stream ret_streams[2], pid_t *ret_pid, struct error *err)
+		struct stream ret_streams[2], struct child *ret_child, struct error *err)
 {
 	int out[2];
 	int error_out[2];
+	pid_t pid = -1;
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return error_set_errno(err, errno, "cannot run '%s'", path);
 	if (pipe2(error_out, O_CLOEXEC) < 0) {
@@ -189,7 +257,11 @@ static int start_child(const struct root *root, const char *path, const char *co
 		(void)close(out[1]);
 		return error_set_errno(err, number, "cannot run '%s'", path);
 	}
-	int number = spawn_child(root, path, argv, out, error_out, ret_pid);
+	struct launch launch;
+	launch_prepare(&launch, root, path, argv, out[1], error_out[1], true);
+	int number = posix_spawn(&pid, path, &launch.actions, &launch.attributes, launch.argv,
+			launch.environment);
+	launch_free(&launch);
 	(void)close(out[1]);
 	(void)close(error_out[1]);
 	if (number) {
@@ -199,93 +271,178 @@ static int start_child(const struct root *root, const char *path, const char *co
 	}
 	ret_streams[0] = (struct stream){.fd = out[0]};
 	ret_streams[1] = (struct stream){.fd = error_out[0], .standard_error = true};
+	*ret_child = child_of(pid);
 	return 0;
 }
 
-static void close_streams(const struct stream streams[2])
+const char *process_why_not(const struct root *root)
 {
-	for (int i = 0; i < 2; i++)
-		if (streams[i].fd >= 0)
-			(void)close(streams[i].fd);
+	return root_kind(root) == ROOT_CAPTURED && root_exists(root, "/" ROOT_SAMPLE_MARK)
+			       ? "a sample host's own scripts are run with --run-scripts only"
+			       : "no command is run in a captured tree";
 }
 
-/* The child and what it started. */
-static void kill_child(pid_t pid, int *ret_status)
+/* What is to be run: a file's path, and in a chroot the arguments that lead into it. */
+static int find_program(const struct root *root, const char *const **argv, struct arena *arena,
+		char **ret_path, struct error *err)
 {
-	(void)kill(-pid, SIGKILL);
-	while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
-		;
-}
-
-static int exit_status_of(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-int process_run(const struct root *root, const char *const *argv, int timeout_s, process_line *line,
-		void *user, struct arena *arena, struct process_result *ret_result,
-		struct error *err)
-{
+	const char *name = (*argv)[0];
 	if (root_kind(root) == ROOT_CAPTURED || root_kind(root) == ROOT_REMOTE)
-		return error_set(err, ERROR_COMMAND,
-				"'%s' was not run: no command is run in a captured tree", argv[0]);
-	char *path = process_find(root, argv[0], arena);
+		return error_set(err, ERROR_COMMAND, "'%s' was not run: %s", name,
+				process_why_not(root));
+	char *path = process_find(root, name, arena);
 	if (!path)
-		return error_set(err, ERROR_COMMAND, "cannot find the command '%s'%s%s", argv[0],
+		return error_set(err, ERROR_COMMAND, "cannot find the command '%s'%s%s", name,
 				root_dir(root)[0] ? " in " : "", root_dir(root));
 	if (root_kind(root) == ROOT_CHROOT) {
 		/* chroot DIRECTORY /its/own/command argument ... */
 		size_t n = 0;
-		while (argv[n])
+		while ((*argv)[n])
 			n++;
 		const char **entered = arena_alloc(arena, (n + 3) * sizeof *entered);
 		entered[0] = "chroot";
 		entered[1] = root_absolute(root);
 		entered[2] = path;
 		for (size_t i = 1; i < n; i++)
-			entered[2 + i] = argv[i];
-		argv = entered;
+			entered[2 + i] = (*argv)[i];
+		*argv = entered;
 		path = arena_strdup(arena, "/usr/sbin/chroot");
 	}
-	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
-	pid_t pid = -1;
-	int started = start_child(root, path, argv, streams, &pid, err);
-	if (started < 0)
-		return started;
-	long long deadline = now_ms() + timeout_s * 1000LL;
-	int status = 0;
-	bool lost = false;
-	bool in_time = pump(streams, deadline, line, user) && reap(pid, deadline, &status, &lost);
+	*ret_path = path;
+	return 0;
+}
+
+/* The result, or why there is none. */
+static int finish(const char *name, int timeout_s, struct child *child, bool in_time,
+		struct stream streams[2], struct arena *arena, struct process_result *ret_result,
+		struct error *err)
+{
 	if (!in_time)
-		kill_child(pid, &status);
-	close_streams(streams);
+		kill_child(child);
+	close_child(child, streams);
 	struct process_result result = {
-			.exit_status = exit_status_of(status),
+			.exit_status = exit_status_of(child->status),
 			.out = text_take(&streams[0].text, arena),
 			.error_out = text_take(&streams[1].text, arena),
 	};
 	if (!in_time)
-		return error_set(err, ERROR_COMMAND, "'%s' did not end within %d seconds", argv[0],
+		return error_set(err, ERROR_COMMAND, "'%s' did not end within %d seconds", name,
 				timeout_s);
-	if (lost) /* whether it worked is not known, and that is no success */
-		return error_set(err, ERROR_COMMAND, "the exit status of '%s' was lost", argv[0]);
+	if (child->lost) /* whether it worked is not known, and that is no success */
+		return error_set(err, ERROR_COMMAND, "the exit status of '%s' was lost", name);
 	*ret_result = result;
 	return 0;
 }
 
+int process_run(const struct root *root, const char *const *argv, int timeout_s, process_line *line,
+		void *user, struct arena *arena, struct process_result *ret_result,
+		struct error *err)
+{
+	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
+	struct child child = {.handle = -1};
+	const char *name = argv[0];
+	char *path = NULL;
+	int status = find_program(root, &argv, arena, &path, err);
+	if (status == 0 && path)
+		status = start_child(root, path, argv, streams, &child, err);
+	if (status < 0)
+		return status;
+	bool in_time = pump(&child, streams, now_ms() + timeout_s * 1000LL, line, user);
+	return finish(name, timeout_s, &child, in_time, streams, arena, ret_result, err);
+}
+
+/* Hand out what a command has written to its files since. */
+static void follow(struct stream *stream, process_line *line, void *user, bool last)
+{
+	char buffer[4096];
+	ssize_t n = 0;
+	while ((n = pread(stream->fd, buffer, sizeof buffer, stream->at)) > 0) {
+		stream->at += n;
+		if (stream->text.n < KEEP_MAX)
+			text_add_bytes(&stream->text, buffer, (size_t)n);
+	}
+	hand_out_lines(stream, line, user, last);
+}
+
+/* Two streams to be followed: the keep's file for both, or files without a name. */
+static int open_kept(const struct process_keep *keep, struct stream streams[2])
+{
+	if (keep->output >= 0) {
+		streams[0].fd = fcntl(keep->output, F_DUPFD_CLOEXEC, 0);
+		streams[0].at = lseek(keep->output, 0, SEEK_END);
+		return streams[0].fd < 0 || streams[0].at < 0 ? -1 : 0;
+	}
+	for (int i = 0; i < 2; i++) {
+		streams[i] = (struct stream){.standard_error = i == 1};
+		streams[i].fd = memfd_create("pvegpu", MFD_CLOEXEC);
+		if (streams[i].fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool follow_to_end(struct child *child, struct stream streams[2], long long deadline,
+		process_line *line, void *user)
+{
+	for (;;) {
+		bool ended = look_at(child);
+		for (int i = 0; i < 2; i++)
+			if (streams[i].fd >= 0)
+				follow(&streams[i], line, user, ended);
+		if (ended)
+			return true;
+		struct pollfd handle = {.fd = child->handle, .events = POLLIN};
+		if (now_ms() >= deadline || (poll(&handle, 1, LOOK_MS) < 0 && errno != EINTR))
+			return false;
+	}
+}
+
+int process_run_kept(const struct root *root, const char *const *argv, int timeout_s,
+		const struct process_keep *keep, process_line *line, void *user,
+		struct arena *arena, struct process_result *ret_result, struct error *err)
+{
+	if (!keep || keep->lock < 0)
+		return process_run(root, argv, timeout_s, line, user, arena, ret_result, err);
+	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
+	struct child child = {.handle = -1};
+	const char *name = argv[0];
+	char *path = NULL;
+	int status = find_program(root, &argv, arena, &path, err);
+	if (status < 0 || !path)
+		return status;
+	int number = open_kept(keep, streams) < 0 ? errno : 0;
+	if (!number) {
+		struct launch launch;
+		int second = streams[1].fd >= 0 ? streams[1].fd : streams[0].fd;
+		launch_prepare(&launch, root, path, argv, streams[0].fd, second, false);
+		number = launch_kept(&launch, keep->lock, &child.pid);
+		launch_free(&launch);
+	}
+	if (number) {
+		close_child(&child, streams);
+		return error_set_errno(err, number, "cannot run '%s'", path);
+	}
+	child = child_of(child.pid);
+	bool in_time = follow_to_end(&child, streams, now_ms() + timeout_s * 1000LL, line, user);
+	return finish(name, timeout_s, &child, in_time, streams, arena, ret_result, err);
+}
+
 enum { ERROR_OUT_MAX = 16 * 1024, TICK_MS = 200 };
 
-/* Hand out what comes until the child has closed its output; false: stop it. */
-static bool hand_out(struct stream *out, struct stream *error_out, int timeout_s,
+/* Hand out what comes until the child has closed its output, or has ended and nothing comes any
+ * more; false: stop it. */
+static bool hand_out(struct child *child, struct stream streams[2], int timeout_s,
 		process_bytes *bytes, void *user)
 {
 	const long long deadline = now_ms() + timeout_s * 1000LL;
-	while (out->fd >= 0) {
-		struct pollfd polls[2] = {{.fd = out->fd, .events = POLLIN},
-				{.fd = error_out->fd, .events = POLLIN}};
+	while (streams[0].fd >= 0) {
+		struct pollfd polls[2] = {{.fd = streams[0].fd, .events = POLLIN},
+				{.fd = streams[1].fd, .events = POLLIN}};
 		if (timeout_s && now_ms() >= deadline)
 			return false;
 		int ready = poll(polls, 2, TICK_MS);
+		if (ready == 0 && look_at(child))
+			return true;
 		if (ready <= 0) {
 			if ((ready < 0 && errno != EINTR) || !bytes(user, "", 0))
 				return false;
@@ -293,7 +450,7 @@ static bool hand_out(struct stream *out, struct stream *error_out, int timeout_s
 		}
 		char buffer[16384];
 		for (int i = 0; i < 2; i++) {
-			struct stream *stream = i ? error_out : out;
+			struct stream *stream = &streams[i];
 			if (stream->fd < 0 || !polls[i].revents)
 				continue;
 			ssize_t n = read(stream->fd, buffer, sizeof buffer);
@@ -318,19 +475,16 @@ int process_stream(const struct root *root, const char *const *argv, int timeout
 	if (!path)
 		return error_set(err, ERROR_COMMAND, "cannot find the command '%s'", argv[0]);
 	struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
-	pid_t pid = -1;
-	int started = start_child(root, path, argv, streams, &pid, err);
+	struct child child = {.handle = -1};
+	int started = start_child(root, path, argv, streams, &child, err);
 	if (started < 0)
 		return started;
-	int status = 0;
-	bool lost = false;
-	bool ended = hand_out(&streams[0], &streams[1], timeout_s, bytes, user) &&
-		     reap(pid, now_ms() + 2000, &status, &lost);
-	if (!ended)
-		kill_child(pid, &status);
-	close_streams(streams);
+	if (!hand_out(&child, streams, timeout_s, bytes, user) ||
+			!wait_for_end(&child, now_ms() + 2000))
+		kill_child(&child);
+	close_child(&child, streams);
 	*ret_result = (struct process_result){
-			.exit_status = exit_status_of(status),
+			.exit_status = exit_status_of(child.status),
 			.out = arena_strdup(arena, ""),
 			.error_out = text_take(&streams[1].text, arena),
 	};

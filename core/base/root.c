@@ -36,12 +36,25 @@ int root_open(const char *dir, struct root **ret_root, struct error *err)
 	while (n && copy[n - 1] == '/')
 		copy[--n] = '\0';
 	*root = (struct root){.fd = fd, .kind = ROOT_LIVE, .dir = copy, .real = real};
-	if (!live && strcmp(real, "/") != 0) {
+	if (!live && strcmp(real, "/") != 0)
 		root->kind = ROOT_CAPTURED;
-		if (root_exists(root, "/.pvegpu-sample"))
-			root->kind = ROOT_SAMPLE;
-	}
 	*ret_root = root;
+	return 0;
+}
+
+int root_run_scripts(struct root *root, struct error *err)
+{
+	if (root->kind != ROOT_CAPTURED || !root_exists(root, "/" ROOT_SAMPLE_MARK)) {
+		(void)error_set(err, ERROR_USAGE,
+				"'%s' is not a sample host, so no command is run there",
+				root->kind == ROOT_LIVE ? "/" : root->dir);
+		error_hint(err,
+				"a sample host is a copy of tests/sample_host/root, with the file "
+				"%s at its top",
+				ROOT_SAMPLE_MARK);
+		return ERROR_USAGE;
+	}
+	root->kind = ROOT_SAMPLE;
 	return 0;
 }
 

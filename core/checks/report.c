@@ -395,8 +395,11 @@ static void add_refusals(const struct report *report, struct plan *plan, enum ri
 		bool acceptable = risk == RISK_ACCEPT;
 		if (!is_touched(report, plan, finding->check->step))
 			continue;
-		if (acceptable && goal_accepted(report->goal, finding->check->id, finding->subject))
+		if (acceptable &&
+				goal_accepted(report->goal, finding->check->id, finding->subject)) {
+			plan_accept(plan, finding->check->id, finding->subject, finding->detail);
 			continue;
+		}
 		plan_refuse(plan, finding->check->id, finding->subject, finding->detail,
 				acceptable);
 	}

@@ -85,7 +85,7 @@ static int unpack_entry(struct archive *archive, struct archive *disk, struct ar
 			archive_entry_hardlink(entry))
 		return 0;
 	/* The mark of a tree whose own scripts may be run (root.h): never from an archive. */
-	if (strstr(name, ".pvegpu-sample"))
+	if (strstr(name, ROOT_SAMPLE_MARK))
 		return 0;
 	*bytes += (size_t)(archive_entry_size(entry) > 0 ? archive_entry_size(entry) : 0);
 	if (*bytes > UNPACKED_MAX)

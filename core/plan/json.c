@@ -160,30 +160,37 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 	return object;
 }
 
+static json_t *refusals_json(const struct list *list)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < list->n; i++) {
+		const struct refusal *refusal = list->item[i];
+		(void)json_array_append_new(
+				array, json_pack("{s:o, s:o, s:o, s:b}", "check",
+						       json_text(refusal->check), "subject",
+						       json_text(refusal->subject), "reason",
+						       json_text(refusal->reason), "acceptable",
+						       refusal->acceptable ? 1 : 0));
+	}
+	return array;
+}
+
 json_t *plan_to_json(const struct plan *plan)
 {
 	json_t *changes = json_array();
 	json_t *forecast = json_array();
-	json_t *refusals = json_array();
 	for (size_t i = 0; i < plan->changes.n; i++)
 		(void)json_array_append_new(
 				changes, change_json(plan, plan->changes.item[i], false));
 	for (size_t i = 0; i < plan->forecast.n; i++)
 		(void)json_array_append_new(
 				forecast, change_json(plan, plan->forecast.item[i], true));
-	for (size_t i = 0; i < plan->refusals.n; i++) {
-		const struct refusal *refusal = plan->refusals.item[i];
-		(void)json_array_append_new(
-				refusals, json_pack("{s:o, s:o, s:o, s:b}", "check",
-							  json_text(refusal->check), "subject",
-							  json_text(refusal->subject), "reason",
-							  json_text(refusal->reason), "acceptable",
-							  refusal->acceptable ? 1 : 0));
-	}
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "schema", "pvegpu.plan/1",
-			"id", plan->id, "node", json_text(plan->node), "api", json_text(plan->api),
-			"goal", goal_to_json(plan->goal), "changes", changes, "forecast", forecast,
-			"refusals", refusals, "nothing_to_do", plan->nothing_to_do ? 1 : 0);
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "schema",
+			"pvegpu.plan/1", "id", plan->id, "node", json_text(plan->node), "api",
+			json_text(plan->api), "goal", goal_to_json(plan->goal), "changes", changes,
+			"forecast", forecast, "refusals", refusals_json(&plan->refusals),
+			"accepted", refusals_json(&plan->accepted), "nothing_to_do",
+			plan->nothing_to_do ? 1 : 0);
 }
 
 static int index_of(const char *text, const char *const *names, int n)
@@ -341,11 +348,24 @@ static void read_refusals(struct plan *plan, const json_t *array)
 	}
 }
 
-int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err)
+static void read_accepted(struct plan *plan, const json_t *array)
+{
+	size_t i = 0;
+	json_t *item = NULL;
+	json_array_foreach(array, i, item)
+	{
+		const char *check = member(item, "check");
+		const char *subject = member(item, "subject");
+		const char *reason = member(item, "reason");
+		if (check && subject && reason)
+			plan_accept(plan, check, subject, reason);
+	}
+}
+
+static int read_plan(const json_t *json, struct plan **ret_plan, struct error *err)
 {
 	const char *schema = member(json, "schema");
-	const char *id = member(json, "id");
-	if (!schema || strcmp(schema, "pvegpu.plan/1") != 0 || !id)
+	if (!schema || strcmp(schema, "pvegpu.plan/1") != 0 || !member(json, "id"))
 		return error_set(err, ERROR_PARSE, "this is not a plan made by 'pvegpu plan'");
 	struct goal *goal = NULL;
 	int status = goal_from_json(json_object_get(json, "goal"), &goal, err);
@@ -360,10 +380,21 @@ int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err
 		return error_set(err, ERROR_PARSE, "a change of the plan cannot be understood");
 	}
 	read_refusals(plan, json_object_get(json, "refusals"));
+	read_accepted(plan, json_object_get(json, "accepted"));
 	plan->nothing_to_do = plan->changes.n == 0 && plan->forecast.n == 0;
 	plan->sealed = true;
 	plan_hash(plan, plan->id);
-	if (strcmp(plan->id, id) != 0) {
+	*ret_plan = plan;
+	return 0;
+}
+
+int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err)
+{
+	struct plan *plan = NULL;
+	int status = read_plan(json, &plan, err);
+	if (status < 0)
+		return status;
+	if (strcmp(plan->id, member(json, "id")) != 0) {
 		(void)error_set(err, ERROR_PARSE,
 				"the plan's content does not match its id: it was edited");
 		error_hint(err, "make a new plan with 'pvegpu plan --out FILE'");
@@ -384,6 +415,23 @@ static int write_to_stream(const char *path, const char *text, struct error *err
 		(void)close(fd);
 	return n == (ssize_t)strlen(text) ? 0
 					  : error_set_errno(err, number, "cannot write '%s'", path);
+}
+
+int plan_from_journal(const json_t *json, struct plan **ret_plan, struct error *err)
+{
+	struct plan *plan = NULL;
+	int status = read_plan(json, &plan, err);
+	if (status < 0)
+		return status;
+	if (strcmp(plan->id, member(json, "id")) != 0)
+		plan_hash_changes(plan, plan->id);
+	if (strcmp(plan->id, member(json, "id")) != 0) {
+		plan_free(plan);
+		return error_set(err, ERROR_PARSE,
+				"the plan's content does not match its id: it was edited");
+	}
+	*ret_plan = plan;
+	return 0;
 }
 
 int plan_save(const struct plan *plan, const char *path, struct error *err)

@@ -2,6 +2,7 @@
 #include "pvegpu/plan/plan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/plan/internal.h"
@@ -31,8 +32,34 @@ static struct change *find_file(const struct plan *plan, const char *path)
 {
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		struct change *change = plan->changes.item[i];
-		if (change->kind == CHANGE_FILE && strcmp(change->path, path) == 0)
+		if (change->kind == CHANGE_FILE && strings_has(&change->names, path))
 			return change;
+	}
+	return NULL;
+}
+
+/* The file a path leads to; of one that is not there, in the directory that it would be in. */
+static char *real_file(struct plan *plan, const struct root *root, const char *path)
+{
+	char *real = root_real_path(root, path, plan->arena);
+	const char *slash = strrchr(path, '/');
+	if (real || !slash || slash == path)
+		return real ? real : arena_strdup(plan->arena, path);
+	char *dir = arena_strndup(plan->arena, path, (size_t)(slash - path));
+	dir = root_real_path(root, dir, plan->arena);
+	return dir && strcmp(dir, "/") != 0 ? arena_printf(plan->arena, "%s%s", dir, slash)
+					    : arena_strdup(plan->arena, dir ? slash : path);
+}
+
+/* The draft of the same file by another name, which is noted as one of its. */
+static struct change *find_same_file(struct plan *plan, const char *path, const char *real)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind != CHANGE_FILE || !change->real || strcmp(change->real, real) != 0)
+			continue;
+		strings_add(plan->arena, &change->names, path);
+		return change;
 	}
 	return NULL;
 }
@@ -55,6 +82,9 @@ int plan_draft(struct plan *plan, const struct root *root, const char *path, con
 		struct error *err)
 {
 	struct change *change = find_file(plan, path);
+	char *real = change ? NULL : real_file(plan, root, path);
+	if (!change)
+		change = find_same_file(plan, path, real);
 	if (change) {
 		*ret_text = change->after;
 		return 0;
@@ -73,6 +103,8 @@ int plan_draft(struct plan *plan, const struct root *root, const char *path, con
 				path);
 	change = add_change(plan, CHANGE_FILE);
 	change->path = arena_strdup(plan->arena, path);
+	change->real = real;
+	strings_add(plan->arena, &change->names, path);
 	change->before = text;
 	change->after = text;
 	*ret_text = text;
@@ -278,6 +310,18 @@ void plan_refuse(struct plan *plan, const char *check, const char *subject, cons
 	list_add(plan->arena, &plan->refusals, refusal);
 }
 
+void plan_accept(struct plan *plan, const char *check, const char *subject, const char *reason)
+{
+	struct refusal *accepted = arena_alloc(plan->arena, sizeof *accepted);
+	*accepted = (struct refusal){
+			.check = arena_strdup(plan->arena, check),
+			.subject = arena_strdup(plan->arena, subject),
+			.reason = arena_strdup(plan->arena, reason),
+			.acceptable = true,
+	};
+	list_add(plan->arena, &plan->accepted, accepted);
+}
+
 /* Files in the order they were drafted, commands after them (the initramfs before the boot
  * loader), the calls by stage, the reboot last. */
 static int order_of(const struct change *change)
@@ -427,43 +471,71 @@ static void hash_fields(struct text *text, const struct strings *fields)
 	text_add(text, ";");
 }
 
-void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
+static void add_changes(struct text *text, const struct plan *plan)
 {
-	struct text text = {0};
-	hash_field(&text, plan->node);
+	hash_field(text, plan->node);
 	if (plan->api)
-		hash_field(&text, plan->api);
+		hash_field(text, plan->api);
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
-		text_addf(&text, "\n%d ", (int)change->kind);
-		hash_field(&text, change->path);
-		hash_field(&text, change->before_sha256);
-		hash_field(&text, change->after_sha256);
-		hash_fields(&text, &change->argv);
-		text_add(&text, change->executable ? "x" : "");
-		hash_fields(&text, &change->dirs);
-		hash_fields(&text, &change->must_not_say);
-		hash_field(&text, change->harmless);
-		hash_fields(&text, &change->must_say);
-		hash_fields(&text, &change->entries_with);
-		hash_fields(&text, &change->entries_without);
+		text_addf(text, "\n%d ", (int)change->kind);
+		hash_field(text, change->path);
+		hash_field(text, change->before_sha256);
+		hash_field(text, change->after_sha256);
+		hash_fields(text, &change->argv);
+		text_add(text, change->executable ? "x" : "");
+		hash_fields(text, &change->dirs);
+		hash_fields(text, &change->must_not_say);
+		hash_field(text, change->harmless);
+		hash_fields(text, &change->must_say);
+		hash_fields(text, &change->entries_with);
+		hash_fields(text, &change->entries_without);
 		if (change->mapping)
-			hash_field(&text, change->mapping);
-		hash_field(&text, change->method);
-		hash_field(&text, change->api_path);
-		hash_field(&text, change->digest);
-		text_add(&text, change->waits ? "w" : "");
+			hash_field(text, change->mapping);
+		hash_field(text, change->method);
+		hash_field(text, change->api_path);
+		hash_field(text, change->digest);
+		text_add(text, change->waits ? "w" : "");
 		for (size_t p = 0; p < change->params.n; p++) {
 			const struct pve_param *param = change->params.item[p];
-			hash_field(&text, param->key);
-			hash_field(&text, param->value);
+			hash_field(text, param->key);
+			hash_field(text, param->value);
 		}
 		for (size_t p = 0; p < change->before_params.n; p++) {
 			const struct pve_param *param = change->before_params.item[p];
-			hash_field(&text, param->key);
-			hash_field(&text, param->value);
+			hash_field(text, param->key);
+			hash_field(text, param->value);
 		}
 	}
-	hash_sha256(text_string(&text), text.n, ret_id);
-	text_free(&text);
+}
+
+/* By its sorted JSON, so that no choice and no acceptance can be left out. */
+static void add_goal(struct text *text, const struct goal *goal)
+{
+	json_t *json = goal_to_json(goal);
+	char *dumped = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	json_decref(json);
+	hash_field(text, dumped);
+	free(dumped);
+}
+
+static void hash_text(struct text *text, char ret_id[SHA256_HEX])
+{
+	hash_sha256(text_string(text), text->n, ret_id);
+	text_free(text);
+}
+
+void plan_hash(const struct plan *plan, char ret_id[SHA256_HEX])
+{
+	struct text text = {0};
+	add_goal(&text, plan->goal);
+	add_changes(&text, plan);
+	hash_text(&text, ret_id);
+}
+
+void plan_hash_changes(const struct plan *plan, char ret_id[SHA256_HEX])
+{
+	struct text text = {0};
+	add_changes(&text, plan);
+	hash_text(&text, ret_id);
 }

@@ -125,6 +125,8 @@ char *change_detail(struct arena *arena, const struct change *change)
 	switch (change->kind) {
 	case CHANGE_FILE:
 		text_add(&text, change->diff);
+		if (change->real && strcmp(change->real, change->path) != 0)
+			text_addf(&text, "the path is a link: the file is %s\n", change->real);
 		for (size_t i = 0; i < change->dirs.n; i++)
 			text_addf(&text, "makes the directory %s\n", change->dirs.item[i]);
 		if (change->executable)
@@ -163,6 +165,28 @@ static void add_changes(struct arena *arena, struct text *text, const struct lis
 	}
 }
 
+/* By name, each time the plan is shown: what was accepted once is not out of sight then. */
+static void add_accepted(struct text *text, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->accepted.n; i++) {
+		const struct refusal *risk = plan->accepted.item[i];
+		text_addf(text, "\nACCEPTED: %s on %s:\n    %s\n", risk->check, risk->subject,
+				risk->reason);
+	}
+	for (size_t i = 0; i < plan->goal->accepted.n; i++) {
+		const char *name = plan->goal->accepted.item[i];
+		bool named = false;
+		for (size_t r = 0; r < plan->accepted.n && !named; r++) {
+			const struct refusal *risk = plan->accepted.item[r];
+			size_t n = strlen(risk->check);
+			named = text_starts(name, risk->check) && name[n] == '=' &&
+				strcmp(name + n + 1, risk->subject) == 0;
+		}
+		if (!named)
+			text_addf(text, "\nACCEPTED: %s, which this plan has no need of\n", name);
+	}
+}
+
 char *plan_text(struct arena *arena, const struct plan *plan)
 {
 	struct text text = {0};
@@ -182,6 +206,7 @@ char *plan_text(struct arena *arena, const struct plan *plan)
 			text_addf(&text, "    to accept this risk: --accept %s=%s\n",
 					refusal->check, refusal->subject);
 	}
+	add_accepted(&text, plan);
 	if (plan->nothing_to_do)
 		text_add(&text, "\nNothing to do: the host is already as the goal asks.\n");
 	add_changes(arena, &text, &plan->changes);

@@ -38,6 +38,12 @@ struct pve_client *pve_client_new(const struct pve_transport *transport, void *s
 	return client;
 }
 
+void pve_keep(struct pve_client *client, const struct process_keep *keep)
+{
+	if (client->transport->keep)
+		client->transport->keep(client->self, keep);
+}
+
 void pve_close(struct pve_client *client)
 {
 	if (!client)

@@ -11,6 +11,7 @@ enum { TIMEOUT_S = 900 };
 
 struct pvesh {
 	const struct root *root;
+	const struct process_keep *keep; /* or NULL */
 };
 
 static const char *verb_of(const char *method)
@@ -61,8 +62,8 @@ static int pvesh_call(void *self, const char *method, const char *path, const st
 	for (size_t i = 0; i < argv.n; i++)
 		vector[i] = argv.item[i];
 	struct process_result result;
-	int status = process_run(pvesh->root, vector, TIMEOUT_S, get ? NULL : line, user, arena,
-			&result, err);
+	int status = process_run_kept(pvesh->root, vector, TIMEOUT_S, get ? NULL : pvesh->keep,
+			get ? NULL : line, user, arena, &result, err);
 	if (status == 0 && result.exit_status != 0)
 		status = judge(arena, path, &result, err);
 	json_t *data = NULL;
@@ -83,13 +84,22 @@ static int pvesh_call(void *self, const char *method, const char *path, const st
 	return status;
 }
 
+static void pvesh_keep(void *self, const struct process_keep *keep)
+{
+	struct pvesh *pvesh = self;
+	pvesh->keep = keep;
+}
+
 static void pvesh_close(void *self)
 {
 	free(self);
 }
 
-const struct pve_transport pvesh_transport = {
-		.name = "pvesh", .waits_for_tasks = true, .call = pvesh_call, .close = pvesh_close};
+const struct pve_transport pvesh_transport = {.name = "pvesh",
+		.waits_for_tasks = true,
+		.call = pvesh_call,
+		.keep = pvesh_keep,
+		.close = pvesh_close};
 
 void *pvesh_new(const struct root *root)
 {

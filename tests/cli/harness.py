@@ -21,11 +21,17 @@ NOBODY = 65534
 HANG = 300
 
 
+def on_root(root):
+    """The options for a host below a directory; scripts are run in our own copies of the sample host."""
+    mark = os.path.lexists(os.path.join(root, ".pvegpu-sample"))
+    return ["--root", str(root)] + (["--run-scripts"] if mark else [])
+
+
 def run(*arguments, root=None, stdin=None, env=None, **options):
     """Run pvegpu; returns the finished process with text output."""
     command = [PVEGPU, *[str(a) for a in arguments]]
     if root:
-        command += ["--root", str(root)]
+        command += on_root(root)
     environment = dict(os.environ, PVEGPU_SAMPLE_FAST="1", **(env or {}))
     return subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                           capture_output=True, text=True, env=environment, timeout=HANG, **options)

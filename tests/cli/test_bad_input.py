@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from harness import HostTest, NOBODY, PVEGPU, SOURCE, main, run, tree_hash
+from harness import HostTest, NOBODY, PVEGPU, SOURCE, main, on_root, run, tree_hash
 
 
 class WrongUse(HostTest):
@@ -215,7 +215,7 @@ class WrongUse(HostTest):
         shutil.copy(PVEGPU, program)
         done = subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
                                "--clear-groups", program, "plan", "--gpu", "01:00", "--format",
-                               "json", "--root", self.root], capture_output=True, text=True,
+                               "json", *on_root(self.root)], capture_output=True, text=True,
                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("Permission denied", json.loads(done.stdout)["refusals"][0]["reason"])
@@ -252,7 +252,7 @@ class WrongUse(HostTest):
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
-            done = subprocess.run([PVEGPU, "audit", "--root", self.root], stdout=full,
+            done = subprocess.run([PVEGPU, "audit", *on_root(self.root)], stdout=full,
                                   stderr=subprocess.PIPE, text=True)
         self.assertEqual(done.returncode, 3)
         self.assertIn("standard output could not be written", done.stderr)

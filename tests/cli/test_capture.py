@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 
-from harness import HostTest, main, run
+from harness import HostTest, main, on_root, run
 
 SECRETS = {
     "host name": "pve2",
@@ -94,7 +94,7 @@ class Capture(HostTest):
         trace = os.path.join(self.directory, "trace")
         try:
             subprocess.run(["strace", "-f", "-e", "trace=openat2", "-o", trace, os.environ["PVEGPU"], "audit",
-                            "--root", self.root], capture_output=True, check=False)
+                            *on_root(self.root)], capture_output=True, check=False)
         except FileNotFoundError:
             self.skipTest("strace is missing")
         self.capture()

@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import HANG, HostTest, NOBODY, PVEGPU, SOURCE, main, processes_of, run, tree_hash, wait_until
+from harness import HANG, HostTest, NOBODY, PVEGPU, SOURCE, main, on_root, processes_of, run, tree_hash, wait_until
 
 UPID = "UPID:pve2:%08X:00E571E4:%08X:qmstart:%d:root@pam:"
 
@@ -232,7 +232,7 @@ class Files(Doctor):
         """Run with little memory; sanitizers need their shadow. What is read is bounded too."""
         limit = None if os.environ.get("PVEGPU_BUILD_TYPE") != "Release" else \
             (lambda: resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20)))
-        done = subprocess.run([PVEGPU, "doctor", "--format", "json", "--root", self.root, *arguments],
+        done = subprocess.run([PVEGPU, "doctor", "--format", "json", *on_root(self.root), *arguments],
                               capture_output=True, text=True, timeout=HANG, preexec_fn=limit)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         found = json.loads(done.stdout)
@@ -445,7 +445,7 @@ class Follow(Doctor):
 
     def follow(self, steps, *arguments):
         told = []
-        program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--format", "json", "--root", self.root,
+        program = subprocess.Popen([PVEGPU, "doctor", "--follow", "--format", "json", *on_root(self.root),
                                     *arguments], stdout=subprocess.PIPE, text=True)
 
         def listen():

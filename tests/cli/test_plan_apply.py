@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import HostTest, NOBODY, PVEGPU, main, processes_of, run, tree_hash, wait_until
+from harness import HostTest, NOBODY, PVEGPU, main, on_root, processes_of, run, tree_hash, wait_until
 
 GOAL = ("--gpu", "01:00", "--vm", "106")
 
@@ -261,7 +261,7 @@ class PlanApply(HostTest):
     def test_two_applies_at_once(self):
         self.plan(*GOAL)
         environment = {k: v for k, v in os.environ.items() if k != "PVEGPU_SAMPLE_FAST"}
-        first = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+        first = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", *on_root(self.root)],
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True, env=environment)
         for line in first.stdout:
@@ -279,7 +279,7 @@ class PlanApply(HostTest):
         before = tree_hash(self.root)
         self.plan(*GOAL)
         environment = {k: v for k, v in os.environ.items() if k != "PVEGPU_SAMPLE_FAST"}
-        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", *on_root(self.root)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, text=True, env=environment)
         for line in process.stdout:
@@ -308,7 +308,7 @@ class PlanApply(HostTest):
         before = tree_hash(self.root)
         done = subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
                                "--clear-groups", program, "apply", self.plan_file, "--yes",
-                               "--root", self.root], capture_output=True, text=True,
+                               *on_root(self.root)], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL,
                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
@@ -457,7 +457,7 @@ class PlanApply(HostTest):
         before = tree_hash(self.root)
         self.plan(*GOAL)
         environment = {k: v for k, v in os.environ.items() if k != "PVEGPU_SAMPLE_FAST"}
-        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", *on_root(self.root)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, text=True, env=environment)
         for line in process.stdout:
@@ -473,7 +473,7 @@ class PlanApply(HostTest):
 
     def test_stop_between_two_changes(self):
         self.plan(*GOAL)
-        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+        process = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", *on_root(self.root)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True,
                                    env={k: v for k, v in os.environ.items()
@@ -491,7 +491,7 @@ class PlanApply(HostTest):
     def test_lost_exit_status_is_no_success(self):
         self.plan(*GOAL)
         done = subprocess.run(["perl", "-e", "$SIG{CHLD}='IGNORE'; exec @ARGV", PVEGPU, "apply",
-                               self.plan_file, "--yes", "--root", self.root],
+                               self.plan_file, "--yes", *on_root(self.root)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               env=dict(os.environ, PVEGPU_SAMPLE_FAIL="update-grub",
                                        PVEGPU_SAMPLE_FAST="1"))

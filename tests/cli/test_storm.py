@@ -11,7 +11,7 @@ import struct
 import termios
 import time
 
-from harness import HANG, HostTest, PVEGPU, main, tree_hash
+from harness import HANG, HostTest, PVEGPU, main, on_root, tree_hash
 
 # How to get to a screen from the first one, and a text it shows.
 SCREENS = {
@@ -27,7 +27,7 @@ class Storm(HostTest):
         pid, self.terminal = pty.fork()
         if pid == 0:
             os.environ.update(TERM="xterm-256color", LC_ALL="C.UTF-8", PVEGPU_SAMPLE_FAST="1")
-            os.execv(PVEGPU, [PVEGPU, "--root", self.root])
+            os.execv(PVEGPU, [PVEGPU, *on_root(self.root)])
         self.resize(80, 24)
         return pid
 

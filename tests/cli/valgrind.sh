@@ -11,7 +11,7 @@ find "$directory/host" -name .keep -delete
 export PVEGPU_SAMPLE_FAST=1
 watched() {
 	valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible \
-		"$program" "$@" --root "$directory/host" >"$directory/out" 2>"$directory/error" || {
+		"$program" "$@" --root "$directory/host" --run-scripts >"$directory/out" 2>"$directory/error" || {
 		[ $? = 1 ] && ! grep -q '^==' "$directory/error" || { cat "$directory/error"; return 1; }
 	}
 }

@@ -15,8 +15,8 @@ fresh() {
 	conf=$host/etc/pve/nodes/pve2/qemu-server/106.conf
 	copy_sample "$host"
 	[ "${1:-}" = off ] || {
-		"$PVEGPU" plan --root "$host" --gpu 01:00 --out "$terminal_dir/plan" >/dev/null
-		"$PVEGPU" apply "$terminal_dir/plan" --root "$host" --yes --reboot >/dev/null 2>&1
+		"$PVEGPU" plan --root "$host" --run-scripts --gpu 01:00 --out "$terminal_dir/plan" >/dev/null
+		"$PVEGPU" apply "$terminal_dir/plan" --root "$host" --run-scripts --yes --reboot >/dev/null 2>&1
 	}
 }
 set_conf() { # LINE...: in the VM's current section, keys replaced
@@ -28,7 +28,7 @@ set_conf() { # LINE...: in the VM's current section, keys replaced
 }
 start_vm() { PVEGPU_ROOT=$host "$host/usr/bin/pvesh" create /nodes/pve2/qemu/106/status/start >/dev/null 2>&1 || :; }
 wizard() {
-	terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+	terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 	wait_for "4 GPU"
 	wait_read
 	keys d
@@ -68,7 +68,7 @@ mend() {
 	wait_for "what the logs say"
 }
 is_fine() { # CHECK: the audit has nothing against it any more
-	bad=$("$PVEGPU" audit --root "$host" --only "$1" --gpu 01:00 --vm 106 | grep -E '\[(FAIL|WARN)\]' || :)
+	bad=$("$PVEGPU" audit --root "$host" --run-scripts --only "$1" --gpu 01:00 --vm 106 | grep -E '\[(FAIL|WARN)\]' || :)
 	[ -z "$bad" ] || fail "$1: $bad"
 }
 

@@ -33,7 +33,7 @@ settled() {
 	ok "$1"
 }
 
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 wait_for "[choose]"
 settled 1-bios
 keys 2
@@ -75,7 +75,7 @@ PVEGPU_ROOT=$host "$host/usr/sbin/reboot"
 rm "$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
 cp -P "$host/sys/bus/pci/devices/0000:00:01.0/iommu_group" \
 	"$host/sys/bus/pci/devices/0000:00:1f.6/iommu_group"
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 wait_for "[choose]"
 keys 4 Enter
 settled 4-gpu-refused

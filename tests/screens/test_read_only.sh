@@ -33,7 +33,7 @@ judge() {
 
 for command in "audit" "audit --format json" "plan --gpu 01:00 --vm 106" \
 	"plan --gpu 01:00 --vm 106 --bind early --format json" "history" "audit --list"; do
-	$watch "$PVEGPU" $command --root "$host" >"$terminal_dir/out" 2>&1 || :
+	$watch "$PVEGPU" $command --root "$host" --run-scripts >"$terminal_dir/out" 2>&1 || :
 	[ "$command" = "audit --list" ] || [ -s "$terminal_dir/out" ] || fail "$command said nothing"
 	case $command in
 	"audit --list") rm -f "$log" ;;
@@ -41,7 +41,7 @@ for command in "audit" "audit --format json" "plan --gpu 01:00 --vm 106" \
 	esac
 done
 
-terminal_start 80 24 "TERM=xterm-256color $watch $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $watch $PVEGPU --root $host --run-scripts"
 wait_for "[choose]"
 for step in 1 2 3 4 5 6 7; do
 	keys "$step"

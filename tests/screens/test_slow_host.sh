@@ -11,7 +11,7 @@ copy_sample "$host"
 export LC_ALL=C.UTF-8 ASAN_OPTIONS=detect_leaks=0
 slow="strace -f -qq -o $terminal_dir/log -e trace=readlinkat -e inject=readlinkat:delay_enter="
 
-terminal_start 80 24 "TERM=xterm-256color ${slow}400000 $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color ${slow}400000 $PVEGPU --root $host --run-scripts"
 shows "What the firmware setup (BIOS) must have on" "the first screen does not wait for the host"
 shows "reading the host" "and says that it is being read"
 keys 2
@@ -32,7 +32,7 @@ wait_for "Quit?"
 keys y
 shows "[exit 0]" "quits"
 
-terminal_start 80 24 "TERM=xterm-256color ${slow}5000000 $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color ${slow}5000000 $PVEGPU --root $host --run-scripts"
 wait_for "reading the host"
 keys q
 shows "Nothing was changed." "leaving does not wait for a host that hangs"

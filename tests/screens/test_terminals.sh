@@ -8,7 +8,7 @@ host=$terminal_dir/host
 copy_sample "$host"
 export LC_ALL=C.UTF-8
 
-terminal_start 20 5 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 20 5 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 shows "need 40x10" "20x5 says what it needs"
 shows "have 20x5" "and what it has"
 resize 80 24
@@ -41,7 +41,7 @@ keys y
 shows "[exit 0]" "quits"
 
 for type in vt100 vt220 linux xterm-256color; do
-	terminal_start 80 24 "TERM=$type $PVEGPU --root $host"
+	terminal_start 80 24 "TERM=$type $PVEGPU --root $host --run-scripts"
 	shows "> 1 BIOS" "TERM=$type shows the focus in text"
 	wait_for "[choose]" # the host was read
 	keys q
@@ -50,21 +50,21 @@ for type in vt100 vt220 linux xterm-256color; do
 	wait_for "[exit 0]"
 done
 for locale in C POSIX; do
-	terminal_start 80 24 "LC_ALL=$locale TERM=xterm $PVEGPU --root $host"
+	terminal_start 80 24 "LC_ALL=$locale TERM=xterm $PVEGPU --root $host --run-scripts"
 	shows "> 1 BIOS" "locale $locale"
 	wait_for "[choose]"
 	keys q y
 	wait_for "[exit 0]"
 done
-terminal_start 80 24 "TERM=dumb $PVEGPU --root $host"
+terminal_start 80 24 "TERM=dumb $PVEGPU --root $host --run-scripts"
 shows "cannot place the cursor" "TERM=dumb is told"
 shows "[exit 2]" "exit status 2"
-terminal_start 80 24 "TERM=no-such-terminal $PVEGPU --root $host"
+terminal_start 80 24 "TERM=no-such-terminal $PVEGPU --root $host --run-scripts"
 shows "not known here" "an unknown TERM is told"
 
 # The terminal comes back as it was.
 for signal in TERM HUP INT SEGV ABRT; do
-	terminal_start 80 24 "stty -a >$terminal_dir/before; sh -c 'echo \$\$ >$terminal_dir/pid; exec env TERM=xterm-256color ASAN_OPTIONS=handle_segv=0:handle_abort=0 $PVEGPU --root $host'; stty -a >$terminal_dir/after; echo ended"
+	terminal_start 80 24 "stty -a >$terminal_dir/before; sh -c 'echo \$\$ >$terminal_dir/pid; exec env TERM=xterm-256color ASAN_OPTIONS=handle_segv=0:handle_abort=0 $PVEGPU --root $host --run-scripts'; stty -a >$terminal_dir/after; echo ended"
 	wait_for "1 BIOS"
 	kill -"$signal" "$(cat "$terminal_dir/pid")"
 	wait_for "ended"

@@ -8,7 +8,7 @@ host=$terminal_dir/host
 copy_sample "$host"
 untouched=$(tree_hash "$host")
 export LC_ALL=C.UTF-8
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 
 shows "What the firmware setup (BIOS) must have on" "opens at step 1"
 shows "SAMPLE HOST" "says that it is a sample"
@@ -92,7 +92,7 @@ shows "[exit 0]" "quits"
 shows "Undo them with: pvegpu rollback --root" "and says how to undo"
 
 PVEGPU_ROOT=$host PVEGPU_SAMPLE_FAST=1 "$host/usr/sbin/reboot" >/dev/null
-terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "after the reboot it opens at the step that is next"
 keys Enter
 shows "Review: 3 API calls" "the rest is planned from fresh facts"

@@ -19,6 +19,7 @@ static const struct {
 	const char *option, *takers, *argument, *beside;
 } expected[] = {
 		{"root", "wapyrhcd", "/x", NULL},
+		{"run-scripts", "wapyrhcd", NULL, "--root=/x"},
 		{"format", "apyrhcd", "json", NULL},
 		{"only", "a", "boot", NULL},
 		{"since", "a", "/x", NULL},

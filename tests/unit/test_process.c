@@ -34,6 +34,7 @@ static struct root *sample(struct arena *arena, const char *script)
 	helper_write(tree(arena, "/.pvegpu-sample"), "");
 	struct root *root = NULL;
 	assert_int_equal(root_open(tree(arena, ""), &root, NULL), 0);
+	assert_int_equal(root_run_scripts(root, NULL), 0);
 	assert_int_equal(root_kind(root), ROOT_SAMPLE);
 	return root;
 }
@@ -308,6 +309,88 @@ static void streams_are_handed_on_and_stopped(void **state)
 	root_close(root);
 }
 
+/* It is the command that is waited for, not the end of its output. */
+static void what_is_left_running_is_not_waited_for(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct root *root = sample(*state, "sleep 600 &\necho $!\n");
+	assert_int_equal(process_run(root, task, 60, NULL, NULL, *state, &result, &err), 0);
+	assert_int_equal(kill(atoi(result.out), SIGKILL), 0); /* NOLINT(cert-err34-c) */
+	struct taken all = {.most = SIZE_MAX};
+	root_close(root);
+	root = sample(*state, "sleep 600 &\necho $! >&2\nexit 4\n");
+	assert_int_equal(process_stream(root, task, 60, take, &all, *state, &result, &err), 0);
+	assert_int_equal(result.exit_status, 4);
+	assert_int_equal(kill(atoi(result.error_out), SIGKILL), 0); /* NOLINT(cert-err34-c) */
+	root_close(root);
+}
+
+static struct process_keep keep_in(struct arena *arena)
+{
+	struct process_keep keep = {.lock = open(helper_path(arena, "lock"),
+						    O_RDWR | O_CREAT | O_CLOEXEC, 0600),
+			.output = open(helper_path(arena, "output"),
+					O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600)};
+	assert_true(keep.lock >= 0 && keep.output >= 0);
+	return keep;
+}
+
+static void kept_output_is_followed(void **state)
+{
+	struct seen seen = {.arena = *state};
+	struct process_result result = {0};
+	struct error err = {0};
+	struct process_keep keep = keep_in(*state);
+	assert_int_equal(write(keep.output, "before\n", 7), 7);
+	struct root *root = sample(*state, "echo one\necho two >&2\nls -l /proc/self/fd/ | grep -c "
+					   "lock\nexit 3\n");
+	assert_int_equal(process_run_kept(root, task, 60, &keep, see, &seen, *state, &result, &err),
+			0);
+	assert_int_equal(result.exit_status, 3);
+	/* the command has not got the lock */
+	assert_string_equal(result.out, "one\ntwo\n0\n");
+	assert_string_equal(strings_join(*state, &seen.out, "|"), "one|two|0");
+	assert_string_equal(helper_read(*state, helper_path(*state, "output"), NULL),
+			"before\none\ntwo\n0\n");
+	/* without a file of their own the streams are apart */
+	(void)close(keep.output);
+	keep.output = -1;
+	assert_int_equal(process_run_kept(root, task, 60, &keep, NULL, NULL, *state, &result, &err),
+			0);
+	assert_string_equal(result.out, "one\n0\n");
+	assert_string_equal(result.error_out, "two\n");
+	(void)close(keep.lock);
+	root_close(root);
+}
+
+static void kept_ends(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct process_keep keep = keep_in(*state);
+	struct root *root = sample(*state, "kill -TERM $$\n");
+	assert_int_equal(process_run_kept(root, task, 60, &keep, NULL, NULL, *state, &result, &err),
+			0);
+	assert_int_equal(result.exit_status, 128 + SIGTERM);
+	root_close(root);
+	root = sample(*state, "sleep 600 &\necho $!\nsleep 600\n");
+	struct seen seen = {.arena = *state};
+	assert_int_equal(process_run_kept(root, task, 1, &keep, see, &seen, *state, &result, &err),
+			ERROR_COMMAND);
+	assert_int_equal(seen.out.n, 1);
+	assert_true(is_gone(*state, seen.out.item[0]));
+	root_close(root);
+	root = sample(*state, "");
+	helper_write_mode(tree(*state, "/usr/bin/task"), "#!/no/such/shell\n", 17, 0755);
+	assert_int_equal(process_run_kept(root, task, 60, &keep, NULL, NULL, *state, &result, &err),
+			ERROR_IO);
+	assert_int_equal(err.sys_errno, ENOENT);
+	root_close(root);
+	(void)close(keep.lock);
+	(void)close(keep.output);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +407,9 @@ int main(void)
 			TREE_TEST(only_the_samples_own_commands),
 			TREE_TEST(linked_command_is_the_samples),
 			TREE_TEST(streams_are_handed_on_and_stopped),
+			TREE_TEST(what_is_left_running_is_not_waited_for),
+			TREE_TEST(kept_output_is_followed),
+			TREE_TEST(kept_ends),
 	};
 	return cmocka_run_group_tests(tests, helper_temp_new, helper_temp_free);
 }

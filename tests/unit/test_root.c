@@ -241,6 +241,9 @@ static void kinds(void **state)
 	helper_write(tree(*state, "/.pvegpu-sample"), "");
 	char *slashes = arena_printf(*state, "%s//", tree(*state, ""));
 	assert_int_equal(root_open(slashes, &root, &err), 0);
+	/* a mark alone makes nothing run: anybody can put one into a tree */
+	assert_int_equal(root_kind(root), ROOT_CAPTURED);
+	assert_int_equal(root_run_scripts(root, &err), 0);
 	assert_int_equal(root_kind(root), ROOT_SAMPLE);
 	assert_string_equal(root_dir(root), tree(*state, ""));
 	assert_string_equal(root_absolute(root), tree(*state, ""));
@@ -254,7 +257,13 @@ static void sample_mark_from_outside(void **state)
 	helper_write(mark, "");
 	make_link(mark, tree(*state, "/.pvegpu-sample"));
 	struct root *root = open_tree(*state);
+	struct error err = {0};
+	assert_int_equal(root_run_scripts(root, &err), ERROR_USAGE);
 	assert_int_equal(root_kind(root), ROOT_CAPTURED);
+	root_close(root);
+	assert_int_equal(root_open(NULL, &root, &err), 0);
+	assert_int_equal(root_run_scripts(root, &err), ERROR_USAGE);
+	assert_int_equal(root_kind(root), ROOT_LIVE);
 	root_close(root);
 }
 

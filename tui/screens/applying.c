@@ -24,7 +24,8 @@ struct job {
 	/* set before the thread starts */
 	struct wizard *wizard;
 	const struct plan *plan;
-	bool undo; /* a rollback instead */
+	const char *undo;       /* a rollback of this run instead, or NULL */
+	struct consent consent; /* to the plan, or to undoing that run */
 
 	pthread_mutex_t lock;
 	/* guarded by the lock while the thread runs */
@@ -109,11 +110,11 @@ static void *work(void *user)
 	struct job *job = user;
 	if (job->undo)
 		/* Without a question: what a person changed since is kept and told. */
-		job->status = rollback_run(job->wizard->host, NULL, NULL, on_progress, job,
-				&job->undone, &job->error);
+		job->status = rollback_run(job->wizard->host, job->undo, &job->consent, NULL,
+				on_progress, job, &job->undone, &job->error);
 	else
-		job->status = apply_plan(job->wizard->host, job->plan, on_progress, on_ask, job,
-				&job->result, &job->error);
+		job->status = apply_plan(job->wizard->host, job->plan, &job->consent, on_progress,
+				on_ask, job, &job->result, &job->error);
 	(void)pthread_mutex_lock(&job->lock);
 	job->finished = true;
 	(void)pthread_mutex_unlock(&job->lock);
@@ -268,7 +269,11 @@ static int after_failure(struct job *job)
 	int key = wait_key(job, hint, ROLE_FAIL, begun ? keys : nothing_keys, begun ? "r\n" : "\n");
 	if (key != 'r')
 		return key;
-	struct job undo = {.wizard = wizard, .plan = job->plan, .undo = true, .arena = arena_new()};
+	struct job undo = {.wizard = wizard,
+			.plan = job->plan,
+			.undo = job->result.run,
+			.consent = consent_given(job->result.run), /* the key was the yes */
+			.arena = arena_new()};
 	(void)pthread_mutex_init(&undo.lock, NULL);
 	(void)pthread_cond_init(&undo.answered, NULL);
 	run_job(&undo);
@@ -313,7 +318,7 @@ static int ask_reboot(struct job *job)
 		return key;
 	}
 	struct error error;
-	if (apply_reboot(wizard->host, job->plan, on_progress, job, &error) < 0) {
+	if (apply_reboot(wizard->host, job->plan, &job->consent, on_progress, job, &error) < 0) {
 		static const char *const back[] = {"Enter go on", NULL};
 		return wait_key(job, error.text, ROLE_FAIL, back, "\n");
 	}
@@ -348,10 +353,13 @@ static void go_on(struct wizard *wizard)
 		wizard->message = message;
 }
 
-int apply_show(struct wizard *wizard)
+int apply_show(struct wizard *wizard, const struct consent *consent)
 {
 	static const char *const keys[] = {"Enter go on", NULL};
-	struct job job = {.wizard = wizard, .plan = wizard->plan, .arena = arena_new()};
+	struct job job = {.wizard = wizard,
+			.plan = wizard->plan,
+			.consent = *consent,
+			.arena = arena_new()};
 	(void)pthread_mutex_init(&job.lock, NULL);
 	(void)pthread_cond_init(&job.answered, NULL);
 	add_entries(&job);

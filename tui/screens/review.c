@@ -58,6 +58,20 @@ static void add_refusals(struct review *review)
 	}
 }
 
+/* What was accepted stays in sight until the yes, and is part of what it is given to. */
+static void add_accepted(struct review *review)
+{
+	struct arena *arena = review->arena;
+	const struct plan *plan = review->wizard->plan;
+	for (size_t i = 0; review->items.n && i < plan->accepted.n; i++) {
+		const struct refusal *risk = plan->accepted.item[i];
+		add_item(review, arena_printf(arena, "! accepted %s", risk->check),
+				arena_printf(arena, "ACCEPTED on %s\n\n%s", risk->subject,
+						risk->reason),
+				false);
+	}
+}
+
 static void add_changes(struct review *review, const struct list *changes, bool forecast)
 {
 	for (size_t i = 0; i < changes->n; i++) {
@@ -77,6 +91,7 @@ static void fill(struct review *review)
 	if (plan->forecast.n)
 		add_item(review, "forecast after the reboot", "", true);
 	add_changes(review, &plan->forecast, true);
+	add_accepted(review);
 }
 
 static enum role title_role(const struct item *item)
@@ -344,7 +359,9 @@ int review_show(struct wizard *wizard)
 		}
 	}
 	arena_free(review.arena);
-	if (key == '\n')
-		key = apply_show(wizard);
+	if (key == '\n' && review.items.n && strcmp(review.typed, "yes") == 0) {
+		struct consent consent = consent_given(wizard->plan->id);
+		key = apply_show(wizard, &consent);
+	}
 	return key == KEY_ENDED ? key : 0;
 }

@@ -32,6 +32,18 @@ typedef bool apply_progress(
  * that does not shut down). True is a yes that a person typed; NULL as function is always no. */
 typedef bool apply_ask(void *user, const struct change *change, const char *question);
 
+/*
+ * A yes of a person, to one thing: making the plan of that id, or undoing the run of that name.
+ * Whatever writes takes one and sees that it is for just what it is about to do, so that nothing
+ * that goes wrong on the way (a comparison that could not be made, a flag that was not looked at)
+ * ends in a change that nobody said yes to. Zero is no yes to anything.
+ */
+struct consent {
+	char what[SHA256_HEX];
+};
+/* To be called where the yes was typed, or given as --yes, and nowhere else. */
+struct consent consent_given(const char *what);
+
 struct apply_result {
 	char run[64];    /* the journal's name for this run; "" when nothing was begun */
 	size_t done;     /* changes made */
@@ -41,20 +53,23 @@ struct apply_result {
 };
 
 /*
- * Plan again for the same goal from what the host shows now. ERROR_DRIFT when that is not the same
- * plan, ERROR_REFUSED when it has refusals. What comes back is what apply_plan() would do, whatever
- * a saved file says of itself.
+ * See that the plan can be made as it is: each file and configuration is as the plan saw it, each
+ * command is there, and planning again for the same goal gives the same plan without a refusal,
+ * whatever a saved file says of itself. ERROR_DRIFT when not, ERROR_REFUSED for a refusal, and any
+ * other error where it could not be told: none of these may be taken for a yes. `ret_fresh` is what
+ * apply_plan() would do, for the caller to show and free. Writes nothing.
  */
 int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fresh,
 		struct error *err);
 
 /* Checks as apply_check() does, under the lock, and applies that. `ret_result` is filled in failure
- * too. */
-int apply_plan(struct host *host, const struct plan *plan, apply_progress *progress, apply_ask *ask,
-		void *user, struct apply_result *ret_result, struct error *err);
-/* Reboot the host (or the sample host). */
-int apply_reboot(struct host *host, const struct plan *plan, apply_progress *progress, void *user,
-		struct error *err);
+ * too. ERROR_REFUSED, before anything is touched, without a yes to this plan. */
+int apply_plan(struct host *host, const struct plan *plan, const struct consent *consent,
+		apply_progress *progress, apply_ask *ask, void *user,
+		struct apply_result *ret_result, struct error *err);
+/* Reboot the host (or the sample host). The yes is one to the plan that ends in it. */
+int apply_reboot(struct host *host, const struct plan *plan, const struct consent *consent,
+		apply_progress *progress, void *user, struct error *err);
 
 /* Asked where a person changed something since: `diff` leads from what is there to what rollback
  * would write. True overwrites it; false leaves it alone. */
@@ -67,9 +82,11 @@ struct rollback_result {
 	bool reboot; /* the run had a reboot: another is needed for the old state to count */
 };
 
-/* Undo a run, newest change first; RUN NULL is the last one that is not undone yet. */
-int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_progress *progress,
-		void *user, struct rollback_result *ret_result, struct error *err);
+/* Undo the run of that name, newest change first. ERROR_REFUSED, before anything is touched,
+ * without a yes to undoing it. */
+int rollback_run(struct host *host, const char *run, const struct consent *consent,
+		rollback_ask *ask, apply_progress *progress, void *user,
+		struct rollback_result *ret_result, struct error *err);
 
 enum run_state {
 	RUN_EMPTY,
@@ -92,6 +109,7 @@ struct run {
 struct history {
 	struct arena *arena;
 	struct list runs;          /* of struct run, oldest first */
+	struct strings not_begun;  /* runs that ended before their plan was on disk: names */
 	struct strings unreadable; /* runs whose plan or journal cannot be read, with the reason */
 };
 

@@ -14,8 +14,9 @@
  *
  * `/` is the live host. Any other directory is a captured or sample host: paths are resolved
  * inside it by openat2(RESOLVE_IN_ROOT) or what amounts to it, so its absolute links cannot lead
- * out, and no command is run, except in a tree marked by a file `.pvegpu-sample`, whose own scripts
- * stand in for the host's commands (see process.h). Paths given to these functions begin with `/`.
+ * out, and no command is run. In a sample host (a file `.pvegpu-sample` at its top) its own scripts
+ * stand in for the host's commands (see process.h), but only after root_run_scripts(): what a tree
+ * holds does not say who made it. Paths given to these functions begin with `/`.
  */
 struct root;
 
@@ -24,6 +25,11 @@ enum root_kind { ROOT_LIVE, ROOT_CAPTURED, ROOT_SAMPLE, ROOT_CHROOT, ROOT_REMOTE
 /* Open DIR, or the live host where dir is NULL or "/". */
 int root_open(const char *dir, struct root **ret_root, struct error *err);
 void root_close(struct root *root); /* NULL is fine */
+/* A person named this tree as one whose scripts may be run, or this program made it. ERROR_USAGE
+ * where it has no mark of a sample host: the commands of a real host's tree would act on this one.
+ */
+#define ROOT_SAMPLE_MARK ".pvegpu-sample"
+int root_run_scripts(struct root *root, struct error *err);
 
 /* A host that is reached by its API only: DIR (made, 0700) keeps the journal of what is done there.
  * Nothing of the host is in it, and no command is run. */

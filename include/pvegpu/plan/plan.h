@@ -13,7 +13,8 @@
 /*
  * What would change, and why. Built from drafts: the first edit of a path loads the file, each fix
  * transforms the draft, and plan_finish() makes one change a path, orders everything, and gives
- * the plan its id. Nothing here writes.
+ * the plan its id: the hash of what it will do, and of the goal with every risk that was accepted.
+ * Nothing here writes.
  *
  * A plan ends at its first reboot: API calls that would follow one are a forecast, without hashes
  * and not part of the id; they are planned again from fresh facts after the reboot.
@@ -33,6 +34,8 @@ struct change {
 
 	/* CHANGE_FILE */
 	char *path;
+	char *real;           /* the file behind it, links followed; NULL in a plan that was read */
+	struct strings names; /* the paths it was drafted by: links may give one file several */
 	enum file_operation operation;
 	char *before; /* NULL: there was no file */
 	char *after;
@@ -92,6 +95,8 @@ struct plan {
 	struct list changes;  /* of struct change */
 	struct list forecast; /* of struct change */
 	struct list refusals; /* of struct refusal */
+	struct list accepted; /* of struct refusal: what it would be refused for, had it not been
+				 accepted by the goal */
 	struct list confs;    /* of struct plan_conf, while the plan is made */
 	bool nothing_to_do;
 	bool sealed; /* after plan_finish() */
@@ -100,7 +105,8 @@ struct plan {
 struct plan *plan_new(const struct goal *goal, const char *node);
 void plan_free(struct plan *plan); /* NULL is fine */
 
-/* The draft of a file: its text so far, NULL where there is none. Lent until the next set. */
+/* The draft of a file: its text so far, NULL where there is none. Lent until the next set. Two
+ * paths that lead to one file have one draft. */
 int plan_draft(struct plan *plan, const struct root *root, const char *path, const char **ret_text,
 		struct error *err);
 /* Replace the draft, adding to its reasons. `cost` may be NULL. */
@@ -131,6 +137,8 @@ void plan_add_mapping(struct plan *plan, const char *name, const struct list *pa
 		const struct list *before, const char *because);
 void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
 		bool acceptable);
+/* The same where the goal accepts the risk: it is named with the plan. */
+void plan_accept(struct plan *plan, const char *check, const char *subject, const char *reason);
 /* Order, number, diff and hash. Call once. */
 void plan_finish(struct plan *plan);
 
@@ -154,6 +162,8 @@ json_t *plan_to_json(const struct plan *plan);
 /* The plan saved by plan_to_json(). ERROR_PARSE when it is none, or when its id is not the hash of
  * what it would do (it was edited). */
 int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err);
+/* The same of a journal, which may be of a version whose ids did not cover the goal. */
+int plan_from_journal(const json_t *json, struct plan **ret_plan, struct error *err);
 
 /* Save to a file of the person's choice (mode 0600, replaced if it is there), and read it back.
  * These paths are the person's own, not below the root. */

@@ -33,6 +33,9 @@ struct pve_transport {
 	bool waits_for_tasks; /* a call comes back when its task has ended, its log printed */
 	int (*call)(void *self, const char *method, const char *path, const struct list *params,
 			process_line *line, void *user, json_t **ret_data, struct error *err);
+	/* Where calls are commands: what those that change something run under (process.h); lent,
+	 * NULL ends it. NULL as function where they are none. */
+	void (*keep)(void *self, const struct process_keep *keep);
 	void (*close)(void *self);
 };
 
@@ -52,6 +55,8 @@ struct pve_client {
 /* The local transport: runs pvesh of this root (see process.h). `root` is lent. */
 int pve_open_local(const struct root *root, struct pve_client **ret_client, struct error *err);
 void pve_close(struct pve_client *client); /* NULL is fine */
+/* Calls that change something run under this from now on; lent, NULL ends it. */
+void pve_keep(struct pve_client *client, const struct process_keep *keep);
 /* For the transports: a client of theirs, with copies of the texts. */
 struct pve_client *pve_client_new(const struct pve_transport *transport, void *self,
 		const char *identity, const char *address);
