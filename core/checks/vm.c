@@ -135,7 +135,7 @@ CHECK_FUNCTION(check_vm_running)
 		for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
 			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
 			finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", entry->key,
-					entry->value);
+					entry->shown);
 		}
 	} else if (vm->running == KNOWN_NO) {
 		(void)report_add(report, check, STATUS_OK, subject, "It is stopped.");
@@ -150,7 +150,7 @@ CHECK_FUNCTION(check_vm_running)
 			const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
 			finding_evidence(report, finding, vm->path,
 					"waits for a stop and start: %s: %s", entry->key,
-					entry->value);
+					entry->shown);
 		}
 		finding_fix(report, finding, true, "shut it down first");
 	}
@@ -226,7 +226,8 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 	if (arguments && strstr(arguments, "-cpu ")) {
 		struct finding *by_hand = report_add(report, check, STATUS_INFO,
 				vm_subject(report, vm), "Its args set the CPU by hand.");
-		finding_evidence(report, by_hand, vm->path, "args: %s", arguments);
+		finding_evidence(report, by_hand, vm->path, "args: %s",
+				vm_conf_shown(&vm->conf.current, "args"));
 		return;
 	}
 	bool goal = vm == report->vm && report->gpu;
