@@ -179,7 +179,7 @@ static void users_in_files(const struct root *root, const char *name, struct are
 						arena_printf(arena, "VM %s could not be read", vm));
 				continue;
 			}
-			vm_conf_parse(arena, text, &conf);
+			vm_conf_parse(arena, text, VM_CONF_FILE, &conf);
 			users_of_section(arena, &conf.current, name, vm, ret_users);
 			users_of_section(arena, &conf.pending, name, vm, ret_users);
 		}

@@ -67,12 +67,22 @@ static json_t *section_json(const struct vm_conf_section *section)
 	json_t *object = json_object();
 	for (size_t i = 0; i < section->entries.n; i++) {
 		const struct vm_conf_entry *entry = section->entries.item[i];
-		/* As the API does: a password is never shown, not even its hash. */
-		bool secret = strcmp(entry->key, "cipassword") == 0;
-		(void)json_object_set_new(object, entry->key,
-				json_text(secret ? "**********" : entry->value));
+		(void)json_object_set_new(object, entry->key, json_text(entry->shown));
 	}
 	return object;
+}
+
+/* Lines of the file that PVE does not use as they stand. */
+static json_t *problems_json(const struct vm_conf *conf)
+{
+	json_t *problems = json_array();
+	for (size_t i = 0; i < conf->problems.n; i++) {
+		const struct vm_conf_problem *problem = conf->problems.item[i];
+		(void)json_array_append_new(
+				problems, json_pack("{s:I, s:o}", "line", (json_int_t)problem->line,
+							  "text", json_text(problem->what)));
+	}
+	return problems;
 }
 
 static json_t *vm_json(const struct vm *vm)
@@ -98,10 +108,10 @@ static json_t *vm_json(const struct vm *vm)
 						json_text(entry->parsed.mapping), "devices",
 						devices));
 	}
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "vmid", (json_int_t)vm->vmid, "name",
-			json_text(vm->name), "config", section_json(&vm->conf.current), "pending",
-			section_json(&vm->conf.pending), "snapshots", snapshots, "hostpci",
-			hostpci);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "vmid", (json_int_t)vm->vmid,
+			"name", json_text(vm->name), "config", section_json(&vm->conf.current),
+			"pending", section_json(&vm->conf.pending), "problems",
+			problems_json(&vm->conf), "snapshots", snapshots, "hostpci", hostpci);
 }
 
 static json_t *finding_json(const struct finding *finding)

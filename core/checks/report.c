@@ -414,7 +414,11 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 	if (report->gpu) /* as the kernel writes it, however it was asked for */
 		plan->goal->gpus.item[0] = arena_strdup(plan->goal->arena, report->gpu->name);
 	if (report->vm)
-		plan_show_conf(plan, report->vm->vmid, report->vm->path, report->vm->text);
+		plan_show_conf(plan, &(struct plan_conf){.vmid = report->vm->vmid,
+						     .path = report->vm->path,
+						     .text = report->vm->text,
+						     .source = report->vm->source,
+						     .running = report->vm->running == KNOWN_YES});
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		if (!finding->automatic || !finding->check->fix)

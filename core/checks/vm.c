@@ -142,7 +142,7 @@ static void add_pending_evidence(struct report *report, struct finding *finding,
 	for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
 		const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
 		finding_evidence(report, finding, vm->path, "%s%s: %s", what, entry->key,
-				entry->value);
+				entry->shown);
 	}
 }
 
@@ -303,7 +303,8 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 	if (arguments) {
 		struct finding *by_hand = report_add(report, check, STATUS_INFO,
 				vm_subject(report, vm), "Its args set the CPU by hand.");
-		finding_evidence(report, by_hand, vm->path, "args: %s", arguments);
+		finding_evidence(report, by_hand, vm->path, "args: %s",
+				vm_conf_shown(&vm->conf.current, "args"));
 		return;
 	}
 	if (is_cpu_host(report->arena, get_next(vm, "cpu")) &&

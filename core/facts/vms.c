@@ -90,17 +90,18 @@ static enum known find_romfile(const struct root *root, struct facts *facts, con
 	return root_exists(root, path) ? KNOWN_YES : KNOWN_NO;
 }
 
-static void read_hostpci(const struct root *root, struct facts *facts,
-		const struct vm_conf_section *section, struct list *ret_entries)
+static void read_hostpci_entries(const struct root *root, struct facts *facts,
+		const struct list *entries, bool dropped, struct list *ret_entries)
 {
-	for (size_t i = 0; i < section->entries.n; i++) {
-		const struct vm_conf_entry *entry = section->entries.item[i];
+	for (size_t i = 0; i < entries->n; i++) {
+		const struct vm_conf_entry *entry = entries->item[i];
 		int index = hostpci_index(entry->key);
 		if (index < 0)
 			continue;
 		struct vm_hostpci *found = arena_alloc(facts->arena, sizeof *found);
-		*found = (struct vm_hostpci){
-				.index = index, .key = entry->key, .value = entry->value};
+		*found = (struct vm_hostpci){.index = index,
+				.key = entry->key,
+				.value = dropped ? entry->shown : entry->value};
 		struct error error;
 		if (hostpci_parse(facts->arena, entry->value, &found->parsed, &error) < 0)
 			found->error = arena_strdup(facts->arena, error.text);
@@ -109,6 +110,14 @@ static void read_hostpci(const struct root *root, struct facts *facts,
 		find_devices(facts, found);
 		list_add(facts->arena, ret_entries, found);
 	}
+}
+
+/* Lines that PVE drops are among them, as what they are. */
+static void read_hostpci(const struct root *root, struct facts *facts,
+		const struct vm_conf_section *section, struct list *ret_entries)
+{
+	read_hostpci_entries(root, facts, &section->entries, false, ret_entries);
+	read_hostpci_entries(root, facts, &section->dropped, true, ret_entries);
 }
 
 static void read_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path)
@@ -130,7 +139,8 @@ void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, c
 	vm->path = arena_strdup(facts->arena, path);
 	vm->text = text;
 	(void)snprintf(vm->digest, sizeof vm->digest, "%s", digest);
-	vm_conf_parse(facts->arena, text, &vm->conf);
+	vm->source = root ? VM_CONF_FILE : VM_CONF_API;
+	vm_conf_parse(facts->arena, text, vm->source, &vm->conf);
 	const char *name = vm_conf_get(&vm->conf.current, "name");
 	vm->name = arena_strdup(facts->arena, name ? name : "");
 	vm->running = running;

@@ -50,7 +50,7 @@ const char *property_get(const struct property_string *parsed, const char *key)
 	return NULL;
 }
 
-static int bool_value(const char *value)
+int property_bool_value(const char *value)
 {
 	static const char *const yes[] = {"1", "on", "yes", "true"};
 	static const char *const no[] = {"0", "off", "no", "false"};
@@ -65,12 +65,12 @@ static int bool_value(const char *value)
 
 bool property_is_bool(const char *value)
 {
-	return bool_value(value) >= 0;
+	return property_bool_value(value) >= 0;
 }
 
 bool property_bool(const struct property_string *parsed, const char *key, bool missing)
 {
 	const char *value = property_get(parsed, key);
-	int known = value ? bool_value(value) : -1;
+	int known = value ? property_bool_value(value) : -1;
 	return known < 0 ? missing : known == 1;
 }

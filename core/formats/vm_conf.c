@@ -3,29 +3,93 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "core/formats/internal.h"
 #include "pvegpu/base/index.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/formats/hostpci.h"
+#include "pvegpu/formats/vm_option.h"
+#include "pvegpu/formats/vm_secret.h"
 
-static void problem(struct arena *arena, struct vm_conf *conf, size_t line, const char *what)
+static const char blanks[] = " \t\n\r\f\v"; /* Perl's \s in ASCII */
+
+static bool is_blank(char c)
 {
-	struct vm_conf_problem *found = arena_alloc(arena, sizeof *found);
-	*found = (struct vm_conf_problem){.line = line, .what = arena_strdup(arena, what)};
-	list_add(arena, &conf->problems, found);
+	return c && strchr(blanks, c);
+}
+
+/* Sections differ in what they take. */
+enum kind { CURRENT, PENDING, CLOUDINIT, FLEECING, OTHER_SPECIAL, SNAPSHOT, UNKNOWN };
+
+struct reader {
+	struct arena *arena;
+	struct vm_conf *conf;
+	enum vm_conf_source source;
+	struct vm_conf_section *section;
+	enum kind kind;
+	size_t line;
+	struct index sections; /* those of conf->snapshots and conf->specials, by name */
+	struct text notes;     /* of the section, decoded */
+	bool has_notes;
+};
+
+static void problem(struct reader *reader, size_t line, const char *what)
+{
+	struct vm_conf_problem *found = arena_alloc(reader->arena, sizeof *found);
+	*found = (struct vm_conf_problem){.line = line, .what = arena_strdup(reader->arena, what)};
+	list_add(reader->arena, &reader->conf->problems, found);
 }
 
 /* The name between the brackets of a header line, or NULL. Blanks may follow it. */
-static char *header_name(struct arena *arena, const struct line *line)
+static char *header_name(struct arena *arena, const char *line)
 {
-	size_t n = line->n;
-	while (n && isspace((unsigned char)line->start[n - 1]))
+	size_t n = strlen(line);
+	while (n && is_blank(line[n - 1]))
 		n--;
-	if (n < 3 || line->start[0] != '[' || line->start[n - 1] != ']')
+	if (n < 2 || line[0] != '[' || line[n - 1] != ']' || memchr(line, ']', n - 1))
 		return NULL;
-	return arena_memdup(arena, line->start + 1, n - 2);
+	return arena_memdup(arena, line + 1, n - 2);
+}
+
+/* How far ^[a-z][a-z_\-]*\d* goes, when a colon follows; else 0 */
+static size_t key_length(const char *line)
+{
+	size_t n = 0;
+	if (!islower((unsigned char)line[0]))
+		return 0;
+	while (islower((unsigned char)line[n]) || line[n] == '_' || line[n] == '-')
+		n++;
+	n += strspn(line + n, "0123456789");
+	return line[n] == ':' ? n : 0;
+}
+
+/* ^([a-z][a-z_\-]*\d*):\s*(.+?)\s*$ */
+enum vm_conf_kind vm_conf_read_line(
+		struct arena *arena, const char *line, struct vm_conf_line *ret_line)
+{
+	*ret_line = (struct vm_conf_line){.name = header_name(arena, line)};
+	if (ret_line->name)
+		return VM_CONF_HEADER;
+	if (!line[strspn(line, blanks)])
+		return VM_CONF_BLANK;
+	if (line[0] == '#')
+		return VM_CONF_COMMENT;
+	size_t n = key_length(line);
+	size_t end = strlen(line);
+	size_t at = n + 1 + (n ? strspn(line + n + 1, blanks) : 0);
+	if (!n || end == n + 1)
+		return VM_CONF_OTHER;
+	while (end > at && is_blank(line[end - 1]))
+		end--;
+	/* .+? needs one character: of blanks alone the last one is the value. */
+	at -= !line[at];
+	end += end == at;
+	ret_line->key = arena_memdup(arena, line, n);
+	ret_line->value = arena_memdup(arena, line + at, end - at);
+	ret_line->value_at = at;
+	return VM_CONF_ENTRY;
 }
 
 static bool snapshot_name_is_valid(const char *name)
@@ -36,119 +100,6 @@ static bool snapshot_name_is_valid(const char *name)
 		if (!isalnum((unsigned char)*c) && *c != '_' && *c != '-')
 			return false;
 	return true;
-}
-
-/* ^([a-z][a-z_\-]*\d*):\s*(.+?)\s*$ */
-static struct vm_conf_entry *read_entry(struct arena *arena, const struct line *line, size_t number)
-{
-	size_t n = 0;
-	const char *text = line->start;
-	if (!line->n || !islower((unsigned char)text[0]))
-		return NULL;
-	while (n < line->n && (islower((unsigned char)text[n]) || text[n] == '_' || text[n] == '-'))
-		n++;
-	while (n < line->n && isdigit((unsigned char)text[n]))
-		n++;
-	if (n >= line->n || text[n] != ':')
-		return NULL;
-	size_t rest = line->n - n - 1;
-	char *value = text_trim(arena, text + n + 1, rest);
-	if (!*value && rest) /* .+? needs one character: of blanks alone the last one is the value
-			      */
-		value = arena_memdup(arena, text + line->n - 1, 1);
-	if (!*value)
-		return NULL;
-	struct vm_conf_entry *entry = arena_alloc(arena, sizeof *entry);
-	*entry = (struct vm_conf_entry){
-			.key = arena_memdup(arena, text, n), .value = value, .line = number};
-	return entry;
-}
-
-/* The section a header starts; NULL when PVE skips it and all that follows. */
-static struct vm_conf_section *open_section(struct arena *arena, struct vm_conf *conf,
-		struct index *snapshots, const char *name, size_t number)
-{
-	if (strcasecmp(name, "PENDING") == 0) {
-		conf->pending = (struct vm_conf_section){.name = arena_strdup(arena, "PENDING")};
-		return &conf->pending;
-	}
-	struct vm_conf_section *section = arena_alloc(arena, sizeof *section);
-	section->name = arena_strdup(arena, name);
-	if (strcasecmp(name, "special:cloudinit") == 0 || strcasecmp(name, "special:fleecing") == 0)
-		return section; /* known, and of no interest here */
-	if (!snapshot_name_is_valid(name)) {
-		problem(arena, conf, number, arena_printf(arena, "unknown section [%s]", name));
-		return NULL;
-	}
-	struct vm_conf_section *other = index_get(snapshots, name);
-	if (other) { /* the later one replaces the earlier */
-		*other = *section;
-		return other;
-	}
-	index_put(arena, snapshots, name, section);
-	list_add(arena, &conf->snapshots, section);
-	return section;
-}
-
-void vm_conf_parse(struct arena *arena, const char *text, struct vm_conf *ret_conf)
-{
-	*ret_conf = (struct vm_conf){.current.name = arena_strdup(arena, "")};
-	struct vm_conf_section *section = &ret_conf->current;
-	struct index snapshots = {0};
-	struct lines cursor = lines_start(text);
-	struct line line;
-	for (size_t number = 1; line_next(&cursor, &line); number++) {
-		char *name = header_name(arena, &line);
-		if (name) {
-			section = open_section(arena, ret_conf, &snapshots, name, number);
-			continue;
-		}
-		char *content = text_trim(arena, line.start, line.n);
-		if (!*content || !section)
-			continue;
-		if (line.start[0] == '#') {
-			/* Blanks at its end are a part of it. */
-			strings_add(arena, &section->description,
-					arena_memdup(arena, line.start + 1, line.n - 1));
-			continue;
-		}
-		struct vm_conf_entry *entry = read_entry(arena, &line, number);
-		if (entry && strcmp(entry->key, "delete") == 0 && section != &ret_conf->pending)
-			problem(arena, ret_conf, number, "'delete' is only allowed in [PENDING]");
-		else if (entry && strchr(entry->value, '\r'))
-			problem(arena, ret_conf, number,
-					"a carriage return in the value; PVE drops the line when "
-					"it "
-					"next writes");
-		else if (entry)
-			list_add(arena, &section->entries, entry);
-		else
-			problem(arena, ret_conf, number,
-					"not a 'key: value' line; PVE drops it when it next "
-					"writes");
-	}
-	index_free(&snapshots);
-}
-
-const char *vm_conf_get(const struct vm_conf_section *section, const char *key)
-{
-	for (size_t i = section->entries.n; i > 0; i--) {
-		const struct vm_conf_entry *entry = section->entries.item[i - 1];
-		if (strcmp(entry->key, key) == 0)
-			return entry->value;
-	}
-	return NULL;
-}
-
-void vm_conf_encode(struct text *text, const char *line, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)line[i];
-		if (c < 0x20 || c > 0x7e || c == '%' || c == ':')
-			text_addf(text, "%%%02X", c);
-		else
-			text_add_bytes(text, line + i, 1);
-	}
 }
 
 static int hex_digit(char c)
@@ -169,117 +120,355 @@ static void add_decoded(struct text *text, const char *line)
 	}
 }
 
-static void add_description(struct text *out, const struct vm_conf_section *section)
+void vm_conf_encode(struct text *text, const char *line, size_t n)
 {
-	struct text plain = {0};
-	for (size_t i = 0; i < section->description.n; i++) {
-		add_decoded(&plain, section->description.item[i]);
-		text_add(&plain, "\n");
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)line[i];
+		if (c < 0x20 || c > 0x7e || c == '%' || c == ':')
+			text_addf(text, "%%%02X", c);
+		else
+			text_add_bytes(text, line + i, 1);
 	}
-	struct lines at = lines_start_n(text_string(&plain), plain.n);
+}
+
+/* The length of the character that ends at `n`, when Perl takes it for a blank; else 0. */
+static size_t blank_before(const char *text, size_t n)
+{
+	static const char *const wide[] = {"\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\xa8",
+			"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+	if (n && is_blank(text[n - 1]))
+		return 1;
+	if (n >= 3 && strncmp(text + n - 3, "\xe2\x80", 2) == 0 &&
+			(unsigned char)text[n - 1] >= 0x80 && (unsigned char)text[n - 1] <= 0x8a)
+		return 3;
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+		size_t length = strlen(wide[i]);
+		if (n >= length && memcmp(text + n - length, wide[i], length) == 0)
+			return length;
+	}
+	return 0;
+}
+
+/* What is no UTF-8 becomes U+FFFD. */
+static struct text as_utf8(const struct text *bytes)
+{
+	struct text out = {0};
+	const char *data = text_string(bytes);
+	for (size_t i = 0; i < bytes->n;) {
+		size_t length = 1;
+		while (length < 4 && i + length < bytes->n &&
+				((unsigned char)data[i + length] & 0xc0) == 0x80)
+			length++;
+		while (length > 1 && !text_is_utf8(data + i, length))
+			length--;
+		if (text_is_utf8(data + i, length))
+			text_add_bytes(&out, data + i, length);
+		else
+			text_add(&out, "\xef\xbf\xbd");
+		i += length;
+	}
+	return out;
+}
+
+/* The notes of a section end where the next begins. Blanks at their end are dropped. */
+static void finish_notes(struct reader *reader)
+{
+	struct text plain = as_utf8(&reader->notes);
+	const char *text = text_string(&plain);
+	size_t n = plain.n;
+	for (size_t length = 0; (length = blank_before(text, n)) > 0;)
+		n -= length;
+	bool empty = n == 0 || (n == 1 && *text == '0'); /* false to Perl */
+	struct lines cursor = lines_start_n(text, n);
 	struct line line;
-	while (line_next(&at, &line)) {
-		text_add(out, "#");
-		vm_conf_encode(out, line.start, line.n);
-		text_add(out, "\n");
+	if (reader->section && reader->has_notes)
+		reader->section->description = (struct strings){0};
+	while (reader->section && reader->has_notes && !empty &&
+			line_next(&cursor, &line)) {
+		struct text encoded = {0};
+		vm_conf_encode(&encoded, line.start, line.n);
+		strings_add(reader->arena, &reader->section->description, text_string(&encoded));
+		text_free(&encoded);
 	}
+	if (reader->section && reader->has_notes && empty && reader->kind == PENDING)
+		strings_add(reader->arena, &reader->section->description, "");
 	text_free(&plain);
+	text_free(&reader->notes);
+	reader->has_notes = false;
 }
 
-/* Options of $confdesc that are no text. Proxmox VE writes 0 or 1 for any spelling of a boolean and
- * drops a value that is none, so that an earlier one of the same key counts. */
-static const char *const boolean_keys[] = {"acpi", "allow-ksm", "autostart", "ciupgrade", "freeze",
-		"keephugepages", "kvm", "localtime", "numa", "onboot", "protection", "reboot",
-		"tablet", "tdf", "template"};
-static const char *const integer_keys[] = {"balloon", "cores", "cpuunits", "migrate_speed",
-		"shares", "smp", "snaptime", "sockets", "vcpus"};
-
-static bool is_one_of(const char *key, const char *const *keys, size_t n)
+/* A later section replaces an earlier one of the same name. */
+static void open_in(struct reader *reader, struct list *sections, const char *name)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(keys[i], key) == 0)
-			return true;
-	return false;
-}
-
-/* The value as Proxmox VE writes it; NULL when it drops the line. */
-static const char *written_value(struct arena *arena, const char *key, const char *value)
-{
-	static const char *const words[][2] = {
-			{"1", "0"}, {"on", "off"}, {"yes", "no"}, {"true", "false"}};
-	struct hostpci hostpci;
-	if (strcmp(key, "snapstate") == 0 ||
-			(hostpci_index(key) >= 0 &&
-					hostpci_parse(arena, value, &hostpci, NULL) < 0))
-		return NULL;
-	if (is_one_of(key, boolean_keys, sizeof boolean_keys / sizeof *boolean_keys)) {
-		for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-			if (strcasecmp(value, words[i][0]) == 0)
-				return "1";
-			if (strcasecmp(value, words[i][1]) == 0)
-				return "0";
-		}
-		return NULL;
+	struct vm_conf_section *section = index_get(&reader->sections, name);
+	if (section) {
+		problem(reader, reader->line, "the section of this name before it is dropped");
+	} else {
+		section = arena_alloc(reader->arena, sizeof *section);
+		list_add(reader->arena, sections, section);
+		index_put(reader->arena, &reader->sections, arena_strdup(reader->arena, name),
+				section);
 	}
-	if (!is_one_of(key, integer_keys, sizeof integer_keys / sizeof *integer_keys))
+	*section = (struct vm_conf_section){.name = arena_strdup(reader->arena, name)};
+	reader->section = section;
+}
+
+static void open_special(struct reader *reader, const char *name)
+{
+	bool cloudinit = strcasecmp(name, "cloudinit") == 0;
+	reader->kind = strcmp(name, "cloudinit") == 0  ? CLOUDINIT
+		       : strcmp(name, "fleecing") == 0 ? FLEECING
+						       : OTHER_SPECIAL;
+	if (cloudinit || strcasecmp(name, "fleecing") == 0) {
+		open_in(reader, &reader->conf->specials, name);
+		return;
+	}
+	reader->kind = UNKNOWN;
+	reader->section = NULL;
+	problem(reader, reader->line,
+			arena_printf(reader->arena, "unknown section [special:%s]", name));
+}
+
+static void open_section(struct reader *reader, const char *name)
+{
+	static const char special[] = "special:";
+	finish_notes(reader);
+	if (strcasecmp(name, "PENDING") == 0) {
+		if (reader->conf->pending.name)
+			problem(reader, reader->line,
+					"the section of this name before it is dropped");
+		reader->conf->pending = (struct vm_conf_section){
+				.name = arena_strdup(reader->arena, "PENDING")};
+		reader->section = &reader->conf->pending;
+		reader->kind = PENDING;
+	} else if (strncasecmp(name, special, strlen(special)) == 0) {
+		open_special(reader, name + strlen(special));
+	} else if (snapshot_name_is_valid(name)) {
+		reader->kind = SNAPSHOT;
+		open_in(reader, &reader->conf->snapshots, name);
+	} else {
+		reader->kind = UNKNOWN;
+		reader->section = NULL;
+		problem(reader, reader->line,
+				arena_printf(reader->arena, "unknown section [%s]", name));
+	}
+}
+
+static struct vm_conf_entry *take_entry(struct list *entries, const char *key)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		struct vm_conf_entry *entry = entries->item[i];
+		if (strcmp(entry->key, key) != 0)
+			continue;
+		for (entries->n--; i < entries->n; i++)
+			entries->item[i] = entries->item[i + 1];
+		return entry;
+	}
+	return NULL;
+}
+
+static struct vm_conf_entry *make_entry(
+		struct arena *arena, const char *key, const char *value, size_t line)
+{
+	struct vm_conf_entry *entry = arena_alloc(arena, sizeof *entry);
+	*entry = (struct vm_conf_entry){.key = arena_strdup(arena, key),
+			.value = arena_strdup(arena, value),
+			.shown = arena_strdup(arena, vm_secret_value(arena, key, value)),
+			.line = line};
+	return entry;
+}
+
+/* The last one counts. */
+static void add_entry(struct reader *reader, const char *key, const char *value)
+{
+	struct vm_conf_entry *before = take_entry(&reader->section->entries, key);
+	if (before)
+		problem(reader, before->line,
+				arena_printf(reader->arena,
+						"%s stands again in line %zu, which counts", key,
+						reader->line));
+	list_add(reader->arena, &reader->section->entries,
+			make_entry(reader->arena, key, value, reader->line));
+}
+
+/* A key that this section takes with this value: it, or NULL and why not. */
+static const char *kept_value(const struct reader *reader, const char *key, const char *value,
+		const char **ret_why)
+{
+	*ret_why = NULL;
+	switch (reader->kind) {
+	case CLOUDINIT:
 		return value;
-	if (value[strspn(value, "0123456789")])
+	case FLEECING:
+		if (strcmp(key, "fleecing-images") == 0)
+			return value;
+		*ret_why = "is no setting of this section";
 		return NULL;
-	size_t zeros = strspn(value, "0");
-	return value[zeros] ? value + zeros : "0";
+	case OTHER_SPECIAL:
+		*ret_why = "stands in a section whose name is not written in small letters";
+		return NULL;
+	case CURRENT:
+	case PENDING:
+	case SNAPSHOT:
+	case UNKNOWN:
+		break;
+	}
+	if (reader->source == VM_CONF_API)
+		return value;
+	return vm_option_value(reader->arena, key, value, ret_why);
+}
+
+static void read_option(struct reader *reader, const struct vm_conf_line *line)
+{
+	const char *key = line->key;
+	const char *why = NULL;
+	const char *value = kept_value(reader, key, line->value, &why);
+	if (!value) {
+		problem(reader, reader->line,
+				arena_printf(reader->arena,
+						"%s %s; PVE drops the line when it next writes",
+						key, why));
+		list_add(reader->arena, &reader->section->dropped,
+				make_entry(reader->arena, key, line->value, reader->line));
+		return;
+	}
+	if (strcmp(key, "description") == 0 && reader->kind != CLOUDINIT) {
+		/* of blanks alone: what is more was taken before */
+		struct text encoded = {0};
+		vm_conf_encode(&encoded, value, strlen(value));
+		reader->section->description = (struct strings){0};
+		strings_add(reader->arena, &reader->section->description, text_string(&encoded));
+		text_free(&encoded);
+		return;
+	}
+	if (strcmp(key, "cdrom") == 0 && reader->kind != CLOUDINIT)
+		key = "ide2"; /* its name before Proxmox VE 2.0 */
+	add_entry(reader, key, value);
+}
+
+/* snapstate:\s*(prepare|delete)\s*$ anywhere in a line: the word, or NULL */
+static const char *snapshot_state(const char *line)
+{
+	static const char *const words[] = {"prepare", "delete"};
+	static const char name[] = "snapstate:";
+	size_t n = strlen(line);
+	while (n && is_blank(line[n - 1]))
+		n--;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		size_t length = strlen(words[i]);
+		if (n < length || strncmp(line + n - length, words[i], length) != 0)
+			continue;
+		size_t at = n - length;
+		while (at && is_blank(line[at - 1]))
+			at--;
+		if (at >= strlen(name) &&
+				strncmp(line + at - strlen(name), name, strlen(name)) == 0)
+			return words[i];
+	}
+	return NULL;
+}
+
+/* These are taken before any check, unless their value is of blanks alone. */
+static bool read_special_key(struct reader *reader, const struct vm_conf_line *line)
+{
+	if (is_blank(line->value[0]))
+		return false;
+	if (strcmp(line->key, "description") == 0) {
+		add_decoded(&reader->notes, line->value);
+		reader->has_notes = true;
+	} else if (strcmp(line->key, "args") == 0) {
+		add_entry(reader, line->key, line->value);
+	} else if (strcmp(line->key, "delete") == 0 && reader->kind == PENDING) {
+		add_entry(reader, line->key, line->value);
+	} else if (strcmp(line->key, "delete") == 0) {
+		problem(reader, reader->line, "'delete' is only allowed in [PENDING]");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void read_line(struct reader *reader, const char *text)
+{
+	struct vm_conf_line line;
+	enum vm_conf_kind kind = vm_conf_read_line(reader->arena, text, &line);
+	const char *state = snapshot_state(text);
+	if (kind == VM_CONF_HEADER) {
+		open_section(reader, line.name);
+	} else if (kind == VM_CONF_BLANK || !reader->section) {
+		return;
+	} else if (kind == VM_CONF_COMMENT) {
+		add_decoded(&reader->notes, text + 1);
+		text_add(&reader->notes, "\n");
+		reader->has_notes = true;
+	} else if (kind == VM_CONF_ENTRY && strcmp(line.key, "description") == 0 &&
+			read_special_key(reader, &line)) {
+		return;
+	} else if (state) {
+		if (reader->kind != CURRENT)
+			add_entry(reader, "snapstate", state);
+		else
+			problem(reader, reader->line,
+					"snapstate is not kept in the current configuration");
+	} else if (kind == VM_CONF_ENTRY) {
+		if (!read_special_key(reader, &line))
+			read_option(reader, &line);
+	} else {
+		problem(reader, reader->line,
+				"not a 'key: value' line; PVE drops it when it next writes");
+	}
+}
+
+static int compare_problems(const void *a, const void *b)
+{
+	const struct vm_conf_problem *const *first = a;
+	const struct vm_conf_problem *const *second = b;
+	return (*first)->line < (*second)->line ? -1 : (*first)->line > (*second)->line;
+}
+
+void vm_conf_parse(struct arena *arena, const char *text, enum vm_conf_source source,
+		struct vm_conf *ret_conf)
+{
+	*ret_conf = (struct vm_conf){.current.name = arena_strdup(arena, "")};
+	struct reader reader = {.arena = arena,
+			.conf = ret_conf,
+			.source = source,
+			.section = &ret_conf->current,
+			.kind = CURRENT};
+	struct lines cursor = lines_start(text);
+	struct line line;
+	while (line_next(&cursor, &line)) {
+		reader.line++;
+		read_line(&reader, arena_memdup(arena, line.start, line.n));
+	}
+	finish_notes(&reader);
+	index_free(&reader.sections);
+	if (!ret_conf->pending.name)
+		ret_conf->pending.name = arena_strdup(arena, "PENDING");
+	if (ret_conf->problems.n > 1)
+		qsort(ret_conf->problems.item, ret_conf->problems.n,
+				sizeof *ret_conf->problems.item, compare_problems);
 }
 
 static const struct vm_conf_entry *find_entry(
-		struct arena *arena, const struct list *entries, const char *key)
+		const struct vm_conf_section *section, const char *key)
 {
-	for (size_t i = entries->n; i > 0; i--) {
-		const struct vm_conf_entry *entry = entries->item[i - 1];
-		if (strcmp(entry->key, key) == 0 &&
-				(!entry->value || written_value(arena, key, entry->value)))
+	for (size_t i = 0; i < section->entries.n; i++) {
+		const struct vm_conf_entry *entry = section->entries.item[i];
+		if (strcmp(entry->key, key) == 0)
 			return entry;
 	}
 	return NULL;
 }
 
-/* Where the first section below the current one begins. */
-static const char *rest_of(struct arena *arena, const char *text)
+const char *vm_conf_get(const struct vm_conf_section *section, const char *key)
 {
-	struct lines cursor = lines_start(text);
-	struct line line;
-	while (line_next(&cursor, &line))
-		if (header_name(arena, &line))
-			return line.start;
-	return text + strlen(text);
+	const struct vm_conf_entry *entry = find_entry(section, key);
+	return entry ? entry->value : NULL;
 }
 
-char *vm_conf_predict(struct arena *arena, const char *text, const struct list *settings)
+const char *vm_conf_shown(const struct vm_conf_section *section, const char *key)
 {
-	struct vm_conf conf;
-	struct strings keys = {0};
-	struct text out = {0};
-	vm_conf_parse(arena, text, &conf);
-	for (size_t i = 0; i < conf.current.entries.n; i++) {
-		const struct vm_conf_entry *entry = conf.current.entries.item[i];
-		if (!strings_has(&keys, entry->key))
-			strings_add(arena, &keys, entry->key);
-	}
-	for (size_t i = 0; i < settings->n; i++) {
-		const struct vm_conf_entry *entry = settings->item[i];
-		if (!strings_has(&keys, entry->key))
-			strings_add(arena, &keys, entry->key);
-	}
-	strings_sort(&keys);
-	add_description(&out, &conf.current);
-	for (size_t i = 0; i < keys.n; i++) {
-		const struct vm_conf_entry *entry = find_entry(arena, settings, keys.item[i]);
-		if (!entry)
-			entry = find_entry(arena, &conf.current.entries, keys.item[i]);
-		if (entry && entry->value)
-			text_addf(&out, "%s: %s\n", entry->key,
-					written_value(arena, entry->key, entry->value));
-	}
-	const char *rest = rest_of(arena, text);
-	if (*rest)
-		text_addf(&out, "\n%s", rest);
-	return text_take(&out, arena);
+	const struct vm_conf_entry *entry = find_entry(section, key);
+	return entry ? entry->shown : NULL;
 }

@@ -11,6 +11,7 @@
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/pci_mapping.h"
+#include "pvegpu/formats/vm_secret.h"
 #include "pvegpu/plan/diff.h"
 
 static const char *const kinds[] = {[CHANGE_FILE] = "file",
@@ -152,6 +153,9 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 			(void)json_object_set_new(object, "digest", string_or_null(change->digest));
 		(void)json_object_set_new(object, "equivalent", string_or_null(change->equivalent));
 		set_content(object, arena, "predicted", change->predicted);
+		if (change->predicted)
+			(void)json_object_set_new(object, "predicted_from",
+					json_string(change->predicted_by_api ? "api" : "file"));
 		break;
 	case CHANGE_REBOOT:
 		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
@@ -280,12 +284,17 @@ static bool read_api_change(struct arena *arena, const json_t *json, struct chan
 	change->equivalent = arena_strdup(arena, member(json, "equivalent"));
 	if (!change->equivalent)
 		change->equivalent = arena_strdup(arena, "");
-	change->predicted = get_content(json, arena, "predicted");
+	/* A plan saved by an older version has them. */
+	change->predicted = vm_secret_diff(arena, get_content(json, arena, "predicted"));
+	const char *from = member(json, "predicted_from");
+	change->predicted_by_api = from && strcmp(from, "api") == 0;
 	read_params(arena, json_object_get(json, "params"), &change->params);
 	read_params(arena, json_object_get(json, "before_params"), &change->before_params);
-	for (size_t i = 0; i < change->params.n; i++)
-		if (!((struct pve_param *)change->params.item[i])->value)
+	for (size_t i = 0; i < change->params.n; i++) {
+		const struct pve_param *param = change->params.item[i];
+		if (!param->value || vm_secret_key(param->key)) /* none of ours sets a secret */
 			return false;
+	}
 	return true;
 }
 

@@ -7,7 +7,7 @@
 
 #include "core/plan/internal.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/formats/vm_conf.h"
+#include "pvegpu/formats/vm_secret.h"
 #include "pvegpu/plan/diff.h"
 
 struct plan *plan_new(const struct goal *goal, const char *node)
@@ -196,13 +196,17 @@ void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char
 		strings_add(plan->arena, &change->argv, argv[i]);
 }
 
-void plan_show_conf(struct plan *plan, unsigned vmid, const char *path, const char *text)
+void plan_show_conf(struct plan *plan, const struct plan_conf *conf)
 {
-	struct plan_conf *conf = arena_alloc(plan->arena, sizeof *conf);
-	*conf = (struct plan_conf){.vmid = vmid,
-			.path = arena_strdup(plan->arena, path),
-			.text = arena_strdup(plan->arena, text)};
-	list_add(plan->arena, &plan->confs, conf);
+	struct plan_conf *copy = arena_alloc(plan->arena, sizeof *copy);
+	*copy = *conf;
+	copy->path = arena_strdup(plan->arena, conf->path);
+	copy->text = arena_strdup(plan->arena, conf->text);
+	if (conf->source == VM_CONF_API) { /* what is no change is not to look like one */
+		struct vm_conf_edit none = {.vmid = conf->vmid, .source = conf->source};
+		copy->text = vm_conf_predict(plan->arena, conf->text, &none);
+	}
+	list_add(plan->arena, &plan->confs, copy);
 }
 
 static struct change *find_api(struct plan *plan, enum api_stage stage, unsigned vmid)
@@ -396,8 +400,25 @@ static char *qm_line(struct plan *plan, const struct change *change)
 	return text_take(&text, plan->arena);
 }
 
+/* Is the VM up when its configuration is changed? */
+static bool stays_up(const struct plan *plan, const struct list *changes, unsigned vmid)
+{
+	bool running = false;
+	for (size_t i = 0; i < plan->confs.n; i++) {
+		const struct plan_conf *conf = plan->confs.item[i];
+		running = running || (conf->vmid == vmid && conf->running);
+	}
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *change = changes->item[i];
+		if (change->kind == CHANGE_API && change->stage == STAGE_STOP &&
+				change->vmid == vmid)
+			running = false;
+	}
+	return running;
+}
+
 /* The diff a call will make in the VM's file, on top of those of the calls before it. */
-static void predict(struct plan *plan, struct change *change)
+static void predict(struct plan *plan, const struct list *changes, struct change *change)
 {
 	if (change->waits) /* it goes to PENDING, or is plugged in at once: Proxmox VE decides */
 		return;
@@ -405,15 +426,20 @@ static void predict(struct plan *plan, struct change *change)
 		struct plan_conf *conf = plan->confs.item[i];
 		if (conf->vmid != change->vmid)
 			continue;
-		struct list settings = {0};
+		bool up = stays_up(plan, changes, conf->vmid);
+		struct vm_conf_edit edit = {.vmid = conf->vmid,
+				.source = conf->source,
+				.power = up ? VM_CONF_RUNNING : VM_CONF_STOPPED};
 		for (size_t p = 0; p < change->params.n; p++) {
 			const struct pve_param *param = change->params.item[p];
 			struct vm_conf_entry *entry = arena_alloc(plan->arena, sizeof *entry);
 			*entry = (struct vm_conf_entry){.key = param->key, .value = param->value};
-			list_add(plan->arena, &settings, entry);
+			list_add(plan->arena, &edit.settings, entry);
 		}
-		char *after = vm_conf_predict(plan->arena, conf->text, &settings);
-		change->predicted = diff_unified(plan->arena, conf->path, conf->text, after);
+		char *after = vm_conf_predict(plan->arena, conf->text, &edit);
+		change->predicted = vm_secret_diff(plan->arena,
+				diff_unified(plan->arena, conf->path, conf->text, after));
+		change->predicted_by_api = conf->source == VM_CONF_API;
 		conf->text = after;
 	}
 }
@@ -442,7 +468,7 @@ void plan_finish(struct plan *plan)
 		if (change->kind == CHANGE_API && !plan->refusals.n)
 			change->equivalent = qm_line(plan, change);
 		if (change->kind == CHANGE_API)
-			predict(plan, change);
+			predict(plan, &changes, change);
 	}
 	chain_digests(&plan->changes);
 	size_t n = 0;

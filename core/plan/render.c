@@ -99,7 +99,12 @@ static void add_api_detail(struct text *text, const struct change *change)
 	if (change->equivalent && *change->equivalent)
 		text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
 	if (change->predicted && *change->predicted)
-		text_addf(text, "what it makes of the VM's file:\n%s", change->predicted);
+		text_addf(text, "what it makes of the VM's file%s:\n%s",
+				change->predicted_by_api ? ", as made from the API's values (the "
+							   "file itself "
+							   "is not read)"
+							 : "",
+				change->predicted);
 }
 
 /* How it is seen that a command did what it is for. */

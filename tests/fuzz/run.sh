@@ -62,6 +62,8 @@ seeds_for() {
 	fuzz_vm_conf)
 		seed '#text\nhostpci0: 01:00,pcie=1\nname:a\n\n[PENDING]\ndelete: x\n[snap]\ncores: 2\n'
 		seed '[special:cloudinit]\na: b\n[x]\nstray\n[snap]\n#t\n[snap]\nmemory: \n'
+		seed 'scsi0: st:vm-100-disk-0,size=8G\nnet0: virtio=BC:24:11:2A:3B:4C,tag=2\ncpu: host,flags=+aes\n[PENDING]\ndelete: !net0,scsi0\nide2: none\n'
+		seed 'args: -spice port=1,password=a -device "x,osk=b c" -fw_cfg d\nsshkeys: %%20\ncores: 4\ncores: x\nsmp: 2\nboot: order=scsi0\n'
 		;;
 	fuzz_upid)
 		seed 'x\nUPID:pve2:000A1B2C:0123ABCD:66B3F00A:qmstart:106:root@pam:\n'

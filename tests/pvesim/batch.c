@@ -231,9 +231,8 @@ static json_t *core_reads(struct call *call, const char *text)
 {
 	size_t n = 0;
 	struct vm_conf conf;
-	struct list settings = {0};
 	char *bytes = perl_to_bytes(call->arena, text, &n);
-	vm_conf_parse(call->arena, bytes, &conf);
+	vm_conf_parse(call->arena, bytes, VM_CONF_FILE, &conf);
 	json_t *snapshots = json_object();
 	for (size_t i = 0; i < conf.snapshots.n; i++) {
 		const struct vm_conf_section *snapshot = conf.snapshots.item[i];
@@ -241,7 +240,8 @@ static json_t *core_reads(struct call *call, const char *text)
 	}
 	return json_pack("{s:o,s:o,s:o,s:o}", "current", core_section(&conf.current), "pending",
 			core_section(&conf.pending), "snapshots", snapshots, "predicted",
-			json_text(vm_conf_predict(call->arena, bytes, &settings)));
+			json_text(vm_conf_predict(
+					call->arena, bytes, &(struct vm_conf_edit){.vmid = 100})));
 }
 
 /* {"op": "vm", "path", "set": {…}}: parse the file and print it, with `set` changed. */

@@ -139,7 +139,8 @@ static void holders_are_found(void **state)
 	struct list devices = {0};
 	list_add(arena, &devices, &gpu);
 	struct vm vm = {.vmid = 106, .name = arena_strdup(arena, "talos"), .running = KNOWN_NO};
-	vm_conf_parse(arena, "hostpci0: 01:00\nonboot: 1\nstartup: order=2,up=30\n", &vm.conf);
+	vm_conf_parse(arena, "hostpci0: 01:00\nonboot: 1\nstartup: order=2,up=30\n", VM_CONF_FILE,
+			&vm.conf);
 	struct vm_hostpci entry = {.key = arena_strdup(arena, "hostpci0"),
 			.value = arena_strdup(arena, "01:00"),
 			.devices = devices};

@@ -149,7 +149,8 @@ static void verdicts_of_pve(void **state)
 				json_object_get(json_object_get(row, "conf"), "value"));
 		if (strlen(value) == json_string_length(in)) {
 			struct vm_conf conf;
-			vm_conf_parse(*state, arena_printf(*state, "hostpci0: %s\n", value), &conf);
+			vm_conf_parse(*state, arena_printf(*state, "hostpci0: %s\n", value),
+					VM_CONF_FILE, &conf);
 			const char *ours = vm_conf_get(&conf.current, "hostpci0");
 			if (ours && !accepts(*state, ours))
 				ours = NULL;

@@ -140,7 +140,10 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		if (n)
 			(void)rows_add(rows, ROW_TEXT,
 					arena_printf(rows->arena,
-							"which makes of %s:", report->vm->path));
+							"which makes of %s%s:", report->vm->path,
+							report->vm->source == VM_CONF_API
+									? ", as the API tells it"
+									: ""));
 		add_predicted(rows, calls[0]);
 		add_predicted(rows, calls[1]);
 		if (n)

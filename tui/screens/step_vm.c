@@ -16,15 +16,13 @@ void vm_page(const struct wizard *wizard, const struct row *row, struct text *te
 	text_addf(text, "%s\n", vm->path);
 	for (size_t i = 0; i < vm->conf.current.entries.n; i++) {
 		const struct vm_conf_entry *entry = vm->conf.current.entries.item[i];
-		text_addf(text, "  %s: %s\n", entry->key,
-				strcmp(entry->key, "cipassword") == 0 ? "**********"
-								      : entry->value);
+		text_addf(text, "  %s: %s\n", entry->key, entry->shown);
 	}
 	for (size_t i = 0; i < vm->conf.pending.entries.n; i++) {
 		const struct vm_conf_entry *entry = vm->conf.pending.entries.item[i];
 		text_addf(text, "%s  %s: %s\n",
 				i ? "" : "Pending, until it is stopped and started\n", entry->key,
-				entry->value);
+				entry->shown);
 	}
 	for (size_t i = 0; i < vm->conf.snapshots.n; i++) {
 		const struct vm_conf_section *snapshot = vm->conf.snapshots.item[i];

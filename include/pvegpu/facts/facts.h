@@ -80,8 +80,9 @@ struct vm {
 	unsigned vmid;
 	char *name; /* "" when the config has none */
 	char *path;
-	char *text;      /* the file, up to its first NUL */
-	char digest[41]; /* SHA-1 of the file, as PVE's API has it */
+	char *text;                 /* the file, up to its first NUL */
+	enum vm_conf_source source; /* of the text: the file, or made from what the API tells */
+	char digest[41];            /* SHA-1 of the file, as PVE's API has it */
 	struct vm_conf conf;
 	struct list hostpci; /* of struct vm_hostpci, from the current section */
 	struct list pending; /* the same from [PENDING]: counts after a stop and start */

@@ -29,5 +29,6 @@ const char *property_get(const struct property_string *parsed, const char *key);
  * not a boolean. */
 bool property_bool(const struct property_string *parsed, const char *key, bool missing);
 bool property_is_bool(const char *value);
+int property_bool_value(const char *value); /* 1, 0, or -1 when it is none */
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "pvegpu/base/hash.h"
 #include "pvegpu/base/root.h"
+#include "pvegpu/formats/vm_conf.h"
 #include "pvegpu/plan/goal.h"
 #include "pvegpu/pve/client.h"
 
@@ -70,7 +71,9 @@ struct change {
 	bool waits;                /* the VM runs on: what is set counts after its next stop */
 	char *equivalent;          /* the qm or pvesh line that does the same; NULL in a plan that
 				      is refused */
-	char *predicted; /* the diff that Proxmox VE will make in the VM's file, or NULL */
+	char *predicted; /* the diff that Proxmox VE will make in the VM's file, without its secrets
+			  * (vm_secret.h), or NULL */
+	bool predicted_by_api; /* from the API's values: the file itself was not read */
 };
 
 struct refusal {
@@ -84,6 +87,8 @@ struct plan_conf {
 	unsigned vmid;
 	char *path;
 	char *text; /* after the calls so far */
+	enum vm_conf_source source;
+	bool running; /* as the plan begins */
 };
 
 struct plan {
@@ -121,8 +126,9 @@ struct change *plan_add_command(
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* The same, and the firmware opens its setup instead of booting on. */
 void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost);
-/* The VM's file as it is: its API calls then show the diff they will make in it. */
-void plan_show_conf(struct plan *plan, unsigned vmid, const char *path, const char *text);
+/* The VM's file as it is, or what the API tells of it: its API calls then show the diff they will
+ * make in it. */
+void plan_show_conf(struct plan *plan, const struct plan_conf *conf);
 /* Add one setting to the call of that stage; `before` is the key's present value or NULL. */
 void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
 		const char *key, const char *value, const char *before, const char *because);
