@@ -200,14 +200,20 @@ int rollback_run(struct host *host, const char *run, rollback_ask *ask, apply_pr
 	*ret_result = (struct rollback_result){0};
 	if (host->unpacked)
 		return error_set(err, ERROR_REFUSED, "this is a capture: it is only looked at");
-	if (!root_exists(root, RUNS_DIR))
-		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
 	struct arena *arena = arena_new();
+	struct strings runs = {0};
+	int status = journal_list(root, arena, &runs, err);
+	if (status == 0 && !runs.n)
+		status = error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+	if (status < 0) {
+		arena_free(arena);
+		return status;
+	}
 	struct run_context context = {
 			.host = host, .root = root, .progress = progress, .user = user};
 	struct run_record record = {0};
 	int lock = -1;
-	int status = journal_lock(root, &lock, err);
+	status = journal_lock(root, &lock, err);
 	if (status == 0 && !run)
 		status = find_run(root, arena, &run, err);
 	if (status == 0)
