@@ -15,7 +15,10 @@ void finding_fix(struct report *report, struct finding *finding, bool automatic,
 /* rests.c: what could not be read. After a check ran: its findings, from number `first` on, that
  * rest on something unread become unknown, with the reason, and plan nothing. */
 void doubt_findings(struct report *report, const struct check *check, size_t first);
-/* A plan that makes calls is refused while what guards it is unread. */
+/* What comes after this finding in a plan is left out: what it would do, or whether it may be done
+ * at all, is not known. */
+bool unread_holds(const struct report *report, const struct finding *finding);
+/* A plan is refused while what guards it is unread. */
 void refuse_unread(const struct report *report, struct plan *plan);
 /* An error when what a goal names ("a VM 106") may be there all the same, hidden by what could not
  * be read; 0 when not. `vmid` 0: a GPU. */

@@ -385,7 +385,7 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		/* What would come after something that is refused for want of a reading. */
-		held = held || (finding->unread && finding->risk == RISK_NEVER);
+		held = held || unread_holds(report, finding);
 		if (held || !finding->automatic || !finding->check->fix)
 			continue;
 		int status = finding->check->fix(report, finding, plan, root, err);

@@ -144,7 +144,8 @@ static const struct rest {
 };
 
 /* Checks that keep a plan from harm: without them calls are not made. */
-static const char guards[] = "host.quorum attach.rights attach.conflict attach.mapping "
+static const char guards[] = "boot.iommu-active boot.iommu-cmdline host.quorum attach.rights "
+			     "attach.conflict attach.mapping "
 			     "attach.hostpci* attach.device-missing gpu.group-* gpu.only-gpu "
 			     "gpu.boot-vga gpu.in-use vm.running vm.ha-managed vm.machine-q35";
 
@@ -251,21 +252,39 @@ void doubt_findings(struct report *report, const struct check *check, size_t fir
 	}
 }
 
+/* What is said of the host, or of what the goal names. */
+static bool is_of_goal(const struct report *report, const char *subject)
+{
+	return strcmp(subject, "host") == 0 || text_starts(subject, "group/") ||
+	       text_starts(subject, "mapping/") ||
+	       (report->gpu && strcmp(subject, report->gpu->name) == 0) ||
+	       (report->vm && strcmp(subject, vm_subject(report, report->vm)) == 0);
+}
+
+bool unread_holds(const struct report *report, const struct finding *finding)
+{
+	if (!finding->unread)
+		return false;
+	return finding->risk == RISK_NEVER ||
+	       (report->gpu && report->vm && finding->check->step <= STEP_GPU &&
+			       is_among(guards, finding->check->id) &&
+			       is_of_goal(report, finding->subject));
+}
+
 void refuse_unread(const struct report *report, struct plan *plan)
 {
 	bool calls = false;
 	for (size_t i = 0; i < plan->changes.n; i++)
 		calls = calls || ((const struct change *)plan->changes.item[i])->kind == CHANGE_API;
-	for (size_t i = 0; calls && i < report->findings.n; i++) {
+	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
-		const char *subject = finding->subject;
-		bool goal = strcmp(subject, "host") == 0 || text_starts(subject, "group/") ||
-			    text_starts(subject, "mapping/") ||
-			    (report->gpu && strcmp(subject, report->gpu->name) == 0) ||
-			    (report->vm && strcmp(subject, vm_subject(report, report->vm)) == 0);
-		if (finding->unread && finding->risk == RISK_NONE && goal &&
-				is_among(guards, finding->check->id))
-			plan_refuse(plan, finding->check->id, subject, finding->detail, false);
+		bool guards_calls = calls && finding->unread &&
+				    is_among(guards, finding->check->id) &&
+				    is_of_goal(report, finding->subject);
+		/* Those with a risk of their own are refused by it. */
+		if (finding->risk == RISK_NONE && (guards_calls || unread_holds(report, finding)))
+			plan_refuse(plan, finding->check->id, finding->subject, finding->detail,
+					false);
 	}
 }
 
