@@ -255,7 +255,7 @@ static void choose_framebuffer(struct report *report)
 	if (is_video_ignored(report->facts, param->word, &by_version) == KNOWN_YES)
 		advise(param, NEED_USELESS,
 				by_version ? "ignored by kernels since 5.15.27"
-					   : "ignored: simpledrm has the screen");
+					   : "ignored: simpledrm is used here");
 	else
 		advise(param, NEED_OPTIONAL, "only for the GPU the host boots with");
 	advise(add_param(report, "initcall_blacklist=sysfb_init", "boot.framebuffer",
@@ -695,8 +695,8 @@ static void judge_video(struct report *report, const struct check *check, const 
 		finding_evidence(report, finding, read->path,
 				"CONFIG_SYSFB_SIMPLEFB=%s CONFIG_DRM_SIMPLEDRM=%s CONFIG_FB_EFI=%s "
 				"CONFIG_FB_VESA=%s",
-				built[read->simplefb], built[read->simpledrm],
-				built[read->efifb], built[read->vesafb]);
+				built[read->simplefb], built[read->simpledrm], built[read->efifb],
+				built[read->vesafb]);
 	}
 }
 
