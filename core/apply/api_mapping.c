@@ -162,7 +162,8 @@ static void users_in_files(const struct root *root, const char *name, struct are
 		struct strings *ret_users)
 {
 	struct strings nodes = {0};
-	(void)root_list(root, "/etc/pve/nodes", arena, &nodes);
+	if (!root_list(root, "/etc/pve/nodes", arena, &nodes))
+		strings_add(arena, ret_users, "the VMs could not be read");
 	for (size_t n = 0; n < nodes.n; n++) {
 		const char *dir =
 				arena_printf(arena, "/etc/pve/nodes/%s/qemu-server", nodes.item[n]);

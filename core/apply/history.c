@@ -48,10 +48,10 @@ int history_read(const struct root *root, struct history **ret_history, struct e
 	struct history *history = arena_alloc(arena, sizeof *history);
 	history->arena = arena;
 	struct strings names = {0};
-	if (root_exists(root, RUNS_DIR) && !root_list(root, RUNS_DIR, arena, &names)) {
+	int status = journal_list(root, arena, &names, err);
+	if (status < 0) {
 		arena_free(arena);
-		return error_set(err, ERROR_IO, "cannot list '%s%s': are you root?", root_dir(root),
-				RUNS_DIR);
+		return status;
 	}
 	for (size_t i = 0; i < names.n; i++) {
 		struct run_record record;

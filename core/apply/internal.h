@@ -69,6 +69,9 @@ struct run_record {
 	char *failure;
 	bool rolled_back; /* a rollback went through to its end */
 };
+/* The names of the runs, none where there was never one; ERROR_IO when that cannot be seen. */
+int journal_list(const struct root *root, struct arena *arena, struct strings *ret_names,
+		struct error *err);
 int journal_read(const struct root *root, const char *run, struct arena *arena,
 		struct run_record *ret_record, struct error *err);
 

@@ -239,6 +239,26 @@ static void read_record(const char *line, struct arena *arena, struct run_record
 	json_decref(json);
 }
 
+/* An error that says that the thing is not there, rather than that it cannot be seen. */
+static bool is_absent(const struct error *error)
+{
+	return error->sys_errno == ENOENT || error->sys_errno == ENOTDIR;
+}
+
+int journal_list(const struct root *root, struct arena *arena, struct strings *ret_names,
+		struct error *err)
+{
+	struct error error = {0};
+	int status = root_read_dir(root, RUNS_DIR, arena, ret_names, &error);
+	if (status == 0 || is_absent(&error))
+		return 0;
+	if (error.sys_errno == EACCES)
+		error_hint(&error, "the journal is for root only");
+	if (err)
+		*err = error;
+	return status;
+}
+
 int journal_read(const struct root *root, const char *run, struct arena *arena,
 		struct run_record *ret_record, struct error *err)
 {
@@ -246,9 +266,12 @@ int journal_read(const struct root *root, const char *run, struct arena *arena,
 		return error_set(err, ERROR_USAGE, "'%s' is not the name of a run", run);
 	char *path = arena_printf(arena, RUNS_DIR "/%s/plan.json", run);
 	char *text = NULL;
-	if (!root_exists(root, arena_printf(arena, RUNS_DIR "/%s", run)))
+	struct strings names = {0};
+	int status = journal_list(root, arena, &names, err);
+	if (status == 0 && !strings_has(&names, run))
 		return error_set(err, ERROR_USAGE, "there is no run '%s': see pvegpu history", run);
-	int status = root_read(root, path, arena, &text, NULL, err);
+	if (status == 0)
+		status = root_read(root, path, arena, &text, NULL, err);
 	if (status < 0)
 		return status;
 	json_error_t error;
@@ -263,8 +286,16 @@ int journal_read(const struct root *root, const char *run, struct arena *arena,
 		return status;
 	record.states = arena_alloc(arena, (record.plan->changes.n + 1) * sizeof *record.states);
 	path = arena_printf(arena, RUNS_DIR "/%s/journal", run);
+	struct error missing = {0};
+	status = root_read(root, path, arena, &text, NULL, &missing);
+	if (status < 0 && !is_absent(&missing)) {
+		plan_free(record.plan);
+		if (err)
+			*err = missing;
+		return status;
+	}
 	/* No journal yet: the run ended before its first change. */
-	if (root_read(root, path, arena, &text, NULL, NULL) == 0) {
+	if (status == 0) {
 		struct lines cursor = lines_start(text);
 		struct line line;
 		while (line_next(&cursor, &line))

@@ -213,12 +213,17 @@ int rollback_run(struct host *host, const char *run, const struct consent *conse
 	*ret_result = (struct rollback_result){0};
 	if (host->unpacked)
 		return error_set(err, ERROR_REFUSED, "this is a capture: it is only looked at");
-	if (!root_exists(root, RUNS_DIR))
-		return error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
-	int status = consent_check(consent, run, err);
-	if (status < 0)
-		return status;
 	struct arena *arena = arena_new();
+	struct strings runs = {0};
+	int status = journal_list(root, arena, &runs, err);
+	if (status == 0 && !runs.n)
+		status = error_set(err, ERROR_USAGE, "there is nothing to roll back on this host");
+	if (status == 0)
+		status = consent_check(consent, run, err);
+	if (status < 0) {
+		arena_free(arena);
+		return status;
+	}
 	struct run_context context = {.host = host,
 			.root = root,
 			.consent = consent,

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
 
 struct root {
 	int fd;
@@ -19,6 +22,8 @@ struct root {
 	char *real;      /* without links: what /proc/self/fd shows for files below it */
 	root_seen *seen; /* or NULL */
 	void *seen_user;
+	root_failed *failed; /* or NULL */
+	void *failed_user;
 };
 
 int root_open(const char *dir, struct root **ret_root, struct error *err)
@@ -211,7 +216,7 @@ const char *root_absolute(const struct root *root)
 	return root->kind == ROOT_LIVE ? "" : root->real;
 }
 
-enum { LINKS_MAX = 40, PATH_BYTES = 4096 };
+enum { LINKS_MAX = 40 };
 
 /* A path while it is resolved: the part that is done, and the rest that `at` points into. */
 struct steps {
@@ -306,20 +311,88 @@ void root_note(const struct root *root, const char *path, enum root_look look)
 		root->seen(root->seen_user, path, look);
 }
 
+struct root *root_view(const struct root *root, root_failed *failed, void *user)
+{
+	struct root *view = calloc(1, sizeof *view);
+	if (!view)
+		abort(); /* see arena.h */
+	*view = *root;
+	view->failed = failed;
+	view->failed_user = user;
+	return view;
+}
+
+void root_view_close(struct root *view)
+{
+	free(view); /* what it holds is the root's */
+}
+
+/* The path, or a directory above it, is a link that leads nowhere. One to /dev/null stands for an
+ * empty file; of a captured tree links may be all that was kept. */
+static bool is_dangling(const struct root *root, const char *path)
+{
+	struct root plain = *root;
+	char part[PATH_BYTES];
+	char target[16] = "";
+	plain.seen = NULL;
+	plain.failed = NULL;
+	if (root->kind == ROOT_CAPTURED || snprintf(part, sizeof part, "%s", path) >= PATH_BYTES)
+		return false;
+	int fd = root_openat(&plain, part, O_PATH | O_NOFOLLOW);
+	for (char *slash = strrchr(part, '/'); fd < 0 && slash && slash != part;
+			slash = strrchr(part, '/')) {
+		*slash = '\0';
+		fd = root_openat(&plain, part, O_PATH | O_NOFOLLOW);
+	}
+	if (fd < 0)
+		return false;
+	ssize_t n = readlinkat(fd, "", target, sizeof target - 1);
+	(void)close(fd);
+	if (n <= 0 || strcmp(target, "/dev/null") == 0)
+		return false;
+	fd = root_openat(&plain, part, O_PATH);
+	if (fd >= 0)
+		(void)close(fd);
+	return fd < 0;
+}
+
+void root_note_failure(const struct root *root, const char *path, int sys_errno)
+{
+	int number = errno;
+	struct error error = {0};
+	bool absent = sys_errno == ENOENT || sys_errno == ENOTDIR;
+	if (root->failed && (!absent || is_dangling(root, path))) {
+		(void)error_set_errno(&error, sys_errno, "cannot read '%s%s'", root->dir, path);
+		if (absent)
+			(void)error_set(&error, ERROR_IO, "'%s%s' is a link that leads nowhere",
+					root->dir, path);
+		root->failed(root->failed_user, path, &error);
+	}
+	errno = number;
+}
+
 int root_openat(const struct root *root, const char *path, int flags)
 {
 	root_note(root, path,
 			(flags & O_PATH)        ? ROOT_LOOK_STAT
 			: (flags & O_DIRECTORY) ? ROOT_LOOK_LIST
 						: ROOT_LOOK_READ);
-	if (root->kind == ROOT_LIVE && root->dir[0] == '\0')
-		return open(path, flags | O_CLOEXEC);
+	if (root->kind == ROOT_LIVE && root->dir[0] == '\0') {
+		int live = open(path, flags | O_CLOEXEC);
+		if (live < 0)
+			root_note_failure(root, path, errno);
+		return live;
+	}
 	struct open_how how = {
 			.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
 			.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
-	return fd < 0 && errno == ENOSYS ? open_by_steps(root, path, flags) : fd;
+	if (fd < 0 && errno == ENOSYS)
+		fd = open_by_steps(root, path, flags);
+	if (fd < 0)
+		root_note_failure(root, path, errno);
+	return fd;
 }
 
 int root_stat(const struct root *root, const char *path, struct stat *ret_stat)
@@ -377,6 +450,10 @@ int root_open_file(const struct root *root, const char *path, int *ret_fd, struc
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	/* /dev/null stands for an empty file that is left out on purpose. */
+	if (root && status.st_mode &&
+			!(S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)))
+		root_note_failure(root, path, S_ISDIR(status.st_mode) ? EISDIR : ENODATA);
 	return status.st_mode ? not_a_file(root, path, status.st_mode, err)
 			      : error_set_errno(err, number, "cannot read '%s%s'",
 						root ? root->dir : "", path);
@@ -415,6 +492,7 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	(void)close(fd);
 	if (got < 0 || n > ROOT_FILE_MAX) {
 		free(buffer);
+		root_note_failure(root, path, got < 0 ? number : EFBIG);
 		return error_set_errno(err, got < 0 ? number : EFBIG, "cannot read '%s%s'",
 				root ? root->dir : "", path);
 	}
@@ -449,27 +527,42 @@ char *root_readlink(const struct root *root, const char *path, struct arena *are
 	return arena_memdup(arena, target, (size_t)n);
 }
 
-bool root_list(const struct root *root, const char *path, struct arena *arena,
-		struct strings *ret_names)
+int root_read_dir(const struct root *root, const char *path, struct arena *arena,
+		struct strings *ret_names, struct error *err)
 {
 	int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
-		return false;
-	DIR *dir = fdopendir(fd);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int number = errno;
 	if (!dir) {
-		(void)close(fd);
-		return false;
+		if (fd >= 0)
+			(void)close(fd);
+		return error_set_errno(err, number, "cannot list '%s%s'", root->dir, path);
 	}
 	struct strings names = {0};
 	const struct dirent *entry = NULL;
-	/* One DIR is read by one thread here, which is what readdir() asks for. */
-	while ((entry = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe) */
+	/* At the end and after an error it gives NULL; only errno tells them apart. One DIR is read
+	 * by one thread here, which is what readdir() asks for. */
+	errno = 0;
+	while ((entry = readdir(dir)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			strings_add(arena, &names, entry->d_name);
+		errno = 0;
+	}
+	number = errno;
 	(void)closedir(dir);
+	if (number) {
+		root_note_failure(root, path, number);
+		return error_set_errno(err, number, "cannot list '%s%s'", root->dir, path);
+	}
 	strings_sort(&names);
 	*ret_names = names;
-	return true;
+	return 0;
+}
+
+bool root_list(const struct root *root, const char *path, struct arena *arena,
+		struct strings *ret_names)
+{
+	return root_read_dir(root, path, arena, ret_names, NULL) == 0;
 }
 
 char *root_real_path(const struct root *root, const char *path, struct arena *arena)

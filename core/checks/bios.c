@@ -9,11 +9,13 @@ CHECK_FUNCTION(check_pve_version)
 	const struct facts *facts = report->facts;
 	if (!facts->pve_version) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, "host",
-				"The package pve-manager is not recorded as installed here: this "
-				"is no "
-				"Proxmox VE host, or only a part of one.");
-		finding_evidence(report, finding, "/var/lib/dpkg/status",
-				"no installed package pve-manager");
+				facts->remote ? "its version is not known."
+					      : "The package pve-manager is not recorded as "
+						"installed here: this is no Proxmox VE host, or "
+						"only a part of one.");
+		if (!facts->remote)
+			finding_evidence(report, finding, "/var/lib/dpkg/status",
+					"no installed package pve-manager");
 		return;
 	}
 	int major = atoi(facts->pve_version); /* NOLINT(cert-err34-c): 0 is then too old as well */

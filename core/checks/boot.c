@@ -123,10 +123,49 @@ static void choose_contradictions(struct report *report)
 	}
 }
 
+static const struct kernel_config *config_of(const struct facts *facts, const char *kernel)
+{
+	for (size_t i = 0; kernel && i < facts->kernel_configs.n; i++) {
+		const struct kernel_config *config = facts->kernel_configs.item[i];
+		if (strcmp(config->kernel, kernel) == 0)
+			return config;
+	}
+	return NULL;
+}
+
+/* Does a kernel ignore video=efifb:off, or vesafb:off? It does where that driver is not built in,
+ * and where the firmware's screen becomes a simple-framebuffer before it
+ * (drivers/firmware/sysfb.c). By the version, which is a guess, where its configuration could not
+ * be read. */
+static enum known ignores_video(const struct facts *facts, const char *kernel, const char *word,
+		bool *ret_by_version)
+{
+	const struct kernel_config *config = config_of(facts, kernel);
+	*ret_by_version = !config;
+	if (!config)
+		return facts_kernel_at_least(facts, 5, 16);
+	bool efifb = strstr(word, "efifb:off") && config->efifb != BUILT_NO;
+	bool vesafb = strstr(word, "vesafb:off") && config->vesafb != BUILT_NO;
+	return config->simplefb != BUILT_NO || (!efifb && !vesafb) ? KNOWN_YES : KNOWN_NO;
+}
+
+/* The same of the kernel that runs and of the next one: unknown where they differ. */
+static enum known is_video_ignored(
+		const struct facts *facts, const char *word, bool *ret_by_version)
+{
+	bool next_by_version = false;
+	const char *next = facts->kernel_next ? facts->kernel_next : facts->kernel;
+	enum known now = ignores_video(facts, facts->kernel, word, ret_by_version);
+	enum known then = ignores_video(facts, next, word, &next_by_version);
+	*ret_by_version = *ret_by_version || next_by_version;
+	return now == then ? now : KNOWN_UNKNOWN;
+}
+
 static bool is_obsolete(const struct report *report, const char *word)
 {
 	const struct facts *facts = report->facts;
 	bool amd = facts->cpu_vendor == CPU_AMD;
+	bool by_version = false;
 	if (strcmp(word, "amd_iommu=on") == 0)
 		return true;
 	if (strcmp(word, "intel_iommu=on") == 0)
@@ -134,7 +173,7 @@ static bool is_obsolete(const struct report *report, const char *word)
 	return (strcmp(word, "video=efifb:off") == 0 || strcmp(word, "video=vesafb:off") == 0 ||
 			       strcmp(word, "video=vesafb:off,efifb:off") == 0 ||
 			       strcmp(word, "video=efifb:off,vesafb:off") == 0) &&
-	       facts_kernel_at_least(facts, 5, 16) == KNOWN_YES;
+	       is_video_ignored(facts, word, &by_version) == KNOWN_YES;
 }
 
 bool param_is_put(const struct param_choice *param)
@@ -220,11 +259,13 @@ static void choose_acs(struct report *report)
 static void choose_framebuffer(struct report *report)
 {
 	struct param_choice *param = add_param(report, "video=efifb:off", "boot.framebuffer",
-			"Kept the old EFI framebuffer driver off the GPU. Today's kernels use "
-			"simpledrm, "
-			"which does not read it.");
-	if (facts_kernel_at_least(report->facts, 5, 16) == KNOWN_YES)
-		advise(param, NEED_USELESS, "ignored by kernels since 5.15.27");
+			"Keeps the old EFI framebuffer driver off the GPU. Most of today's kernels "
+			"use simpledrm instead, which does not read it.");
+	bool by_version = false;
+	if (is_video_ignored(report->facts, param->word, &by_version) == KNOWN_YES)
+		advise(param, NEED_USELESS,
+				by_version ? "ignored by kernels since 5.15.27"
+					   : "ignored: simpledrm is used here");
 	else
 		advise(param, NEED_OPTIONAL, "only for the GPU the host boots with");
 	advise(add_param(report, "initcall_blacklist=sysfb_init", "boot.framebuffer",
@@ -699,17 +740,34 @@ CHECK_FUNCTION(check_acs_override)
 /* One video= word that means to keep a firmware framebuffer driver off. */
 static void judge_video(struct report *report, const struct check *check, const char *word)
 {
-	enum known ignored = facts_kernel_at_least(report->facts, 5, 16);
+	const struct facts *facts = report->facts;
+	bool by_version = false;
+	enum known ignored = is_video_ignored(facts, word, &by_version);
+	const struct kernel_config *config = config_of(facts, facts->kernel);
 	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
-			ignored == KNOWN_YES ? "%s is ignored by this kernel: simpledrm took the "
-					       "place of "
-					       "efifb and vesafb."
+			ignored == KNOWN_YES && config && config->simplefb == BUILT_NO
+					? "%s is ignored: the kernel was built without that "
+					  "driver%s."
+			: ignored == KNOWN_YES ? "%s is ignored by this kernel: simpledrm took the "
+						 "place of efifb and vesafb%s."
 			: ignored == KNOWN_NO
-					? "%s keeps the firmware framebuffer driver off; Proxmox "
-					  "kernels since 5.15.27 ignore it."
-					: "%s is set; Proxmox kernels since 5.15.27 ignore it.",
-			word);
+					? "%s keeps the firmware framebuffer driver off%s."
+					: "%s is set; the running kernel and the next one may take "
+					  "it in different ways%s.",
+			word,
+			by_version ? " (judged by its version, for want of /boot/config-*; Proxmox "
+				     "kernels since 5.15.27 ignore it)"
+				   : "");
 	add_cmdline_evidence(report, finding);
+	static const char *const built[] = {"?", "n", "m", "y"};
+	for (size_t i = 0; i < facts->kernel_configs.n; i++) {
+		const struct kernel_config *read = facts->kernel_configs.item[i];
+		finding_evidence(report, finding, read->path,
+				"CONFIG_SYSFB_SIMPLEFB=%s CONFIG_DRM_SIMPLEDRM=%s CONFIG_FB_EFI=%s "
+				"CONFIG_FB_VESA=%s",
+				built[read->simplefb], built[read->simpledrm], built[read->efifb],
+				built[read->vesafb]);
+	}
 }
 
 CHECK_FUNCTION(check_framebuffer)

@@ -140,15 +140,22 @@ static const char *why_it_stops(const struct report *report)
 					"%s, line %zu: that is no command, and update-grub stops "
 					"there",
 					file->path, file->parsed.bad_line);
+		if (file->parsed.stray_line)
+			return arena_printf(report->arena,
+					"%s, line %zu: sh takes '%s' for a command, and "
+					"update-grub "
+					"stops there; an assignment has no blanks around its =: "
+					"%s=\"...\"",
+					file->path, file->parsed.stray_line,
+					file->parsed.stray_name, file->parsed.stray_name);
 		if (file->parsed.exit_line)
 			return arena_printf(report->arena,
 					"%s, line %zu: exit there ends update-grub", file->path,
 					file->parsed.exit_line);
 		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
 			const struct grub_assignment *item = file->parsed.assignments.item[i];
-			bool ours = strcmp(item->name, default_name) == 0 ||
-				    strcmp(item->name, linux_name) == 0;
-			if (ours && (item->for_command || item->append))
+			bool ours = text_starts(item->name, "GRUB_");
+			if ((ours && item->for_command) || item->append)
 				return arena_printf(report->arena, "%s, line %zu: %s %s",
 						file->path, item->line, item->name,
 						item->append ? "+= is not known to dash, which "

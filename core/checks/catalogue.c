@@ -98,8 +98,8 @@ const struct check check_catalogue[] = {
 		"the hardware really keeps apart.",
 		WIKI, check_acs_override, NULL, BY_FILES},
 	{"boot.framebuffer", STEP_BOOT, "Firmware framebuffer parameters",
-		"video=efifb:off freed the boot GPU once; Proxmox kernels since 5.15.27 use simpledrm, which "
-		"ignores it.",
+		"video=efifb:off freed the boot GPU once; kernels that give the firmware's screen to simpledrm, "
+		"as Proxmox's since 5.15.27, ignore it.",
 		WIKI, check_framebuffer, NULL, BY_FILES},
 
 	{"vfio.modules", STEP_VFIO, "VFIO modules",

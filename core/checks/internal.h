@@ -12,6 +12,18 @@ void finding_evidence(struct report *report, struct finding *finding, const char
 void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
 		...) __attribute__((format(printf, 4, 5)));
 
+/* rests.c: what could not be read. After a check ran: its findings, from number `first` on, that
+ * rest on something unread become unknown, with the reason, and plan nothing. */
+void doubt_findings(struct report *report, const struct check *check, size_t first);
+/* What comes after this finding in a plan is left out: what it would do, or whether it may be done
+ * at all, is not known. */
+bool unread_holds(const struct report *report, const struct finding *finding);
+/* A plan is refused while what guards it is unread. */
+void refuse_unread(const struct report *report, struct plan *plan);
+/* An error when what a goal names ("a VM 106") may be there all the same, hidden by what could not
+ * be read; 0 when not. `vmid` 0: a GPU. */
+int tell_hidden(const struct facts *facts, const char *what, unsigned vmid, struct error *err);
+
 /* What a PCI mapping is to be like (mapping_edit.c). */
 struct mapping_edit {
 	char *name;

@@ -180,6 +180,12 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 	int status = 0;
 	if (goal->gpus.n)
 		status = facts_find_gpu(facts, goal->gpus.item[0], &report->gpu, err);
+	int hidden = status < 0 ? tell_hidden(facts,
+						  arena_printf(arena, "a GPU at '%s'",
+								  (char *)goal->gpus.item[0]),
+						  0, err)
+				: 0;
+	status = hidden < 0 ? hidden : status;
 	if (status == 0 && goal->vmid) {
 		report->vm = facts_vm(facts, goal->vmid);
 		if (!report->vm) {
@@ -194,6 +200,9 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 					names.n ? strings_join(arena, &names, ", ") : "none",
 					facts->vms.n > 8 ? " ..." : "");
 			hint_other_node(facts, goal->vmid, err);
+			hidden = tell_hidden(facts, arena_printf(arena, "a VM %u", goal->vmid),
+					goal->vmid, err);
+			status = hidden < 0 ? hidden : status;
 		}
 	}
 	if (status < 0) {
@@ -208,11 +217,15 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 	}
 	choose_attach(report);
 	for (const struct check *check = check_catalogue; check->id; check++) {
-		if (facts->remote && check->needs_files)
+		size_t first = report->findings.n;
+		if (facts->remote && check->needs_files) {
 			add_unseen(report, check);
-		else
-			check->run(report, check);
+			continue;
+		}
+		check->run(report, check);
+		doubt_findings(report, check, first);
 	}
+	report->judged = report->findings;
 	*ret_report = report;
 	return 0;
 }
@@ -241,14 +254,14 @@ int report_only(struct report *report, const struct strings *names, struct error
 				"audit --list");
 		return ERROR_USAGE;
 	}
-	size_t kept = 0;
+	struct list kept = {0};
 	for (size_t i = 0; i < report->findings.n; i++) {
 		struct finding *finding = report->findings.item[i];
 		if (!names->n || strings_has(names, finding->check->id) ||
 				strings_has(names, step_names[finding->check->step]))
-			report->findings.item[kept++] = finding;
+			list_add(report->arena, &kept, finding);
 	}
-	report->findings.n = kept;
+	report->findings = kept;
 	return 0;
 }
 
@@ -268,8 +281,8 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 	bool needs_work = false;
 	bool blocked = false;
 	bool unknown = gpu->group < 0;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
+	for (size_t i = 0; i < report->judged.n; i++) {
+		const struct finding *finding = report->judged.item[i];
 		bool host = strcmp(finding->subject, "host") == 0 &&
 			    (finding->check->step == STEP_BIOS ||
 					    finding->check->step == STEP_BOOT);
@@ -277,6 +290,7 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 			    strcmp(finding->subject, group) == 0;
 		if (mine && finding->status == STATUS_UNKNOWN)
 			unknown = unknown || strncmp(finding->check->id, "gpu.group", 9) == 0;
+		unknown = unknown || ((mine || host) && finding->unread);
 		if (finding->status != STATUS_FAIL || (!mine && !host))
 			continue;
 		needs_work = needs_work || finding->automatic || host;
@@ -419,9 +433,12 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 						     .text = report->vm->text,
 						     .source = report->vm->source,
 						     .running = report->vm->running == KNOWN_YES});
+	bool held = false;
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
-		if (!finding->automatic || !finding->check->fix)
+		/* What would come after something that is refused for want of a reading. */
+		held = held || unread_holds(report, finding);
+		if (held || !finding->automatic || !finding->check->fix)
 			continue;
 		int status = finding->check->fix(report, finding, plan, root, err);
 		if (status < 0) {
@@ -432,6 +449,7 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 	if (power_waits(report))
 		plan_let_wait(plan, report->vm->vmid);
 	add_no_iommu(report, plan);
+	refuse_unread(report, plan);
 	if (!plan->refusals.n)
 		add_no_groups(report, plan);
 	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */

@@ -58,9 +58,11 @@ CHECK_FUNCTION(check_vm_exists)
 				report->vm->vmid, report->vm->name);
 	} else if (facts->vms_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, "host",
-				"/etc/pve/qemu-server cannot be read: not a Proxmox VE host, or "
-				"its "
-				"cluster file system is not mounted.");
+				facts->remote ? "the VMs of this node are not known."
+					      : "/etc/pve/qemu-server cannot be read: not a "
+						"Proxmox "
+						"VE host, or its cluster file system is not "
+						"mounted.");
 	} else if (!facts->vms.n) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
 				"There is no VM on this node yet.");
@@ -68,6 +70,13 @@ CHECK_FUNCTION(check_vm_exists)
 	} else {
 		(void)report_add(report, check, STATUS_OK, "host", "%zu %s on this node.",
 				facts->vms.n, text_plural(facts->vms.n, "VM", "VMs"));
+	}
+	for (size_t i = 0; i < facts->gaps.n; i++) {
+		const struct gap *gap = facts->gaps.item[i];
+		if (gap->vmid && !facts_vm(facts, gap->vmid))
+			(void)report_add(report, check, STATUS_UNKNOWN,
+					arena_printf(report->arena, "vm/%u", gap->vmid),
+					"nothing is known of it.");
 	}
 }
 

@@ -33,25 +33,126 @@ static bool is_set(const json_t *value)
 	       (json_is_string(value) && strcmp(json_string_value(value), "1") == 0);
 }
 
-/* What the API refuses to tell is a gap, with the privilege that it names; 0 when the rest can be
- * read all the same. */
-static int add_gap(struct facts *facts, const char *what, const char *path, const char *privilege,
-		const struct error *error, struct error *err)
+/* One thing that is asked for. */
+struct question {
+	const char *call;          /* "/nodes/pve2/status" */
+	const struct list *params; /* or NULL */
+	const char *item;   /* a list is meant, whose items have this member; NULL: an object */
+	const char *member; /* that the object must have, or NULL */
+	const char *what;   /* in words: "the VMs" */
+	const char *path, *privilege;
+	unsigned vmid;
+};
+
+/* The node that a call is about, "" for the one that answers. */
+static char *node_of(const struct facts *facts, const char *call)
 {
-	bool goes_on = error->http == 403 || error->http >= 500;
-	if (!goes_on) {
+	const char *name = text_starts(call, "/nodes/") ? call + strlen("/nodes/") : "";
+	char *node = arena_strndup(facts->arena, name, strcspn(name, "/"));
+	bool here = facts->answering && strcmp(node, facts->answering) == 0;
+	return here ? arena_strdup(facts->arena, "") : node;
+}
+
+/* Why the node that a call is about did not answer an earlier one, or NULL: pveproxy waits half a
+ * minute for it each time (596). */
+static const struct gap *gone(const struct facts *facts, const char *call)
+{
+	for (size_t i = 0; i < facts->gaps.n; i++) {
+		const struct gap *gap = facts->gaps.item[i];
+		if (gap->http >= 595 && gap->http <= 599 && !gap->follows &&
+				strcmp(node_of(facts, gap->source), node_of(facts, call)) == 0)
+			return gap;
+	}
+	return NULL;
+}
+
+/* What an answer lacks to be what was asked for, or NULL. */
+static const char *lacks(const json_t *data, const struct question *question)
+{
+	size_t i = 0;
+	json_t *item = NULL;
+	if (json_is_null(data))
+		return "it is null";
+	if (!question->item && !json_is_object(data))
+		return "it is no object";
+	if (!question->item)
+		return question->member && !member(data, question->member) ? "it is another object"
+									   : NULL;
+	if (!json_is_array(data))
+		return "it is no list";
+	json_array_foreach(data, i, item)
+	{
+		const json_t *value = json_object_get(item, question->item);
+		if (!json_is_string(value) && !json_is_integer(value))
+			return "an item of it is of another kind";
+	}
+	return NULL;
+}
+
+/* An answer of the kind that was asked for, or an error. */
+static int fetch(struct pve_client *client, const struct question *question, json_t **ret_data,
+		struct error *err)
+{
+	json_t *data = NULL;
+	int status = pve_call(client, "GET", question->call, question->params, &data, err);
+	if (status < 0)
+		return status;
+	const char *lack = lacks(data, question);
+	if (lack) {
+		json_decref(data);
+		return error_set(err, ERROR_API, "the answer to %s is not understood: %s",
+				question->call, lack);
+	}
+	*ret_data = data;
+	return 0;
+}
+
+/* What the API does not tell is a gap, with the privilege that it names; 0 when the rest can be
+ * asked for all the same. */
+static int add_gap(struct facts *facts, const struct question *question, struct error *error,
+		struct error *err)
+{
+	bool down = error->http >= 595 && error->http <= 599;
+	if (error->code != ERROR_API) { /* there is nobody to ask, or we are nobody */
 		if (err)
 			*err = *error;
 		return error->code;
 	}
-	struct gap *gap = arena_alloc(facts->arena, sizeof *gap);
-	*gap = (struct gap){.what = arena_strdup(facts->arena, what),
-			.why = arena_strdup(facts->arena, error->text),
-			.path = error->http == 403 ? arena_strdup(facts->arena, path) : NULL,
-			.privilege = error->http == 403 ? arena_strdup(facts->arena, privilege)
-							: NULL};
-	list_add(facts->arena, &facts->gaps, gap);
+	const char *why = error->text;
+	if (down && !*node_of(facts, question->call))
+		why = arena_printf(facts->arena,
+				"%s: its pvedaemon is not running (systemctl status pvedaemon)",
+				error->text);
+	struct gap *gap = facts_add_gap(facts, question->what, question->call, why);
+	gap->http = error->http;
+	gap->vmid = question->vmid;
+	if (error->http == 403) {
+		gap->path = arena_strdup(facts->arena, question->path);
+		gap->privilege = arena_strdup(facts->arena, question->privilege);
+	}
 	return 0;
+}
+
+/* 0 and *ret_data NULL: it is not told, and a gap by now. */
+static int ask(struct pve_client *client, struct facts *facts, const struct question *question,
+		json_t **ret_data, struct error *err)
+{
+	struct error error = {0};
+	const struct gap *before = gone(facts, question->call);
+	*ret_data = NULL;
+	if (before) {
+		struct gap *gap = facts_add_gap(facts, question->what, question->call, before->why);
+		gap->follows = gap != before;
+		gap->vmid = question->vmid;
+		return 0;
+	}
+	return fetch(client, question, ret_data, &error) < 0 ? add_gap(facts, question, &error, err)
+							     : 0;
+}
+
+static char *call_of(struct facts *facts, const char *rest)
+{
+	return arena_printf(facts->arena, "/nodes/%s%s", facts->node, rest);
 }
 
 static void take_kernel(struct facts *facts, const char *release)
@@ -70,11 +171,13 @@ static void take_kernel(struct facts *facts, const char *release)
 static int read_status(struct pve_client *client, struct facts *facts, struct error *err)
 {
 	json_t *data = NULL;
-	struct error error = {0};
-	if (pve_get(client, &data, &error, "/nodes/%s/status", facts->node) < 0)
-		return add_gap(facts, "the node's kernel and memory",
-				arena_printf(facts->arena, "/nodes/%s", facts->node), "Sys.Audit",
-				&error, err);
+	struct question question = {.call = call_of(facts, "/status"),
+			.what = "the node's kernel and memory",
+			.path = call_of(facts, ""),
+			.privilege = "Sys.Audit"};
+	int status = ask(client, facts, &question, &data, err);
+	if (!data)
+		return status;
 	const json_t *current = json_object_get(data, "current-kernel");
 	take_kernel(facts, member(current, "release") ? member(current, "release")
 						      : member(data, "kversion"));
@@ -151,35 +254,53 @@ static struct pci_device *device_of(struct arena *arena, const json_t *entry)
 	return device;
 }
 
-static int list_devices(struct pve_client *client, struct arena *arena, const char *node,
-		struct list *ret_devices, struct error *err)
+static struct question about_devices(struct arena *arena, const char *node, struct list *params)
 {
-	struct list params = {0};
 	/* Without this bridges and memory are left out. */
-	pve_param_add(arena, &params, "pci-class-blacklist", "");
-	json_t *data = NULL;
-	int status = pve_call(client, "GET", arena_printf(arena, "/nodes/%s/hardware/pci", node),
-			&params, &data, err);
-	if (status < 0)
-		return status;
+	pve_param_add(arena, params, "pci-class-blacklist", "");
+	return (struct question){.call = arena_printf(arena, "/nodes/%s/hardware/pci", node),
+			.params = params,
+			.item = "id",
+			.what = "the PCI devices",
+			.path = "/",
+			.privilege = "Sys.Audit"};
+}
+
+static void take_devices(struct arena *arena, const json_t *data, struct list *devices)
+{
 	size_t i = 0;
 	json_t *entry = NULL;
 	json_array_foreach(data, i, entry)
 	{
 		struct pci_device *device = device_of(arena, entry);
 		if (device)
-			list_add(arena, ret_devices, device);
+			list_add(arena, devices, device);
 	}
-	json_decref(data);
-	facts_sort_devices(ret_devices);
-	return 0;
+	facts_sort_devices(devices);
+}
+
+/* Every device has this member, -1 without a group: where none has it, nothing is known of groups.
+ */
+static bool tells_groups(const json_t *data)
+{
+	size_t i = 0;
+	json_t *entry = NULL;
+	json_array_foreach(data, i, entry) if (json_is_integer(json_object_get(
+							       entry, "iommugroup"))) return true;
+	return false;
 }
 
 static int read_devices(struct pve_client *client, struct facts *facts, struct error *err)
 {
-	struct error error = {0};
-	if (list_devices(client, facts->arena, facts->node, &facts->devices, &error) < 0)
-		return add_gap(facts, "the PCI devices", "/", "Sys.Audit", &error, err);
+	struct list params = {0};
+	json_t *data = NULL;
+	struct question question = about_devices(facts->arena, facts->node, &params);
+	int status = ask(client, facts, &question, &data, err);
+	if (!data)
+		return status;
+	take_devices(facts->arena, data, &facts->devices);
+	bool groups = tells_groups(data);
+	json_decref(data);
 	bool *seen = arena_alloc(facts->arena, 65536 * sizeof *seen);
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *device = facts->devices.item[i];
@@ -188,7 +309,7 @@ static int read_devices(struct pve_client *client, struct facts *facts, struct e
 		seen[device->group] = true;
 		facts->iommu_groups++;
 	}
-	facts->iommu_active = facts->iommu_groups ? KNOWN_YES : KNOWN_NO;
+	facts->iommu_active = facts->iommu_groups ? KNOWN_YES : groups ? KNOWN_NO : KNOWN_UNKNOWN;
 	facts->iommu_source = arena_printf(facts->arena, "GET /nodes/%s/hardware/pci", facts->node);
 	/* pci.ids of this machine where it knows more than the bare numbers. */
 	struct strings labels = {0};
@@ -233,17 +354,34 @@ static void add_section(struct arena *arena, struct text *text, json_t *config)
 	}
 }
 
-/* GET …/pending: what the file's section [PENDING] holds. */
-static int add_pending(struct pve_client *client, struct arena *arena, const char *node,
-		unsigned vmid, struct text *text, struct error *err)
+/* Something of one VM. */
+static struct question about_vm(struct facts *facts, unsigned vmid, const char *rest,
+		const char *item, const char *what)
 {
+	struct arena *arena = facts->arena;
+	return (struct question){.call = arena_printf(arena, "/nodes/%s/qemu/%u/%s", facts->node,
+						 vmid, rest),
+			.item = item,
+			.what = arena_printf(arena, "%s of VM %u", what, vmid),
+			.path = arena_printf(arena, "/vms/%u", vmid),
+			.privilege = "VM.Audit",
+			.vmid = vmid};
+}
+
+/* GET …/pending: what the file's section [PENDING] holds. */
+static int add_pending(struct pve_client *client, struct facts *facts, unsigned vmid,
+		struct text *text, struct error *err)
+{
+	struct arena *arena = facts->arena;
 	json_t *data = NULL;
 	size_t i = 0;
 	json_t *entry = NULL;
 	struct text keys = {0};
 	struct strings deleted = {0};
-	int status = pve_get(client, &data, err, "/nodes/%s/qemu/%u/pending", node, vmid);
-	if (status < 0)
+	struct question question = about_vm(facts, vmid, "pending", "key", "what waits in PENDING");
+	int status = ask(client, facts, &question, &data, err);
+	facts->vms_incomplete = facts->vms_incomplete || !data;
+	if (!data)
 		return status;
 	json_array_foreach(data, i, entry)
 	{
@@ -264,14 +402,16 @@ static int add_pending(struct pve_client *client, struct arena *arena, const cha
 	return 0;
 }
 
-static void add_snapshots(struct pve_client *client, struct arena *arena, const char *node,
-		unsigned vmid, struct text *text)
+static int add_snapshots(struct pve_client *client, struct facts *facts, unsigned vmid,
+		struct text *text, struct error *err)
 {
 	json_t *data = NULL;
 	size_t i = 0;
 	json_t *entry = NULL;
-	if (pve_get(client, &data, NULL, "/nodes/%s/qemu/%u/snapshot", node, vmid) < 0)
-		return;
+	struct question question = about_vm(facts, vmid, "snapshot", "name", "the snapshots");
+	int status = ask(client, facts, &question, &data, err);
+	if (!data)
+		return status;
 	json_array_foreach(data, i, entry)
 	{
 		const char *name = member(entry, "name");
@@ -280,8 +420,8 @@ static void add_snapshots(struct pve_client *client, struct arena *arena, const 
 		text_addf(text, "\n[%s]\n%s", name,
 				is_set(json_object_get(entry, "vmstate")) ? "vmstate: yes\n" : "");
 	}
-	(void)arena;
 	json_decref(data);
+	return 0;
 }
 
 static int read_vm(struct pve_client *client, struct facts *facts, const json_t *entry,
@@ -294,24 +434,22 @@ static int read_vm(struct pve_client *client, struct facts *facts, const json_t 
 	if (!number || !text_to_ulong(number, 10, 999999999, &vmid))
 		return 0;
 	json_t *config = NULL;
-	struct error error = {0};
-	if (pve_vm_config(client, facts->node, (unsigned)vmid, &config, &error) < 0) {
-		facts->vms_incomplete = true;
-		return add_gap(facts, arena_printf(arena, "the configuration of VM %lu", vmid),
-				arena_printf(arena, "/vms/%lu", vmid), "VM.Audit", &error, err);
-	}
+	struct list params = {0};
+	struct question question =
+			about_vm(facts, (unsigned)vmid, "config", NULL, "the configuration");
+	pve_param_add(arena, &params, "current", "1"); /* without what is pending */
+	question.params = &params;
+	question.member = "digest";
+	int status = ask(client, facts, &question, &config, err);
+	facts->vms_incomplete = facts->vms_incomplete || !config;
+	if (!config)
+		return status;
 	struct text text = {0};
-	int status = 0;
 	bool running = state && strcmp(state, "running") == 0;
 	add_section(arena, &text, config);
-	if (add_pending(client, arena, facts->node, (unsigned)vmid, &text, &error) < 0) {
-		facts->vms_incomplete = true;
-		status = add_gap(facts,
-				arena_printf(arena, "what waits in PENDING of VM %lu", vmid),
-				arena_printf(arena, "/vms/%lu", vmid), "VM.Audit", &error, err);
-	}
-	if (json_object_get(config, "parent"))
-		add_snapshots(client, arena, facts->node, (unsigned)vmid, &text);
+	status = add_pending(client, facts, (unsigned)vmid, &text, err);
+	if (status == 0 && json_object_get(config, "parent"))
+		status = add_snapshots(client, facts, (unsigned)vmid, &text, err);
 	const char *digest = member(config, "digest");
 	facts_add_vm(NULL, facts, (unsigned)vmid,
 			arena_printf(arena, "/etc/pve/nodes/%s/qemu-server/%lu.conf", facts->node,
@@ -327,11 +465,15 @@ static int read_vm(struct pve_client *client, struct facts *facts, const json_t 
 static int read_vms(struct pve_client *client, struct facts *facts, struct error *err)
 {
 	json_t *data = NULL;
-	struct error error = {0};
-	if (pve_get(client, &data, &error, "/nodes/%s/qemu", facts->node) < 0)
-		return add_gap(facts, "the VMs", "/vms", "VM.Audit", &error, err);
+	struct question question = {.call = call_of(facts, "/qemu"),
+			.item = "vmid",
+			.what = "the VMs",
+			.path = "/vms",
+			.privilege = "VM.Audit"};
+	int status = ask(client, facts, &question, &data, err);
+	if (!data)
+		return status;
 	facts->vms_known = KNOWN_YES;
-	int status = 0;
 	for (size_t i = 0; status == 0 && i < json_array_size(data); i++)
 		status = read_vm(client, facts, json_array_get(data, i), err);
 	json_decref(data);
@@ -340,12 +482,21 @@ static int read_vms(struct pve_client *client, struct facts *facts, struct error
 }
 
 /* VMs of other nodes, and which are under high availability. The list is some seconds old. */
-static void read_resources(struct pve_client *client, struct facts *facts)
+static int read_resources(struct pve_client *client, struct facts *facts, struct error *err)
 {
 	struct arena *arena = facts->arena;
 	json_t *data = NULL;
-	if (pve_cluster_vms(client, &data, NULL) < 0)
-		return;
+	struct list params = {0};
+	struct question question = {.call = "/cluster/resources",
+			.params = &params,
+			.item = "vmid",
+			.what = "the VMs of the cluster and their high availability",
+			.path = "/vms",
+			.privilege = "VM.Audit"};
+	pve_param_add(arena, &params, "type", "vm");
+	int status = ask(client, facts, &question, &data, err);
+	if (!data)
+		return status;
 	facts->ha_known = KNOWN_YES;
 	size_t i = 0;
 	json_t *entry = NULL;
@@ -371,6 +522,24 @@ static void read_resources(struct pve_client *client, struct facts *facts)
 		}
 	}
 	json_decref(data);
+	return 0;
+}
+
+/* Proxmox VE 7 has no mappings. */
+static bool has_no_mappings(const struct facts *facts, const struct error *error)
+{
+	return error->http == 501 ||
+	       (facts->pve_version && facts->pve_version[0] < '8' && facts->pve_version[1] == '.');
+}
+
+/* Each has a list of entries, or nothing is understood. */
+static bool has_maps(const json_t *data)
+{
+	size_t i = 0;
+	json_t *entry = NULL;
+	json_array_foreach(data, i,
+			entry) if (!json_is_array(json_object_get(entry, "map"))) return false;
+	return true;
 }
 
 /* The file as it would be, so that one parser judges both. */
@@ -379,16 +548,27 @@ static int read_mappings(struct pve_client *client, struct facts *facts, struct 
 	struct arena *arena = facts->arena;
 	json_t *data = NULL;
 	struct error error = {0};
+	struct question question = {.call = "/cluster/mapping/pci",
+			.item = "id",
+			.what = "the PCI mappings",
+			.path = "/mapping/pci",
+			.privilege = "Mapping.Audit"};
 	facts->pci_cfg.path = arena_strdup(arena, "/etc/pve/mapping/pci.cfg");
-	if (pve_get(client, &data, &error, "/cluster/mapping/pci") < 0) {
-		if (error.http == 501 || (facts->pve_version && facts->pve_version[0] < '8' &&
-							 facts->pve_version[1] == '.')) {
-			facts->mappings_known = KNOWN_NO;
-			return 0;
-		}
-		return add_gap(facts, "the PCI mappings", "/mapping/pci", "Mapping.Audit", &error,
-				err);
+	if (gone(facts, question.call))
+		return ask(client, facts, &question, &data, err);
+	int status = fetch(client, &question, &data, &error);
+	if (status == 0 && !has_maps(data)) {
+		json_decref(data);
+		status = error_set(&error, ERROR_API,
+				"the answer to %s is not understood: a mapping has no map",
+				question.call);
 	}
+	if (status < 0 && has_no_mappings(facts, &error)) {
+		facts->mappings_known = KNOWN_NO;
+		return 0;
+	}
+	if (status < 0)
+		return add_gap(facts, &question, &error, err);
 	facts->mappings_known = KNOWN_YES;
 	struct text text = {0};
 	size_t i = 0;
@@ -422,16 +602,22 @@ static int read_mappings(struct pve_client *client, struct facts *facts, struct 
 	return 0;
 }
 
-static void read_tasks(struct pve_client *client, struct facts *facts)
+static int read_tasks(struct pve_client *client, struct facts *facts, struct error *err)
 {
 	struct arena *arena = facts->arena;
 	struct list params = {0};
 	pve_param_add(arena, &params, "typefilter", "qmstart");
 	pve_param_add(arena, &params, "limit", "200");
 	json_t *data = NULL;
-	if (pve_call(client, "GET", arena_printf(arena, "/nodes/%s/tasks", facts->node), &params,
-			    &data, NULL) < 0)
-		return;
+	struct question question = {.call = call_of(facts, "/tasks"),
+			.params = &params,
+			.item = "upid",
+			.what = "the list of tasks",
+			.path = call_of(facts, ""),
+			.privilege = "Sys.Audit"};
+	int status = ask(client, facts, &question, &data, err);
+	if (!data)
+		return status;
 	facts->tasks_known = KNOWN_YES;
 	/* They come newest first. */
 	for (size_t i = json_array_size(data); i-- > 0;) {
@@ -449,17 +635,23 @@ static void read_tasks(struct pve_client *client, struct facts *facts)
 		list_add(arena, &facts->tasks, task);
 	}
 	json_decref(data);
+	return 0;
 }
 
-/* Whether there is a cluster and a quorum; the node that answers, or NULL. */
-static const char *read_cluster(struct pve_client *client, struct facts *facts)
+/* Whether there is a cluster and a quorum, and the node that answers. */
+static int read_cluster(struct pve_client *client, struct facts *facts, struct error *err)
 {
 	json_t *cluster = NULL;
-	const char *here = NULL;
 	size_t i = 0;
 	json_t *entry = NULL;
-	if (pve_get(client, &cluster, NULL, "/cluster/status") < 0)
-		return NULL;
+	struct question question = {.call = "/cluster/status",
+			.item = "type",
+			.what = "the state of the cluster",
+			.path = "/",
+			.privilege = "Sys.Audit"};
+	int status = ask(client, facts, &question, &cluster, err);
+	if (!cluster)
+		return status;
 	facts->clustered = KNOWN_NO;
 	json_array_foreach(cluster, i, entry)
 	{
@@ -467,15 +659,17 @@ static const char *read_cluster(struct pve_client *client, struct facts *facts)
 		const char *name = member(entry, "name");
 		if (type && name && strcmp(type, "node") == 0 &&
 				is_set(json_object_get(entry, "local")))
-			here = arena_strdup(facts->arena, name);
+			facts->answering = arena_strdup(facts->arena, name);
+		const json_t *quorate = json_object_get(entry, "quorate");
 		if (type && strcmp(type, "cluster") == 0) {
 			facts->clustered = KNOWN_YES;
-			facts->quorate = is_set(json_object_get(entry, "quorate")) ? KNOWN_YES
-										   : KNOWN_NO;
+			facts->quorate = !quorate          ? KNOWN_UNKNOWN
+					 : is_set(quorate) ? KNOWN_YES
+							   : KNOWN_NO;
 		}
 	}
 	json_decref(cluster);
-	return here;
+	return 0;
 }
 
 /* One node of the list; false when it is the one that is meant and it is not there. */
@@ -498,10 +692,15 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 {
 	struct arena *arena = facts->arena;
 	json_t *data = NULL;
-	int status = pve_get(client, &data, err, "/nodes");
+	struct question question = {.call = "/nodes", .item = "node"};
+	int status = fetch(client, &question, &data, err);
 	if (status < 0)
 		return status;
-	const char *here = read_cluster(client, facts);
+	status = read_cluster(client, facts, err);
+	if (status < 0) {
+		json_decref(data);
+		return status;
+	}
 	struct strings names = {0};
 	for (size_t i = 0; i < json_array_size(data); i++) {
 		const char *name = member(json_array_get(data, i), "node");
@@ -510,7 +709,7 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 	}
 	strings_sort(&names);
 	if (!wanted)
-		wanted = names.n == 1 ? names.item[0] : here;
+		wanted = names.n == 1 ? names.item[0] : facts->answering;
 	const char *all = strings_join(arena, &names, ", ");
 	if (!wanted || !strings_has(&names, wanted)) {
 		json_decref(data);
@@ -546,7 +745,10 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 	facts->identity = arena_strdup(arena, client->identity);
 	facts->identity_root = pve_is_root(client);
 	json_t *version = NULL;
-	int status = pve_get(client, &version, err, "/version");
+	struct question question = {.call = "/version",
+			.member = "version",
+			.what = "the version of Proxmox VE"};
+	int status = ask(client, facts, &question, &version, err);
 	facts->pve_version = arena_strdup(arena, member(version, "version"));
 	json_decref(version);
 	if (status == 0)
@@ -559,10 +761,10 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 			status = read_mappings(client, facts, err);
 		if (status == 0)
 			status = read_vms(client, facts, err); /* their lines name mappings */
-		if (status == 0) {
-			read_resources(client, facts);
-			read_tasks(client, facts);
-		}
+		if (status == 0)
+			status = read_resources(client, facts, err);
+		if (status == 0)
+			status = read_tasks(client, facts, err);
 		facts->complete = true;
 	}
 	if (status < 0) {
@@ -585,10 +787,20 @@ int facts_know_rights(struct host *host, struct facts *facts, const char *path, 
 	struct list params = {0};
 	json_t *data = NULL;
 	pve_param_add(arena, &params, "path", path);
+	struct question question = {.call = "/access/permissions",
+			.params = &params,
+			.what = arena_printf(arena, "what %s may do at %s", facts->identity, path)};
 	int status = host_client(host, &client, err);
 	if (status == 0)
-		status = pve_call(client, "GET", "/access/permissions", &params, &data, err);
-	if (status < 0)
+		status = ask(client, facts, &question, &data, err);
+	if (data && !json_is_object(json_object_get(data, path))) { /* empty where there are none */
+		struct error error = {0};
+		(void)error_set(&error, ERROR_API, "the answer to %s says nothing of %s",
+				question.call, path);
+		json_decref(data);
+		return add_gap(facts, &question, &error, err);
+	}
+	if (!data)
 		return status;
 	struct rights *rights = arena_alloc(arena, sizeof *rights);
 	rights->path = arena_strdup(arena, path);
@@ -643,9 +855,14 @@ int facts_know_node(struct host *host, struct facts *facts, const char *name, st
 		return 0;
 	struct pve_client *client = NULL;
 	struct error error = {0};
+	struct list params = {0};
+	json_t *data = NULL;
+	struct question question = about_devices(arena, name, &params);
 	int status = host_client(host, &client, &error);
 	if (status == 0)
-		status = list_devices(client, arena, name, &node->devices, &error);
+		status = fetch(client, &question, &data, &error);
+	take_devices(arena, data, &node->devices);
+	json_decref(data);
 	node->devices_known = status == 0 ? KNOWN_YES : KNOWN_NO;
 	node->why = status == 0 ? NULL : arena_strdup(arena, error.text);
 	if (status < 0 && err)

@@ -26,29 +26,44 @@ struct facts *facts_new(const struct root *root)
 	return facts;
 }
 
-int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err)
+struct gap *facts_add_gap(
+		struct facts *facts, const char *what, const char *source, const char *why)
 {
-	struct facts *facts = facts_new(root);
+	for (size_t i = 0; i < facts->gaps.n; i++) {
+		struct gap *gap = facts->gaps.item[i];
+		if (strcmp(gap->source, source) == 0)
+			return gap;
+	}
+	struct gap *gap = arena_alloc(facts->arena, sizeof *gap);
+	*gap = (struct gap){.what = arena_strdup(facts->arena, what),
+			.source = arena_strdup(facts->arena, source),
+			.why = arena_strdup(facts->arena, why)};
+	list_add(facts->arena, &facts->gaps, gap);
+	return gap;
+}
+
+/* A file or directory that is there and cannot be read is not taken for one that is not there. */
+static void note_gap(void *user, const char *path, const struct error *error)
+{
+	(void)facts_add_gap(user, path, path, error->text);
+}
+
+static int read_first(const struct root *root, struct facts *facts, struct error *err)
+{
 	struct strings names = {0};
 	int status = facts_list_pci(root, facts, &names, err);
-	if (status < 0) {
-		facts_free(facts);
+	if (status < 0)
 		return status;
-	}
 	facts_read_system(root, facts);
 	facts_read_boot(root, facts);
-	*ret_facts = facts;
 	return 0;
 }
 
-int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
+static int read_all(const struct root *root, struct facts *facts, struct error *err)
 {
-	struct facts *facts = facts_new(root);
 	int status = facts_read_pci(root, facts, err);
-	if (status < 0) {
-		facts_free(facts);
+	if (status < 0)
 		return status;
-	}
 	facts_read_system(root, facts);
 	facts_read_boot(root, facts);
 	facts_read_names(facts);
@@ -60,8 +75,32 @@ int facts_read(const struct root *root, struct facts **ret_facts, struct error *
 	facts_read_vms(root, facts); /* their lines name mappings */
 	facts_read_containers(root, facts);
 	facts->complete = true;
-	*ret_facts = facts;
 	return 0;
+}
+
+/* Read through a view of the root that notes what cannot be read. */
+static int read_by(int (*read)(const struct root *, struct facts *, struct error *),
+		const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	struct facts *facts = facts_new(root);
+	struct root *view = root_view(root, note_gap, facts);
+	int status = read(view, facts, err);
+	root_view_close(view);
+	if (status < 0)
+		facts_free(facts);
+	else
+		*ret_facts = facts;
+	return status;
+}
+
+int facts_read_first(const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	return read_by(read_first, root, ret_facts, err);
+}
+
+int facts_read(const struct root *root, struct facts **ret_facts, struct error *err)
+{
+	return read_by(read_all, root, ret_facts, err);
 }
 
 void facts_free(struct facts *facts)

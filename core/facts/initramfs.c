@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +105,8 @@ static bool read_image(struct image *image, const struct root *root, const char 
 		/* Between two archives there are zeros; a file of nothing else is no image. */
 		char block[4096];
 		ssize_t got = pread(fd, block, sizeof block, at);
+		if (got < 0)
+			root_note_failure(root, path, errno);
 		size_t zeros = 0;
 		while (got > 0 && zeros < (size_t)got && block[zeros] == '\0')
 			zeros++;

@@ -4,6 +4,11 @@
 
 #include "pvegpu/facts/facts.h"
 
+/* What could not be read, once for each source. Files and directories are noted by themselves: the
+ * parts below read through a view of the root (root_view()). */
+struct gap *facts_add_gap(
+		struct facts *facts, const char *what, const char *source, const char *why);
+
 /* The parts of facts_read(), in the order they run. */
 void facts_read_system(const struct root *root, struct facts *facts); /* CPU, firmware, versions */
 void facts_read_boot(const struct root *root, struct facts *facts);

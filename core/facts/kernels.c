@@ -80,8 +80,48 @@ static void judge_initramfs(const struct root *root, struct facts *facts)
 	}
 }
 
+/* "CONFIG_FB_EFI=y", or "# CONFIG_FB_EFI is not set". An option that is not named is one that this
+ * kernel has not. */
+static enum built option_of(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *at = text; (at = strstr(at, name)) != NULL; at += n) {
+		bool starts = at == text || at[-1] == '\n';
+		if (starts && at[n] == '=')
+			return at[n + 1] == 'y' ? BUILT_IN : BUILT_MODULE;
+	}
+	return BUILT_NO;
+}
+
+static void read_config(const struct root *root, struct facts *facts, const char *kernel)
+{
+	struct arena *arena = facts->arena;
+	if (!kernel || strchr(kernel, '/'))
+		return;
+	for (size_t i = 0; i < facts->kernel_configs.n; i++)
+		if (strcmp(((struct kernel_config *)facts->kernel_configs.item[i])->kernel,
+				    kernel) == 0)
+			return;
+	struct kernel_config *config = arena_alloc(arena, sizeof *config);
+	*config = (struct kernel_config){.kernel = arena_strdup(arena, kernel),
+			.path = arena_printf(arena, "/boot/config-%s", kernel)};
+	char *text = root_read_value(root, config->path, arena);
+	/* Of another file, or half of one, nothing is believed. */
+	if (!text || !strstr(text, "\nCONFIG_"))
+		return;
+	config->simplefb = option_of(text, "CONFIG_SYSFB_SIMPLEFB");
+	if (config->simplefb == BUILT_NO) /* its name before Linux 5.15 */
+		config->simplefb = option_of(text, "CONFIG_X86_SYSFB");
+	config->simpledrm = option_of(text, "CONFIG_DRM_SIMPLEDRM");
+	config->efifb = option_of(text, "CONFIG_FB_EFI");
+	config->vesafb = option_of(text, "CONFIG_FB_VESA");
+	list_add(arena, &facts->kernel_configs, config);
+}
+
 void facts_read_kernels(const struct root *root, struct facts *facts)
 {
 	list_kernels(root, facts);
+	read_config(root, facts, facts->kernel);
+	read_config(root, facts, facts->kernel_next);
 	judge_initramfs(root, facts);
 }

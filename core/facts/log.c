@@ -90,10 +90,13 @@ bool facts_log_records(const struct root *root, int most, facts_log_record *each
 		return false;
 	for (int i = 0; i < most && more; i++) {
 		ssize_t n = read(fd, record, sizeof record);
-		if (n > 0)
+		if (n > 0) {
 			more = hand_record(record, (size_t)n, each, user);
-		else if (n == 0 || (errno != EPIPE && errno != EINTR))
+		} else if (n == 0 || (errno != EPIPE && errno != EINTR)) {
+			if (n < 0 && errno != EAGAIN)
+				root_note_failure(root, "/dev/kmsg", errno);
 			break; /* EPIPE: a record was overwritten while it was read */
+		}
 		any = true;
 	}
 	(void)close(fd);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,19 +16,37 @@
  * where lspci needs dozens. What `uevent` does not have is read from the single attributes.
  */
 
+/* The directory of one device. */
+struct device_dir {
+	int fd;
+	const struct root *root;
+	const char *name; /* 0000:01:00.0 */
+};
+
+/* An attribute that is there and cannot be read is a gap. */
+static void note_failure(const struct device_dir *dir, const char *attribute, int sys_errno)
+{
+	char text[256];
+	(void)snprintf(text, sizeof text, "/sys/bus/pci/devices/%s/%s", dir->name, attribute);
+	root_note_failure(dir->root, text, sys_errno);
+}
+
 /* A small attribute below the device's directory, cut at its first line end; "" if not there. */
-static void read_attribute(int dir, const char *name, char *buffer, size_t size)
+static void read_attribute(
+		const struct device_dir *dir, const char *name, char *buffer, size_t size)
 {
 	buffer[0] = '\0';
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return;
-	ssize_t n = read(fd, buffer, size - 1);
-	(void)close(fd);
+	int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, buffer, size - 1);
+	if (n < 0)
+		note_failure(dir, name, errno);
+	if (fd >= 0)
+		(void)close(fd);
 	buffer[n > 0 ? n : 0] = '\0';
 }
 
-static bool read_hex_attribute(int dir, const char *name, unsigned long max, unsigned long *value)
+static bool read_hex_attribute(const struct device_dir *dir, const char *name, unsigned long max,
+		unsigned long *value)
 {
 	char buffer[32];
 	read_attribute(dir, name, buffer, sizeof buffer);
@@ -71,10 +90,12 @@ static bool split_ids(const char *text, uint16_t *ret_first, uint16_t *ret_secon
 	return true;
 }
 
-static char *link_base(struct arena *arena, int dir, const char *name)
+static char *link_base(struct arena *arena, const struct device_dir *dir, const char *name)
 {
 	char target[512];
-	ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
+	ssize_t n = readlinkat(dir->fd, name, target, sizeof target - 1);
+	if (n < 0 && errno != EINVAL) /* no link: a captured tree may have it as a file */
+		note_failure(dir, name, errno);
 	if (n <= 0)
 		return NULL;
 	target[n] = '\0';
@@ -82,7 +103,7 @@ static char *link_base(struct arena *arena, int dir, const char *name)
 	return arena_strdup(arena, slash ? slash + 1 : target);
 }
 
-static void read_ids(int dir, const char *uevent, struct pci_device *device)
+static void read_ids(const struct device_dir *dir, const char *uevent, struct pci_device *device)
 {
 	char buffer[32];
 	unsigned long value = 0;
@@ -112,7 +133,7 @@ static void read_ids(int dir, const char *uevent, struct pci_device *device)
 
 /* The largest memory window in `resource`: a line of start, end and flags for each (the kernel's
  * drivers/pci/pci-sysfs.c, resource_show; bit 9 of the flags is memory). */
-static void read_bars(int dir, struct pci_device *device)
+static void read_bars(const struct device_dir *dir, struct pci_device *device)
 {
 	char text[2048];
 	read_attribute(dir, "resource", text, sizeof text);
@@ -132,11 +153,21 @@ static void read_bars(int dir, struct pci_device *device)
 	}
 }
 
-static void read_display(struct arena *arena, int dir, struct pci_device *device)
+/* Whether an entry is there; one that cannot be looked at is not, and a gap. */
+static bool has_entry(const struct device_dir *dir, const char *name)
+{
+	if (faccessat(dir->fd, name, F_OK, 0) == 0)
+		return true;
+	note_failure(dir, name, errno);
+	return false;
+}
+
+static void read_display(
+		struct arena *arena, const struct device_dir *dir, struct pci_device *device)
 {
 	char value[128];
 	unsigned long number = 0;
-	if (faccessat(dir, "reset_method", F_OK, 0) == 0) {
+	if (has_entry(dir, "reset_method")) {
 		read_attribute(dir, "reset_method", value, sizeof value);
 		device->reset_method = text_trim(arena, value, strlen(value));
 	}
@@ -146,8 +177,8 @@ static void read_display(struct arena *arena, int dir, struct pci_device *device
 	if (text_to_ulong(value, 10, 65535, &number) && number)
 		device->sriov_total = (int)number;
 	read_bars(dir, device);
-	device->mdev = faccessat(dir, "mdev_supported_types", F_OK, 0) == 0 ? KNOWN_YES : KNOWN_NO;
-	device->rom = faccessat(dir, "rom", F_OK, 0) == 0 ? KNOWN_YES : KNOWN_NO;
+	device->mdev = has_entry(dir, "mdev_supported_types") ? KNOWN_YES : KNOWN_NO;
+	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
 	read_attribute(dir, "power_state", value, sizeof value);
 	read_attribute(dir, "power/runtime_status", runtime, sizeof runtime);
@@ -158,14 +189,20 @@ static void read_display(struct arena *arena, int dir, struct pci_device *device
 				arena, "%s%s%s", value, *value && *runtime ? ", " : "", runtime);
 }
 
-static struct pci_device *read_device(struct arena *arena, int devices, const char *name)
+static struct pci_device *read_device(
+		const struct root *root, struct arena *arena, int devices, const char *name)
 {
 	struct pci_address address;
 	if (!pci_address_parse_full(name, &address))
 		return NULL;
-	int dir = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
+	struct device_dir place = {.fd = openat(devices, name, O_PATH | O_DIRECTORY | O_CLOEXEC),
+			.root = root,
+			.name = name};
+	const struct device_dir *dir = &place;
+	if (dir->fd < 0) {
+		note_failure(dir, "uevent", errno == ENOENT ? EIO : errno);
 		return NULL;
+	}
 	struct pci_device *device = arena_alloc(arena, sizeof *device);
 	device->address = address;
 	pci_address_format(&address, device->name);
@@ -187,7 +224,7 @@ static struct pci_device *read_device(struct arena *arena, int devices, const ch
 			device->boot_vga = value[0] == '1' ? KNOWN_YES : KNOWN_NO;
 		read_display(arena, dir, device);
 	}
-	(void)close(dir);
+	(void)close(dir->fd);
 	return device;
 }
 
@@ -277,7 +314,12 @@ static const char path[] = "/sys/bus/pci/devices";
 int facts_list_pci(const struct root *root, struct facts *facts, struct strings *ret_names,
 		struct error *err)
 {
-	if (!root_list(root, path, facts->arena, ret_names) || ret_names->n == 0) {
+	struct error error = {0};
+	if (root_read_dir(root, path, facts->arena, ret_names, &error) < 0 &&
+			error.sys_errno != ENOENT && error.sys_errno != ENOTDIR)
+		return error_set(err, ERROR_NOT_HOST, "the PCI devices are not known: %s",
+				error.text);
+	if (ret_names->n == 0) {
 		(void)error_set(err, ERROR_NOT_HOST, "'%s%s' has no PCI devices", root_dir(root),
 				path);
 		error_hint(err, "give a host's root directory with --root DIR, or run on the host");
@@ -317,7 +359,7 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 	int dir = root_openat(root, path, O_PATH | O_DIRECTORY);
 	facts->drivers_known = KNOWN_NO;
 	for (size_t i = 0; i < names.n; i++) {
-		struct pci_device *device = read_device(facts->arena, dir, names.item[i]);
+		struct pci_device *device = read_device(root, facts->arena, dir, names.item[i]);
 		if (!device)
 			continue;
 		if (root_is_watched(root))

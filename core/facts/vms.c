@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,22 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 	struct arena *arena = facts->arena;
 	if (!root_exists(root, "/run/qemu-server"))
 		return facts->all_recorded ? KNOWN_NO : KNOWN_UNKNOWN;
-	char *pid = root_read_value(
-			root, arena_printf(arena, "/run/qemu-server/%u.pid", vmid), arena);
+	char *path = arena_printf(arena, "/run/qemu-server/%u.pid", vmid);
+	char *pid = root_read_value(root, path, arena);
 	unsigned long number = 0;
+	if (!pid && root_exists(root, path)) {
+		facts_add_gap(facts, path, path, "it could not be read")->vmid = vmid;
+		return KNOWN_UNKNOWN;
+	}
 	if (!pid || !text_to_ulong(pid, 10, 0x7fffffff, &number))
 		return KNOWN_NO;
 	char *arguments = NULL;
 	size_t size = 0;
+	struct error error = {0};
 	if (root_read(root, arena_printf(arena, "/proc/%lu/cmdline", number), arena, &arguments,
-			    &size, NULL) < 0)
-		return KNOWN_NO;
+			    &size, &error) < 0)
+		return error.sys_errno == ENOENT || error.sys_errno == ESRCH ? KNOWN_NO
+									     : KNOWN_UNKNOWN;
 	const char *id = arena_printf(arena, "%u", vmid);
 	const char *end = arguments + size;
 	for (const char *at = arguments; at < end; at += strlen(at) + 1) {
@@ -125,8 +132,12 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 	char *text = NULL;
 	size_t size = 0;
 	char digest[SHA1_HEX];
-	if (root_read(root, path, facts->arena, &text, &size, NULL) < 0)
+	struct error error = {0};
+	if (root_read(root, path, facts->arena, &text, &size, &error) < 0) {
+		facts->vms_incomplete = true;
+		facts_add_gap(facts, path, path, error.text)->vmid = vmid;
 		return;
+	}
 	hash_sha1(text, size, digest);
 	facts_add_vm(root, facts, vmid, path, text, digest, is_running(root, facts, vmid));
 }

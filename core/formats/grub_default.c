@@ -315,6 +315,31 @@ static void set_once(size_t *line, size_t value)
 		*line = value;
 }
 
+/* A word that was meant to be an assignment and is a command to sh: `NAME = value`, `2NAME=value`,
+ * `"NAME=value"`, a lone GRUB_NAME. Patterns of `case` and the names of loops and functions are not
+ * commands. */
+static bool is_stray(const struct reader *reader, const char *text, bool dynamic)
+{
+	static const char letters[] =
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	const char *next = reader->text + reader->at;
+	next += strspn(next, " \t");
+	bool names = *text && !text[strspn(text, letters)];
+	bool loop = text_starts(next, "in") && strchr(" \t\n;", next[2]);
+	if (dynamic || *next == '(' || loop || innermost(reader) == 'c')
+		return false;
+	return strchr(text, '=') || (names && *next == '=') || text_starts(text, "GRUB_");
+}
+
+static void note_stray(struct reader *reader, const char *text, size_t line)
+{
+	struct grub_default *parsed = reader->parsed;
+	if (parsed->stray_line || parsed->return_line)
+		return;
+	parsed->stray_line = line;
+	parsed->stray_name = arena_strndup(reader->arena, text, strcspn(text, "="));
+}
+
 /* A command of another kind: some change values in their own way, some end the file. */
 static void note_command(struct reader *reader, const char *text, size_t line)
 {
@@ -370,6 +395,8 @@ static int read_other_word(struct reader *reader, enum command_kind *kind)
 	} else {
 		*kind = COMMAND_OTHER;
 		note_command(reader, text, line);
+		if (is_stray(reader, text, word.dynamic))
+			note_stray(reader, text, line);
 	}
 	return 0;
 }

@@ -200,14 +200,16 @@ static void finish_notes(struct reader *reader)
 /* A later section replaces an earlier one of the same name. */
 static void open_in(struct reader *reader, struct list *sections, const char *name)
 {
-	struct vm_conf_section *section = index_get(&reader->sections, name);
+	/* No name of a snapshot has a colon. */
+	bool special = sections == &reader->conf->specials;
+	const char *key = arena_printf(reader->arena, "%s%s", special ? "special:" : "", name);
+	struct vm_conf_section *section = index_get(&reader->sections, key);
 	if (section) {
 		problem(reader, reader->line, "the section of this name before it is dropped");
 	} else {
 		section = arena_alloc(reader->arena, sizeof *section);
 		list_add(reader->arena, sections, section);
-		index_put(reader->arena, &reader->sections, arena_strdup(reader->arena, name),
-				section);
+		index_put(reader->arena, &reader->sections, key, section);
 	}
 	*section = (struct vm_conf_section){.name = arena_strdup(reader->arena, name)};
 	reader->section = section;

@@ -81,8 +81,11 @@ static int judge_no(const struct answer *answer, const char *address, const char
 	const char *message = message_of(answer, body);
 	long status = answer->status;
 	enum error_code code = status == 401 ? ERROR_LOGIN : ERROR_API;
+	bool own = strncmp(path, "/nodes/", 7) != 0; /* it is about the node that answers */
 	if (status >= 595 && status <= 599)
-		(void)error_set(err, ERROR_API, "%s cannot reach the node that %s is about: %s",
+		(void)error_set(err, ERROR_API,
+				own ? "%s cannot reach the node's own pvedaemon for %s: %s"
+				    : "%s cannot reach the node that %s is about: %s",
 				address, path, message);
 	else if (status == 401)
 		(void)error_set(err, code, "%s does not accept the login%s%s: %s", address,
@@ -98,7 +101,8 @@ static int judge_no(const struct answer *answer, const char *address, const char
 		error_hint(err, "is the token still there, complete, and not expired? pveum user "
 				"token list USER");
 	else if (status >= 595 && status <= 599)
-		error_hint(err, "is that node switched on and in the cluster? pvecm status");
+		error_hint(err, own ? "is pvedaemon running there? systemctl status pvedaemon"
+				    : "is that node switched on and in the cluster? pvecm status");
 	else if (strstr(message, "only root can set"))
 		error_hint(err, "only root@pam itself may set that; a token or another user needs "
 				"a PCI mapping instead (--mapping NAME)");

@@ -141,6 +141,16 @@ int pve_get(struct pve_client *client, json_t **ret_data, struct error *err, con
 	return status;
 }
 
+static int expect_list(json_t *json, const char *path, json_t **ret_list, struct error *err)
+{
+	if (!json_is_array(json)) {
+		json_decref(json);
+		return error_set(err, ERROR_API, "the answer to %s is no list", path);
+	}
+	*ret_list = json;
+	return 0;
+}
+
 static int expect_object(json_t *json, unsigned vmid, const char *what, json_t **ret_object,
 		struct error *err)
 {
@@ -207,9 +217,10 @@ int pve_cluster_vms(struct pve_client *client, json_t **ret_vms, struct error *e
 	struct arena *arena = arena_new();
 	struct list params = {0};
 	pve_param_add(arena, &params, "type", "vm");
-	int status = pve_call(client, "GET", "/cluster/resources", &params, ret_vms, err);
+	json_t *vms = NULL;
+	int status = pve_call(client, "GET", "/cluster/resources", &params, &vms, err);
 	arena_free(arena);
-	return status;
+	return status < 0 ? status : expect_list(vms, "/cluster/resources", ret_vms, err);
 }
 
 int pve_mapping(struct pve_client *client, const char *name, json_t **ret_mapping,
@@ -217,6 +228,8 @@ int pve_mapping(struct pve_client *client, const char *name, json_t **ret_mappin
 {
 	json_t *all = NULL;
 	int status = pve_get(client, &all, err, "/cluster/mapping/pci");
+	if (status == 0)
+		status = expect_list(all, "/cluster/mapping/pci", &all, err);
 	if (status < 0)
 		return status;
 	json_t *found = NULL;

@@ -290,6 +290,45 @@ class Findings(HostTest):
                       "boot.framebuffer", "vfio.unsafe-interrupts"):
             self.assertEqual(self.status(check), {"unknown"}, check)
 
+    def test_who_ignores_video(self):
+        """By what each kernel was built with, the running one and the next; by its version only
+        where that cannot be read, and it says so."""
+        config = "boot/config-6.2.16-3-pve"
+        proxmox = self.read(config)
+        self.assertIn("CONFIG_SYSFB_SIMPLEFB=y", proxmox)
+        debian = proxmox.replace("CONFIG_SYSFB_SIMPLEFB=y", "# CONFIG_SYSFB_SIMPLEFB is not set")
+        without = debian.replace("CONFIG_FB_EFI=y", "# CONFIG_FB_EFI is not set")
+        grub = self.read("etc/default/grub")
+        word = "video=efifb:off"
+        self.write("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-6.2.16-3-pve ro %s\n" % word)
+        self.write("etc/default/grub", grub.replace('="quiet"', '="quiet %s"' % word))
+
+        def told():
+            found = [f for f in self.audit()["findings"] if f["id"] == "boot.framebuffer"]
+            self.assertEqual([f["status"] for f in found], ["info"])
+            plan = self.plan("--clean-up", expect=None)
+            gone = any(c.get("path") == "/etc/default/grub" and word not in c["after"] for c in plan["changes"])
+            return found[0]["detail"], gone
+        for text, says, goes in ((proxmox, "is ignored by this kernel: simpledrm", True),
+                                 (debian, "keeps the firmware framebuffer driver off.", False),
+                                 (without, "built without that driver", True)):
+            self.write(config, text)
+            detail, gone = told()
+            self.assertIn(says, detail)
+            self.assertNotIn("version", detail)
+            self.assertEqual(gone, goes, says)
+        # Another kernel boots next, and takes it in another way.
+        self.write("boot/config-9.9.9-9-pve", debian)
+        self.write("boot/vmlinuz-9.9.9-9-pve", "")
+        self.write("boot/grub/grub.cfg", self.read("boot/grub/grub.cfg").replace("6.2.16-3-pve", "9.9.9-9-pve"))
+        detail, gone = told()
+        self.assertIn("may take it in different ways", detail)
+        self.assertFalse(gone)
+        os.unlink(self.path("boot/config-9.9.9-9-pve"))
+        os.unlink(self.path(config))
+        detail, _ = told()
+        self.assertIn("judged by its version", detail)
+
     def test_parameter_in_the_other_variable(self):
         self.write("etc/default/grub", self.read("etc/default/grub").replace(
             'GRUB_CMDLINE_LINUX=""', 'GRUB_CMDLINE_LINUX="root=ZFS=x iommu=pt"'))

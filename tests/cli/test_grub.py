@@ -360,6 +360,39 @@ class Grub(HostTest):
             self.assertIn(says, plan["refusals"][0]["reason"])
             self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
             self.assertEqual(tree_hash(self.root), untouched)
+    def test_what_sh_takes_for_a_command(self):
+        """Each of these stops a shell that sources the file with set -e, as update-grub does."""
+        for text, says in ((DEFAULT + ' = "quiet"\n', "line 1: sh takes '%s'" % DEFAULT),
+                           (DEFAULT + ' ="quiet"\n', '%s="..."' % DEFAULT),
+                           (DEFAULT + '="quiet"\nGRUB_TIMEOUT = 5\n', "line 2: sh takes 'GRUB_TIMEOUT'"),
+                           (DEFAULT + '="quiet"\nMY_WORDS = x\n', "line 2"),
+                           (DEFAULT + '="quiet"\n"GRUB_TIMEOUT=5"\n', "line 2"),
+                           (DEFAULT + '="quiet"\nGRUB-TIMEOUT=5\n', "line 2"),
+                           (DEFAULT + '="quiet"\n2ND=5\n', "line 2"),
+                           (DEFAULT + '="quiet"\nGRUB_TIMEOUT\n', "line 2"),
+                           (DEFAULT + '="quiet"\nGRUB_TIMEOUT=5 seconds\n', "line 2"),
+                           (DEFAULT + '="quiet"\nGRUB_TIMEOUT+=5\n', "line 2")):
+            self.write("etc/default/grub", text)
+            done = subprocess.run(["dash", "-ec", '. "$1"', "dash", self.path("etc/default/grub")],
+                                  capture_output=True, check=False)
+            self.assertNotEqual(done.returncode, 0, text)
+            plan = self.plan("--gpu", "01:00", expect=1)
+            self.assertIn(says, plan["refusals"][0]["reason"])
+            self.assertNotIn("/etc/default/grub", [c.get("path") for c in plan["changes"]])
+
+    def test_what_only_looks_like_that(self):
+        """A shell is content with these, and so are we."""
+        for text in ("for GRUB_X in a b; do true; done\n", "GRUB_tell() { true; }\n",
+                     'case "$X" in GRUB_A|b=c) true ;; esac\n', "[ x = x ]\n", "test a = a\n",
+                     ": ${GRUB_Y:=5}\n", 'X="a = b"\n', "# GRUB_TIMEOUT = 5\n", "echo GRUB_X = 5 >/dev/null\n"):
+            self.write("etc/default/grub", DEFAULT + '="quiet"\n' + text)
+            done = subprocess.run(["dash", "-ec", '. "$1"', "dash", self.path("etc/default/grub")],
+                                  capture_output=True, check=False)
+            self.assertEqual(done.returncode, 0, text)
+            plan = self.plan("--gpu", "01:00", expect=None)
+            self.assertNotIn("sh takes", json.dumps(plan))
+
+    def test_a_broken_file_of_grub_d(self):
         self.write("etc/default/grub", DEFAULT + '="quiet"\n')
         self.write("etc/default/grub.d/x.cfg", "if true; then\n")
         plan = self.plan("--gpu", "01:00", expect=1)

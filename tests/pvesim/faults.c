@@ -19,14 +19,21 @@ static const char *text(const json_t *fault, const char *key, const char *missin
 	return value ? value : missing;
 }
 
-/* "PUT /nodes/" or "* /": the method and how the path begins. */
+/* "PUT /nodes/" or "* /": the method and how the path begins; the whole path before a $. */
 static bool matches(const struct request *request, const json_t *fault)
 {
 	const char *match = text(fault, "match", "* /");
 	size_t n = strcspn(match, " ");
 	bool method = strncmp(match, "*", n) == 0 ||
 		      (strlen(request->method) == n && strncmp(match, request->method, n) == 0);
-	return method && match[n] && text_starts(request->path, match + n + 1);
+	if (!method || !match[n])
+		return false;
+	const char *path = match + n + 1;
+	size_t whole = strlen(path);
+	return whole && path[whole - 1] == '$'
+			       ? strlen(request->path) == whole - 1 &&
+						 strncmp(request->path, path, whole - 1) == 0
+			       : text_starts(request->path, path);
 }
 
 /* The fault whose turn it is. Each counts the requests it fits: `after` of them are let through,
@@ -99,6 +106,20 @@ static void status(struct response *response, struct arena *arena, const json_t 
 	json_decref(body);
 }
 
+/* "data": a yes with an answer of the test's own. */
+static void other_data(struct response *response, struct arena *arena, const json_t *fault)
+{
+	json_t *body = json_pack("{s:O?}", "data", json_object_get(fault, "data"));
+	char *dumped = json_dumps(body, JSON_COMPACT);
+	response->code = 200;
+	response->reason = "OK";
+	response->type = "application/json;charset=UTF-8";
+	response->body = arena_strdup(arena, dumped ? dumped : "{}");
+	response->body_n = strlen(response->body);
+	free(dumped);
+	json_decref(body);
+}
+
 bool fault_before(struct server *server, struct request *request, struct response *response)
 {
 	struct sim *sim = server->sim;
@@ -121,6 +142,9 @@ bool fault_before(struct server *server, struct request *request, struct respons
 		return true;
 	} else if (strcmp(what, "status") == 0) {
 		status(response, request->arena, fault);
+		return true;
+	} else if (strcmp(what, "data") == 0) {
+		other_data(response, request->arena, fault);
 		return true;
 	} else if (strcmp(what, "redirect") == 0) {
 		response->code = (int)number(fault, "status", 302);

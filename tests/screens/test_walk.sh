@@ -30,7 +30,7 @@ wait_for "Display"
 keys Enter
 shows "[x] intel_iommu=on" "step 2 ticks what is needed"
 shows "needed: this kernel leaves it off" "and says why"
-shows "ignored by kernels since 5.15.27" "an obsolete parameter is explained, not ticked"
+shows "ignored: simpledrm is used here" "an obsolete parameter is explained, not ticked"
 keys Down Down '?'
 shows "Pretends that devices are isolated" "? explains the focused row"
 keys q

@@ -65,6 +65,16 @@ bool root_is_watched(const struct root *root);
 /* For code that reads by a descriptor it has from root_openat(): the same, said by hand. */
 void root_note(const struct root *root, const char *path, enum root_look look);
 
+/* A view of a root that tells of everything that is there and cannot be read: EIO, no permission, a
+ * directory where a file is meant, a link that leads nowhere. What is not there is told of only by
+ * the functions' own answers. The root must outlive its view, which is its owner's alone: one
+ * thread's. */
+typedef void root_failed(void *user, const char *path, const struct error *error);
+struct root *root_view(const struct root *root, root_failed *failed, void *user);
+void root_view_close(struct root *view);
+/* For code that reads by a descriptor: the same, said by hand. */
+void root_note_failure(const struct root *root, const char *path, int sys_errno);
+
 /* A file descriptor below the root, O_CLOEXEC added; -1 and errno on failure. */
 int root_openat(const struct root *root, const char *path, int flags);
 bool root_exists(const struct root *root, const char *path);
@@ -87,7 +97,11 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 char *root_read_value(const struct root *root, const char *path, struct arena *arena);
 /* The text of a symbolic link, or NULL. */
 char *root_readlink(const struct root *root, const char *path, struct arena *arena);
-/* Names in a directory but for . and .., sorted; false when it cannot be read. */
+/* Names in a directory but for . and .., sorted. ERROR_IO with sys_errno, ENOENT where there is no
+ * such directory. */
+int root_read_dir(const struct root *root, const char *path, struct arena *arena,
+		struct strings *ret_names, struct error *err);
+/* The same where an unreadable directory is simply unknown: false. */
 bool root_list(const struct root *root, const char *path, struct arena *arena,
 		struct strings *ret_names);
 /* Where a path leads when every link is followed, as a path below the root; NULL if nowhere. */

@@ -55,6 +55,7 @@ struct finding {
 	struct list evidence; /* of struct evidence */
 	char *fix;            /* what would mend it, or NULL */
 	bool automatic;       /* the plan does it */
+	bool unread;          /* it rests on something that could not be read */
 	enum risk risk;
 };
 
@@ -73,6 +74,9 @@ struct check {
 
 extern const struct check check_catalogue[]; /* ends with id NULL */
 const struct check *check_by_id(const char *id);
+/* Whether the table of what rests on what (core/checks/rests.c) knows the catalogue: a check that
+ * rests on nothing, or a name there that is of no check; NULL when all is well. */
+const char *rests_fault(void);
 
 /* What a goal chooses among, with the advice for this host. */
 enum need { NEED_DONE, NEED_ADVISED, NEED_OPTIONAL, NEED_LATER, NEED_USELESS };
@@ -109,6 +113,8 @@ struct report {
 	struct pci_device *gpu;    /* the goal's first GPU, or NULL */
 	struct vm *vm;             /* the goal's VM, or NULL */
 	struct list findings;      /* of struct finding, in the order of the catalogue */
+	struct list judged;        /* the same, those that report_only() left out too: what a
+				      verdict comes from */
 	struct list params;        /* of struct param_choice */
 	struct strings configured; /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
@@ -161,8 +167,8 @@ const char *report_ask_text(const char *check);
 /* It is asked for by name. */
 bool report_asks_for(const struct report *report, const struct goal *goal, const char *check);
 
-/* Keep only the findings of these steps (their names) and checks (their ids). ERROR_USAGE when one
- * is neither. */
+/* Keep only the findings of these steps (their names) and checks (their ids); verdicts stay those
+ * of all checks. ERROR_USAGE when one is neither. */
 int report_only(struct report *report, const struct strings *names, struct error *err);
 
 /* What is otherwise than in an earlier audit: a finding, or what a GPU is like. */

@@ -154,17 +154,34 @@ struct rights {
 	struct strings privileges;
 };
 
-/* Something the API did not tell, and the privilege that was missing for it, or NULL. */
+/* Something that is there and could not be read: a file or directory, or what the API did not tell.
+ * What rests on it is unknown (core/checks/rests.c). */
 struct gap {
-	char *what;
-	char *why;
-	char *path, *privilege;
+	char *what;             /* "the PCI devices", "/etc/modules" */
+	char *source;           /* "/etc/modules", or the call: "/nodes/pve2/hardware/pci" */
+	char *why;              /* what was said: an error, an answer of another kind */
+	char *path, *privilege; /* that was missing for it, or NULL */
+	unsigned vmid;          /* only what is said of this VM rests on it; 0: more does */
+	int http;               /* status of the answer, or 0 */
+	bool follows;           /* from one before it, which says why: a node that does not answer,
+				   and is not asked again */
 };
 
 struct text_file {
 	char *path;
 	char *text;  /* NULL when it is not there */
 	char *error; /* why it could not be read though it is there, or NULL */
+};
+
+/* What a kernel was built with, from /boot/config-VERSION. */
+enum built { BUILT_UNKNOWN, BUILT_NO, BUILT_MODULE, BUILT_IN };
+struct kernel_config {
+	char *kernel;
+	char *path;
+	enum built simplefb;      /* CONFIG_SYSFB_SIMPLEFB: the firmware's screen becomes a
+				     simple-framebuffer, not efifb's or vesafb's */
+	enum built simpledrm;     /* CONFIG_DRM_SIMPLEDRM */
+	enum built efifb, vesafb; /* CONFIG_FB_EFI, CONFIG_FB_VESA */
 };
 
 /* A file that grub-mkconfig sources. */
@@ -205,8 +222,10 @@ struct facts {
 	char *interrupt_remapping_source;
 	char *kernel_pin; /* the kernel that is pinned, or NULL */
 	char *kernel_pin_file;
-	struct strings kernels; /* installed in /boot, newest first */
-	char *kernel_next;      /* what boots next, as far as that can be told, or NULL */
+	struct strings kernels;     /* installed in /boot, newest first */
+	struct list kernel_configs; /* of struct kernel_config: of the running kernel and of the
+				       next one, as far as they can be read */
+	char *kernel_next;          /* what boots next, as far as that can be told, or NULL */
 	enum known log_known;
 	enum known iomem_known; /* who sits on which memory (/proc/iomem) */
 	char *log_source;
@@ -276,7 +295,8 @@ struct facts {
 	char *identity;
 	bool identity_root;    /* exactly root@pam: no privilege is missing */
 	struct list rights;    /* of struct rights, as far as they were asked for */
-	struct list gaps;      /* of struct gap */
+	struct list gaps;      /* of struct gap; of a local host files and directories */
+	char *answering;       /* the node that the API's address is, or NULL */
 	bool vms_incomplete;   /* one of them or more could not be read whole */
 	struct list nodes;     /* of struct cluster_node: the other ones */
 	struct list other_vms; /* of struct cluster_vm */

@@ -33,8 +33,11 @@ struct grub_default {
 				    another way than by an assignment; 0 nowhere */
 	size_t bad_line;         /* where a command stands that cannot be one (a carriage return, a
 				    byte order mark); 0 nowhere */
-	size_t exit_line;        /* where `exit` ends all of grub-mkconfig; 0 nowhere */
-	size_t return_line;      /* where `return` ends this file: what stands below is not read */
+	size_t stray_line;  /* where what was meant to be an assignment is a command to sh, which
+			       is not there: NAME = value; 0 nowhere */
+	char *stray_name;   /* what it names */
+	size_t exit_line;   /* where `exit` ends all of grub-mkconfig; 0 nowhere */
+	size_t return_line; /* where `return` ends this file: what stands below is not read */
 };
 
 /* ERROR_PARSE names `file` and the line: an open quote, expansion or block, a here-document. */
