@@ -161,6 +161,38 @@ static int check_start(struct call *call, const char *vmid, const json_t *conf)
 	return 0;
 }
 
+static bool is_snippet(struct call *call, const char *volume)
+{
+	json_t *known = json_object_get(call->sim->settings, "snippets");
+	for (size_t i = 0; i < json_array_size(known); i++)
+		if (strcmp(json_string_value(json_array_get(known, i)), volume) == 0)
+			return true;
+	return false;
+}
+
+/* What is needed from elsewhere: the hook script and the storages of the drives. */
+static int check_volumes(struct call *call, const char *vmid, const json_t *conf)
+{
+	const char *script = vm_get(conf, "hookscript");
+	if (script && !is_snippet(call, script))
+		return die(call, "hookscript error for %s on pre-start: script '%s' does not exist",
+				vmid, script);
+	char *storages = state_read(call->sim, call->arena, "storage.cfg");
+	struct strings keys;
+	perl_keys(call->arena, conf, &keys);
+	for (size_t i = 0; storages && i < keys.n; i++) {
+		const char *drive = vm_is_drive(keys.item[i]) ? vm_get(conf, keys.item[i]) : NULL;
+		struct rx rx;
+		if (!drive || !rx_match(call->arena, "^(?:file=)?([A-Za-z][^:,/]*):", RX_BYTES,
+					      drive, &rx))
+			continue;
+		if (!rx_test(arena_printf(call->arena, "(?m)^\\S+:\\s*%s\\s*$", rx.group[1]),
+				    storages))
+			return die(call, "storage '%s' does not exist", rx.group[1]);
+	}
+	return 0;
+}
+
 static int start(struct call *call, const char *vmid)
 {
 	json_t *conf = vm_load(call, vmid);
@@ -169,6 +201,8 @@ static int start(struct call *call, const char *vmid)
 	int status = check_start(call, vmid, conf);
 	if (status == 0)
 		status = config_apply_pending(call, vmid, conf);
+	if (status == 0)
+		status = check_volumes(call, vmid, conf);
 	json_t *running = running_load(call);
 	json_t *used = used_devices(call, running, vmid);
 	json_t *devices = devices_load(call);
@@ -176,6 +210,11 @@ static int start(struct call *call, const char *vmid)
 	json_t *taken = json_array();
 	const char *key = NULL;
 	json_t *device = NULL;
+	if (status == 0 && !chosen) {
+		/* Told once by itself and once as what the task ended with. */
+		output(call, "%s", call->message);
+		output(call, "%s", "");
+	}
 	status = chosen ? 0 : -1;
 	json_object_foreach(chosen, key, device)
 	{
