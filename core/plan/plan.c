@@ -337,7 +337,8 @@ static char *qm_line(struct plan *plan, const struct change *change)
 /* The diff a call will make in the VM's file, on top of those of the calls before it. */
 static void predict(struct plan *plan, struct change *change)
 {
-	for (size_t i = 0; !change->mapping && change->before_params.n && i < plan->confs.n; i++) {
+	bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
+	for (size_t i = 0; config && change->before_params.n && i < plan->confs.n; i++) {
 		struct plan_conf *conf = plan->confs.item[i];
 		if (conf->vmid != change->vmid)
 			continue;

@@ -6,7 +6,7 @@
 #include "tests/pvesim/access.h"
 
 static const struct method *const all_methods[] = {config_methods, mapping_methods, node_methods,
-		task_methods, cluster_methods, access_methods};
+		task_methods, cluster_methods, access_methods, ha_methods};
 
 /* True when the path fits; what stands for {names} goes into `ret_names`. */
 static bool path_matches(struct arena *arena, const struct strings *parts, const char *pattern,

@@ -28,6 +28,7 @@ extern const struct method node_methods[];
 extern const struct method task_methods[];
 extern const struct method cluster_methods[];
 extern const struct method access_methods[];
+extern const struct method ha_methods[];
 
 /*
  * A whole call: find the method, check user, permission and parameters, run it. What the body and

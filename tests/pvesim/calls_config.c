@@ -265,7 +265,8 @@ static int get_current(struct call *call)
 	bool managed = ha_manages(call, vmid, &state);
 	json_t *ha = json_pack("{s:i}", "managed", managed);
 	if (managed)
-		hash_set(ha, "state", state);
+		hash_set(ha, "state",
+				json_object_get(call->sim->ha_errors, vmid) ? "error" : state);
 	json_object_set_new(status, "ha", ha);
 	hash_set(status, "qmpstatus", hash_get(status, "status"));
 	call->result = status;

@@ -308,28 +308,12 @@ int work_ha(struct call *call)
 {
 	const char *vmid = param_get(call, "vmid");
 	bool starts = strcmp(param_get(call, "task-type"), "hastart") == 0;
-	char *text = state_read(call->sim, call->arena, "ha/resources.cfg");
-	char *pattern = arena_printf(call->arena, "(?ms)^vm: %s$(?:\\n\\t[^\\n]*)*", vmid);
-	size_t from = 0;
-	size_t to = 0;
 	output(call, "Requesting HA %s for VM %s", starts ? "start" : "stop", vmid);
-	if (!text || !rx_find(pattern, RX_BYTES, text, 0, &from, &to))
-		return die(call, "service 'vm:%s' not managed by HA", vmid);
-	struct text section = {0};
-	struct strings lines;
-	perl_split(call->arena, arena_strndup(call->arena, text + from, to - from), '\n', &lines);
-	for (size_t i = 0; i < lines.n; i++)
-		if (!rx_test("^\\tstate\\b", lines.item[i]))
-			text_addf(&section, "%s%s", i ? "\n" : "", lines.item[i]);
-	text_addf(&section, "\n\tstate %s", starts ? "started" : "stopped");
-	char *changed = arena_printf(
-			call->arena, "%.*s%s%s", (int)from, text, text_string(&section), text + to);
-	text_free(&section);
-	if (state_write(call, "ha/resources.cfg", changed) < 0)
+	if (ha_request(call, vmid, starts ? "started" : "stopped") < 0)
 		return -1;
 	call->user = "root@pam";
 	(void)task_start(call, starts ? "qmstart" : "qmshutdown", vmid,
-			starts ? NULL : json_pack("{s:i}", "forceStop", 1),
+			json_pack("{s:i}", starts ? "ha" : "forceStop", 1),
 			setting_number(call->sim, "ha_delay_ms", 500));
 	return 0;
 }

@@ -21,6 +21,7 @@ struct sim {
 	json_t *tasks;    /* {upid: {…}}, see tasks.c */
 	json_t *fault_uses;
 	json_t *parsed;    /* {path: digest}: what was warned of once */
+	json_t *ha_errors; /* {vmid: true}: what HA has given up */
 	json_t *totp_used; /* {user: last time step that was accepted} */
 	unsigned long serial;
 	bool no_quorum; /* for this request: a fault */

@@ -75,6 +75,8 @@ static void run(struct sim *sim, json_t *task, struct call *starter)
 		const char *message = text_string(&why);
 		add_log(task, arena_printf(arena, "TASK ERROR: %s", message));
 		end(task, arena_printf(arena, "%.*s", (int)strcspn(message, "\n"), message));
+		if (sim->ha_errors && json_object_get(call.params, "ha"))
+			json_object_set_new(sim->ha_errors, hash_get(task, "id"), json_true());
 		if (starter)
 			starter->task_error = arena_strdup(starter->arena, message);
 		text_free(&why);
