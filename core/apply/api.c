@@ -288,6 +288,65 @@ static char *changed_since(const json_t *config, const struct change *change, st
 	return diff.n ? text_take(&diff, arena) : NULL;
 }
 
+static const char *ha_state_before(const struct change *change)
+{
+	for (size_t i = 0; i < change->before_params.n; i++) {
+		const struct pve_param *param = change->before_params.item[i];
+		if (strcmp(param->key, PLAN_HA_STATE) == 0)
+			return param->value;
+	}
+	return NULL;
+}
+
+/* What HA is asked for now; NULL where that cannot be read, or it does not manage the VM. */
+static char *ha_state_now(struct pve_client *client, unsigned vmid, struct arena *arena)
+{
+	json_t *data = NULL;
+	char *state = NULL;
+	const char *sid = arena_printf(arena, "vm:%u", vmid);
+	(void)pve_get(client, &data, NULL, "/cluster/ha/resources");
+	for (size_t i = 0; i < json_array_size(data); i++) {
+		const json_t *entry = json_array_get(data, i);
+		const char *of = json_string_value(json_object_get(entry, "sid"));
+		const char *asked = json_string_value(json_object_get(entry, "state"));
+		if (of && strcmp(of, sid) == 0)
+			state = arena_strdup(arena, asked ? asked : "started");
+	}
+	json_decref(data);
+	return state;
+}
+
+/*
+ * A start of a VM under HA leaves a request behind, also when it failed: HA would try again, here
+ * or elsewhere, with the VM as it is undone. What was asked for before is asked for again; where
+ * that is `stopped` and the identity may not speak to HA, the VM's own stop does, which needs no
+ * more than the start did.
+ */
+static int undo_ha_request(struct pve_client *client, const char *node, const struct change *change,
+		struct arena *arena, struct error *err)
+{
+	const char *before = ha_state_before(change);
+	const char *now = before ? ha_state_now(client, change->vmid, arena) : NULL;
+	struct list params = {0};
+	struct error error = {0};
+	if (!before || strcmp(before, "started") == 0 || (now && strcmp(now, before) == 0))
+		return 0;
+	json_t *data = NULL;
+	pve_param_add(arena, &params, "state", before);
+	int status = pve_call(client, "PUT",
+			arena_printf(arena, "/cluster/ha/resources/vm:%u", change->vmid), &params,
+			&data, &error);
+	json_decref(data);
+	if (status < 0 && error.http == 403 && strcmp(before, "stopped") == 0)
+		return pve_task(client, node,
+				arena_printf(arena, "/nodes/%s/qemu/%u/status/stop", node,
+						change->vmid),
+				NULL, TASK_TIMEOUT_S, err);
+	if (status < 0 && err)
+		*err = error;
+	return status;
+}
+
 int api_undo(struct pve_client *client, const char *node, const struct change *change,
 		bool *ret_changed_since, char **ret_diff, bool force, struct arena *arena,
 		struct error *err)
@@ -299,8 +358,10 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 		if (asked == 0)
 			asked = is_running(client, node, change->vmid, arena, &running, err);
 		bool stop = change->stage == STAGE_START;
-		if (asked < 0 || running != stop)
-			return asked; /* it is as it was already */
+		if (asked < 0)
+			return asked;
+		if (running != stop) /* it is as it was already, but for what was asked of HA */
+			return stop ? undo_ha_request(client, node, change, arena, err) : 0;
 		struct list params = {0};
 		if (stop) /* by the guest's own shutdown: pulling the plug is a person's decision */
 			pve_param_add(arena, &params, "timeout", "180");
@@ -313,9 +374,10 @@ int api_undo(struct pve_client *client, const char *node, const struct change *c
 					"once more",
 					change->vmid);
 		/* Of a VM that HA looks after the task is only a request. */
-		return done < 0 ? done
-				: pve_wait_running(client, node, change->vmid, !stop, HA_TIMEOUT_S,
-						  err);
+		if (done == 0)
+			done = pve_wait_running(
+					client, node, change->vmid, !stop, HA_TIMEOUT_S, err);
+		return done == 0 && stop ? undo_ha_request(client, node, change, arena, err) : done;
 	}
 	json_t *config = NULL;
 	int status = get_config(client, node, change, &config, err);

@@ -185,7 +185,7 @@ const struct check check_catalogue[] = {
 		"While a backup, snapshot or migration holds the lock Proxmox VE refuses every change.",
 		MANUAL_VM, check_vm_locked, NULL, BY_API},
 	{"vm.ha-managed", STEP_VM, "High availability",
-		"A VM with a PCI device cannot move to another node; HA would try.",
+		"HA moves a stopped VM, and restarts one of a node that failed, whatever its hostpci lines need there.",
 		MANUAL_HA, check_vm_ha, NULL, BY_API},
 	{"vm.config-syntax", STEP_VM, "VM configuration file",
 		"Proxmox VE drops what it does not understand the next time it writes the file.",

@@ -92,6 +92,9 @@ const char *vm_subject(const struct report *report, const struct vm *vm);
 /* Judge each display function by itself. */
 typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
 void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge);
+/* Judge each VM that has a hostpci line, and the goal's. */
+typedef void judge_vm(struct report *report, const struct check *check, const struct vm *vm);
+void for_each_vm(struct report *report, const struct check *check, judge_vm *judge);
 /* Judge each hostpci line of each VM; the number of lines that judge() said something on. */
 typedef bool judge_hostpci(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm_hostpci *entry);

@@ -387,15 +387,41 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 	}
 }
 
+static bool has_calls(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes.n; i++)
+		if (((const struct change *)plan->changes.item[i])->kind == CHANGE_API)
+			return true;
+	return false;
+}
+
+/* Proxmox VE would refuse each of them, and a run would stop in its middle. */
+static void add_no_quorum(const struct report *report, struct plan *plan)
+{
+	if (report->facts->quorate == KNOWN_NO && has_calls(plan))
+		plan_refuse(plan, "host.quorum", "host",
+				"The cluster has no quorum: /etc/pve is read-only, and no VM or "
+				"mapping can be changed. Bring the other nodes back first: pvecm "
+				"status",
+				false);
+}
+
+/* A start under HA is a request that stays: undoing it needs to know what was asked for before. */
+static void keep_ha_state(const struct report *report, struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		const struct ha_guest *guest = facts_ha_guest(report->facts, change->vmid);
+		if (change->kind == CHANGE_API && change->stage == STAGE_START && guest)
+			pve_param_add(plan->arena, &change->before_params, PLAN_HA_STATE,
+					guest->state);
+	}
+}
+
 /* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
 static bool is_touched(const struct report *report, const struct plan *plan, enum step step)
 {
-	bool calls = false;
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		calls = calls || change->kind == CHANGE_API;
-	}
-	if (report->goal->advised != CHOICE_NO || calls)
+	if (report->goal->advised != CHOICE_NO || has_calls(plan))
 		return true;
 	return step == STEP_GPU ? report->bind_early : step != STEP_VM && step != STEP_ATTACH;
 }
@@ -448,7 +474,9 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 	}
 	if (power_waits(report))
 		plan_let_wait(plan, report->vm->vmid);
+	keep_ha_state(report, plan);
 	add_no_iommu(report, plan);
+	add_no_quorum(report, plan);
 	refuse_unread(report, plan);
 	if (!plan->refusals.n)
 		add_no_groups(report, plan);

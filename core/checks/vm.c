@@ -39,9 +39,7 @@ static bool is_q35(const char *machine)
 }
 
 /* Judge the VMs that matter: the goal's, and those that have a PCI device. */
-typedef void judge_vm(struct report *report, const struct check *check, const struct vm *vm);
-
-static void for_each_vm(struct report *report, const struct check *check, judge_vm *judge)
+void for_each_vm(struct report *report, const struct check *check, judge_vm *judge)
 {
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
@@ -392,31 +390,6 @@ FIX_FUNCTION(fix_vm_tablet)
 	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "tablet", "0", get(vm, "tablet"),
 			finding->check->id);
 	return 0;
-}
-
-static void judge_ha(struct report *report, const struct check *check, const struct vm *vm)
-{
-	if (report->facts->ha_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
-				"The HA resources could not be read.");
-		return;
-	}
-	if (!strings_has(&report->facts->ha_vms, arena_printf(report->arena, "%u", vm->vmid))) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
-				"Not managed by HA.");
-		return;
-	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, vm_subject(report, vm),
-			"HA manages it: it may be started on a node that has not this GPU, and a "
-			"start "
-			"is only requested.");
-	finding_evidence(report, finding, "/etc/pve/ha/resources.cfg", "vm: %u", vm->vmid);
-	finding_fix(report, finding, false, "take it out of HA: ha-manager remove vm:%u", vm->vmid);
-}
-
-CHECK_FUNCTION(check_vm_ha)
-{
-	for_each_vm(report, check, judge_ha);
 }
 
 static bool is_ovmf(const struct vm *vm)

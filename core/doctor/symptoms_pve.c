@@ -281,7 +281,7 @@ const struct symptom symptoms_pve[] = {
 		"vm.efidisk vm.bios", KIND_BLACK, CONFIRM_START},
 	{"pve-migrate-local", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,
 		"migrate VM which uses", "can't (live )?migrate VM which uses (local|following mapped) devices",
-		"A VM with a PCI device cannot move while it runs.",
+		"While it runs, only a mapped device that is live-migration-capable moves with its VM.",
 		{{"stop it, and migrate it with a mapping that the target node has too", NULL}},
 		"vm.ha-managed attach.mapping", 0, "The migration task ends with TASK OK."},
 	{"pve-suspend-pci", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,

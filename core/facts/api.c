@@ -517,11 +517,12 @@ static int read_resources(struct pve_client *client, struct facts *facts, struct
 					.name = arena_strdup(arena, name ? name : ""),
 					.node = arena_strdup(arena, node)};
 			list_add(arena, &facts->other_vms, vm);
-		} else if (ha && strcmp(ha, "ignored") != 0) {
-			strings_add(arena, &facts->ha_vms, number);
+		} else if (ha) {
+			facts_add_ha(facts, number, ha);
 		}
 	}
 	json_decref(data);
+	facts_read_ha_api(client, facts);
 	return 0;
 }
 
@@ -721,6 +722,7 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 		return ERROR_USAGE;
 	}
 	facts->node = arena_strdup(arena, wanted);
+	facts->node_names = names;
 	for (size_t i = 0; i < json_array_size(data); i++) {
 		const json_t *entry = json_array_get(data, i);
 		const char *name = member(entry, "node");

@@ -24,6 +24,11 @@ void facts_read_names(struct facts *facts); /* libpci and pci.ids */
 void facts_read_modules(const struct root *root, struct facts *facts);
 void facts_read_uses(const struct root *root, struct facts *facts); /* storage and network */
 void facts_read_vms(const struct root *root, struct facts *facts);
+/* ha.c: of the host's files; of the API, where something is managed: after facts_add_ha(). */
+void facts_read_ha(const struct root *root, struct facts *facts);
+struct pve_client;
+void facts_read_ha_api(struct pve_client *client, struct facts *facts);
+void facts_add_ha(struct facts *facts, const char *vmid, const char *state);
 void facts_read_log(const struct root *root, struct facts *facts); /* the kernel's, of this boot */
 void facts_read_kernels(
 		const struct root *root, struct facts *facts); /* installed, next, initramfs */

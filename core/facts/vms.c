@@ -173,22 +173,6 @@ void facts_sort_vms(struct facts *facts)
 		qsort(facts->vms.item, facts->vms.n, sizeof *facts->vms.item, compare_vms);
 }
 
-/* "vm: 106" begins a section of the HA resources (pve-ha-manager, PVE/HA/Config.pm). */
-static void read_ha(const struct root *root, struct facts *facts)
-{
-	static const char path[] = "/etc/pve/ha/resources.cfg";
-	char *text = root_read_value(root, path, facts->arena);
-	facts->ha_known = text || facts->vms_known == KNOWN_YES ? KNOWN_YES : KNOWN_UNKNOWN;
-	struct lines cursor = lines_start(text);
-	struct line line;
-	while (line_next(&cursor, &line)) {
-		char *entry = text_trim(facts->arena, line.start, line.n);
-		if (line.start[0] == 'v' && text_starts(entry, "vm:"))
-			strings_add(facts->arena, &facts->ha_vms,
-					entry + 3 + strspn(entry + 3, " \t"));
-	}
-}
-
 /* "UPID ENDTIME STATUS" a line, oldest first (PVE/RESTEnvironment.pm, the index of tasks). */
 static void read_tasks(const struct root *root, struct facts *facts)
 {
@@ -227,7 +211,13 @@ static void read_quorum(const struct root *root, struct facts *facts)
 	const json_t *quorate = json_object_get(json_object_get(json, "cluster"), "quorate");
 	if (json_is_integer(quorate))
 		facts->quorate = json_integer_value(quorate) ? KNOWN_YES : KNOWN_NO;
+	const char *name = NULL;
+	json_t *node = NULL;
+	json_object_foreach(json_object_get(json, "nodelist"), name, node) strings_add(
+			facts->arena, &facts->node_names, arena_strdup(facts->arena, name));
 	json_decref(json);
+	if (!facts->node_names.n)
+		(void)root_list(root, "/etc/pve/nodes", facts->arena, &facts->node_names);
 }
 
 /* PVE's rule: [1-9][0-9]{2,8}.conf (PVE/JSONSchema.pm, pve-vmid) */
@@ -254,7 +244,7 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
 	}
 	read_quorum(root, facts);
-	read_ha(root, facts);
+	facts_read_ha(root, facts);
 	read_tasks(root, facts);
 	facts_sort_vms(facts);
 }

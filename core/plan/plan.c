@@ -422,7 +422,8 @@ static void predict(struct plan *plan, const struct list *changes, struct change
 {
 	if (change->waits) /* it goes to PENDING, or is plugged in at once: Proxmox VE decides */
 		return;
-	for (size_t i = 0; !change->mapping && change->before_params.n && i < plan->confs.n; i++) {
+	bool config = change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
+	for (size_t i = 0; config && change->before_params.n && i < plan->confs.n; i++) {
 		struct plan_conf *conf = plan->confs.item[i];
 		if (conf->vmid != change->vmid)
 			continue;

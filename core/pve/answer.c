@@ -75,6 +75,16 @@ static void hint_permission(const struct answer *answer, const char *identity, c
 				identity ? identity : "the user");
 }
 
+void hint_message(const char *message, struct error *err)
+{
+	if (strstr(message, "only root can set"))
+		error_hint(err, "only root@pam itself may set that; a token or another user needs "
+				"a PCI mapping instead (--mapping NAME)");
+	else if (strstr(message, "quorum") || (strstr(message, "unable to open file '/etc/pve/") &&
+							      strstr(message, "Permission denied")))
+		error_hint(err, "without quorum /etc/pve is read-only: pvecm status");
+}
+
 static int judge_no(const struct answer *answer, const char *address, const char *identity,
 		const char *method, const char *path, const json_t *body, struct error *err)
 {
@@ -103,11 +113,8 @@ static int judge_no(const struct answer *answer, const char *address, const char
 	else if (status >= 595 && status <= 599)
 		error_hint(err, own ? "is pvedaemon running there? systemctl status pvedaemon"
 				    : "is that node switched on and in the cluster? pvecm status");
-	else if (strstr(message, "only root can set"))
-		error_hint(err, "only root@pam itself may set that; a token or another user needs "
-				"a PCI mapping instead (--mapping NAME)");
-	else if (strstr(message, "quorum"))
-		error_hint(err, "without quorum /etc/pve is read-only: pvecm status");
+	else
+		hint_message(message, err);
 	if (err)
 		err->http = (int)status;
 	return code;

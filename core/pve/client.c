@@ -374,9 +374,23 @@ int pve_wait_running(struct pve_client *client, const char *node, unsigned vmid,
 		bool is = state && strcmp(state, "running") == 0;
 		const json_t *managed = json_object_get(json_object_get(data, "ha"), "managed");
 		bool ha = json_is_true(managed) || json_integer_value(managed);
+		const char *service = json_string_value(
+				json_object_get(json_object_get(data, "ha"), "state"));
+		bool gave_up = ha && service && strcmp(service, "error") == 0;
 		json_decref(data);
 		if (is == running)
 			return 0;
+		if (gave_up) {
+			(void)error_set(err, ERROR_API,
+					"high availability was asked to %s VM %u, and has given it "
+					"up: its state is error",
+					running ? "start" : "stop", vmid);
+			error_hint(err,
+					"mend the cause, then: ha-manager set vm:%u --state "
+					"disabled",
+					vmid);
+			return ERROR_API;
+		}
 		if (!ha || now_ms() >= end) {
 			(void)error_set(err, ERROR_API,
 					ha ? "high availability was asked to %s VM %u, and it is "

@@ -48,6 +48,9 @@ enum { ANSWER_MAX = 32 * 1024 * 1024 };
 int answer_judge(const struct answer *answer, const char *address, const char *identity,
 		const char *method, const char *path, json_t **ret_data, struct error *err);
 
+/* What to do about a message of Proxmox VE, whichever way it came. */
+void hint_message(const char *message, struct error *err);
+
 /* Wipe and forget. */
 void secret_free(char *secret); /* NULL is fine */
 

@@ -22,24 +22,41 @@ static const char *verb_of(const char *method)
 					     : "delete";
 }
 
-/* The first line of what went wrong; PVE's own words. */
-static char *first_line(struct arena *arena, const char *text)
+/*
+ * What went wrong, in Proxmox VE's own words: the last line, for what comes before it is progress
+ * ("trying to acquire lock...") and warnings. Of "400 Parameter verification failed." it is that
+ * line and one "key: why" for each parameter after it, up to the blank line before the usage
+ * (PVE/CLI/pvesh.pm, PVE/CLIHandler.pm). "" when nothing was said.
+ */
+static char *complaint(struct arena *arena, const char *text)
 {
-	text += strspn(text, " \t\r\n");
-	return arena_strndup(arena, text, strcspn(text, "\r\n"));
+	struct text said = {0};
+	const char *last = "";
+	for (const char *line = text; *line; line += *line == '\n') {
+		size_t n = strcspn(line, "\n");
+		char *one = text_trim(arena, line, n);
+		line += n;
+		if (said.n && !*one)
+			break;
+		if (said.n || text_starts(one, "400 "))
+			text_addf(&said, "%s%s", said.n ? " " : "", one);
+		else if (*one)
+			last = one;
+	}
+	return said.n ? text_take(&said, arena) : arena_strdup(arena, last);
 }
 
 static int judge(struct arena *arena, const char *path, const struct process_result *result,
 		struct error *err)
 {
-	const char *said = first_line(arena, result->error_out);
-	const char *next = strchr(result->error_out, '\n');
-	bool parameters = strncmp(said, "400 ", 4) == 0 && next;
+	const char *said = complaint(arena, result->error_out);
 	if (!*said)
-		said = first_line(arena, result->out);
-	return error_set(err, ERROR_API, "pvesh on %s: %s%s%s (exit status %d)", path,
-			*said ? said : "it failed without a message", parameters ? " " : "",
-			parameters ? first_line(arena, next) : "", result->exit_status);
+		said = complaint(arena, result->out);
+	(void)error_set(err, ERROR_API, "pvesh on %s: %s (exit status %d)", path,
+			*said ? text_printable(arena, said) : "it failed without a message",
+			result->exit_status);
+	hint_message(said, err);
+	return ERROR_API;
 }
 
 static int pvesh_call(void *self, const char *method, const char *path, const struct list *params,

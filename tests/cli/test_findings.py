@@ -438,7 +438,7 @@ class Findings(HostTest):
         self.assertEqual(self.status("vm.ha-managed", *goal), {"ok"})
         os.makedirs(self.path("etc/pve/ha"))
         self.write("etc/pve/ha/resources.cfg", "vm: 107\n\tstate started\n\nct: 200\n")
-        self.assertEqual(self.status("vm.ha-managed", *goal), {"warn"})
+        self.assertEqual(self.status("vm.ha-managed", *goal), {"fail"})  # by its address
 
     def test_quorum(self):
         self.assertEqual(self.status("host.quorum"), {"ok"})

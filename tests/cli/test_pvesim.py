@@ -116,6 +116,11 @@ class Server(ClusterState, unittest.TestCase):
         self.fail("task %s does not end" % upid)
 
 
+# What a write to /etc/pve dies of without quorum; the number is that of a process.
+NO_WRITE = (r"^unable to open file '/etc/pve/nodes/pve2/qemu-server/107\.conf\.tmp\.\d+' - "
+            r"Permission denied$")
+
+
 class LoggingIn(Server):
     def test_ticket(self):
         self.bad(401, "authentication failure", "POST", "/access/ticket",
@@ -198,6 +203,29 @@ class LoggingIn(Server):
         self.bad(403, "URI '/access/ticket' not available with API token, need proper ticket.",
                  "POST", "/access/ticket", {"username": "root@pam", "password": "sample"})
 
+    def test_the_reason_is_not_told(self):
+        # From Proxmox VE 9 on all that is wrong with a ticket or a token is one text.
+        self.set(version="9.2.11")
+        for header, value in (("Authorization", "PVEAPIToken=%s=wrong" % TOFU),
+                              ("Authorization", "PVEAPIToken=who@pve!xx=wrong"),
+                              ("Authorization", "PVEAPIToken=automation@pve!xx=wrong"),
+                              ("Authorization", "PVEAPIToken=leaver@pve!xx=wrong"),
+                              ("Cookie", "PVEAuthCookie=x"),
+                              ("Cookie", "PVEAuthCookie=PVE%3Aroot%40pam%3A1%3A%3Ax")):
+            answer = self.bad(401, "Authentication failed!", "GET", "/version", token=None,
+                              headers={header: value})
+            self.assertEqual(answer.raw, b"")
+        self.bad(401, "No ticket", "GET", "/version", token=None)
+        self.bad(401, "authentication failure", "POST", "/access/ticket",
+                 {"username": "root@pam", "password": "wrong"}, token=None)
+        _, cookie = self.login()
+        self.bad(401, "Permission denied - invalid csrf token", "PUT",
+                 "/nodes/pve2/qemu/106/config", {"cores": 6}, token=None, headers=cookie)
+        first = self.good("POST", "/access/ticket",
+                          {"username": "admin@pve", "password": "sample"}, token=None)
+        half = {"Cookie": "PVEAuthCookie=" + urllib.parse.quote(first["ticket"], safe="")}
+        self.bad(401, "No ticket", "GET", "/version", token=None, headers=half)
+
     def test_certificate(self):
         def fingerprint():
             with socket.create_connection(("127.0.0.1", self.ready["port"])) as plain:
@@ -254,6 +282,69 @@ class Wire(Server):
         self.assertEqual(self.bad(500, reason, "GET", path).json,
                          {"data": None, "message": reason + "\n"})
 
+    def test_what_closes_the_connection(self):
+        def connection(method, path, *arguments, **options):
+            return self.call(method, path, *arguments, **options).headers.get_all("Connection")
+
+        missing = "/nodes/pve2/qemu/999/config"
+        self.assertEqual(connection("GET", "/version"), ["Keep-Alive"])
+        # pveproxy passes on the header line of pvedaemon, which always closes.
+        self.assertEqual(connection("GET", "/nodes/pve2/qemu"), ["close", "Keep-Alive"])
+        self.assertEqual(connection("GET", "/nodes/pve3/version"), ["close", "Keep-Alive"])
+        for method, path, token in (("GET", "/version", None), ("GET", "/nosuch", TOFU),
+                                    ("GET", missing, TOFU), ("HEAD", "/version", TOFU),
+                                    ("GET", "/nodes/pve2/journal", TOFU),
+                                    ("GET", "/version?x=1", TOFU)):
+            self.assertEqual(connection(method, path, token=token), ["close"], path)
+        with self.subTest("it does close"):
+            open_one = self.connection()
+            open_one.request("GET", "/api2/json" + missing, headers=self.token_header(TOFU))
+            open_one.getresponse().read()
+            self.assertIsNone(open_one.sock)
+
+    def test_methods(self):
+        for method in ("HEAD", "PATCH", "OPTIONS"):
+            answer = self.bad(501, "method '%s' not available" % method, method, "/version")
+            self.assertEqual(answer.raw, b"")
+        self.set(version="9.2.11")
+        reason = "Method 'PUT /nodes/pve2/qemu/106/status/start' not implemented"
+        answer = self.bad(501, reason, "PUT", "/nodes/pve2/qemu/106/status/start", {})
+        self.assertEqual(answer.json, {"data": None, "message": reason})
+
+    def test_messages_and_their_ends(self):
+        self.set(version="9.2.11")
+        failed = (400, "Parameter verification failed.")
+        path = "/nodes/pve2/qemu/107/config"
+        answer = self.bad(*failed, "GET", "/nodes/pve2/qemu/7/config")
+        self.assertEqual(answer.json, {
+            "data": None, "message": "Parameter verification failed.\n",
+            "errors": {"vmid": "invalid format - value does not look like a valid VM ID\n"}})
+        answer = self.bad(*failed, "PUT", path, {"hostpci3": "0000:01:00,nope=1"})
+        self.assertEqual(answer.json["errors"]["hostpci3"],
+                         "invalid format - format error\nhostpci3.nope: property is not defined in "
+                         "schema and the schema does not allow additional properties\n")
+        answer = self.bad(*failed, "PUT", path, {"cores": "many"})
+        self.assertEqual(answer.json["errors"]["cores"],
+                         "type check ('integer') failed - got 'many'")
+        answer = self.bad(*failed, "GET", "/nodes/pve2/qemu/110/config",
+                          {"snapshot": "before_update", "current": 1})
+        self.assertEqual(set(answer.json["errors"]), {"snapshot", "current"})
+
+    def test_daemons_that_are_dead(self):
+        self.set(pvedaemon=False)
+        self.bad(595, "Connection refused", "GET", "/nodes/pve2/hardware/pci")
+        self.bad(595, "Connection refused", "POST", "/access/ticket",
+                 {"username": "root@pam", "password": "sample"}, token=None)
+        self.good("GET", "/nodes/pve2/qemu/107/config")
+        self.bad(403, "Permission check failed (/nodes/pve2, Sys.Syslog)", "GET",
+                 "/nodes/pve2/journal")  # checked before anything is handed on
+        self.settings["nodes"]["pve1"]["pveproxy"] = "refused"
+        self.settings["nodes"]["pve3"]["pveproxy"] = "hung"
+        self.set(pvedaemon=True)
+        self.assertEqual(self.bad(595, "Connection refused", "GET", "/nodes/pve1/status").raw, b"")
+        self.bad(596, "Connection timed out", "GET", "/nodes/pve3/status")
+        self.assertEqual({n["status"] for n in self.good("GET", "/nodes")}, {"online"})
+
     def test_compression(self):
         answer = self.call("GET", "/nodes/pve2/hardware/pci", headers={"Accept-Encoding": "gzip"})
         self.assertEqual(answer.headers["Content-Encoding"], "gzip")
@@ -304,6 +395,59 @@ class Reading(Server):
                  "/nodes/pve2/journal")
         self.assertEqual([s["storage"] for s in self.good("GET", "/nodes/pve2/storage")],
                          ["local", "local-lvm"])
+
+    def test_what_is_measured(self):
+        # What a node says of its VMs, the cluster of all, and one's own state have other members.
+        self.set(version="9.2.11")
+        names = ("cpu", "mem", "memhost", "maxmem", "disk", "maxdisk", "netin", "netout", "uptime")
+        for path, more, never in (
+                ("/nodes/pve2/qemu", ("cpus",), ("diskread", "maxcpu", "id", "node", "agent")),
+                ("/cluster/resources?type=vm", ("maxcpu", "diskread", "diskwrite", "id", "node",
+                                                "template", "type"), ("cpus", "pid"))):
+            for vm in self.good("GET", path):
+                self.assertEqual([n for n in names + more if n not in vm], [], vm)
+                self.assertEqual([n for n in never if n in vm], [], vm)
+        running = self.good("GET", "/nodes/pve2/qemu/100/status/current")
+        stopped = self.good("GET", "/nodes/pve2/qemu/106/status/current")
+        self.assertEqual((running["qmpstatus"], stopped["qmpstatus"]), ("running", "stopped"))
+        for name in ("pid", "balloon", "running-machine", "running-qemu", "proxmox-support",
+                     "diskread", "pressurecpusome"):
+            self.assertIn(name, running)
+            self.assertNotIn(name, stopped)
+        self.assertIn("cpuinfo", self.good("GET", "/nodes/pve2/status"))
+
+    def test_who_sees_nodes(self):
+        self.write("user.cfg", self.read("user.cfg").replace(
+            "acl:1:/:limited@pve", "acl:1:/vms:limited@pve"))
+        for node in self.good("GET", "/nodes", token=READER):
+            self.assertEqual(set(node), {"node", "id", "type", "status", "level", "ssl_fingerprint"})
+        self.assertIn("cpu", self.good("GET", "/nodes")[0])
+        self.settings["nodes"]["pve3"]["status"] = "offline"
+        self.set()
+        off = [n for n in self.good("GET", "/nodes") if n["node"] == "pve3"][0]
+        self.assertEqual(off, {"node": "pve3", "id": "node/pve3", "type": "node",
+                               "status": "offline", "ssl_fingerprint": None})
+        vm = [v for v in self.good("GET", "/cluster/resources", {"type": "vm"})
+              if v["node"] == "pve3"][0]
+        self.assertEqual((vm["status"], "name" in vm, "maxmem" in vm), ("unknown", False, False))
+
+    def test_access_lists(self):
+        rows = self.good("GET", "/access/acl")
+        self.assertIn({"path": "/", "type": "token", "ugid": READER, "roleid": "PVEAuditor",
+                       "propagate": 1}, rows)
+        path = "/access/users/limited@pve/token/ro"
+        self.assertEqual(self.good("GET", path, token=ROOT_TOKEN), {"expire": 0, "privsep": 1})
+        # A token is not its user: it may not even look at itself.
+        self.bad(403, "Permission check failed", "GET", path, token=READER)
+        self.assertEqual(set(self.good("GET", "/nodes/pve2/dns")), {"dns1"})
+        self.assertIn("q35", {m["type"] for m in self.good(
+            "GET", "/nodes/pve2/capabilities/qemu/machines")})
+
+    def test_auditor(self):
+        self.set(version="9.2.11")
+        granted = self.good("GET", "/access/permissions", {"path": "/vms/106"}, token=READER)
+        self.assertIn("VM.GuestAgent.Audit", granted["/vms/106"])
+        self.assertNotIn("VM.GuestAgent.FileRead", granted["/vms/106"])
 
     def test_pci(self):
         listed = {d["id"]: d for d in self.good("GET", "/nodes/pve2/hardware/pci")}
@@ -450,6 +594,45 @@ class Changing(Server):
         self.bad(403, "Permission check failed (/nodes/pve2, Sys.Modify)", "DELETE",
                  "/nodes/pve2/tasks/" + urllib.parse.quote(other, safe=""))
 
+    def test_tasks_of_tokens_and_unknown_ones(self):
+        self.set(start_ms=0)
+        upid = self.good("POST", "/nodes/pve2/qemu/106/status/start", {})
+        path = "/nodes/pve2/tasks/"
+        status = self.good("GET", path + urllib.parse.quote(upid, safe="") + "/status")
+        self.assertEqual((status["user"], status["tokenid"]), ("automation@pve", "tofu"))
+        self.assertEqual(self.good("GET", path + urllib.parse.quote(upid, safe="") + "/log",
+                                   {"start": 9}), [])
+        listed = self.call("GET", "/nodes/pve2/tasks", {"source": "active"})
+        self.assertEqual(listed.json, {"data": []})
+        failed = (400, "Parameter verification failed.", "GET")
+        for node in ("pve2", "pve9"):
+            gone = path + "UPID:%s:00000222:00035060:6B0A6E2E:qmstart:999:root@pam:" % node
+            self.assertEqual(self.bad(*failed, gone + "/status").json["errors"],
+                             {"upid": "no such task"})
+            log = self.call("GET", gone + "/log").json
+            self.assertEqual((log["data"], log["total"]), (
+                [{"n": 1, "t": "unable to open file - No such file or directory"}], 1))
+        for what in ("/status", "/log"):
+            self.assertEqual(self.bad(*failed, path + "nonsense" + what).json["errors"],
+                             {"upid": "unable to parse worker upid"})
+
+    def test_what_a_start_needs(self):
+        path = "/nodes/pve2/qemu/106/config"
+        conf = self.read("nodes/pve2/qemu-server/106.conf")
+
+        def start(line):
+            self.write("nodes/pve2/qemu-server/106.conf", conf + line + "\n")
+            return self.start_vm(106)
+
+        self.assertTrue(self.good("GET", path))
+        self.assertEqual(start("virtio3: gone:vm-106-disk-9,size=1G")[0],
+                         "storage 'gone' does not exist")
+        self.assertEqual(start("hookscript: local:snippets/none.pl")[0],
+                         "hookscript error for 106 on pre-start: script "
+                         "'local:snippets/none.pl' does not exist")
+        why = "PCI device mapping not found for 'nope'"
+        self.assertEqual(start("hostpci0: mapping=nope"), (why, [why, "", "TASK ERROR: " + why]))
+
     def test_shutdown_that_hangs(self):
         self.set(vms={"105": {"shutdown": "hang"}})
         upid = self.good("POST", "/nodes/pve2/qemu/105/status/shutdown", {"timeout": 1})
@@ -561,11 +744,42 @@ class Faults(Server):
         self.bad(401, "permission denied - invalid PVE ticket", "GET", "/nodes", token=None,
                  headers=cookie)
         self.fault("no-quorum", "* /")
-        self.bad(500, "cluster not ready - no quorum?", "PUT", path, {"cores": 3})
+        self.assertRegex(self.call("PUT", path, {"cores": 3}).reason, NO_WRITE)
         self.good("GET", path)
-        self.set(faults=[], quorate=False)
-        self.bad(500, "cluster not ready - no quorum?", "PUT", path, {"cores": 3})
+        self.fault("no-quorum", "* /", times=1)
+        self.assertRegex(self.call("PUT", path, {"cores": 3}).reason, NO_WRITE)
+        self.good("PUT", path, {"cores": 3})
+
+    def test_no_quorum(self):
+        self.set(quorate=False, start_ms=0, stop_ms=0, ha_task_ms=0)
+        path = "/nodes/pve2/qemu/107"
+        before = self.read("nodes/pve2/qemu-server/107.conf")
         self.assertEqual(self.good("GET", "/cluster/status")[0]["quorate"], 0)
+        self.login()  # needs none
+        answer = self.call("PUT", path + "/config", {"cores": 3})
+        self.assertEqual(answer.status, 500)
+        self.assertRegex(answer.reason, NO_WRITE)
+        upid = self.good("POST", path + "/config", {"cores": 3})
+        self.assertRegex(self.wait_task(upid)[0], NO_WRITE)
+        self.bad(500, "cluster not ready - no quorum?", "POST", path + "/status/start", {})
+        lock = " hardware mapping failed: cfs-lock 'file-mapping_pci_cfg' error: no quorum!"
+        self.bad(500, "create" + lock, "POST", "/cluster/mapping/pci",
+                 {"id": "rtx3080", "map": GPU_MAP})
+        self.bad(500, "update" + lock, "PUT", "/cluster/mapping/pci/rtx3080",
+                 {"map": GPU_MAP, "digest": "0" * 40})
+        self.bad(500, "delete pci mapping failed:" + lock.split(":", 1)[1], "DELETE",
+                 "/cluster/mapping/pci/rtx3080")
+        # What is refused before the first write is refused for its own reason.
+        self.bad(500, "checksum mismatch (file change by other user?)", "PUT", path + "/config",
+                 {"cores": 3, "digest": "0" * 40})
+        self.bad(403, "Permission check failed (/vms/107, VM.PowerMgmt)", "POST",
+                 path + "/status/start", {}, token=READER)
+        # A guest can be stopped, for that writes nothing; under HA it is a request, which is written.
+        upid = self.good("POST", "/nodes/pve2/qemu/105/status/stop", {})
+        self.assertEqual(self.wait_task(upid)[0], "OK")
+        upid = self.good("POST", "/nodes/pve1/qemu/120/status/stop", {})
+        self.assertNotEqual(self.wait_task(upid, "pve1")[0], "OK")
+        self.assertEqual(self.read("nodes/pve2/qemu-server/107.conf"), before)
 
     def test_node_off(self):
         self.settings["nodes"]["pve3"]["status"] = "offline"

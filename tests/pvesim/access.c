@@ -213,6 +213,16 @@ bool access_allows(struct call *call, const char *path, const char *privileges)
 	return !missing(call, path, privileges, true);
 }
 
+bool access_allows_user(
+		struct call *call, const char *user, const char *path, const char *privileges)
+{
+	const char *before = call->user;
+	call->user = user;
+	bool allows = access_allows(call, path, privileges);
+	call->user = before;
+	return allows;
+}
+
 int access_check_all(struct call *call, const char *path, const char *privileges)
 {
 	const char *lacking = missing(call, path, privileges, false);

@@ -16,6 +16,8 @@ json_t *access_permissions(struct call *call, const char *user, const char *path
 /* Privileges are "A|B" for any of them; the call fails with 403. */
 int access_check(struct call *call, const char *path, const char *privileges);
 bool access_allows(struct call *call, const char *path, const char *privileges);
+bool access_allows_user(
+		struct call *call, const char *user, const char *path, const char *privileges);
 /* all of "A,B" */
 int access_check_all(struct call *call, const char *path, const char *privileges);
 int access_check_vm(struct call *call, const char *vmid, const char *privileges);

@@ -5,8 +5,8 @@
 
 #include "tests/pvesim/access.h"
 
-static const struct method *const all_methods[] = {
-		config_methods, mapping_methods, node_methods, task_methods, cluster_methods};
+static const struct method *const all_methods[] = {config_methods, mapping_methods, node_methods,
+		task_methods, cluster_methods, access_methods, ha_methods};
 
 /* True when the path fits; what stands for {names} goes into `ret_names`. */
 static bool path_matches(struct arena *arena, const struct strings *parts, const char *pattern,
@@ -154,19 +154,29 @@ static int check_params(struct call *call, const struct method *method)
 static int choose_node(struct call *call, const struct method *method, const json_t *names)
 {
 	const char *node = hash_get(names, "node");
-	if (call->sim->batch || !node || !method->by_node)
+	if (call->sim->batch)
 		return 0;
-	if (strcmp(node, "localhost") == 0)
-		node = call->node;
+	call->handed_on = method->daemon;
+	if (!node || !method->by_node || strcmp(node, "localhost") == 0 ||
+			strcmp(node, call->node) == 0)
+		return method->daemon && !setting_true(call->sim->settings, "pvedaemon", true)
+				       ? fail(call, 595, "Connection refused")
+				       : 0;
 	json_t *known = setting_node(call->sim, node);
 	if (!known)
 		return fail(call, 500,
 				"hostname lookup '%s' failed - failed to get address info for: %s: "
-				"Name or service not known",
+				"Temporary failure in name resolution",
 				node, node);
 	const char *status = hash_get(known, "status");
 	if (status && strcmp(status, "online") != 0)
 		return fail(call, 595, "No route to host");
+	const char *proxy = hash_get(known, "pveproxy");
+	if (proxy && strcmp(proxy, "refused") == 0)
+		return fail(call, 595, "Connection refused");
+	if (proxy && strcmp(proxy, "hung") == 0)
+		return fail(call, 596, "Connection timed out");
+	call->handed_on = true;
 	call->node = arena_strdup(call->arena, node);
 	return 0;
 }
@@ -203,7 +213,7 @@ void api_run(struct call *call)
 	if (check_params(call, method) < 0)
 		goto out;
 	call->stage = "code";
-	if (method->writes && !setting_true(call->sim->settings, "quorate", true))
+	if (method->quorum && !has_quorum(call->sim))
 		fail(call, 500, "cluster not ready - no quorum?");
 	else if (method->run(call) == 0)
 		call->stage = "done";

@@ -17,7 +17,8 @@ struct method {
 	int (*run)(struct call *call);
 	const char *since;
 	bool by_node; /* handed on to the node that the path names */
-	bool writes;  /* needs quorum */
+	bool quorum;  /* looked at first; elsewhere the first write fails */
+	bool daemon;  /* done by pvedaemon, to which pveproxy hands it on */
 	bool no_token;
 };
 
@@ -26,6 +27,8 @@ extern const struct method mapping_methods[];
 extern const struct method node_methods[];
 extern const struct method task_methods[];
 extern const struct method cluster_methods[];
+extern const struct method access_methods[];
+extern const struct method ha_methods[];
 
 /*
  * A whole call: find the method, check user, permission and parameters, run it. What the body and

@@ -21,6 +21,7 @@
 
 /* VMs of a node as GET …/qemu shows them; `vmid` NULL: all that the user may see. */
 json_t *vm_overview(struct call *call, const char *vmid);
+void node_numbers(json_t *item, const json_t *about); /* what pvestatd measured there */
 /* Lines as {n, t} from `start` on, at most `limit`; 0: all. */
 json_t *numbered_lines(struct call *call, const json_t *lines, size_t limit);
 bool ha_manages(struct call *call, const char *vmid, const char **ret_state);

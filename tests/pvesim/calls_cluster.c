@@ -22,14 +22,14 @@ static const char *status_of(const json_t *node)
 
 static json_t *node_resource(struct call *call, const char *name, const json_t *about)
 {
-	json_t *node = json_pack("{s:s,s:s,s:s,s:s,s:s}", "node", name, "id",
+	json_t *node = json_pack("{s:s,s:s,s:s,s:s}", "node", name, "id",
 			arena_printf(call->arena, "node/%s", name), "type", "node", "status",
-			status_of(about), "ssl_fingerprint", "00:00");
-	if (strcmp(status_of(about), "online") == 0) {
-		json_object_set_new(node, "uptime", json_integer(86400));
-		json_object_set_new(node, "maxcpu", json_integer(16));
-		json_object_set_new(node, "maxmem", json_integer(68719476736));
-	}
+			status_of(about));
+	if (strcmp(status_of(about), "online") != 0)
+		return node;
+	hash_set(node, "level", "");
+	if (access_allows(call, arena_printf(call->arena, "/nodes/%s", name), "Sys.Audit"))
+		node_numbers(node, about);
 	return node;
 }
 
@@ -39,11 +39,54 @@ static int get_nodes(struct call *call)
 	json_t *nodes = json_object_get(call->sim->settings, "nodes");
 	perl_keys(call->arena, nodes, &names);
 	call->result = json_array();
-	for (size_t i = 0; i < names.n; i++)
-		json_array_append_new(call->result,
-				node_resource(call, names.item[i],
-						json_object_get(nodes, names.item[i])));
+	for (size_t i = 0; i < names.n; i++) {
+		const json_t *about = json_object_get(nodes, names.item[i]);
+		json_t *node = node_resource(call, names.item[i], about);
+		bool online = strcmp(status_of(about), "online") == 0;
+		json_object_set_new(node, "ssl_fingerprint",
+				online ? json_string("00:11:22:33") : json_null());
+		json_array_append_new(call->result, node);
+	}
 	return 0;
+}
+
+/* From the members of a node's list to those of the cluster's. */
+static void resource_members(json_t *vm, bool known)
+{
+	static const char *const measured[] = {"name", "cpu", "mem", "memhost", "maxmem", "disk",
+			"maxdisk", "maxcpu", "uptime", "netin", "netout", "diskread", "diskwrite",
+			"template"};
+	static const char *const not_here[] = {"cpus", "pid", "serial", "running-machine",
+			"pressurecpusome", "pressurecpufull", "pressureiosome", "pressureiofull",
+			"pressurememorysome", "pressurememoryfull"};
+	json_object_set(vm, "maxcpu", json_object_get(vm, "cpus"));
+	json_object_set_new(vm, "template",
+			json_integer(json_integer_value(json_object_get(vm, "template"))));
+	json_object_set_new(vm, "diskread", json_integer(0));
+	json_object_set_new(vm, "diskwrite", json_integer(0));
+	for (size_t i = 0; i < sizeof not_here / sizeof *not_here; i++)
+		json_object_del(vm, not_here[i]);
+	if (known)
+		return;
+	hash_set(vm, "status", "unknown");
+	for (size_t i = 0; i < sizeof measured / sizeof *measured; i++)
+		json_object_del(vm, measured[i]);
+}
+
+static void add_zone(struct call *call, const char *node)
+{
+	if (!access_allows(call, "/sdn/zones/localnetwork", "SDN.Audit"))
+		return;
+	bool is_network = pve_has(call, "9.0");
+	json_t *zone = json_pack("{s:s,s:s,s:s}", "node", node, "status", "ok", "type",
+			is_network ? "network" : "sdn");
+	hash_set(zone, is_network ? "network" : "sdn", "localnetwork");
+	hash_set(zone, "id",
+			is_network ? arena_printf(call->arena, "network/%s/zone/localnetwork", node)
+				   : arena_printf(call->arena, "sdn/%s/localnetwork", node));
+	if (is_network)
+		hash_set(zone, "network-type", "zone");
+	json_array_append_new(call->result, zone);
 }
 
 static void add_vms(struct call *call, const char *node)
@@ -55,13 +98,11 @@ static void add_vms(struct call *call, const char *node)
 		json_t *vm = json_array_get(list, i);
 		char *vmid = perl_scalar(call->arena, json_object_get(vm, "vmid"));
 		const char *state = NULL;
-		if (strcmp(status_of(setting_node(call->sim, node)), "online") != 0)
-			hash_set(vm, "status", "unknown");
+		resource_members(vm,
+				strcmp(status_of(setting_node(call->sim, node)), "online") == 0);
 		hash_set(vm, "id", arena_printf(call->arena, "qemu/%s", vmid));
 		hash_set(vm, "type", "qemu");
 		hash_set(vm, "node", node);
-		json_object_set_new(vm, "template",
-				json_integer(json_integer_value(json_object_get(vm, "template"))));
 		if (ha_manages(call, vmid, &state))
 			hash_set(vm, "hastate", state);
 		json_array_append(call->result, vm);
@@ -74,16 +115,23 @@ static void add_storages(struct call *call, const char *node, const json_t *abou
 {
 	json_t *list = json_object_get(about, "storage");
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *name = hash_get(json_array_get(list, i), "storage");
+		const json_t *storage = json_array_get(list, i);
+		const char *name = hash_get(storage, "storage");
 		if (!name || !access_allows(call, arena_printf(call->arena, "/storage/%s", name),
 					     "Datastore.Audit|Datastore.AllocateSpace"))
 			continue;
 		json_array_append_new(call->result,
-				json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", "storage", "id",
+				json_pack("{s:s,s:s,s:s,s:s,s:s,s:O?,s:O?,s:O?,s:O?,s:O?}", "type",
+						"storage", "id",
 						arena_printf(call->arena, "storage/%s/%s", node,
 								name),
 						"storage", name, "node", node, "status",
-						"available"));
+						"available", "plugintype",
+						json_object_get(storage, "type"), "content",
+						json_object_get(storage, "content"), "shared",
+						json_object_get(storage, "shared"), "disk",
+						json_object_get(storage, "used"), "maxdisk",
+						json_object_get(storage, "total")));
 	}
 }
 
@@ -103,6 +151,8 @@ static int get_resources(struct call *call)
 					call->result, node_resource(call, names.item[i], about));
 		if (!type || strcmp(type, "storage") == 0)
 			add_storages(call, names.item[i], about);
+		if ((!type || strcmp(type, "sdn") == 0) && strcmp(status_of(about), "online") == 0)
+			add_zone(call, names.item[i]);
 	}
 	return 0;
 }
@@ -111,7 +161,7 @@ static int get_cluster_status(struct call *call)
 {
 	json_t *nodes = json_object_get(call->sim->settings, "nodes");
 	struct strings names;
-	bool quorate = setting_true(call->sim->settings, "quorate", true);
+	bool quorate = has_quorum(call->sim);
 	perl_keys(call->arena, nodes, &names);
 	call->result = json_array();
 	const char *cluster = hash_get(call->sim->settings, "cluster");
@@ -123,13 +173,15 @@ static int get_cluster_status(struct call *call)
 	for (size_t i = 0; i < names.n; i++) {
 		const json_t *about = json_object_get(nodes, names.item[i]);
 		const char *ip = hash_get(about, "ip");
+		bool online = strcmp(status_of(about), "online") == 0;
 		json_array_append_new(call->result,
-				json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:s,s:s}", "type", "node", "id",
+				json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:s*,s:s}", "type", "node",
+						"id",
 						arena_printf(call->arena, "node/%s", names.item[i]),
 						"name", names.item[i], "nodeid", (int)i + 1,
-						"online", strcmp(status_of(about), "online") == 0,
-						"local", strcmp(names.item[i], call->node) == 0,
-						"ip", ip ? ip : "127.0.0.1", "level", ""));
+						"online", online, "local",
+						strcmp(names.item[i], call->node) == 0, "ip",
+						ip || !online ? ip : "127.0.0.1", "level", ""));
 	}
 	return 0;
 }
@@ -219,12 +271,18 @@ static int get_ha_current(struct call *call)
 	if (get_ha_resources(call) < 0)
 		return -1;
 	json_t *services = call->result;
-	bool quorate = setting_true(call->sim->settings, "quorate", true);
+	bool quorate = has_quorum(call->sim);
 	call->result = json_array();
 	json_array_append_new(call->result,
 			json_pack("{s:s,s:s,s:s,s:s,s:i}", "id", "quorum", "type", "quorum", "node",
 					call->node, "status", quorate ? "OK" : "No quorum!",
 					"quorate", quorate ? 1 : 0));
+	if (pve_has(call, "9.2"))
+		json_array_append_new(call->result,
+				json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", "fencing", "type",
+						"fencing", "node", call->node, "status",
+						"standby (CRM watchdog standby)", "armed-state",
+						"standby"));
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		json_t *service = json_array_get(services, i);
 		const char *sid = hash_get(service, "sid");
@@ -270,11 +328,11 @@ const struct method cluster_methods[] = {
 	{"GET", "/version", "all", NULL, NULL, get_version},
 	{"GET", "/nodes", "all", NULL, NULL, get_nodes},
 	{"GET", "/access/ticket", "world", NULL, NULL, get_ticket},
-	{"POST", "/access/ticket", "world", ticket_params, NULL, ticket_login, .no_token = true},
+	{"POST", "/access/ticket", "world", ticket_params, NULL, ticket_login, .daemon = true, .no_token = true},
 	{"GET", "/access/permissions", "all", permission_params, NULL, get_permissions},
 	{"GET", "/access/roles", "all", NULL, NULL, get_roles},
 	{"GET", "/cluster/resources", "all", resource_params, NULL, get_resources},
-	{"GET", "/cluster/status", "/ Sys.Audit", NULL, NULL, get_cluster_status},
+	{"GET", "/cluster/status", "/ Sys.Audit", NULL, NULL, get_cluster_status, .daemon = true},
 	{"GET", "/cluster/ha/resources", "/ Sys.Audit", ha_params, NULL, get_ha_resources},
 	{"GET", "/cluster/ha/status/current", "/ Sys.Audit", NULL, NULL, get_ha_current},
 	{0}

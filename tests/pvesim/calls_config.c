@@ -49,9 +49,11 @@ static void use_numbers(const struct call *call, json_t *conf)
 static int get_config(struct call *call)
 {
 	const char *snapshot = param_get(call, "snapshot");
-	if (snapshot && param_true(call, "current"))
-		return fail_param(
-				call, "snapshot", "cannot use 'snapshot' parameter with 'current'");
+	if (snapshot && param_true(call, "current")) {
+		static const char why[] = "cannot use 'snapshot' parameter with 'current'";
+		(void)fail_param(call, "current", "%s", why);
+		return fail_param(call, "snapshot", "%s", why);
+	}
 	json_t *conf = vm_load(call, param_get(call, "vmid"));
 	if (!conf)
 		return -1;
@@ -222,6 +224,35 @@ static int post_reboot(struct call *call)
 	return change_state(call, "qmreboot", NULL, setting_number(call->sim, "shutdown_ms", 500));
 }
 
+/* What the configuration and, of one that runs, QEMU itself tell. */
+static int add_from_guest(struct call *call, const char *vmid)
+{
+	json_t *conf = vm_load(call, vmid);
+	if (!conf)
+		return -1;
+	json_t *running = running_load(call);
+	const json_t *about = json_object_get(running, vmid);
+	const char *agent = vm_get(conf, "agent");
+	if (agent && rx_test("^(?:enabled=)?1(?:,|$)", agent))
+		json_object_set_new(call->result, "agent", json_integer(1));
+	if (about) {
+		json_t *memory = json_object_get(call->result, "maxmem");
+		const char *machine = hash_get(about, "machine");
+		json_t *more = json_pack("{s:O,s:{s:O,s:O},s:i,s:i,s:s,s:s,s:{s:b}}", "balloon",
+				memory, "ballooninfo", "actual", memory, "max_mem", memory,
+				"diskread", 0, "diskwrite", 0, "running-machine",
+				machine                      ? machine
+				: machine_is_q35(call, conf) ? "pc-q35-9.0+pve0"
+							     : "pc-i440fx-9.0+pve0",
+				"running-qemu", "9.0.2", "proxmox-support", "pbs-dirty-bitmap", 1);
+		json_object_update(call->result, more);
+		json_decref(more);
+	}
+	json_decref(running);
+	json_decref(conf);
+	return 0;
+}
+
 static int get_current(struct call *call)
 {
 	const char *vmid = param_get(call, "vmid");
@@ -234,11 +265,12 @@ static int get_current(struct call *call)
 	bool managed = ha_manages(call, vmid, &state);
 	json_t *ha = json_pack("{s:i}", "managed", managed);
 	if (managed)
-		hash_set(ha, "state", state);
+		hash_set(ha, "state",
+				json_object_get(call->sim->ha_errors, vmid) ? "error" : state);
 	json_object_set_new(status, "ha", ha);
 	hash_set(status, "qmpstatus", hash_get(status, "status"));
 	call->result = status;
-	return 0;
+	return add_from_guest(call, vmid);
 }
 
 static int get_list(struct call *call)
@@ -310,17 +342,17 @@ static const struct schema state_reboot[] = {
 #define POWER "/vms/{vmid} VM.PowerMgmt"
 
 const struct method config_methods[] = {
-	{"GET", QEMU, "all", by_node, NULL, get_list, .by_node = true},
+	{"GET", QEMU, "all", by_node, NULL, get_list, .by_node = true, .daemon = true},
 	{"GET", VM "/config", AUDIT, config_get, NULL, get_config, .by_node = true},
-	{"PUT", VM "/config", CONFIG_PERMISSION, config_put, config_schema, put_config, .by_node = true, .writes = true},
-	{"POST", VM "/config", CONFIG_PERMISSION, config_post, config_schema, post_config, .by_node = true, .writes = true},
+	{"PUT", VM "/config", CONFIG_PERMISSION, config_put, config_schema, put_config, .by_node = true, .daemon = true},
+	{"POST", VM "/config", CONFIG_PERMISSION, config_post, config_schema, post_config, .by_node = true, .daemon = true},
 	{"GET", VM "/pending", AUDIT, by_vm, NULL, get_pending, .by_node = true},
-	{"GET", VM "/snapshot", AUDIT, by_vm, NULL, get_snapshots, .by_node = true},
-	{"GET", VM "/status/current", AUDIT, by_vm, NULL, get_current, .by_node = true},
-	{"POST", VM "/status/start", POWER, state_start, NULL, post_start, .by_node = true, .writes = true},
-	{"POST", VM "/status/stop", POWER, state_stop, NULL, post_stop, .by_node = true, .writes = true},
-	{"POST", VM "/status/shutdown", POWER, state_shutdown, NULL, post_shutdown, .by_node = true, .writes = true},
-	{"POST", VM "/status/reboot", POWER, state_reboot, NULL, post_reboot, .by_node = true, .writes = true},
+	{"GET", VM "/snapshot", AUDIT, by_vm, NULL, get_snapshots, .by_node = true, .daemon = true},
+	{"GET", VM "/status/current", AUDIT, by_vm, NULL, get_current, .by_node = true, .daemon = true},
+	{"POST", VM "/status/start", POWER, state_start, NULL, post_start, .by_node = true, .quorum = true, .daemon = true},
+	{"POST", VM "/status/stop", POWER, state_stop, NULL, post_stop, .by_node = true, .daemon = true},
+	{"POST", VM "/status/shutdown", POWER, state_shutdown, NULL, post_shutdown, .by_node = true, .daemon = true},
+	{"POST", VM "/status/reboot", POWER, state_reboot, NULL, post_reboot, .by_node = true, .daemon = true},
 	{0}
 };
 /* clang-format on */

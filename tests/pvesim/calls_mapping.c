@@ -19,6 +19,14 @@ static int with_prefix(struct call *call, int status, const char *prefix)
 	return status;
 }
 
+/* lock_pci_config() */
+static int lock(struct call *call)
+{
+	return has_quorum(call->sim)
+			       ? 0
+			       : die(call, "cfs-lock 'file-mapping_pci_cfg' error: no quorum!");
+}
+
 static int check_digest(struct call *call, const json_t *cfg, const char *digest)
 {
 	if (perl_true(digest) && strcmp(digest, hash_get(cfg, "digest")) != 0)
@@ -61,7 +69,7 @@ static int list_mappings(struct call *call)
 		if (strcmp(node, "localhost") != 0 && !setting_node(call->sim, node))
 			return die(call,
 					"hostname lookup '%s' failed - failed to get address info "
-					"for: %s: Name or service not known",
+					"for: %s: Temporary failure in name resolution",
 					node, node);
 		call->node = strcmp(node, "localhost") == 0 ? call->node : node;
 	} else if (node && strcmp(node, "localhost") != 0 && strcmp(node, call->node) != 0) {
@@ -110,9 +118,11 @@ static int create_mapping(struct call *call)
 		return -1;
 	json_t *cfg = mapping_load(call);
 	json_t *ids = json_object_get(cfg, "ids");
-	int status = json_is_object(json_object_get(ids, id))
-				     ? die(call, "pci ID '%s' already defined", id)
-				     : 0;
+	int status = lock(call);
+	if (status == 0)
+		status = json_is_object(json_object_get(ids, id))
+					 ? die(call, "pci ID '%s' already defined", id)
+					 : 0;
 	if (status == 0) {
 		json_object_set(ids, id, settings);
 		status = store(call, cfg);
@@ -146,7 +156,7 @@ static int change_section(struct call *call, const json_t *cfg, const char *id, 
 		const char *deletes)
 {
 	json_t *section = json_object_get(json_object_get(cfg, "ids"), id);
-	if (check_digest(call, cfg, digest) < 0)
+	if (lock(call) < 0 || check_digest(call, cfg, digest) < 0)
 		return -1;
 	if (!json_is_object(section))
 		return die(call, "pci ID '%s' does not exist", id);
@@ -180,7 +190,9 @@ static int delete_mapping(struct call *call)
 	/* An entry without a map is not taken out, and then nothing can be written. */
 	if (json_is_object(json_object_get(ids, param_get(call, "id"))))
 		json_object_del(ids, param_get(call, "id"));
-	int status = store(call, cfg);
+	int status = lock(call);
+	if (status == 0)
+		status = store(call, cfg);
 	json_decref(cfg);
 	return with_prefix(call, status, "delete pci mapping failed");
 }
@@ -213,10 +225,10 @@ static const struct schema mapping_update[] = {
 
 const struct method mapping_methods[] = {
 	{"GET", MAPPING, "all", mapping_list, NULL, list_mappings, "8.0"},
-	{"POST", MAPPING, "/mapping/pci Mapping.Modify", mapping_create, NULL, create_mapping, "8.0", .writes = true},
-	{"GET", MAPPING "/{id}", SEE_MAPPING, mapping_id, NULL, get_mapping, "8.0"},
-	{"PUT", MAPPING "/{id}", "/mapping/pci/{id} Mapping.Modify", mapping_update, NULL, update_mapping, "8.0", .writes = true},
-	{"DELETE", MAPPING "/{id}", "/mapping/pci Mapping.Modify", mapping_id, NULL, delete_mapping, "8.0", .writes = true},
+	{"POST", MAPPING, "/mapping/pci Mapping.Modify", mapping_create, NULL, create_mapping, "8.0", .daemon = true},
+	{"GET", MAPPING "/{id}", SEE_MAPPING, mapping_id, NULL, get_mapping, "8.0", .daemon = true},
+	{"PUT", MAPPING "/{id}", "/mapping/pci/{id} Mapping.Modify", mapping_update, NULL, update_mapping, "8.0", .daemon = true},
+	{"DELETE", MAPPING "/{id}", "/mapping/pci Mapping.Modify", mapping_id, NULL, delete_mapping, "8.0", .daemon = true},
 	{0}
 };
 /* clang-format on */

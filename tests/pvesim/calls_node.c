@@ -20,6 +20,46 @@ bool ha_manages(struct call *call, const char *vmid, const char **ret_state)
 	return strcmp(wanted, "ignored") != 0;
 }
 
+/* The size of the disk that is booted from, as far as the configuration says. */
+static json_int_t boot_disk(struct call *call, const json_t *conf)
+{
+	static const char units[] = "KMGT";
+	const char *boot = vm_get(conf, "boot");
+	struct rx rx;
+	if (!boot || !rx_match(call->arena, "order=([^,]*)", RX_BYTES, boot, &rx))
+		return 0;
+	struct strings devices;
+	perl_split(call->arena, rx.group[1], ';', &devices);
+	for (size_t i = 0; i < devices.n; i++) {
+		const char *drive = vm_get(conf, devices.item[i]);
+		if (!drive || !vm_is_drive(devices.item[i]) || strstr(drive, "media=cdrom") ||
+				!rx_match(call->arena, "(?:^|,)size=(\\d+)([KMGT]?)", RX_BYTES,
+						drive, &rx))
+			continue;
+		json_int_t size = strtoll(rx.group[1], NULL, 10);
+		const char *unit = *rx.group[2] ? strchr(units, *rx.group[2]) : NULL;
+		return unit ? size << (10 * (unit - units + 1)) : size;
+	}
+	return 0;
+}
+
+/* What vmstatus() measures: nothing of it is more than a number here. */
+static void add_measures(const struct call *call, json_t *vm, bool runs)
+{
+	static const char *const pressures[] = {"pressurecpusome", "pressurecpufull",
+			"pressureiosome", "pressureiofull", "pressurememorysome",
+			"pressurememoryfull"};
+	static const char *const zero[] = {"cpu", "disk", "netin", "netout"};
+	for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
+		json_object_set_new(vm, zero[i], json_integer(0));
+	json_object_set_new(vm, "mem", json_integer(runs ? 1048576 : 0));
+	if (!pve_has(call, "9.0"))
+		return;
+	json_object_set_new(vm, "memhost", json_integer(runs ? 1048576 : 0));
+	for (size_t i = 0; runs && i < sizeof pressures / sizeof *pressures; i++)
+		json_object_set_new(vm, pressures[i], json_integer(0));
+}
+
 static json_t *overview_of(struct call *call, const char *vmid, const json_t *running)
 {
 	json_t *conf = vm_load(call, vmid);
@@ -33,19 +73,21 @@ static json_t *overview_of(struct call *call, const char *vmid, const json_t *ru
 	long cpus = (cores ? strtol(cores, NULL, 10) : 1) *
 		    (sockets ? strtol(sockets, NULL, 10) : 1);
 	json_int_t bytes = (json_int_t)(memory ? strtol(memory, NULL, 10) : 512) * 1024 * 1024;
-	json_t *vm = json_pack("{s:I,s:s,s:s,s:I,s:I,s:i,s:i}", "vmid",
+	json_t *vm = json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:i}", "vmid",
 			(json_int_t)strtol(vmid, NULL, 10), "name",
 			name ? name : arena_printf(call->arena, "VM %s", vmid), "status",
 			about ? "running" : "stopped", "cpus", (json_int_t)cpus, "maxmem", bytes,
-			"disk", 0, "uptime", 0);
+			"maxdisk", boot_disk(call, conf), "uptime", 0);
+	add_measures(call, vm, about != NULL);
 	if (about) {
 		json_int_t since = json_integer_value(json_object_get(about, "since"));
 		json_object_set(vm, "pid", json_object_get(about, "pid"));
 		json_object_set_new(
 				vm, "uptime", json_integer((json_int_t)(now_ms() / 1000) - since));
-		if (hash_get(about, "machine"))
-			hash_set(vm, "running-machine", hash_get(about, "machine"));
 	}
+	if (vm_get(conf, "serial0") || vm_get(conf, "serial1") || vm_get(conf, "serial2") ||
+			vm_get(conf, "serial3"))
+		json_object_set_new(vm, "serial", json_integer(1));
 	if (perl_true(vm_get(conf, "template")))
 		json_object_set_new(vm, "template", json_integer(1));
 	if (vm_get(conf, "lock"))
@@ -116,21 +158,50 @@ static json_int_t number_of(const json_t *about, const char *key, json_int_t mis
 	return json_is_integer(value) ? json_integer_value(value) : missing;
 }
 
+/* Members that nobody asks this simulation for; their shape is that of the real ones. */
+static void add_more_status(struct call *call, json_int_t cpus)
+{
+	json_t *cpu = json_object_get(call->result, "cpuinfo");
+	json_t *more = json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:i}", "cores", cpus / 2, "family", "6",
+			"vendor", "GenuineIntel", "mhz", "3600.000", "flags", "fpu vmx hypervisor",
+			"hvm", "1", "user_hz", 100);
+	json_object_update(cpu, more);
+	json_decref(more);
+	more = json_pack("{s:i,s:f,s:{s:i},s:{s:i,s:i,s:i},s:{s:I,s:I,s:I,s:I}}", "idle", 0, "wait",
+			0.003, "ksm", "shared", 0, "swap", "total", 0, "used", 0, "free", 0,
+			"rootfs", "total", (json_int_t)100000000000, "used",
+			(json_int_t)20000000000, "avail", (json_int_t)75000000000, "free",
+			(json_int_t)80000000000);
+	json_object_update(call->result, more);
+	json_decref(more);
+}
+
+void node_numbers(json_t *item, const json_t *about)
+{
+	json_int_t memory = number_of(about, "memory", 68719476736);
+	json_t *numbers = json_pack("{s:i,s:f,s:I,s:I,s:I,s:I,s:I}", "uptime", 86400, "cpu", 0.02,
+			"maxcpu", number_of(about, "cpus", 16), "maxmem", memory, "mem", memory / 4,
+			"maxdisk", (json_int_t)100000000000, "disk", (json_int_t)20000000000);
+	json_object_update(item, numbers);
+	json_decref(numbers);
+}
+
 static int get_node_status(struct call *call)
 {
 	const json_t *about = setting_node(call->sim, call->node);
 	const char *kernel = text_of(about, "kernel", "6.8.4-3-pve");
 	const char *version = text_of(about, "version", pve_version(call->sim));
 	json_int_t memory = number_of(about, "memory", 68719476736);
-	call->result = json_pack("{s:s,s:s,s:I,s:{s:I,s:I,s:I},s:{s:I,s:s,s:i},s:[s,s,s],s:f}",
+	call->result = json_pack("{s:s,s:s,s:I,s:{s:I,s:I,s:I,s:I},s:{s:I,s:s,s:i},s:[s,s,s],s:f}",
 			"kversion",
 			arena_printf(call->arena, "Linux %s #1 SMP PREEMPT_DYNAMIC", kernel),
 			"pveversion",
 			arena_printf(call->arena, "pve-manager/%s/faa83925c9641325", version),
 			"uptime", (json_int_t)86400, "memory", "total", memory, "used", memory / 4,
-			"free", memory / 4 * 3, "cpuinfo", "cpus", number_of(about, "cpus", 16),
-			"model", text_of(about, "cpu", "Sample CPU"), "sockets", 1, "loadavg",
-			"0.10", "0.08", "0.05", "cpu", 0.02);
+			"free", memory / 4 * 3, "available", memory / 4 * 3, "cpuinfo", "cpus",
+			number_of(about, "cpus", 16), "model", text_of(about, "cpu", "Sample CPU"),
+			"sockets", 1, "loadavg", "0.10", "0.08", "0.05", "cpu", 0.02);
+	add_more_status(call, number_of(about, "cpus", 16));
 	if (pve_has(call, "8.0")) {
 		bool efi = strcmp(text_of(about, "boot_mode", "efi"), "efi") == 0;
 		json_t *boot = json_pack("{s:s}", "mode", efi ? "efi" : "legacy-bios");
@@ -224,9 +295,16 @@ static int get_storage(struct call *call)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		json_t *storage = json_array_get(list, i);
 		const char *name = hash_get(storage, "storage");
-		if (name && access_allows(call, arena_printf(call->arena, "/storage/%s", name),
-					    "Datastore.Audit|Datastore.AllocateSpace"))
-			json_array_append(call->result, storage);
+		if (!name || !access_allows(call, arena_printf(call->arena, "/storage/%s", name),
+					     "Datastore.Audit|Datastore.AllocateSpace"))
+			continue;
+		json_t *item = json_copy(storage);
+		double total = json_number_value(json_object_get(item, "total"));
+		if (total > 0)
+			json_object_set_new(item, "used_fraction",
+					json_real(json_number_value(json_object_get(item, "used")) /
+							total));
+		json_array_append_new(call->result, item);
 	}
 	return 0;
 }
@@ -249,6 +327,8 @@ static json_t *log_lines(struct call *call, const char *name)
 static int get_syslog(struct call *call)
 {
 	json_t *lines = log_lines(call, "syslog.txt");
+	if (!json_array_size(lines)) /* what journalctl says */
+		json_array_append_new(lines, json_string("-- No entries --"));
 	call->result = numbered_lines(call, lines, 50);
 	json_decref(lines);
 	return 0;
@@ -268,6 +348,31 @@ static int get_journal(struct call *call)
 	json_array_append_new(call->result,
 			json_string(arena_printf(call->arena, "s=sample;i=%zx", n + 1)));
 	json_decref(lines);
+	return 0;
+}
+
+static int get_dns(struct call *call)
+{
+	call->result = json_pack("{s:s}", "dns1", "192.0.2.53");
+	return 0;
+}
+
+static int get_machines(struct call *call)
+{
+	static const char *const versions[] = {"9.2+pve1", "9.2", "9.0"};
+	static const char *const types[] = {"q35", "i440fx"};
+	call->result = json_array();
+	for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+		for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+			json_t *item = json_pack("{s:s,s:s,s:s}", "id",
+					arena_printf(call->arena, "pc-%s-%s", types[k],
+							versions[i]),
+					"type", types[k], "version", versions[i]);
+			if (strstr(versions[i], "+pve"))
+				hash_set(item, "changes", "A change of a default.");
+			json_array_append_new(call->result, item);
+		}
+	}
 	return 0;
 }
 
@@ -342,13 +447,15 @@ const struct method node_methods[] = {
 	{"GET", NODE, "all", by_node, NULL, get_index, .by_node = true},
 	{"GET", NODE "/version", "all", by_node, NULL, get_node_version, .by_node = true},
 	{"GET", NODE "/status", SYS_AUDIT, by_node, NULL, get_node_status, .by_node = true},
-	{"POST", NODE "/status", "/nodes/{node} Sys.PowerMgmt", node_command, NULL, post_node_status, .by_node = true},
-	{"GET", NODE "/hardware/pci", HARDWARE, pci_list, NULL, get_pci, .by_node = true},
-	{"GET", NODE "/hardware/pci/{pci-id-or-mapping}/mdev", HARDWARE, pci_mdev, NULL, get_mdev, "8.3", .by_node = true},
-	{"GET", NODE "/hardware/pci/{pciid}/mdev", HARDWARE, pci_mdev_old, NULL, get_mdev, .by_node = true},
-	{"GET", NODE "/storage", "all", storage_list, NULL, get_storage, .by_node = true},
-	{"GET", NODE "/syslog", "/nodes/{node} Sys.Syslog", syslog_params, NULL, get_syslog, .by_node = true},
-	{"GET", NODE "/journal", "/nodes/{node} Sys.Syslog", journal_params, NULL, get_journal, .by_node = true},
+	{"POST", NODE "/status", "/nodes/{node} Sys.PowerMgmt", node_command, NULL, post_node_status, .by_node = true, .daemon = true},
+	{"GET", NODE "/hardware/pci", HARDWARE, pci_list, NULL, get_pci, .by_node = true, .daemon = true},
+	{"GET", NODE "/hardware/pci/{pci-id-or-mapping}/mdev", HARDWARE, pci_mdev, NULL, get_mdev, "8.3", .by_node = true, .daemon = true},
+	{"GET", NODE "/hardware/pci/{pciid}/mdev", HARDWARE, pci_mdev_old, NULL, get_mdev, .by_node = true, .daemon = true},
+	{"GET", NODE "/dns", SYS_AUDIT, by_node, NULL, get_dns, .by_node = true},
+	{"GET", NODE "/capabilities/qemu/machines", "all", by_node, NULL, get_machines, .by_node = true},
+	{"GET", NODE "/storage", "all", storage_list, NULL, get_storage, .by_node = true, .daemon = true},
+	{"GET", NODE "/syslog", "/nodes/{node} Sys.Syslog", syslog_params, NULL, get_syslog, .by_node = true, .daemon = true},
+	{"GET", NODE "/journal", "/nodes/{node} Sys.Syslog", journal_params, NULL, get_journal, .by_node = true, .daemon = true},
 	{0}
 };
 /* clang-format on */

@@ -162,10 +162,8 @@ bool fault_before(struct server *server, struct request *request, struct respons
 		response->code = 595;
 		response->reason = text(fault, "reason", "Connection refused");
 		return true;
-	} else if (strcmp(what, "no-quorum") == 0 && strcmp(request->method, "GET") != 0) {
-		status(response, request->arena, fault);
-		response->reason = "cluster not ready - no quorum?";
-		return true;
+	} else if (strcmp(what, "no-quorum") == 0) {
+		sim->no_quorum = true;
 	} else if (strcmp(what, "digest-change") == 0) {
 		edit_file(server, request);
 	} else if (strcmp(what, "expire-ticket") == 0) {

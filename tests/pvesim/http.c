@@ -176,12 +176,14 @@ static bool send_response(struct connection *connection, const struct request *r
 	(void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &now);
 	struct text out = {0};
 	bool partial = response->cut || response->length_error || response->pad;
+	bool close = request->close || partial || response->code != 200;
 	text_addf(&out,
-			"HTTP/1.1 %d %s\r\nCache-Control: max-age=0\r\nConnection: %s\r\n"
+			"HTTP/1.1 %d %s\r\nCache-Control: max-age=0\r\n%sConnection: %s\r\n"
 			"Date: %s\r\nPragma: no-cache\r\nServer: pve-api-daemon/3.0\r\n"
 			"Content-Length: %ld\r\n",
 			response->code, response->reason,
-			request->close || partial ? "close" : "Keep-Alive", date,
+			response->handed_on && !close ? "Connection: close\r\n" : "",
+			close ? "close" : "Keep-Alive", date,
 			(response->pad ? response->pad : (long)response->body_n) +
 					response->length_error);
 	if (response->type)
@@ -198,7 +200,7 @@ static bool send_response(struct connection *connection, const struct request *r
 	text_free(&out);
 	if (sent && response->pad)
 		sent = send_padding(connection, response->pad);
-	return sent && !request->close && !partial;
+	return sent && !close;
 }
 
 /* One request and its answer; false: the connection is to be closed. */

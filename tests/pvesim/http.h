@@ -40,6 +40,7 @@ struct response {
 	size_t body_n;
 	const char *extra; /* more header lines, each with its end; or NULL */
 	bool gzip;
+	bool handed_on; /* the answer of another daemon, with its header lines too */
 	/* What faults do to it. */
 	bool silent;       /* send nothing and close */
 	bool never;        /* send nothing and keep the connection */

@@ -84,6 +84,7 @@ static int run(const char *state, const char *certificates, unsigned long port, 
 			.tasks = json_object(),
 			.fault_uses = json_object(),
 			.totp_used = json_object(),
+			.ha_errors = json_object(),
 			.parsed = json_object()};
 	struct arena *arena = arena_new();
 	pthread_t renewer;
@@ -111,6 +112,7 @@ static int run(const char *state, const char *certificates, unsigned long port, 
 	json_decref(sim.tasks);
 	json_decref(sim.fault_uses);
 	json_decref(sim.totp_used);
+	json_decref(sim.ha_errors);
 	json_decref(sim.parsed);
 	arena_free(arena);
 	return 0;

@@ -44,6 +44,8 @@ int work_stop(struct call *call);
 int work_shutdown(struct call *call);
 int work_reboot(struct call *call);
 int work_ha(struct call *call);
+/* calls_ha.c: what HA is asked for, written into its resources. */
+int ha_request(struct call *call, const char *vmid, const char *state);
 
 /* tasks.c: the workers. Their parameters are kept with them. */
 const char *task_start(struct call *call, const char *type, const char *id, json_t *params,

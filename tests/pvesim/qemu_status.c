@@ -161,6 +161,38 @@ static int check_start(struct call *call, const char *vmid, const json_t *conf)
 	return 0;
 }
 
+static bool is_snippet(struct call *call, const char *volume)
+{
+	json_t *known = json_object_get(call->sim->settings, "snippets");
+	for (size_t i = 0; i < json_array_size(known); i++)
+		if (strcmp(json_string_value(json_array_get(known, i)), volume) == 0)
+			return true;
+	return false;
+}
+
+/* What is needed from elsewhere: the hook script and the storages of the drives. */
+static int check_volumes(struct call *call, const char *vmid, const json_t *conf)
+{
+	const char *script = vm_get(conf, "hookscript");
+	if (script && !is_snippet(call, script))
+		return die(call, "hookscript error for %s on pre-start: script '%s' does not exist",
+				vmid, script);
+	char *storages = state_read(call->sim, call->arena, "storage.cfg");
+	struct strings keys;
+	perl_keys(call->arena, conf, &keys);
+	for (size_t i = 0; storages && i < keys.n; i++) {
+		const char *drive = vm_is_drive(keys.item[i]) ? vm_get(conf, keys.item[i]) : NULL;
+		struct rx rx;
+		if (!drive || !rx_match(call->arena, "^(?:file=)?([A-Za-z][^:,/]*):", RX_BYTES,
+					      drive, &rx))
+			continue;
+		if (!rx_test(arena_printf(call->arena, "(?m)^\\S+:\\s*%s\\s*$", rx.group[1]),
+				    storages))
+			return die(call, "storage '%s' does not exist", rx.group[1]);
+	}
+	return 0;
+}
+
 static int start(struct call *call, const char *vmid)
 {
 	json_t *conf = vm_load(call, vmid);
@@ -169,6 +201,8 @@ static int start(struct call *call, const char *vmid)
 	int status = check_start(call, vmid, conf);
 	if (status == 0)
 		status = config_apply_pending(call, vmid, conf);
+	if (status == 0)
+		status = check_volumes(call, vmid, conf);
 	json_t *running = running_load(call);
 	json_t *used = used_devices(call, running, vmid);
 	json_t *devices = devices_load(call);
@@ -176,6 +210,11 @@ static int start(struct call *call, const char *vmid)
 	json_t *taken = json_array();
 	const char *key = NULL;
 	json_t *device = NULL;
+	if (status == 0 && !chosen) {
+		/* Told once by itself and once as what the task ended with. */
+		output(call, "%s", call->message);
+		output(call, "%s", "");
+	}
 	status = chosen ? 0 : -1;
 	json_object_foreach(chosen, key, device)
 	{
@@ -269,28 +308,12 @@ int work_ha(struct call *call)
 {
 	const char *vmid = param_get(call, "vmid");
 	bool starts = strcmp(param_get(call, "task-type"), "hastart") == 0;
-	char *text = state_read(call->sim, call->arena, "ha/resources.cfg");
-	char *pattern = arena_printf(call->arena, "(?ms)^vm: %s$(?:\\n\\t[^\\n]*)*", vmid);
-	size_t from = 0;
-	size_t to = 0;
 	output(call, "Requesting HA %s for VM %s", starts ? "start" : "stop", vmid);
-	if (!text || !rx_find(pattern, RX_BYTES, text, 0, &from, &to))
-		return die(call, "service 'vm:%s' not managed by HA", vmid);
-	struct text section = {0};
-	struct strings lines;
-	perl_split(call->arena, arena_strndup(call->arena, text + from, to - from), '\n', &lines);
-	for (size_t i = 0; i < lines.n; i++)
-		if (!rx_test("^\\tstate\\b", lines.item[i]))
-			text_addf(&section, "%s%s", i ? "\n" : "", lines.item[i]);
-	text_addf(&section, "\n\tstate %s", starts ? "started" : "stopped");
-	char *changed = arena_printf(
-			call->arena, "%.*s%s%s", (int)from, text, text_string(&section), text + to);
-	text_free(&section);
-	if (state_write(call, "ha/resources.cfg", changed) < 0)
+	if (ha_request(call, vmid, starts ? "started" : "stopped") < 0)
 		return -1;
 	call->user = "root@pam";
 	(void)task_start(call, starts ? "qmstart" : "qmshutdown", vmid,
-			starts ? NULL : json_pack("{s:i}", "forceStop", 1),
+			json_pack("{s:i}", starts ? "ha" : "forceStop", 1),
 			setting_number(call->sim, "ha_delay_ms", 500));
 	return 0;
 }

@@ -30,7 +30,7 @@ static const struct privilege privileges[] = {
 	{"VM", "a", "VM.Snapshot", NULL, NULL},
 	{"VM", "a", "VM.Snapshot.Rollback", NULL, NULL},
 	{"VM", "a", "VM.Replicate", "9.0", NULL},
-	{"VM", "a", "VM.GuestAgent.Audit", "9.0", NULL},
+	{"VM", "d", "VM.GuestAgent.Audit", "9.0", NULL},
 	{"VM", "a", "VM.GuestAgent.FileRead", "9.0", NULL},
 	{"VM", "a", "VM.GuestAgent.FileWrite", "9.0", NULL},
 	{"VM", "a", "VM.GuestAgent.FileSystemMgmt", "9.0", NULL},

@@ -29,7 +29,7 @@ int fail_param(struct call *call, const char *param, const char *format, ...)
 	va_start(args, format);
 	char *message = arena_vprintf(call->arena, format, args);
 	va_end(args);
-	if (!call->code) {
+	if (!call->code || call->errors) {
 		if (!call->errors)
 			call->errors = json_object();
 		hash_set(call->errors, param, message);
@@ -99,6 +99,11 @@ bool setting_true(const json_t *object, const char *key, bool missing)
 	if (json_is_boolean(value))
 		return json_is_true(value);
 	return json_is_number(value) ? json_number_value(value) != 0.0 : missing;
+}
+
+bool has_quorum(const struct sim *sim)
+{
+	return !sim->no_quorum && setting_true(sim->settings, "quorate", true);
 }
 
 const char *pve_version(const struct sim *sim)

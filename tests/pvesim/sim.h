@@ -21,9 +21,11 @@ struct sim {
 	json_t *tasks;    /* {upid: {…}}, see tasks.c */
 	json_t *fault_uses;
 	json_t *parsed;    /* {path: digest}: what was warned of once */
+	json_t *ha_errors; /* {vmid: true}: what HA has given up */
 	json_t *totp_used; /* {user: last time step that was accepted} */
 	unsigned long serial;
-	bool batch; /* pins what would differ from run to run */
+	bool no_quorum; /* for this request: a fault */
+	bool batch;     /* pins what would differ from run to run */
 };
 
 /* One call of the API: what came in, what goes out. */
@@ -43,6 +45,7 @@ struct call {
 	const char *message; /* why it failed */
 	json_t *errors;      /* for a 400 */
 	const char *stage;   /* where it ended: body find uri user perm schema code done */
+	bool handed_on;      /* pveproxy let pvedaemon or another node answer */
 	struct strings warnings;
 	struct strings output;  /* what a task would print */
 	const char *task_error; /* a task that was started and failed at once (--batch) */
@@ -83,6 +86,7 @@ const char *setting(const struct sim *sim, const char *key, const char *missing)
 long setting_number(const struct sim *sim, const char *key, long missing);
 json_t *setting_node(const struct sim *sim, const char *node); /* borrowed; NULL: no such node */
 bool setting_true(const json_t *object, const char *key, bool missing);
+bool has_quorum(const struct sim *sim);
 const char *pve_version(const struct sim *sim);
 bool pve_has(const struct call *call, const char *version);
 /* The packages of PVE 8 kept a release line of their own: true from 8.X or from 9.Y on. */

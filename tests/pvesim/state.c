@@ -71,8 +71,9 @@ static int write_bytes(const struct sim *sim, const char *path, const char *byte
 
 int state_write(struct call *call, const char *path, const char *text)
 {
-	if (!setting_true(call->sim->settings, "quorate", true))
-		return die(call, "cluster not ready - no quorum?");
+	if (!has_quorum(call->sim)) /* /etc/pve is read-only then */
+		return die(call, "unable to open file '/etc/pve/%s.tmp.%ld' - Permission denied",
+				path, (long)getpid());
 	size_t n = 0;
 	char *bytes = perl_to_bytes(call->arena, text, &n);
 	if (write_bytes(call->sim, path, bytes, n) < 0)

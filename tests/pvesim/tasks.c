@@ -75,6 +75,8 @@ static void run(struct sim *sim, json_t *task, struct call *starter)
 		const char *message = text_string(&why);
 		add_log(task, arena_printf(arena, "TASK ERROR: %s", message));
 		end(task, arena_printf(arena, "%.*s", (int)strcspn(message, "\n"), message));
+		if (sim->ha_errors && json_object_get(call.params, "ha"))
+			json_object_set_new(sim->ha_errors, hash_get(task, "id"), json_true());
 		if (starter)
 			starter->task_error = arena_strdup(starter->arena, message);
 		text_free(&why);
@@ -137,12 +139,12 @@ json_t *task_find(struct call *call, const char *upid)
 {
 	struct upid parsed;
 	if (!upid_parse(call->arena, upid, &parsed)) {
-		die(call, "unable to parse worker upid '%s'", upid);
+		(void)fail_param(call, "upid", "unable to parse worker upid");
 		return NULL;
 	}
 	json_t *task = json_object_get(call->sim->tasks, upid);
 	if (!task)
-		die(call, "no such task");
+		(void)fail_param(call, "upid", "no such task");
 	return task;
 }
 
@@ -160,6 +162,13 @@ json_t *task_status(const json_t *task)
 		json_t *value = json_object_get(task, shown[i]);
 		if (value)
 			json_object_set(status, shown[i], value);
+	}
+	/* A task of a token is its user's, and the token stands beside. */
+	const char *owner = hash_get(task, "user");
+	size_t n = strcspn(owner, "!");
+	if (owner[n]) {
+		json_object_set_new(status, "user", json_stringn(owner, n));
+		hash_set(status, "tokenid", owner + n + 1);
 	}
 	hash_set(status, "status", hash_get(task, "exitstatus") ? "stopped" : "running");
 	return status;

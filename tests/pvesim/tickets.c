@@ -183,7 +183,7 @@ static int answer(struct call *call, const char *user, bool challenge)
 	}
 	hash_set(call->result, "CSRFPreventionToken",
 			hash_get(json_object_get(call->sim->tickets, ticket), "csrf"));
-	if (cluster)
+	if (cluster && access_allows_user(call, user, "/", "Sys.Audit"))
 		hash_set(call->result, "clustername", cluster);
 	return 0;
 }

@@ -142,6 +142,14 @@ struct cluster_node {
 	char *why;                /* why they could not be read, or NULL */
 };
 
+/* A VM that high availability manages. */
+struct ha_guest {
+	unsigned vmid;
+	char *state;           /* what it was asked for: started, stopped, disabled … */
+	enum known restricted; /* by a restricted group or a strict rule to `nodes` */
+	struct strings nodes;
+};
+
 /* A VM of another node. */
 struct cluster_vm {
 	unsigned vmid;
@@ -280,7 +288,9 @@ struct facts {
 	enum known clustered; /* /etc/pve/corosync.conf is there */
 	enum known quorate;   /* of a cluster; unknown without one */
 	enum known ha_known;
-	struct strings ha_vms; /* "106": managed by the cluster's high availability */
+	struct strings ha_vms;     /* "106": managed by the cluster's high availability */
+	struct list ha_guests;     /* of struct ha_guest: the same, one for each */
+	struct strings node_names; /* of the cluster, this node too; empty: not known */
 	enum known containers_known;
 	struct strings running_containers; /* "200 pihole" */
 	struct list containers;            /* of struct container: those that have a GPU */
@@ -341,6 +351,8 @@ bool facts_in_list(const struct list *devices, const struct pci_device *device);
 /* Members of an IOMMU group, bridges included. */
 struct list facts_group(const struct facts *facts, int group, struct arena *arena);
 struct vm *facts_vm(const struct facts *facts, unsigned vmid);
+/* NULL: high availability does not manage it, or that is not known (ha_known). */
+struct ha_guest *facts_ha_guest(const struct facts *facts, unsigned vmid);
 /* Find what a person means by 01:00, 01:00.0 …: the display function of that slot, or the very
  * function. ERROR_USAGE names what is wrong and what there is. */
 int facts_find_gpu(const struct facts *facts, const char *text, struct pci_device **ret_device,

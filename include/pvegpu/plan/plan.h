@@ -24,6 +24,7 @@ enum change_kind { CHANGE_FILE, CHANGE_COMMAND, CHANGE_API, CHANGE_REBOOT };
 enum file_operation { FILE_CREATE, FILE_EDIT, FILE_DELETE };
 
 /* API calls come in this order; settings of one stage go together in one call. */
+#define PLAN_HA_STATE "ha-state"
 enum api_stage { STAGE_MAPPING, STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
 
 struct change {
@@ -65,7 +66,8 @@ struct change {
 	char *mapping;             /* its name, or NULL */
 	struct list params;        /* of struct pve_param; `map` comes once for each entry */
 	struct list before_params; /* what those keys held; value NULL: not set. Of a mapping all
-				      that it was; none: there was none */
+				      that it was; none: there was none. Of a start under HA what
+				      that was asked for: PLAN_HA_STATE */
 	char *digest;              /* of the configuration as planned; NULL: as read back after the
 				      call before it, or not used by this call */
 	bool waits;                /* the VM runs on: what is set counts after its next stop */
