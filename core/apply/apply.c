@@ -371,7 +371,7 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 		char why[sizeof err->hint];
 		(void)snprintf(why, sizeof why, "%s", err->hint);
 		error_hint(err,
-				"%.300s%s%zu of %zu changes were made; undo them with 'pvegpu "
+				"%.1500s%s%zu of %zu changes were made; undo them with 'pvegpu "
 				"rollback %s'",
 				why, why[0] ? "\n" : "", result->done,
 				plan_totals(&plan->changes).reboots ? plan->changes.n - 1

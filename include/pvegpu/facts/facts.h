@@ -147,17 +147,12 @@ struct cluster_vm {
 	char *name, *node;
 };
 
-/* What whoever we are may do at a path (/access/permissions). */
-struct rights {
-	char *path;
-	struct strings privileges;
-};
-
-/* Something the API did not tell, and the privilege that was missing for it, or NULL. */
+/* Something the API did not tell, and the line that gives the privilege that was missing for it,
+ * or NULL. */
 struct gap {
 	char *what;
 	char *why;
-	char *path, *privilege;
+	char *grant;
 };
 
 struct text_file {
@@ -273,7 +268,8 @@ struct facts {
 	char *api;   /* "pve1:8006", or "" */
 	char *identity;
 	bool identity_root;    /* exactly root@pam: no privilege is missing */
-	struct list rights;    /* of struct rights, as far as they were asked for */
+	struct list rights;    /* of struct pve_rights, as far as they were asked for */
+	struct list roles;     /* of struct pve_role, likewise */
 	struct list gaps;      /* of struct gap */
 	bool vms_incomplete;   /* one of them or more could not be read whole */
 	struct list nodes;     /* of struct cluster_node: the other ones */
@@ -299,6 +295,10 @@ int facts_know_rights(struct host *host, struct facts *facts, const char *path, 
 int facts_know_node(struct host *host, struct facts *facts, const char *name, struct error *err);
 /* KNOWN_UNKNOWN when that path was not asked for. */
 enum known facts_may(const struct facts *facts, const char *path, const char *privilege);
+/* The line that gives us needs[at] (a list of struct pve_need), with what must be looked at before
+ * as its comment; as good as what was asked for allows. */
+char *facts_grant(const struct facts *facts, struct arena *arena, const struct list *needs,
+		size_t at);
 /* The other node of that name, or NULL. */
 struct cluster_node *facts_node(const struct facts *facts, const char *name);
 /* The mapping of that name, or NULL; a name is what it is, letter by letter. */
