@@ -10,6 +10,7 @@
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/doctor/capture.h"
+#include "pvegpu/pve/cluster.h"
 #include "pvegpu/pve/login.h"
 #include "tui/term.h"
 
@@ -60,6 +61,11 @@ static int find_login(const struct options *options, struct arena *arena,
 	char *token = NULL;
 	const char *file = options->token_file;
 	const char *user = options->user;
+	if (file && user) {
+		(void)error_set(err, ERROR_USAGE, "--token-file and --user are two logins");
+		error_hint(err, "give the one that is meant");
+		return ERROR_USAGE;
+	}
 	if (!file && !user && !environment("PVEGPU_TOKEN"))
 		file = profile->token_file;
 	if (file) {
@@ -70,6 +76,7 @@ static int find_login(const struct options *options, struct arena *arena,
 		/* Kept as a whole path: the next run may be from another directory. */
 		char *path = realpath(file, NULL);
 		profile->token_file = arena_strdup(arena, path ? path : file);
+		profile->user = NULL; /* the last login counts, and it is this one */
 		free(path);
 		return 0;
 	}
@@ -93,6 +100,7 @@ static int find_login(const struct options *options, struct arena *arena,
 		return ERROR_USAGE;
 	}
 	profile->user = arena_strdup(arena, user);
+	profile->token_file = NULL;
 	const char *question = arena_printf(arena,
 			strchr(user, '!') ? "Secret of the token %s: " : "Password of %s: ", user);
 	const char *password = environment("PVEGPU_PASSWORD");
@@ -153,6 +161,27 @@ static int connect_to(const struct options *options, struct arena *arena, struct
 	return pve_open_https(login, seen, ret_client, err);
 }
 
+/* The journal belongs to the cluster, by whatever address it is reached. */
+static int open_journal(struct pve_client *client, const char *host, int port, struct arena *arena,
+		struct root **ret_root, struct error *err)
+{
+	const char *state = environment("XDG_STATE_HOME");
+	const char *home = environment("HOME");
+	const char *base = state ? arena_printf(arena, "%s/pvegpu", state)
+				 : arena_printf(arena, "%s/.local/state/pvegpu",
+						   home ? home : "/root");
+	struct pve_cluster cluster;
+	char *note = NULL;
+	pve_cluster_read(client, arena, &cluster);
+	const char *dir = pve_cluster_dir(arena, base, &cluster, host, port, &note);
+	if (note)
+		(void)fprintf(stderr, "pvegpu: %s\n", note);
+	int status = root_open_remote(dir, ret_root, err);
+	if (status == 0 && cluster.authority)
+		pve_cluster_describe(arena, dir, &cluster, client->address);
+	return status;
+}
+
 static int open_remote(const struct options *options, struct host *ret_host, struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -179,13 +208,8 @@ static int open_remote(const struct options *options, struct host *ret_host, str
 	if (status == 0)
 		status = connect_to(options, arena, &login, &profile, &client, err);
 	struct host opened = {.client = client};
-	if (status == 0) {
-		const char *state = environment("XDG_STATE_HOME");
-		const char *dir = state ? arena_printf(arena, "%s/pvegpu/%s_%d", state, host, port)
-					: arena_printf(arena, "%s/.local/state/pvegpu/%s_%d",
-							  home ? home : "/root", host, port);
-		status = root_open_remote(dir, &opened.root, err);
-	}
+	if (status == 0)
+		status = open_journal(client, host, port, arena, &opened.root, err);
 	if (status == 0)
 		(void)pve_profile_save(&profile, NULL); /* a convenience: not a reason to fail */
 	if (status == 0 && profile.node)

@@ -359,6 +359,7 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	if (status < 0)
 		return status;
 	(void)snprintf(result->run, sizeof result->run, "%s", journal_run(context->journal));
+	status = identity_record(context, err);
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
 		context->change = plan->changes.item[i];
 		if (context->change->kind == CHANGE_REBOOT)
