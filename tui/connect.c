@@ -12,6 +12,7 @@
 #include "pvegpu/doctor/capture.h"
 #include "pvegpu/pve/cluster.h"
 #include "pvegpu/pve/login.h"
+#include "pvegpu/pve/proxy.h"
 #include "tui/term.h"
 
 /* What a person is asked goes to standard error: standard output is for results. */
@@ -182,6 +183,40 @@ static int open_journal(struct pve_client *client, const char *host, int port, s
 	return status;
 }
 
+/* The first of these variables that is set, as libcurl looks for them. */
+static const char *first_set(const char *const *names, const char **ret_name)
+{
+	const char *value = NULL;
+	for (; !value && *names; names++) {
+		value = environment(*names);
+		*ret_name = value ? *names : NULL;
+	}
+	return value;
+}
+
+static int find_proxy(const struct options *options, const char *host, int port,
+		struct arena *arena, struct pve_login *login, struct error *err)
+{
+	static const char *const proxies[] = {
+			"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+	static const char *const exceptions[] = {"no_proxy", "NO_PROXY", NULL};
+	const char *name = NULL;
+	struct pve_proxy_wish wish = {.option = options->proxy};
+	wish.no_proxy = first_set(exceptions, &name);
+	wish.url = first_set(proxies, &wish.variable);
+	struct pve_proxy proxy;
+	int status = pve_proxy_choose(arena, host, port, &wish, &proxy, err);
+	if (status < 0)
+		return status;
+	login->proxy = proxy.url;
+	login->via = proxy.via;
+	if (proxy.note)
+		(void)fprintf(stderr, "pvegpu: %s\n", proxy.note);
+	if (proxy.via)
+		(void)fprintf(stderr, "pvegpu: %s is reached by the proxy %s\n", host, proxy.via);
+	return 0;
+}
+
 static int open_remote(const struct options *options, struct host *ret_host, struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -202,6 +237,8 @@ static int open_remote(const struct options *options, struct host *ret_host, str
 	if (status == 0 && options->node)
 		profile.node = arena_strdup(arena, options->node);
 	login.fingerprint = profile.fingerprint;
+	if (status == 0)
+		status = find_proxy(options, host, port, arena, &login, err);
 	if (status == 0)
 		status = find_login(options, arena, &profile, &login, err);
 	struct pve_client *client = NULL;

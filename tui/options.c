@@ -50,6 +50,7 @@ enum {
 	OPTION_USER,
 	OPTION_FINGERPRINT,
 	OPTION_CA_FILE,
+	OPTION_PROXY,
 	OPTION_NODE,
 	OPTION_MAPPING,
 	OPTION_MAPPING_DEVICE,
@@ -85,6 +86,7 @@ static const struct option fixed[] = {
 		{"user", required_argument, NULL, OPTION_USER},
 		{"fingerprint", required_argument, NULL, OPTION_FINGERPRINT},
 		{"ca-file", required_argument, NULL, OPTION_CA_FILE},
+		{"proxy", required_argument, NULL, OPTION_PROXY},
 		{"node", required_argument, NULL, OPTION_NODE},
 		{"mapping", required_argument, NULL, OPTION_MAPPING},
 		{"mapping-device", required_argument, NULL, OPTION_MAPPING_DEVICE},
@@ -131,7 +133,9 @@ void options_help(void)
 		   "  --node NAME         the node that is meant, in a cluster\n"
 		   "  --fingerprint F     SHA-256 of the node's certificate, as its screens show "
 		   "it\n"
-		   "  --ca-file FILE      authorities that vouch for it\n\n"
+		   "  --ca-file FILE      authorities that vouch for it\n"
+		   "  --proxy URL|none    reach it by that proxy; https_proxy and all_proxy are for"
+		   "\n                      hosts that are not private\n\n"
 		   "Goal (plan; without an option the advised choice is taken):\n"
 		   "  --gpu ADDRESS       01:00, 01:00.0, 0000:01:00 ...\n"
 		   "  --vm VMID           the VM that gets it\n"
@@ -297,6 +301,9 @@ static int take_option(struct options *options, int option, const char *argument
 	case OPTION_CA_FILE:
 		options->ca_file = argument;
 		return 0;
+	case OPTION_PROXY:
+		options->proxy = argument;
+		return 0;
 	case OPTION_NODE:
 		options->node = argument;
 		return 0;
@@ -372,6 +379,7 @@ static int check_remote(const struct options *options)
 			   : options->fingerprint ? "--fingerprint"
 			   : options->ca_file     ? "--ca-file"
 			   : options->node        ? "--node"
+			   : options->proxy       ? "--proxy"
 						  : NULL;
 	if (with && !options->api)
 		return wrong("that needs --api URL beside it:", with);

@@ -18,9 +18,11 @@ CHECK_FUNCTION(check_api)
 	}
 	if (!facts->gaps.n)
 		(void)report_add(report, check, STATUS_INFO, "host",
-				"Read by the API of %s, as %s. What only files tell (boot loader, "
+				"Read by the API of %s, as %s%s%s. What only files tell (boot "
+				"loader, "
 				"modules, drivers) is not known from here.",
-				facts->api, facts->identity);
+				facts->api, facts->identity, facts->via ? ", by the proxy " : "",
+				facts->via ? facts->via : "");
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
 		struct finding *finding = report_add(report, check, STATUS_WARN, "host",

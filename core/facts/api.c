@@ -586,6 +586,7 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 	unknown_all(facts);
 	facts->remote = true;
 	facts->api = arena_strdup(arena, client->address);
+	facts->via = arena_strdup(arena, client->via);
 	facts->identity = arena_strdup(arena, client->identity);
 	facts->identity_root = pve_is_root(client);
 	json_t *version = NULL;

@@ -47,6 +47,7 @@ void pve_close(struct pve_client *client)
 	(void)pthread_mutex_destroy(&client->lock);
 	free(client->identity);
 	free(client->address);
+	free(client->via);
 	free(client);
 }
 

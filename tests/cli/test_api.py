@@ -62,7 +62,7 @@ class ApiTest(ClusterState, unittest.TestCase):
 
     def environment(self, **more):
         environment = {k: v for k, v in os.environ.items()
-                       if not k.startswith(("PVEGPU_", "XDG_")) and k != "HOME"}
+                       if not k.startswith(("PVEGPU_", "XDG_")) and k != "HOME" and not k.lower().endswith("_proxy")}
         environment.update(HOME=self.home, **more)
         return environment
 

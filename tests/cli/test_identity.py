@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who we are to a remote host, and which one it is: logins, privileges, journals of clusters, proxies."""
+"""Who we are to a remote host, which one it is, and what is between: logins, journals of clusters, proxies."""
+import http.client
 import json
 import os
 import re
+import select
 import shutil
+import socket
+import socketserver
 import ssl
 import subprocess
+import threading
 import urllib.parse
-import urllib.request
 
 from harness import PVESIM, main
 from pveum import UserCfg
@@ -21,25 +25,20 @@ PATHS = ("/", "/access", "/vms", "/vms/100", "/vms/106", "/nodes/pve2", "/storag
 
 
 class IdentityTest(ApiTest):
-    def as_root(self, path, data=None, ticket=None):
-        """A call of our own, as root@pam."""
-        request = urllib.request.Request(self.url + "/api2/json" + path,
-                                         data=urllib.parse.urlencode(data).encode() if data else None)
-        if ticket:
-            request.add_header("Cookie", "PVEAuthCookie=" + urllib.parse.quote(ticket))
-        context = ssl.create_default_context(cafile=self.ca)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-        with opener.open(request, timeout=20) as answer:
-            return json.load(answer)["data"]
-
     def permissions(self, *who):
-        """{(who, path): {privilege}} of the whole tree, as far as it matters here."""
-        ticket = self.as_root("/access/ticket", {"username": "root@pam", "password": "sample"})["ticket"]
+        """{(who, path): {privilege}} of the whole tree, as far as it matters here, asked as root@pam."""
+        there = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20,
+                                            context=ssl.create_default_context(cafile=self.ca))
+        login = urllib.parse.urlencode({"username": "root@pam", "password": "sample"})
+        there.request("POST", "/api2/json/access/ticket", login, {"Content-Type": "application/x-www-form-urlencoded"})
+        ticket = json.load(there.getresponse())["data"]["ticket"]
         found = {}
         for user in who:
             for path in PATHS:
-                query = urllib.parse.urlencode({"userid": user, "path": path})
-                found[user, path] = set(self.as_root("/access/permissions?" + query, ticket=ticket).get(path, {}))
+                there.request("GET", "/api2/json/access/permissions?" + urllib.parse.urlencode(
+                    {"userid": user, "path": path}), headers={"Cookie": "PVEAuthCookie=" + urllib.parse.quote(ticket)})
+                found[user, path] = set(json.load(there.getresponse())["data"].get(path, {}))
+        there.close()
         return found
 
     def access(self, *acl, privsep=1, more=""):
@@ -66,107 +65,6 @@ class IdentityTest(ApiTest):
         for line in lines:
             cfg.run(line)
         self.write("user.cfg", cfg.text())
-
-
-class Pveum(IdentityTest):
-    """Every line that is printed is run, and then nothing is missing, nothing lost, and little more is there."""
-    PLAN = ("plan", "--format", "json", *GOAL)
-
-    def check(self, rounds=1, login=(), whole=False, **options):
-        who = (RO, "limited@pve")
-        before = self.permissions(*who)
-        every = []
-        for _ in range(rounds):
-            done = self.run_api(*self.PLAN, *login, "--out", self.plan_file, expect=None, **options)
-            lines = self.lines(done)
-            self.assertTrue(lines, done.stdout + done.stderr)
-            self.run_lines(lines)
-            every += lines
-        after = self.permissions(*who)
-        for key, privileges in before.items():
-            self.assertLessEqual(privileges, after[key], "%s lost on %s by %s" % (*key, every))
-        done = self.run_api(*self.PLAN, *login, "--out", self.plan_file, **options)
-        self.assertEqual(self.lines(done), [])
-        wanted = {"Mapping.Modify", "Mapping.Use", "VM.PowerMgmt", "VM.Config.CPU", "VM.Config.HWType",
-                  "VM.Config.Memory", "VM.Config.Options"}
-        for (user, path), privileges in after.items():
-            new = {p for p in privileges - before[user, path] if not p.endswith(".Audit")}
-            self.assertLessEqual(new, wanted, "%s on %s by %s" % (user, path, every))
-            if path == "/vms/100":
-                self.assertEqual(new, set(), "of the other VM by %s" % every)
-        if not whole:
-            return every
-        # It is enough to do it and to take it back.
-        conf, mappings = self.read(CONF), self.read("mapping/pci.cfg")
-        self.run_api("apply", self.plan_file, "--yes", *login, **options)
-        self.run_api("rollback", "--yes", *login, **options)
-        self.assertEqual((conf, mappings), (self.read(CONF), self.read("mapping/pci.cfg")))
-        return every
-
-    def test_one_line_a_path_for_user_and_token(self):
-        self.access("1:/:limited@pve,%s:PVEAuditor" % RO)
-        lines = self.check(whole=True)
-        self.assertEqual(len(lines), 3, lines)
-        for line in lines:
-            self.assertIn(" --users limited@pve --tokens '%s' --roles PVEAuditor," % RO, line)
-
-    def test_a_token_without_privileges_of_its_own(self):
-        self.access("1:/:limited@pve:PVEAuditor", privsep=0)
-        self.check()
-
-    def test_a_user_who_has_it_is_left_alone(self):
-        self.access("1:/:limited@pve:Tofu", "1:/:%s:PVEAuditor" % RO)
-        for line in self.check():
-            self.assertNotIn("--users", line)
-
-    def test_a_user_who_has_more_than_its_token(self):
-        self.access("1:/:limited@pve:Most", "1:/:%s:PVEAuditor" % RO,
-                    more="role:Most:%s:" % TOFU.replace("VM.Config.HWType,", ""))
-        lines = self.check()
-        self.assertTrue(any("--users limited@pve --roles Most" in line for line in lines), lines)
-        self.assertNotIn("VM.Config.Disk", self.permissions(RO)[RO, "/vms/106"])
-
-    def test_what_is_inherited_is_not_hidden(self):
-        self.access("1:/:limited@pve,%s:Tofu" % RO, "1:/mapping:limited@pve,%s:PVEMappingUser" % RO,
-                    "1:/vms/106:limited@pve,%s:Blind" % RO)
-        self.check()
-
-    def test_an_entry_on_the_very_path_stays(self):
-        self.access("1:/:limited@pve,%s:Tofu" % RO, "1:/mapping/pci:limited@pve,%s:PVEMappingUser" % RO,
-                    "1:/vms/106:limited@pve,%s:PVEVMUser" % RO)
-        self.check()
-
-    def test_by_a_group(self):
-        self.access("1:/:@readers:Tofu", "1:/:%s:PVEAuditor" % RO, "1:/mapping/pci:@readers:PVEMappingUser",
-                    "1:/vms/106:@readers:PVEVMUser", more="group:readers:limited@pve::")
-        self.check()
-
-    def test_by_a_pool(self):
-        self.access("1:/:limited@pve,%s:PVEAuditor" % RO, "1:/pool/lab:limited@pve,%s:PVEVMUser" % RO,
-                    more="pool:lab::106::")
-        self.check()
-
-    def test_what_is_not_inherited_stays_so(self):
-        self.access("1:/:limited@pve,%s:PVEAuditor" % RO, "0:/mapping/pci:@readers:PVEMappingUser",
-                    "0:/mapping/pci:%s:PVEMappingUser" % RO, more="group:readers:limited@pve::")
-        self.check()
-
-    def test_shut_out(self):
-        for who in ("limited@pve", RO, "limited@pve," + RO):
-            self.access("1:/:limited@pve,%s:Tofu" % RO, "1:/mapping/pci:%s:NoAccess" % who)
-            lines = self.check()
-            self.assertIn("pveum acl delete /mapping/pci", lines[0])
-
-    def test_a_user_by_password(self):
-        self.access("1:/:limited@pve:PVEAuditor")
-        for line in self.check(whole=True, login=("--user", "limited@pve"), token=False, env={"PVEGPU_PASSWORD": "sample"}):
-            self.assertNotIn("--tokens", line)
-
-    def test_what_its_user_has_cannot_be_seen(self):
-        """Without Sys.Audit on /access the line says what to look at first."""
-        self.access("1:/vms:limited@pve,%s:Blind" % RO)
-        lines = self.check(rounds=2)
-        self.assertIn("# what limited@pve has on /nodes/pve2 cannot be seen from here", lines[0])
 
 
 class Logins(IdentityTest):
@@ -362,6 +260,87 @@ class Journals(IdentityTest):
         self.assertEqual(self.runs(node="pve3"), [])
         self.set(nodes={"pve2": every["pve2"]}, local="pve2")
         self.run_api("rollback", "--yes")
+
+
+class Proxy(socketserver.BaseRequestHandler):
+    """Takes CONNECT for whatever host, notes it, and leads to the simulator."""
+    def handle(self):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            got = self.request.recv(4096)
+            if not got:
+                return
+            head += got
+        self.server.seen.append(head.decode())
+        self.request.sendall(b"HTTP/1.1 200 Connection established\r\nContent-Type: text/html\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", self.server.leads_to)) as there:
+            ends = {self.request: there, there: self.request}
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    try:
+                        got = end.recv(65536)
+                        ends[end].sendall(got)
+                    except OSError:
+                        return
+                    if not got:
+                        return
+
+
+class Network(IdentityTest):
+    """What the environment says of the network is not simply done."""
+    OUTSIDE = "203.0.113.9"
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy)
+        self.proxy.daemon_threads = True
+        self.proxy.seen, self.proxy.leads_to = [], self.port
+        self.proxy_url = "http://me:pass-of-the-proxy@127.0.0.1:%d" % self.proxy.server_address[1]
+        threading.Thread(target=self.proxy.serve_forever, daemon=True).start()
+
+    def tearDown(self):
+        self.proxy.shutdown()
+        self.proxy.server_close()
+        super().tearDown()
+
+    def audit_with(self, *arguments, **env):
+        self.proxy.seen.clear()
+        done = self.run_api("audit", *arguments, "--fingerprint", self.fingerprint, trust=False, env=env)
+        self.assertNotIn("pass-of-the-proxy", done.stdout + done.stderr)
+        for head in self.proxy.seen:
+            self.assertNotIn("PVEAPIToken", head)
+        return done
+
+    def test_not_for_private_addresses(self):
+        for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+            done = self.audit_with(**{name: self.proxy_url})
+            self.assertEqual(self.proxy.seen, [], name)
+            self.assertRegex(done.stderr, r"the proxy http://127.0.0.1:\d+ \(%s\) is not used for 127.0.0.1, which is "
+                             "private" % name)
+        self.assertEqual(self.audit_with().stderr, "")
+
+    def test_said_where_it_is_used(self):
+        self.url = self.url.replace("127.0.0.1", self.OUTSIDE)
+        done = self.audit_with(https_proxy=self.proxy_url)
+        self.assertTrue(self.proxy.seen[0].startswith("CONNECT %s:%d " % (self.OUTSIDE, self.port)))
+        self.assertRegex(done.stderr, r"203.0.113.9 is reached by the proxy http://127.0.0.1:\d+ \(https_proxy\)")
+        self.assertRegex(" ".join(done.stdout.split()), r"by the proxy http://127.0.0.1:\d+ \(https_proxy\)")
+
+    def test_by_an_option_for_whatever_host(self):
+        done = self.audit_with("--proxy", self.proxy_url)
+        self.assertTrue(self.proxy.seen)
+        self.assertIn("(--proxy)", done.stderr)
+        self.audit_with("--proxy", "none", https_proxy=self.proxy_url)
+        self.assertEqual(self.proxy.seen, [])
+        done = self.run_api("audit", "--proxy", "gopher://x", expect=2)
+        self.assertIn("'gopher://x' is no proxy", done.stderr)
+        done = self.run_api("audit", "--proxy", "http://127.0.0.1:1", expect=3)
+        self.assertIn("the proxy http://127.0.0.1:1 (--proxy) cannot be reached", done.stderr)
+
+    def test_session_keys_are_not_written(self):
+        keys = os.path.join(self.directory, "keys")
+        self.audit_with(SSLKEYLOGFILE=keys)
+        self.assertFalse(os.path.exists(keys))
 
 
 if __name__ == "__main__":

@@ -266,6 +266,7 @@ struct facts {
 	/* Who we are to the API. On the host itself that is root@pam, by pvesh. */
 	bool remote; /* read by the API: nothing that only files tell is known */
 	char *api;   /* "pve1:8006", or "" */
+	char *via;   /* the proxy between, for people; or NULL */
 	char *identity;
 	bool identity_root;    /* exactly root@pam: no privilege is missing */
 	struct list rights;    /* of struct pve_rights, as far as they were asked for */

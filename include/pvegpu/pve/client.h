@@ -41,6 +41,7 @@ struct pve_client {
 	void *self;
 	char *identity;     /* root@pam, automation@pve!tofu */
 	char *address;      /* "pve1.example.org:8006", or "" for this node */
+	char *via;          /* the proxy between, for people; or NULL */
 	process_line *line; /* may be NULL: output of calls and tasks, as it comes */
 	void *user;
 	/* May be NULL: set by another thread (a key was pressed) to give up waiting. What changes
