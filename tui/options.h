@@ -27,8 +27,9 @@ struct options {
 	enum command command;
 	const char *root; /* NULL: the live host */
 	const char *api;  /* the API of a remote host, or NULL */
-	const char *token_file, *user, *fingerprint, *ca_file, *node, *proxy; /* of --api; or NULL */
-	bool chroot; /* rollback: run the host's own commands in a chroot there */
+	const char *token_file, *user, *fingerprint, *ca_file, *node,
+			*proxy; /* of --api; or NULL */
+	bool chroot;            /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot, no_comments;
 	const char *out;           /* of plan */
 	bool prometheus;           /* --format prometheus, of audit */

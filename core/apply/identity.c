@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <libgen.h>
 #include <string.h>
 
 #include "core/apply/internal.h"
@@ -282,9 +281,13 @@ void history_hint_elsewhere(const struct root *root, const char *run, struct err
 	struct arena *arena = arena_new();
 	struct root *all = NULL;
 	struct strings names = {0};
+	/* Its neighbours are the journals of other clusters. */
 	char *base = arena_strdup(arena, root_absolute(root));
+	char *slash = strrchr(base, '/');
+	if (slash)
+		*slash = '\0';
 	if (root_kind(root) == ROOT_REMOTE && run && !strchr(run, '/') &&
-			root_open(dirname(base), &all, NULL) == 0)
+			root_open(base, &all, NULL) == 0)
 		(void)root_list(all, "/", arena, &names);
 	for (size_t i = 0; i < names.n; i++)
 		if (root_exists(all, arena_printf(arena, "/%s" RUNS_DIR "/%s", names.item[i], run)))
