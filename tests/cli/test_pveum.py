@@ -107,6 +107,15 @@ class Pveum(IdentityTest):
         lines = self.check(rounds=2)
         self.assertIn("# what limited@pve has on /nodes/pve2 cannot be seen from here", lines[0])
 
+    def test_a_change_that_is_answered_with_403(self):
+        """Taken away between the plan and the call: the line comes with the failure."""
+        self.plan(*GOAL)
+        self.fault({"match": "PUT /nodes/pve2/qemu/106/config", "do": "status", "status": 403,
+                    "reason": "Permission check failed (/vms/106, VM.Config.HWType)"})
+        done = self.apply(expect=4)
+        self.assertIn("automation@pve!tofu lacks VM.Config.HWType on /vms/106: pveum acl modify /vms/106 ", done.stderr)
+        self.run_lines(self.lines(done))
+
 
 if __name__ == "__main__":
     if not os.path.exists(PVESIM):
