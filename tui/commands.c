@@ -373,6 +373,8 @@ static int show_rollback(
 	if (status == 0) {
 		print_undo(out, run);
 		(void)snprintf(ret_name, size, "%s", run->id);
+	} else {
+		history_hint_elsewhere(root, name, &error);
 	}
 	history_free(history);
 	return status < 0 ? say_error(&error, EXIT_USAGE) : 0;
@@ -402,6 +404,8 @@ static int run_rollback(const struct options *options)
 	FILE *out = options->json ? stderr : stdout;
 	char name[64] = "";
 	int status = show_rollback(root, options->operand, out, name, sizeof name);
+	if (status == 0 && rollback_check(&host, name, &error) < 0)
+		status = say_error(&error, status_of(&error, EXIT_APPLY));
 	struct consent consent = {0};
 	if (status == 0)
 		status = ask_consent(options, "\nType yes to undo this: ", name, &consent);
@@ -421,8 +425,9 @@ static int run_rollback(const struct options *options)
 		else if (!failed)
 			print_rollback_result(&result);
 		if (failed)
-			status = say_error(&error,
-					error.code == ERROR_USAGE ? EXIT_USAGE : EXIT_APPLY);
+			status = say_error(&error, error.code == ERROR_USAGE     ? EXIT_USAGE
+						   : error.code == ERROR_REFUSED ? EXIT_ATTENTION
+										 : EXIT_APPLY);
 		else if (result.kept)
 			status = EXIT_ATTENTION;
 	}

@@ -9,7 +9,9 @@
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/doctor/capture.h"
+#include "pvegpu/pve/cluster.h"
 #include "pvegpu/pve/login.h"
+#include "pvegpu/pve/proxy.h"
 #include "tui/prompt.h"
 #include "tui/say.h"
 #include "tui/term.h"
@@ -39,6 +41,11 @@ static int find_login(const struct options *options, struct arena *arena,
 	char *token = NULL;
 	const char *file = options->token_file;
 	const char *user = options->user;
+	if (file && user) {
+		(void)error_set(err, ERROR_USAGE, "--token-file and --user are two logins");
+		error_hint(err, "give the one that is meant");
+		return ERROR_USAGE;
+	}
 	if (!file && !user && !environment("PVEGPU_TOKEN"))
 		file = profile->token_file;
 	if (file) {
@@ -49,6 +56,7 @@ static int find_login(const struct options *options, struct arena *arena,
 		/* Kept as a whole path: the next run may be from another directory. */
 		char *path = realpath(file, NULL);
 		profile->token_file = arena_strdup(arena, path ? path : file);
+		profile->user = NULL; /* the last login counts, and it is this one */
 		free(path);
 		return 0;
 	}
@@ -72,6 +80,7 @@ static int find_login(const struct options *options, struct arena *arena,
 		return ERROR_USAGE;
 	}
 	profile->user = arena_strdup(arena, user);
+	profile->token_file = NULL;
 	const char *question = arena_printf(arena,
 			strchr(user, '!') ? "Secret of the token %s: " : "Password of %s: ", user);
 	const char *password = environment("PVEGPU_PASSWORD");
@@ -132,6 +141,61 @@ static int connect_to(const struct options *options, struct arena *arena, struct
 	return pve_open_https(login, seen, ret_client, err);
 }
 
+/* The journal belongs to the cluster, by whatever address it is reached. */
+static int open_journal(struct pve_client *client, const char *host, int port, struct arena *arena,
+		struct root **ret_root, struct error *err)
+{
+	const char *state = environment("XDG_STATE_HOME");
+	const char *home = environment("HOME");
+	const char *base = state ? arena_printf(arena, "%s/pvegpu", state)
+				 : arena_printf(arena, "%s/.local/state/pvegpu",
+						   home ? home : "/root");
+	struct pve_cluster cluster;
+	char *note = NULL;
+	pve_cluster_read(client, arena, &cluster);
+	const char *dir = pve_cluster_dir(arena, base, &cluster, host, port, &note);
+	if (note)
+		(void)fprintf(stderr, "pvegpu: %s\n", note);
+	int status = root_open_remote(dir, ret_root, err);
+	if (status == 0 && cluster.authority)
+		pve_cluster_describe(arena, dir, &cluster, client->address);
+	return status;
+}
+
+/* The first of these variables that is set, as libcurl looks for them. */
+static const char *first_set(const char *const *names, const char **ret_name)
+{
+	const char *value = NULL;
+	for (; !value && *names; names++) {
+		value = environment(*names);
+		*ret_name = value ? *names : NULL;
+	}
+	return value;
+}
+
+static int find_proxy(const struct options *options, const char *host, int port,
+		struct arena *arena, struct pve_login *login, struct error *err)
+{
+	static const char *const proxies[] = {
+			"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+	static const char *const exceptions[] = {"no_proxy", "NO_PROXY", NULL};
+	const char *name = NULL;
+	struct pve_proxy_wish wish = {.option = options->proxy};
+	wish.no_proxy = first_set(exceptions, &name);
+	wish.url = first_set(proxies, &wish.variable);
+	struct pve_proxy proxy;
+	int status = pve_proxy_choose(arena, host, port, &wish, &proxy, err);
+	if (status < 0)
+		return status;
+	login->proxy = proxy.url;
+	login->via = proxy.via;
+	if (proxy.note)
+		(void)fprintf(stderr, "pvegpu: %s\n", proxy.note);
+	if (proxy.via)
+		(void)fprintf(stderr, "pvegpu: %s is reached by the proxy %s\n", host, proxy.via);
+	return 0;
+}
+
 static int open_remote(const struct options *options, struct host *ret_host, struct error *err)
 {
 	struct arena *arena = arena_new();
@@ -153,18 +217,15 @@ static int open_remote(const struct options *options, struct host *ret_host, str
 		profile.node = arena_strdup(arena, options->node);
 	login.fingerprint = profile.fingerprint;
 	if (status == 0)
+		status = find_proxy(options, host, port, arena, &login, err);
+	if (status == 0)
 		status = find_login(options, arena, &profile, &login, err);
 	struct pve_client *client = NULL;
 	if (status == 0)
 		status = connect_to(options, arena, &login, &profile, &client, err);
 	struct host opened = {.client = client};
-	if (status == 0) {
-		const char *state = environment("XDG_STATE_HOME");
-		const char *dir = state ? arena_printf(arena, "%s/pvegpu/%s_%d", state, host, port)
-					: arena_printf(arena, "%s/.local/state/pvegpu/%s_%d",
-							  home ? home : "/root", host, port);
-		status = root_open_remote(dir, &opened.root, err);
-	}
+	if (status == 0)
+		status = open_journal(client, host, port, arena, &opened.root, err);
 	if (status == 0)
 		(void)pve_profile_save(&profile, NULL); /* a convenience: not a reason to fail */
 	if (status == 0 && profile.node)

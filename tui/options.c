@@ -258,6 +258,9 @@ static const struct option_row fixed[] = {
 				"SHA-256 of the node's certificate, as its screens show it"},
 		{"ca-file", "FILE", GROUP_REMOTE, REMOTES, TEXT(ca_file), NULL,
 				"authorities that vouch for it"},
+		{"proxy", "URL|none", GROUP_REMOTE, REMOTES, TEXT(proxy), NULL,
+				"reach it by that proxy; https_proxy and all_proxy are for hosts "
+				"that are not private"},
 
 		{"gpu", "ADDRESS", GROUP_GOAL, GOALS, CALL(take_gpu), NULL,
 				"01:00, 01:00.0, 0000:01:00 ..."},

@@ -27,7 +27,8 @@ struct options {
 	enum command command;
 	const char *root; /* NULL: the live host */
 	const char *api;  /* the API of a remote host, or NULL */
-	const char *token_file, *user, *fingerprint, *ca_file, *node; /* of --api; or NULL */
+	const char *token_file, *user, *fingerprint, *ca_file, *node,
+			*proxy; /* of --api; or NULL */
 	bool run_scripts; /* of a sample host, with root */
 	bool chroot;      /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot, no_comments;

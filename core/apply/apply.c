@@ -369,6 +369,7 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 	if (status < 0)
 		return status;
 	(void)snprintf(result->run, sizeof result->run, "%s", journal_run(context->journal));
+	status = identity_record(context, err);
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
 		context->change = plan->changes.item[i];
 		if (context->change->kind == CHANGE_REBOOT)
@@ -381,7 +382,7 @@ static int apply_locked(struct run_context *context, struct apply_result *result
 		char why[sizeof err->hint];
 		(void)snprintf(why, sizeof why, "%s", err->hint);
 		error_hint(err,
-				"%.300s%s%zu of %zu changes were made; undo them with 'pvegpu "
+				"%.1500s%s%zu of %zu changes were made; undo them with 'pvegpu "
 				"rollback %s'",
 				why, why[0] ? "\n" : "", result->done,
 				plan_totals(&plan->changes).reboots ? plan->changes.n - 1

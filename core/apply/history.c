@@ -68,7 +68,9 @@ int history_read(const struct root *root, struct history **ret_history, struct e
 		struct run *run = arena_alloc(arena, sizeof *run);
 		*run = (struct run){.id = names.item[i],
 				.plan = record.plan,
-				.failure = record.failure};
+				.failure = record.failure,
+				.identity = record.identity,
+				.cluster = record.cluster};
 		run->state = judge(&record, &run->done);
 		list_add(arena, &history->runs, run);
 	}
@@ -110,15 +112,16 @@ json_t *history_to_json(const struct history *history)
 		json_t *plan = plan_to_json(run->plan);
 		json_t *changes = json_incref(json_object_get(plan, "changes"));
 		json_decref(plan);
-		(void)json_array_append_new(
-				runs, json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "run",
-						      run->id, "plan", run->plan->id, "state",
-						      run_state_names[run->state], "done",
-						      (json_int_t)run->done, "failure",
-						      run->failure ? json_text(run->failure)
-								   : json_null(),
-						      "goal", goal_to_json(run->plan->goal),
-						      "changes", changes));
+		(void)json_array_append_new(runs,
+				json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "run",
+						run->id, "plan", run->plan->id, "state",
+						run_state_names[run->state], "done",
+						(json_int_t)run->done, "failure",
+						run->failure ? json_text(run->failure)
+							     : json_null(),
+						"identity", json_text(run->identity), "cluster",
+						json_text(run->cluster), "goal",
+						goal_to_json(run->plan->goal), "changes", changes));
 	}
 	json_t *unreadable = json_array();
 	for (size_t i = 0; i < history->unreadable.n; i++)
@@ -143,6 +146,10 @@ char *history_text(struct arena *arena, const struct history *history)
 		if (goal->gpus.n && goal->vmid)
 			text_addf(&text, "    for: GPU %s to VM %u\n",
 					strings_join(arena, &goal->gpus, ", "), goal->vmid);
+		if (run->identity)
+			text_addf(&text, "    by: %s%s%s\n", run->identity,
+					run->plan->api ? " at " : "",
+					run->plan->api ? run->plan->api : "");
 		for (size_t c = 0; c < run->plan->changes.n; c++)
 			text_addf(&text, "    %s\n",
 					change_title(arena, run->plan->changes.item[c]));

@@ -67,6 +67,8 @@ struct run_record {
 	struct plan *plan;
 	enum change_state *states; /* one for each of plan->changes */
 	char *failure;
+	char *identity;   /* who applied it by the API, or NULL */
+	char *cluster;    /* the authority of the cluster it was made at (pve/cluster.h), or NULL */
 	bool rolled_back; /* a rollback went through to its end */
 };
 /* The names of the runs, none where there was never one; ERROR_IO when that cannot be seen. */
@@ -74,6 +76,9 @@ int journal_list(const struct root *root, struct arena *arena, struct strings *r
 		struct error *err);
 int journal_read(const struct root *root, const char *run, struct arena *arena,
 		struct run_record *ret_record, struct error *err);
+
+/* What was begun may have happened; what failed may have happened in part. */
+bool change_was_touched(enum change_state state);
 
 /* apply.c: a run under way, shared by apply and rollback. */
 struct run_context {
@@ -95,6 +100,13 @@ void run_line(void *user, const char *line, bool standard_error);
 /* Run it, look at what it said and at the boot entries after it; `undo`: the files are as before.
  */
 int run_watched(struct run_context *context, const struct change *change, bool undo,
+		struct error *err);
+
+/* identity.c: keep with the run who makes it, and at which cluster. */
+int identity_record(struct run_context *context, struct error *err);
+/* ERROR_REFUSED where the run is of another cluster, or where we may not make each call that undoes
+ * it: what is missing is said, with the line that gives it. Nothing is changed. */
+int identity_check(struct host *host, const struct run_record *record, const char *run,
 		struct error *err);
 
 /* api.c: one configuration call, with digest, read back. */

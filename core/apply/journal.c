@@ -234,6 +234,10 @@ static void read_record(const char *line, struct arena *arena, struct run_record
 	if (name && strcmp(name, "rolled-back") == 0)
 		record->rolled_back = true;
 	const char *text = json_string_value(json_object_get(json, "text"));
+	if (name && text && strcmp(name, "login") == 0)
+		record->identity = text_printable(arena, text);
+	if (name && text && strcmp(name, "cluster") == 0)
+		record->cluster = text_printable(arena, text);
 	if (name && strcmp(name, "failed") == 0 && text)
 		record->failure = arena_strdup(arena, text);
 	json_decref(json);

@@ -141,9 +141,8 @@ static int undo_one(struct run_context *context, rollback_ask *ask,
 	return 0;
 }
 
-static bool was_touched(enum change_state state)
+bool change_was_touched(enum change_state state)
 {
-	/* What was begun may have happened; what failed may have happened in part. */
 	return state == STATE_DONE || state == STATE_BEGUN || state == STATE_FAILED ||
 	       state == STATE_KEPT;
 }
@@ -176,7 +175,7 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 		context->change = plan->changes.item[i];
 		bool undoable = context->change->kind == CHANGE_FILE ||
 				context->change->kind == CHANGE_API;
-		if (!undoable || !was_touched(record->states[i]))
+		if (!undoable || !change_was_touched(record->states[i]))
 			continue;
 		size_t kept = result->kept;
 		status = undo_one(context, ask, kept_line, result, err);
@@ -187,7 +186,7 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		result->reboot = result->reboot || change->kind == CHANGE_REBOOT;
-		if (change->kind != CHANGE_COMMAND || !was_touched(record->states[i]))
+		if (change->kind != CHANGE_COMMAND || !change_was_touched(record->states[i]))
 			continue;
 		context->change = change;
 		struct arena *arena = arena_new();
@@ -202,6 +201,18 @@ static int rollback_locked(struct run_context *context, const struct run_record 
 	}
 	if (status == 0 && result->kept == 0)
 		status = journal_record(context->journal, 0, "rolled-back", NULL, err);
+	return status;
+}
+
+int rollback_check(struct host *host, const char *run, struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct run_record record = {0};
+	int status = journal_read(host->root, run, arena, &record, err);
+	if (status == 0)
+		status = identity_check(host, &record, run, err);
+	plan_free(record.plan);
+	arena_free(arena);
 	return status;
 }
 
@@ -238,6 +249,8 @@ int rollback_run(struct host *host, const char *run, const struct consent *conse
 		status = journal_read(root, run, arena, &record, err);
 	if (status == 0 && record.rolled_back)
 		status = error_set(err, ERROR_USAGE, "run %s was rolled back already", run);
+	if (status == 0)
+		status = identity_check(host, &record, run, err);
 	if (status == 0)
 		status = journal_open(root, run, &context.journal, err);
 	if (status == 0) {

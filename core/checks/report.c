@@ -5,6 +5,7 @@
 
 #include "core/checks/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/pve/rights.h"
 
 struct finding *report_add(struct report *report, const struct check *check, enum status status,
 		const char *subject, const char *format, ...)
@@ -100,18 +101,23 @@ static void hint_gap(const struct facts *facts, struct arena *arena, bool vm, st
 {
 	if (!facts->remote || facts->identity_root)
 		return;
+	struct text text = {0};
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
-		if (!gap->privilege)
-			continue;
-		error_hint(err, "%s could not be read: %s", gap->what,
-				pve_grant_command(
-						arena, gap->path, facts->identity, gap->privilege));
+		if (gap->grant)
+			text_addf(&text, "%s%s could not be read: %s", text.n ? "\n" : "",
+					gap->what, gap->grant);
+	}
+	if (text.n) {
+		error_hint(err, "%s", text_take(&text, arena));
 		return;
 	}
-	if (vm && !facts->vms.n) /* Proxmox VE leaves out what may not be seen */
+	if (vm && !facts->vms.n) { /* Proxmox VE leaves out what may not be seen */
+		struct list needs = {0};
+		pve_need_add(arena, &needs, "/vms", "VM.Audit", NULL);
 		error_hint(err, "VMs show only with VM.Audit: %s",
-				pve_grant_command(arena, "/vms", facts->identity, "VM.Audit"));
+				facts_grant(facts, arena, &needs, 0));
+	}
 }
 
 static void hint_other_node(const struct facts *facts, unsigned vmid, struct error *err)

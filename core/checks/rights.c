@@ -3,6 +3,7 @@
 
 #include "core/checks/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/pve/rights.h"
 
 /* Who we are to the API and what that allows. On the host itself that is root@pam, by pvesh, which
  * checks no privilege. */
@@ -45,9 +46,11 @@ CHECK_FUNCTION(check_api)
 	}
 	if (!facts->gaps.n)
 		(void)report_add(report, check, STATUS_INFO, "host",
-				"Read by the API of %s, as %s. What only files tell (boot loader, "
+				"Read by the API of %s, as %s%s%s. What only files tell (boot "
+				"loader, "
 				"modules, drivers) is not known from here.",
-				facts->api, facts->identity);
+				facts->api, facts->identity, facts->via ? ", by the proxy " : "",
+				facts->via ? facts->via : "");
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
 		if (gap->follows)
@@ -61,57 +64,27 @@ CHECK_FUNCTION(check_api)
 		if (finding->detail[0] == 't')
 			finding->detail[0] = 'T';
 		finding_evidence(report, finding, facts->api, "%s", gap->why);
-		if (gap->privilege)
-			finding_fix(report, finding, false, "%s",
-					pve_grant_command(report->arena, gap->path, facts->identity,
-							gap->privilege));
+		if (gap->grant)
+			finding_fix(report, finding, false, "%s", gap->grant);
 	}
 }
 
-/* Keys of a VM and the privilege to set them (PVE/API2/Qemu.pm, check_vm_modify_config_perm);
- * those that only root@pam may set have none. */
-static const char *privilege_of(const char *key)
+static void need_for_key(struct arena *arena, struct list *needs, const char *vm,
+		const struct pve_param *param)
 {
-	static const struct {
-		const char *keys, *privilege;
-	} groups[] = {
-			{" cores cpu cpulimit cpuunits numa sockets vcpus ", "VM.Config.CPU"},
-			{" memory balloon shares allow-ksm ", "VM.Config.Memory"},
-			{" machine vga tablet hotplug scsihw acpi kvm smbios1 watchdog audio0 "
-			 "rng0 ",
-					"VM.Config.HWType"},
-			{" bios name description onboot ostype agent protection boot ",
-					"VM.Config.Options"},
-			{" efidisk0 ", "VM.Config.Disk"},
-	};
-	char padded[64];
-	(void)snprintf(padded, sizeof padded, " %.40s ", key);
-	if (text_starts(key, "hostpci"))
-		return "VM.Config.HWType";
-	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-		if (strstr(groups[i].keys, padded))
-			return groups[i].privilege;
-	return "VM.Config.Options";
+	const char *privilege = pve_config_privilege(param->key);
+	const char *name = strstr(param->value, "mapping=");
+	if (privilege) /* what only root@pam may set is judged where it is chosen */
+		pve_need_add(arena, needs, vm, privilege,
+				arena_printf(arena, "to set %s", param->key));
+	if (text_starts(param->key, "hostpci") && name)
+		pve_need_add(arena, needs,
+				arena_printf(arena, "/mapping/pci/%.*s",
+						(int)strcspn(name + 8, ","), name + 8),
+				"Mapping.Use", "to use the mapping");
 }
 
-struct need_right {
-	const char *path, *privilege, *why;
-};
-
-static void add_need(struct arena *arena, struct list *needs, const char *path,
-		const char *privilege, const char *why)
-{
-	for (size_t i = 0; i < needs->n; i++) {
-		const struct need_right *need = needs->item[i];
-		if (strcmp(need->path, path) == 0 && strcmp(need->privilege, privilege) == 0)
-			return;
-	}
-	struct need_right *need = arena_alloc(arena, sizeof *need);
-	*need = (struct need_right){path, privilege, why};
-	list_add(arena, needs, need);
-}
-
-/* What the calls of a plan need. */
+/* What the calls of a plan need, of struct pve_need. */
 static struct list needs_of(struct arena *arena, const struct plan *plan)
 {
 	struct list needs = {0};
@@ -121,28 +94,17 @@ static struct list needs_of(struct arena *arena, const struct plan *plan)
 			continue;
 		const char *vm = arena_printf(arena, "/vms/%u", change->vmid);
 		if (change->stage == STAGE_MAPPING)
-			add_need(arena, &needs,
+			pve_need_add(arena, &needs,
 					change->method[1] == 'U'
 							? arena_printf(arena, "/mapping/pci/%s",
 									  change->mapping)
 							: "/mapping/pci",
 					"Mapping.Modify", "to set the mapping");
 		else if (change->stage == STAGE_STOP || change->stage == STAGE_START)
-			add_need(arena, &needs, vm, "VM.PowerMgmt", "to stop and start the VM");
-		for (size_t p = 0; !change->mapping && p < change->params.n; p++) {
-			const struct pve_param *param = change->params.item[p];
-			if (change->stage == STAGE_STOP || change->stage == STAGE_START)
-				break;
-			add_need(arena, &needs, vm, privilege_of(param->key),
-					arena_printf(arena, "to set %s", param->key));
-			const char *name = strstr(param->value, "mapping=");
-			if (text_starts(param->key, "hostpci") && name)
-				add_need(arena, &needs,
-						arena_printf(arena, "/mapping/pci/%.*s",
-								(int)strcspn(name + 8, ","),
-								name + 8),
-						"Mapping.Use", "to use the mapping");
-		}
+			pve_need_add(arena, &needs, vm, "VM.PowerMgmt", "to stop and start the VM");
+		else
+			for (size_t p = 0; p < change->params.n; p++)
+				need_for_key(arena, &needs, vm, change->params.item[p]);
 	}
 	return needs;
 }
@@ -164,6 +126,41 @@ static struct plan *calls_so_far(struct report *report)
 	return plan;
 }
 
+/* Those of them that are missing. */
+static struct list lacks(const struct facts *facts, struct arena *arena, const struct list *needs,
+		bool *ret_unknown)
+{
+	struct list lacking = {0};
+	for (size_t i = 0; i < needs->n; i++) {
+		const struct pve_need *need = needs->item[i];
+		for (size_t p = 0; p < need->privileges.n; p++) {
+			const char *privilege = need->privileges.item[p];
+			enum known may = facts_may(facts, need->path, privilege);
+			*ret_unknown = *ret_unknown || may == KNOWN_UNKNOWN;
+			if (may == KNOWN_NO)
+				pve_need_add(arena, &lacking, need->path, privilege,
+						strings_join(arena, &need->why, ", "));
+		}
+	}
+	return lacking;
+}
+
+/* One line a path: a second one would not see what the first has changed. */
+static void add_lack(struct report *report, const struct check *check, const struct list *lacking,
+		size_t at)
+{
+	const struct facts *facts = report->facts;
+	const struct pve_need *need = lacking->item[at];
+	const char *grant = facts_grant(facts, report->arena, lacking, at);
+	struct finding *finding = report_add(report, check, STATUS_FAIL, need->path,
+			"%s lacks %s on %s, %s: %s", facts->identity,
+			strings_join(report->arena, &need->privileges, ", "), need->path,
+			strings_join(report->arena, &need->why, ", "), grant);
+	finding_evidence(report, finding, facts->api, "/access/permissions?path=%s", need->path);
+	finding_fix(report, finding, false, "%s", grant);
+	finding->risk = RISK_NEVER;
+}
+
 CHECK_FUNCTION(check_rights)
 {
 	const struct facts *facts = report->facts;
@@ -176,30 +173,11 @@ CHECK_FUNCTION(check_rights)
 	struct plan *plan = calls_so_far(report);
 	struct list needs = needs_of(arena, plan);
 	plan_free(plan);
-	size_t missing = 0;
-	size_t unknown = 0;
-	for (size_t i = 0; i < needs.n; i++) {
-		const struct need_right *need = needs.item[i];
-		enum known may = facts_may(facts, need->path, need->privilege);
-		unknown += may == KNOWN_UNKNOWN;
-		if (may != KNOWN_NO)
-			continue;
-		missing++;
-		const char *grant = pve_grant_command(
-				arena, need->path, facts->identity, need->privilege);
-		struct finding *finding = report_add(report, check, STATUS_FAIL, need->path,
-				"%s lacks %s on %s, %s: %s", facts->identity, need->privilege,
-				need->path, need->why, grant);
-		finding_evidence(report, finding, facts->api, "/access/permissions?path=%s",
-				need->path);
-		finding_fix(report, finding, false, "%s%s", grant,
-				strchr(facts->identity, '!')
-						? "; the token's user needs it too, unless its "
-						  "privileges are not separated"
-						: "");
-		finding->risk = RISK_NEVER;
-	}
-	if (missing)
+	bool unknown = false;
+	struct list lacking = lacks(facts, arena, &needs, &unknown);
+	for (size_t i = 0; i < lacking.n; i++)
+		add_lack(report, check, &lacking, i);
+	if (lacking.n)
 		return;
 	(void)report_add(report, check, unknown ? STATUS_UNKNOWN : STATUS_OK, "host",
 			unknown   ? "What %s may do could not be asked."

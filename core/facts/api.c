@@ -5,6 +5,7 @@
 
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/pve/rights.h"
 
 /*
  * A host as its API shows it: devices, groups, VMs, mappings, tasks, other nodes. What only its
@@ -43,6 +44,53 @@ struct question {
 	const char *path, *privilege;
 	unsigned vmid;
 };
+
+static int add_gap(struct pve_client *client, struct facts *facts, const struct question *question,
+		struct error *error, struct error *err);
+
+/* What we may do at the path, asked once. */
+static int ask_rights(
+		struct pve_client *client, struct facts *facts, const char *path, struct error *err)
+{
+	struct question question = {.call = "/access/permissions",
+			.what = arena_printf(facts->arena, "what %s may do at %s", facts->identity,
+					path)};
+	struct error error = {0};
+	struct pve_rights *rights = NULL;
+	for (size_t i = 0; i < facts->rights.n; i++)
+		if (strcmp(((struct pve_rights *)facts->rights.item[i])->path, path) == 0)
+			return 0;
+	if (facts->identity_root)
+		return 0;
+	if (pve_rights_read(client, facts->arena, path, &rights, &error) < 0)
+		return add_gap(client, facts, &question, &error, err);
+	list_add(facts->arena, &facts->rights, rights);
+	if (!facts->roles.n)
+		(void)pve_roles_read(client, facts->arena, &facts->roles, NULL);
+	return 0;
+}
+
+char *facts_grant(
+		const struct facts *facts, struct arena *arena, const struct list *needs, size_t at)
+{
+	const char *path = ((const struct pve_need *)needs->item[at])->path;
+	const struct pve_rights *rights = NULL;
+	for (size_t i = 0; i < facts->rights.n; i++)
+		if (strcmp(((struct pve_rights *)facts->rights.item[i])->path, path) == 0)
+			rights = facts->rights.item[i];
+	char *line = pve_grant_line(arena, facts->identity, rights, &facts->roles, needs, at);
+	const char *caution = pve_grant_caution(arena, facts->identity, path, rights);
+	return caution ? arena_printf(arena, "%s  # %s", line, caution) : line;
+}
+
+static char *grant_for(struct pve_client *client, struct facts *facts, const char *path,
+		const char *privilege)
+{
+	struct list needs = {0};
+	pve_need_add(facts->arena, &needs, path, privilege, NULL);
+	(void)ask_rights(client, facts, path, NULL);
+	return facts_grant(facts, facts->arena, &needs, 0);
+}
 
 /* The node that a call is about, "" for the one that answers. */
 static char *node_of(const struct facts *facts, const char *call)
@@ -109,8 +157,8 @@ static int fetch(struct pve_client *client, const struct question *question, jso
 
 /* What the API does not tell is a gap, with the privilege that it names; 0 when the rest can be
  * asked for all the same. */
-static int add_gap(struct facts *facts, const struct question *question, struct error *error,
-		struct error *err)
+static int add_gap(struct pve_client *client, struct facts *facts, const struct question *question,
+		struct error *error, struct error *err)
 {
 	bool down = error->http >= 595 && error->http <= 599;
 	if (error->code != ERROR_API) { /* there is nobody to ask, or we are nobody */
@@ -123,13 +171,11 @@ static int add_gap(struct facts *facts, const struct question *question, struct 
 		why = arena_printf(facts->arena,
 				"%s: its pvedaemon is not running (systemctl status pvedaemon)",
 				error->text);
-	struct gap *gap = facts_add_gap(facts, question->what, question->call, why);
+	struct gap *gap = facts_add_gap(client, facts, question->what, question->call, why);
 	gap->http = error->http;
 	gap->vmid = question->vmid;
-	if (error->http == 403) {
-		gap->path = arena_strdup(facts->arena, question->path);
-		gap->privilege = arena_strdup(facts->arena, question->privilege);
-	}
+	if (error->http == 403 && question->path && question->privilege)
+		gap->grant = grant_for(client, facts, question->path, question->privilege);
 	return 0;
 }
 
@@ -141,12 +187,12 @@ static int ask(struct pve_client *client, struct facts *facts, const struct ques
 	const struct gap *before = gone(facts, question->call);
 	*ret_data = NULL;
 	if (before) {
-		struct gap *gap = facts_add_gap(facts, question->what, question->call, before->why);
+		struct gap *gap = facts_add_gap(client, facts, question->what, question->call, before->why);
 		gap->follows = gap != before;
 		gap->vmid = question->vmid;
 		return 0;
 	}
-	return fetch(client, question, ret_data, &error) < 0 ? add_gap(facts, question, &error, err)
+	return fetch(client, question, ret_data, &error) < 0 ? add_gap(client, facts, question, &error, err)
 							     : 0;
 }
 
@@ -474,6 +520,8 @@ static int read_vms(struct pve_client *client, struct facts *facts, struct error
 	if (!data)
 		return status;
 	facts->vms_known = KNOWN_YES;
+	if (!json_array_size(data)) /* what may not be seen is left out: see hint_gap() */
+		(void)ask_rights(client, facts, "/vms", NULL);
 	for (size_t i = 0; status == 0 && i < json_array_size(data); i++)
 		status = read_vm(client, facts, json_array_get(data, i), err);
 	json_decref(data);
@@ -569,7 +617,7 @@ static int read_mappings(struct pve_client *client, struct facts *facts, struct 
 		return 0;
 	}
 	if (status < 0)
-		return add_gap(facts, &question, &error, err);
+		return add_gap(client, facts, &question, &error, err);
 	facts->mappings_known = KNOWN_YES;
 	struct text text = {0};
 	size_t i = 0;
@@ -744,6 +792,7 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 	unknown_all(facts);
 	facts->remote = true;
 	facts->api = arena_strdup(arena, client->address);
+	facts->via = arena_strdup(arena, client->via);
 	facts->identity = arena_strdup(arena, client->identity);
 	facts->identity_root = pve_is_root(client);
 	json_t *version = NULL;
@@ -779,43 +828,11 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 
 int facts_know_rights(struct host *host, struct facts *facts, const char *path, struct error *err)
 {
-	struct arena *arena = facts->arena;
-	for (size_t i = 0; i < facts->rights.n; i++)
-		if (strcmp(((struct rights *)facts->rights.item[i])->path, path) == 0)
-			return 0;
+	struct pve_client *client = NULL;
 	if (facts->identity_root)
 		return 0;
-	struct pve_client *client = NULL;
-	struct list params = {0};
-	json_t *data = NULL;
-	pve_param_add(arena, &params, "path", path);
-	struct question question = {.call = "/access/permissions",
-			.params = &params,
-			.what = arena_printf(arena, "what %s may do at %s", facts->identity, path)};
 	int status = host_client(host, &client, err);
-	if (status == 0)
-		status = ask(client, facts, &question, &data, err);
-	if (data && !json_is_object(json_object_get(data, path))) { /* empty where there are none */
-		struct error error = {0};
-		(void)error_set(&error, ERROR_API, "the answer to %s says nothing of %s",
-				question.call, path);
-		json_decref(data);
-		return add_gap(facts, &question, &error, err);
-	}
-	if (!data)
-		return status;
-	struct rights *rights = arena_alloc(arena, sizeof *rights);
-	rights->path = arena_strdup(arena, path);
-	const char *privilege = NULL;
-	json_t *propagate = NULL; /* whether it is, the privilege is there */
-	json_object_foreach(json_object_get(data, path), privilege, propagate)
-	{
-		(void)propagate;
-		strings_add(arena, &rights->privileges, privilege);
-	}
-	json_decref(data);
-	list_add(arena, &facts->rights, rights);
-	return 0;
+	return status < 0 ? status : ask_rights(client, facts, path, err);
 }
 
 enum known facts_may(const struct facts *facts, const char *path, const char *privilege)
@@ -823,9 +840,9 @@ enum known facts_may(const struct facts *facts, const char *path, const char *pr
 	if (facts->identity_root)
 		return KNOWN_YES;
 	for (size_t i = 0; i < facts->rights.n; i++) {
-		const struct rights *rights = facts->rights.item[i];
+		const struct pve_rights *rights = facts->rights.item[i];
 		if (strcmp(rights->path, path) == 0)
-			return strings_has(&rights->privileges, privilege) ? KNOWN_YES : KNOWN_NO;
+			return strings_has(&rights->ours.here, privilege) ? KNOWN_YES : KNOWN_NO;
 	}
 	return KNOWN_UNKNOWN;
 }

@@ -43,38 +43,6 @@ static char *message_of(const struct answer *answer, const json_t *body)
 	return *said ? said : arena_strdup(arena, "without a message");
 }
 
-/* "Permission check failed (/vms/106, VM.Config.HWType)": path and privilege. */
-static bool permission_of(
-		struct arena *arena, const char *message, char **ret_path, char **ret_privilege)
-{
-	const char *at = strstr(message, "Permission check failed (");
-	if (!at)
-		return false;
-	at += strlen("Permission check failed (");
-	size_t path = strcspn(at, ",)");
-	if (at[path] != ',')
-		return false;
-	const char *privilege = at + path + 1 + strspn(at + path + 1, " ");
-	*ret_path = arena_strndup(arena, at, path);
-	*ret_privilege = arena_strndup(arena, privilege, strcspn(privilege, ")"));
-	return true;
-}
-
-static void hint_permission(const struct answer *answer, const char *identity, const char *message,
-		struct error *err)
-{
-	char *path = NULL;
-	char *privilege = NULL;
-	if (permission_of(answer->arena, message, &path, &privilege))
-		error_hint(err, "%s lacks %s on %s: %s", identity ? identity : "the user",
-				privilege, path,
-				pve_grant_command(answer->arena, path, identity ? identity : "USER",
-						privilege));
-	else
-		error_hint(err, "%s may not do that: see pveum user permissions",
-				identity ? identity : "the user");
-}
-
 void hint_message(const char *message, struct error *err)
 {
 	if (strstr(message, "only root can set"))
@@ -106,7 +74,8 @@ static int judge_no(const struct answer *answer, const char *address, const char
 	else
 		(void)error_set(err, code, "%s %s: %s (%ld)", method, path, message, status);
 	if (status == 403)
-		hint_permission(answer, identity, message, err);
+		error_hint(err, "%s may not do that: see pveum user permissions",
+				identity ? identity : "the user");
 	else if (status == 401 && identity && strchr(identity, '!'))
 		error_hint(err, "is the token still there, complete, and not expired? pveum user "
 				"token list USER");

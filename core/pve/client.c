@@ -7,6 +7,7 @@
 
 #include "core/pve/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/pve/rights.h"
 
 int pve_open_local(const struct root *root, struct pve_client **ret_client, struct error *err)
 {
@@ -52,47 +53,13 @@ void pve_close(struct pve_client *client)
 	(void)pthread_mutex_destroy(&client->lock);
 	free(client->identity);
 	free(client->address);
+	free(client->via);
 	free(client);
 }
 
 bool pve_is_root(const struct pve_client *client)
 {
 	return strcmp(client->identity, "root@pam") == 0;
-}
-
-/* The option of `pveum acl modify`. */
-static char *acl_option(struct arena *arena, const char *identity)
-{
-	return strchr(identity, '!') ? arena_printf(arena, "--tokens '%s'", identity)
-				     : arena_printf(arena, "--users %s", identity);
-}
-
-static const char *role_with(const char *privilege)
-{
-	static const struct {
-		const char *start, *role;
-	} roles[] = {
-			{"VM.PowerMgmt", "PVEVMUser"},
-			{"VM.Audit", "PVEVMUser"},
-			{"VM.", "PVEVMAdmin"},
-			{"Mapping.Use", "PVEMappingUser"},
-			{"Mapping.Audit", "PVEMappingUser"},
-			{"Mapping.", "PVEMappingAdmin"},
-			{"Sys.Audit", "PVEAuditor"},
-			{"Datastore.AllocateSpace", "PVEDatastoreUser"},
-			{"Datastore.", "PVEDatastoreAdmin"},
-	};
-	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-		if (text_starts(privilege, roles[i].start))
-			return roles[i].role;
-	return "Administrator";
-}
-
-char *pve_grant_command(
-		struct arena *arena, const char *path, const char *identity, const char *privilege)
-{
-	return arena_printf(arena, "pveum acl modify %s %s --roles %s", path,
-			acl_option(arena, identity), role_with(privilege));
 }
 
 void pve_param_add(struct arena *arena, struct list *params, const char *key, const char *value)
@@ -118,6 +85,36 @@ static bool cancelled(const struct pve_client *client)
 	return client->cancel && atomic_load(client->cancel);
 }
 
+/* "Permission check failed (/vms/106, VM.Config.HWType)": path and privilege; of several that
+ * would do ("Sys.Audit|Sys.Modify") the first. */
+static bool permission_of(
+		struct arena *arena, const char *message, char **ret_path, char **ret_privilege)
+{
+	const char *at = strstr(message, "Permission check failed (");
+	if (!at)
+		return false;
+	at += strlen("Permission check failed (");
+	size_t path = strcspn(at, ",)");
+	if (at[path] != ',')
+		return false;
+	const char *privilege = at + path + 1 + strspn(at + path + 1, " ");
+	*ret_path = arena_strndup(arena, at, path);
+	*ret_privilege = arena_strndup(arena, privilege, strcspn(privilege, ")|"));
+	return true;
+}
+
+/* A change that may not be made: what is missing for it, and the line that gives it. */
+static void hint_permission(struct pve_client *client, struct error *err)
+{
+	struct arena *arena = arena_new();
+	char *path = NULL;
+	char *privilege = NULL;
+	if (permission_of(arena, err->text, &path, &privilege))
+		error_hint(err, "%s lacks %s on %s: %s", client->identity, privilege, path,
+				pve_grant_now(client, arena, path, privilege));
+	arena_free(arena);
+}
+
 int pve_call(struct pve_client *client, const char *method, const char *path,
 		const struct list *params, json_t **ret_data, struct error *err)
 {
@@ -125,6 +122,8 @@ int pve_call(struct pve_client *client, const char *method, const char *path,
 	int status = client->transport->call(client->self, method, path, params, client->line,
 			client->user, ret_data, err);
 	(void)pthread_mutex_unlock(&client->lock);
+	if (status < 0 && err && err->http == 403 && strcmp(method, "GET") != 0)
+		hint_permission(client, err);
 	return status;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/pve/internal.h"
@@ -14,6 +15,9 @@ static bool find(void *library, const char *name, void *ret_function)
 
 int curl_load(struct curl_api *ret_api, struct error *err)
 {
+	/* Both libraries would write the keys of each session into that file, for whoever reads it.
+	 * One thread so far: this is called by the first login. */
+	(void)unsetenv("SSLKEYLOGFILE"); /* NOLINT(concurrency-mt-unsafe) */
 	/* Never closed: libcurl leaves handlers behind, and the process ends soon after. */
 	void *curl = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
 	if (!curl) {

@@ -31,6 +31,7 @@ struct https {
 	char *base;    /* https://host:8006 */
 	char *address; /* host:8006 */
 	char *ca_file, *pinned;
+	char *proxy, *via;               /* its URL, secret where it has a password; NULL: none */
 	char seen[PVE_FINGERPRINT_TEXT]; /* of the last certificate the server showed */
 	bool other_certificate;          /* than the one that is pinned */
 	long verify_error;
@@ -224,6 +225,11 @@ static int connect_error(
 	if (code == CURLE_COULDNT_RESOLVE_HOST)
 		return error_set(err, ERROR_CONNECT, "there is no host of the name in '%s'",
 				address);
+	if (https->via && (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY)) {
+		(void)error_set(err, ERROR_CONNECT, "the proxy %s cannot be reached", https->via);
+		error_hint(err, "--proxy none goes to %s without one", address);
+		return ERROR_CONNECT;
+	}
 	if (code == CURLE_COULDNT_CONNECT) {
 		long number = 0;
 		(void)https->curl.easy_getinfo(https->easy, CURLINFO_OS_ERRNO, &number);
@@ -242,7 +248,8 @@ static int connect_error(
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return error_set(err, ERROR_STOPPED, "the call to %s was given up, as asked",
 				address);
-	return error_set(err, ERROR_CONNECT, "the connection to %s broke off: %s", address,
+	return error_set(err, ERROR_CONNECT, "the connection to %s%s%s broke off: %s", address,
+			https->via ? " by the proxy " : "", https->via ? https->via : "",
 			https->curl.easy_strerror(code));
 }
 
@@ -264,6 +271,11 @@ static CURLcode perform(struct https *https, const char *method, const char *pat
 	(void)curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
 	(void)curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Said, not found in the environment; what is for the node is not for the proxy. */
+	(void)curl->easy_setopt(easy, CURLOPT_PROXY, https->proxy ? https->proxy : "");
+	(void)curl->easy_setopt(easy, CURLOPT_NOPROXY, "");
+	(void)curl->easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	(void)curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	/* On a connection that was kept libcurl sends a request again by itself when the server has
 	 * closed it meanwhile: a change must not be made twice. */
 	if (!get)
@@ -480,6 +492,8 @@ static void https_close(void *self)
 	free(https->address);
 	free(https->ca_file);
 	free(https->pinned);
+	secret_free(https->proxy);
+	free(https->via);
 	free(https);
 }
 
@@ -511,6 +525,8 @@ static int open_login(struct https *https, const struct pve_login *login, struct
 	https->base = copy(arena_printf(arena, "https://%s", https->address));
 	https->ca_file = copy(login->ca_file);
 	https->pinned = copy(login->fingerprint);
+	https->proxy = copy(login->proxy);
+	https->via = copy(login->via);
 	https->ask_code = login->ask_code;
 	https->ask_user = login->ask_user;
 	char *token = login->token ? pve_parse_token(arena, login->token) : NULL;
@@ -567,6 +583,7 @@ int pve_open_https(const struct pve_login *login, char ret_fingerprint[PVE_FINGE
 		*ret_client = pve_client_new(
 				&https_transport, https, https->identity, https->address);
 		https->cancel = &(*ret_client)->cancel;
+		(*ret_client)->via = copy(https->via);
 	} else {
 		https_close(https);
 	}

@@ -251,6 +251,40 @@ static void walk(struct call *call, json_t *node, const char *path, struct strin
 	}
 }
 
+/* GET /access/acl: all of it with Sys.Audit on /access, else what one may change. */
+void access_list(struct call *call, json_t *ret_entries)
+{
+	static const char *const kinds[] = {"users", "groups", "tokens"};
+	struct strings paths = {0};
+	bool audit = access_allows(call, "/access", "Sys.Audit");
+	walk(call, json_object_get(call->user_cfg, "acl"), "/", &paths);
+	for (size_t i = 0; i < paths.n; i++) {
+		json_t *node = json_object_get(call->user_cfg, "acl");
+		struct strings parts;
+		if (!audit && !access_allows(call, paths.item[i], "Permissions.Modify"))
+			continue;
+		perl_split(call->arena, paths.item[i] + 1, '/', &parts);
+		for (size_t p = 0; p < parts.n; p++)
+			node = json_object_get(json_object_get(node, "children"), parts.item[p]);
+		for (size_t k = 0; k < 3; k++) {
+			const char *who = NULL;
+			json_t *roles = NULL;
+			json_object_foreach(json_object_get(node, kinds[k]), who, roles)
+			{
+				const char *role = NULL;
+				json_t *propagate = NULL;
+				json_object_foreach(roles, role, propagate) json_array_append_new(
+						ret_entries,
+						json_pack("{s:s,s:s#,s:s,s:s,s:O}", "path",
+								paths.item[i], "type", kinds[k],
+								(int)strlen(kinds[k]) - 1, "ugid",
+								who, "roleid", role, "propagate",
+								propagate));
+			}
+		}
+	}
+}
+
 void access_known_paths(struct call *call, struct strings *ret_paths)
 {
 	static const char *const always[] = {"/", "/access", "/access/groups", "/nodes", "/pool",

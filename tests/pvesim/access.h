@@ -28,6 +28,7 @@ bool access_split_token(
 char *access_normalize_path(struct arena *arena, const char *path); /* or NULL */
 /* Paths that GET /access/permissions shows without one being asked for. */
 void access_known_paths(struct call *call, struct strings *ret_paths);
+void access_list(struct call *call, json_t *ret_entries);  /* GET /access/acl */
 void access_roles(const struct call *call, json_t *roles); /* the built-in ones */
 
 /* tickets.c */

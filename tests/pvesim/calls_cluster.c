@@ -215,6 +215,14 @@ static int get_permissions(struct call *call)
 	return 0;
 }
 
+static int get_acl(struct call *call)
+{
+	access_load(call);
+	call->result = json_array();
+	access_list(call, call->result);
+	return 0;
+}
+
 static int get_roles(struct call *call)
 {
 	json_t *roles = json_object_get(call->user_cfg, "roles");
@@ -330,6 +338,7 @@ const struct method cluster_methods[] = {
 	{"GET", "/access/ticket", "world", NULL, NULL, get_ticket},
 	{"POST", "/access/ticket", "world", ticket_params, NULL, ticket_login, .daemon = true, .no_token = true},
 	{"GET", "/access/permissions", "all", permission_params, NULL, get_permissions},
+	{"GET", "/access/acl", "all", NULL, NULL, get_acl},
 	{"GET", "/access/roles", "all", NULL, NULL, get_roles},
 	{"GET", "/cluster/resources", "all", resource_params, NULL, get_resources},
 	{"GET", "/cluster/status", "/ Sys.Audit", NULL, NULL, get_cluster_status, .daemon = true},

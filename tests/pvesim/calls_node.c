@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/pvesim/calls.h"
+#include "tests/pvesim/tls.h"
 
 bool ha_manages(struct call *call, const char *vmid, const char **ret_state)
 {
@@ -139,6 +140,21 @@ static json_t *version_of(struct call *call, const char *node)
 	bool parsed = rx_match(call->arena, "^(\\d+\\.\\d+)", RX_BYTES, version, &rx);
 	return json_pack("{s:s,s:s,s:s}", "version", version, "release",
 			parsed ? rx.group[1] : version, "repoid", "faa83925c9641325");
+}
+
+/* What is read of each; the authority is the whole cluster's (API2/Certificates.pm). */
+static int get_certificates(struct call *call)
+{
+	static const char *const names[] = {"pve-root-ca.pem", "pve-ssl.pem"};
+	const char *dir = call->sim->certificates;
+	char print[96];
+	call->result = json_array();
+	for (size_t i = 0; dir && i < 2; i++)
+		if (tls_file_fingerprint(arena_printf(call->arena, "%s/%s", dir, names[i]), print))
+			json_array_append_new(
+					call->result, json_pack("{s:s,s:s}", "filename", names[i],
+								      "fingerprint", print));
+	return 0;
 }
 
 static int get_node_version(struct call *call)
@@ -446,6 +462,7 @@ static const struct schema journal_params[] = {
 const struct method node_methods[] = {
 	{"GET", NODE, "all", by_node, NULL, get_index, .by_node = true},
 	{"GET", NODE "/version", "all", by_node, NULL, get_node_version, .by_node = true},
+	{"GET", NODE "/certificates/info", "all", by_node, NULL, get_certificates, .by_node = true},
 	{"GET", NODE "/status", SYS_AUDIT, by_node, NULL, get_node_status, .by_node = true},
 	{"POST", NODE "/status", "/nodes/{node} Sys.PowerMgmt", node_command, NULL, post_node_status, .by_node = true, .daemon = true},
 	{"GET", NODE "/hardware/pci", HARDWARE, pci_list, NULL, get_pci, .by_node = true, .daemon = true},

@@ -92,6 +92,7 @@ static int run(const char *state, const char *certificates, unsigned long port, 
 	server.sim = &sim;
 	server.certificate_dir =
 			certificates ? certificates : arena_printf(arena, "%s/certificates", state);
+	sim.certificates = server.certificate_dir;
 	server.listener = open_listener(port);
 	state_load(&sim, arena);
 	if (server.listener < 0 || server_new_certificate(&server) < 0) {

@@ -14,11 +14,12 @@
  */
 struct sim {
 	pthread_mutex_t lock;
-	const char *dir;  /* NULL: `memory` */
-	json_t *memory;   /* {path: text} */
-	json_t *settings; /* pvesim.json as it was read for this call */
-	json_t *tickets;  /* {text: {user, csrf, made, uses, challenge}} */
-	json_t *tasks;    /* {upid: {…}}, see tasks.c */
+	const char *dir;          /* NULL: `memory` */
+	const char *certificates; /* its directory; NULL: none */
+	json_t *memory;           /* {path: text} */
+	json_t *settings;         /* pvesim.json as it was read for this call */
+	json_t *tickets;          /* {text: {user, csrf, made, uses, challenge}} */
+	json_t *tasks;            /* {upid: {…}}, see tasks.c */
 	json_t *fault_uses;
 	json_t *parsed;    /* {path: digest}: what was warned of once */
 	json_t *ha_errors; /* {vmid: true}: what HA has given up */

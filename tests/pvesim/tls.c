@@ -161,14 +161,28 @@ SSL_CTX *tls_open(const char *dir, bool fresh)
 	return tls;
 }
 
-void tls_fingerprint(SSL_CTX *tls, char ret_text[96])
+static void fingerprint(const X509 *certificate, char ret_text[96])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int n = 0;
 	ret_text[0] = '\0';
-	if (X509_digest(SSL_CTX_get0_certificate(tls), EVP_sha256(), digest, &n) != 1 || n != 32)
+	if (X509_digest(certificate, EVP_sha256(), digest, &n) != 1 || n != 32)
 		return;
 	for (unsigned int i = 0; i < n; i++)
 		(void)snprintf(ret_text + 3 * (size_t)i, 4, "%02X%s", digest[i],
 				i + 1 < n ? ":" : "");
+}
+
+void tls_fingerprint(SSL_CTX *tls, char ret_text[96])
+{
+	fingerprint(SSL_CTX_get0_certificate(tls), ret_text);
+}
+
+bool tls_file_fingerprint(const char *path, char ret_text[96])
+{
+	X509 *certificate = read_certificate(path);
+	if (certificate)
+		fingerprint(certificate, ret_text);
+	X509_free(certificate);
+	return certificate != NULL;
 }

@@ -14,4 +14,7 @@ SSL_CTX *tls_open(const char *dir, bool fresh);
 /* "AA:BB:…" of the SHA-256 of the certificate in use; 96 bytes. */
 void tls_fingerprint(SSL_CTX *tls, char ret_text[96]);
 
+/* The same of a certificate in a PEM file; false when there is none. */
+bool tls_file_fingerprint(const char *path, char ret_text[96]);
+
 #endif

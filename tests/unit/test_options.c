@@ -35,6 +35,7 @@ static const struct {
 		{"node", "wapyrh", "pve", "--api=https://h:8006"},
 		{"fingerprint", "wapyrh", "AA", "--api=https://h:8006"},
 		{"ca-file", "wapyrh", "/x", "--api=https://h:8006"},
+		{"proxy", "wapyrh", "none", "--api=https://h:8006"},
 		{"gpu", "apd", "01:00", NULL},
 		{"vm", "apd", "106", "--gpu=01:00"},
 		{"param", "apd", "quiet", NULL},

@@ -82,6 +82,9 @@ struct rollback_result {
 	bool reboot; /* the run had a reboot: another is needed for the old state to count */
 };
 
+/* Whether the run may be undone by us and at this cluster, before anybody is asked; rollback_run()
+ * looks at that again. ERROR_REFUSED says what is missing. */
+int rollback_check(struct host *host, const char *run, struct error *err);
 /* Undo the run of that name, newest change first. ERROR_REFUSED, before anything is touched,
  * without a yes to undoing it. */
 int rollback_run(struct host *host, const char *run, const struct consent *consent,
@@ -103,7 +106,9 @@ struct run {
 	struct plan *plan; /* owned by the history */
 	enum run_state state;
 	size_t done;
-	char *failure; /* why it failed, or NULL */
+	char *failure;  /* why it failed, or NULL */
+	char *identity; /* who applied it by the API (a user's or a token's name), or NULL */
+	char *cluster;  /* the authority of the cluster it was made at, or NULL */
 };
 
 struct history {
@@ -119,6 +124,8 @@ void history_free(struct history *history); /* NULL is fine */
  * there is none. */
 int history_find(const struct history *history, const char *name, const struct run **ret_run,
 		struct error *err);
+/* Where there is no such run: say in `err` if one of that name was made at another cluster. */
+void history_hint_elsewhere(const struct root *root, const char *run, struct error *err);
 json_t *history_to_json(const struct history *history);
 char *history_text(struct arena *arena, const struct history *history);
 /* The goal of the last run that stands, or NULL: what the wizard goes on with after a reboot. */

@@ -32,7 +32,7 @@ struct error {
 	int sys_errno;
 	int http; /* status of the API's answer (401, 403, 595 ...); 0 none */
 	char text[512];
-	char hint[640]; /* may have several lines */
+	char hint[2048]; /* may have several lines */
 };
 
 /* Fill `err`, if there is one, and return `code`. */

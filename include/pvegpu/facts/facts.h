@@ -156,19 +156,13 @@ struct cluster_vm {
 	char *name, *node;
 };
 
-/* What whoever we are may do at a path (/access/permissions). */
-struct rights {
-	char *path;
-	struct strings privileges;
-};
-
 /* Something that is there and could not be read: a file or directory, or what the API did not tell.
  * What rests on it is unknown (core/checks/rests.c). */
 struct gap {
 	char *what;             /* "the PCI devices", "/etc/modules" */
 	char *source;           /* "/etc/modules", or the call: "/nodes/pve2/hardware/pci" */
 	char *why;              /* what was said: an error, an answer of another kind */
-	char *path, *privilege; /* that was missing for it, or NULL */
+	char *grant;            /* the line that gives the privilege that was missing, or NULL */
 	unsigned vmid;          /* only what is said of this VM rests on it; 0: more does */
 	int http;               /* status of the answer, or 0 */
 	bool follows;           /* from one before it, which says why: a node that does not answer,
@@ -302,9 +296,11 @@ struct facts {
 	/* Who we are to the API. On the host itself that is root@pam, by pvesh. */
 	bool remote; /* read by the API: nothing that only files tell is known */
 	char *api;   /* "pve1:8006", or "" */
+	char *via;   /* the proxy between, for people; or NULL */
 	char *identity;
 	bool identity_root;    /* exactly root@pam: no privilege is missing */
-	struct list rights;    /* of struct rights, as far as they were asked for */
+	struct list rights;    /* of struct pve_rights, as far as they were asked for */
+	struct list roles;     /* of struct pve_role, likewise */
 	struct list gaps;      /* of struct gap; of a local host files and directories */
 	char *answering;       /* the node that the API's address is, or NULL */
 	bool vms_incomplete;   /* one of them or more could not be read whole */
@@ -331,6 +327,10 @@ int facts_know_rights(struct host *host, struct facts *facts, const char *path, 
 int facts_know_node(struct host *host, struct facts *facts, const char *name, struct error *err);
 /* KNOWN_UNKNOWN when that path was not asked for. */
 enum known facts_may(const struct facts *facts, const char *path, const char *privilege);
+/* The line that gives us needs[at] (a list of struct pve_need), with what must be looked at before
+ * as its comment; as good as what was asked for allows. */
+char *facts_grant(const struct facts *facts, struct arena *arena, const struct list *needs,
+		size_t at);
 /* The other node of that name, or NULL. */
 struct cluster_node *facts_node(const struct facts *facts, const char *name);
 /* The mapping of that name, or NULL; a name is what it is, letter by letter. */

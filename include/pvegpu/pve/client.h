@@ -44,6 +44,7 @@ struct pve_client {
 	void *self;
 	char *identity;     /* root@pam, automation@pve!tofu */
 	char *address;      /* "pve1.example.org:8006", or "" for this node */
+	char *via;          /* the proxy between, for people; or NULL */
 	process_line *line; /* may be NULL: output of calls and tasks, as it comes */
 	void *user;
 	/* May be NULL: set by another thread (a key was pressed) to give up waiting. What changes
@@ -64,12 +65,9 @@ struct pve_client *pve_client_new(const struct pve_transport *transport, void *s
 /* Exactly root@pam, by password or on the console: no token is, not even one of root@pam
  * (PVE/API2/Qemu.pm, check_hostpci_perm: $authuser eq 'root@pam'). */
 bool pve_is_root(const struct pve_client *client);
-/* The command that grants a privilege on a path to a user or a token, by the least of Proxmox VE's
- * own roles that has it (PVE/AccessControl.pm). */
-char *pve_grant_command(
-		struct arena *arena, const char *path, const char *identity, const char *privilege);
 
-/* One call. ERROR_API carries what Proxmox VE said; ERROR_LOGIN, ERROR_CONNECT and ERROR_TRUST say
+/* One call. ERROR_API carries what Proxmox VE said, and of a change that we may not make the line
+ * that would allow it (rights.h); ERROR_LOGIN, ERROR_CONNECT and ERROR_TRUST say
  * that it never came to that. */
 int pve_call(struct pve_client *client, const char *method, const char *path,
 		const struct list *params, json_t **ret_data, struct error *err);

@@ -26,7 +26,9 @@ struct pve_login {
 	const char *password;    /* or a ticket */
 	const char *ca_file;     /* PEM, or NULL */
 	const char *fingerprint; /* or NULL */
-	pve_ask_code *ask_code;  /* or NULL */
+	const char *proxy;       /* its URL, "" or NULL: none, whatever the environment says */
+	const char *via; /* the same for people: "http://proxy:3128 (https_proxy)"; or NULL */
+	pve_ask_code *ask_code; /* or NULL */
 	void *ask_user;
 };
 
