@@ -34,12 +34,11 @@ void say(FILE *out, const char *format, ...)
 int say_error(const struct error *error, int status)
 {
 	struct arena *arena = arena_new();
-	const char *cursor = error->hint;
-	const char *end = error->hint + strlen(error->hint);
+	struct lines cursor = lines_start(error->hint);
 	struct line line;
 	/* What it quotes must not look like a line of ours. */
 	say(stderr, "pvegpu: %s\n", text_printable(arena, error->text));
-	while (line_next(&cursor, end, &line))
+	while (line_next(&cursor, &line))
 		say(stderr, "        %.*s\n", (int)line.n, line.start);
 	arena_free(arena);
 	return status;

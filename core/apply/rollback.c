@@ -155,7 +155,7 @@ static int check_files(const struct root *root, const struct run_record *record,
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
 		char now[SHA256_HEX];
-		if (change->kind != CHANGE_FILE || !was_touched(record->states[i]))
+		if (change->kind != CHANGE_FILE || !change_was_touched(record->states[i]))
 			continue;
 		status = file_hash(root, change->path, now, err);
 		if (status == 0 && strcmp(now, change->before_sha256) != 0)

@@ -171,7 +171,7 @@ static int add_gap(struct pve_client *client, struct facts *facts, const struct 
 		why = arena_printf(facts->arena,
 				"%s: its pvedaemon is not running (systemctl status pvedaemon)",
 				error->text);
-	struct gap *gap = facts_add_gap(client, facts, question->what, question->call, why);
+	struct gap *gap = facts_add_gap(facts, question->what, question->call, why);
 	gap->http = error->http;
 	gap->vmid = question->vmid;
 	if (error->http == 403 && question->path && question->privilege)
@@ -187,7 +187,7 @@ static int ask(struct pve_client *client, struct facts *facts, const struct ques
 	const struct gap *before = gone(facts, question->call);
 	*ret_data = NULL;
 	if (before) {
-		struct gap *gap = facts_add_gap(client, facts, question->what, question->call, before->why);
+		struct gap *gap = facts_add_gap(facts, question->what, question->call, before->why);
 		gap->follows = gap != before;
 		gap->vmid = question->vmid;
 		return 0;

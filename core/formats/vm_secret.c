@@ -228,13 +228,12 @@ static void add_line(struct arena *arena, struct text *out, const char *start, s
 char *vm_secret_diff(struct arena *arena, const char *diff)
 {
 	struct text out = {0};
-	const char *cursor = diff;
-	const char *end = diff ? diff + strlen(diff) : NULL;
+	struct lines cursor = lines_start(diff);
 	bool inside = false; /* of a hunk: before it stand the names */
 	struct line line;
 	if (!diff)
 		return NULL;
-	while (line_next(&cursor, end, &line)) {
+	while (line_next(&cursor, &line)) {
 		bool head = line.n && strchr("@\\", line.start[0]);
 		inside = inside || (line.n && line.start[0] == '@');
 		if (!inside || head || !line.n) {
