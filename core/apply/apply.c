@@ -456,6 +456,8 @@ int apply_check(struct host *host, const struct plan *plan, struct plan **ret_fr
 	struct run_context context = {
 			.host = host, .root = host->root, .plan = plan, .keep = {-1, -1}};
 	int status = refuse_capture(host, err);
+	if (status == 0) /* what another run is changing now would look like an edit */
+		status = journal_check_free(host->root, err);
 	if (status == 0)
 		status = check_all(&context, ret_fresh, err);
 	run_release_client(&context);

@@ -36,6 +36,8 @@ char *undo_text(struct arena *arena, const struct change *change, const char *no
 struct journal;
 /* ERROR_BUSY while another holds it, or a command that another one started still runs. */
 int journal_lock(const struct root *root, int *ret_fd, struct error *err);
+/* ERROR_BUSY likewise, without taking the lock or making anything: for a look before a question. */
+int journal_check_free(const struct root *root, struct error *err);
 /* Remove what runs left that were killed before their plan was on disk: they changed nothing. For
  * the holder of the lock. */
 void journal_clean(const struct root *root);

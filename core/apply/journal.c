@@ -19,6 +19,25 @@ struct journal {
 	int output; /* what commands printed; -1 where it could not be opened */
 };
 
+static int say_busy(struct error *err)
+{
+	(void)error_set(err, ERROR_BUSY,
+			"another pvegpu is applying or rolling back now, or a command that it "
+			"started still runs");
+	error_hint(err, "wait until it has ended; nothing was changed by this one");
+	return ERROR_BUSY;
+}
+
+int journal_check_free(const struct root *root, struct error *err)
+{
+	int fd = root_openat(root, STATE_DIR "/lock", O_RDONLY | O_NOFOLLOW);
+	if (fd < 0)
+		return 0; /* nobody has been here, or it is not ours to see */
+	bool busy = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	(void)close(fd);
+	return busy ? say_busy(err) : 0;
+}
+
 int journal_lock(const struct root *root, int *ret_fd, struct error *err)
 {
 	int status = file_make_dirs(root, RUNS_DIR, 0700, err);
@@ -39,11 +58,7 @@ int journal_lock(const struct root *root, int *ret_fd, struct error *err)
 		if (number != EWOULDBLOCK)
 			return error_set_errno(err, number, "cannot lock '%s%s/lock'",
 					root_dir(root), STATE_DIR);
-		(void)error_set(err, ERROR_BUSY,
-				"another pvegpu is applying or rolling back now, or a command that "
-				"it started still runs");
-		error_hint(err, "wait until it has ended; nothing was changed by this one");
-		return ERROR_BUSY;
+		return say_busy(err);
 	}
 	journal_clean(root);
 	*ret_fd = fd;

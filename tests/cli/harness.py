@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the command tests share: the program, a private sample host, and tree hashes."""
 import base64
+import fcntl
 import hashlib
 import hmac
 import json
@@ -156,6 +157,17 @@ class HostTest(unittest.TestCase):
         done = run("rollback", "--yes", *arguments, root=self.root, **options)
         self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
         return done
+
+    def wait_for_lock(self):
+        """Until no run holds the lock, nor a command that a killed one left."""
+        with open(self.path("var/lib/pvegpu/lock"), "r+", encoding="ascii") as file:
+            for _ in range(3000):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except BlockingIOError:
+                    time.sleep(0.02)
+        self.fail("the lock was never free")
 
     def history(self):
         done = run("history", "--format", "json", root=self.root)

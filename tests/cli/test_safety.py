@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What apply and rollback must never do, and what they leave when they are cut off."""
-import fcntl
 import hashlib
 import json
 import os
@@ -158,16 +157,6 @@ class CutOff(HostTest):
     def command(self, script):
         self.write("usr/sbin/update-initramfs", "#!/bin/sh\n" + script)
         os.chmod(self.path("usr/sbin/update-initramfs"), 0o755)
-
-    def wait_for_lock(self):
-        with open(self.path("var/lib/pvegpu/lock"), "r+", encoding="ascii") as file:
-            def free():
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return True
-                except BlockingIOError:
-                    return False
-            wait_until(free, "the lock is free")
 
     def test_killed_while_a_command_runs(self):
         self.command(
