@@ -113,7 +113,8 @@ class Pveum(IdentityTest):
         self.fault({"match": "PUT /nodes/pve2/qemu/106/config", "do": "status", "status": 403,
                     "reason": "Permission check failed (/vms/106, VM.Config.HWType)"})
         done = self.apply(expect=4)
-        self.assertIn("automation@pve!tofu lacks VM.Config.HWType on /vms/106: pveum acl modify /vms/106 ", done.stderr)
+        self.assertIn("automation@pve!tofu lacks VM.Config.HWType on /vms/106: pveum acl modify /vms/106 "
+                      "--tokens 'automation@pve!tofu' --roles TofuUser\n", done.stderr)
         self.run_lines(self.lines(done))
 
 
