@@ -378,9 +378,8 @@ static bool read_special_key(struct reader *reader, const struct vm_conf_line *l
 	if (strcmp(line->key, "description") == 0) {
 		add_decoded(&reader->notes, line->value);
 		reader->has_notes = true;
-	} else if (strcmp(line->key, "args") == 0) {
-		add_entry(reader, line->key, line->value);
-	} else if (strcmp(line->key, "delete") == 0 && reader->kind == PENDING) {
+	} else if (strcmp(line->key, "args") == 0 ||
+			(strcmp(line->key, "delete") == 0 && reader->kind == PENDING)) {
 		add_entry(reader, line->key, line->value);
 	} else if (strcmp(line->key, "delete") == 0) {
 		problem(reader, reader->line, "'delete' is only allowed in [PENDING]");
@@ -397,15 +396,14 @@ static void read_line(struct reader *reader, const char *text)
 	const char *state = snapshot_state(text);
 	if (kind == VM_CONF_HEADER) {
 		open_section(reader, line.name);
-	} else if (kind == VM_CONF_BLANK || !reader->section) {
+	} else if (kind == VM_CONF_BLANK || !reader->section ||
+			(kind == VM_CONF_ENTRY && strcmp(line.key, "description") == 0 &&
+					read_special_key(reader, &line))) {
 		return;
 	} else if (kind == VM_CONF_COMMENT) {
 		add_decoded(&reader->notes, text + 1);
 		text_add(&reader->notes, "\n");
 		reader->has_notes = true;
-	} else if (kind == VM_CONF_ENTRY && strcmp(line.key, "description") == 0 &&
-			read_special_key(reader, &line)) {
-		return;
 	} else if (state) {
 		if (reader->kind != CURRENT)
 			add_entry(reader, "snapstate", state);

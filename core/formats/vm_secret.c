@@ -68,20 +68,25 @@ static bool is_switch(const char *value, size_t n)
 	return n == 0;
 }
 
+/* The quotes that are open after a character. */
+static char quote_after(char quote, char c)
+{
+	if (quote)
+		return c == quote ? (char)'\0' : quote;
+	return c == '"' || c == '\'' ? c : (char)'\0';
+}
+
 /* Where the value that begins at `at` ends: at a comma (two of them are one in it), at an
  * ampersand or a semicolon, but not inside quotes. */
 static const char *value_end(const char *at, const char *end)
 {
 	char quote = '\0';
 	for (; at < end; at++) {
-		if (*at == '\\' && at + 1 < end)
-			at++;
-		else if (quote ? *at == quote : *at == '"' || *at == '\'')
-			quote = quote ? '\0' : *at;
-		else if (!quote && *at == ',' && at + 1 < end && at[1] == ',')
-			at++;
-		else if (!quote && (*at == ',' || *at == '&' || *at == ';'))
+		bool pair = at + 1 < end && (*at == '\\' || (!quote && *at == ',' && at[1] == ','));
+		if (!pair && !quote && strchr(",&;", *at))
 			break;
+		quote = pair ? quote : quote_after(quote, *at);
+		at += pair;
 	}
 	return at < end ? at : end;
 }
@@ -127,10 +132,9 @@ static const char *word_end(const char *at)
 {
 	char quote = '\0';
 	for (; *at && (quote || !strchr(" \t", *at)); at++) {
-		if (*at == '\\' && at[1] && quote != '\'')
-			at++;
-		else if (quote ? *at == quote : *at == '"' || *at == '\'')
-			quote = quote ? '\0' : *at;
+		bool pair = *at == '\\' && at[1] && quote != '\'';
+		quote = pair ? quote : quote_after(quote, *at);
+		at += pair;
 	}
 	return at;
 }
