@@ -54,6 +54,7 @@ enum {
 	OPTION_MAPPING,
 	OPTION_MAPPING_DEVICE,
 	OPTION_DELETE_MAPPING,
+	OPTION_COMMENTS,
 	OPTION_NO_COMMENTS,
 	OPTION_ONLY,
 	OPTION_SINCE,
@@ -89,6 +90,7 @@ static const struct option fixed[] = {
 		{"mapping", required_argument, NULL, OPTION_MAPPING},
 		{"mapping-device", required_argument, NULL, OPTION_MAPPING_DEVICE},
 		{"delete-mapping", required_argument, NULL, OPTION_DELETE_MAPPING},
+		{"comments", no_argument, NULL, OPTION_COMMENTS},
 		{"no-comments", no_argument, NULL, OPTION_NO_COMMENTS},
 		{"only", required_argument, NULL, OPTION_ONLY},
 		{"since", required_argument, NULL, OPTION_SINCE},
@@ -118,7 +120,8 @@ void options_help(void)
 		   "  --only STEP|CHECK   audit: nothing but that (repeatable)\n"
 		   "  --since FILE        audit: what changed since an earlier one's JSON\n"
 		   "  --list              audit: print the catalogue of checks; doctor: symptoms\n"
-		   "  --no-comments       capture: take out comments of configuration files too\n"
+		   "  --comments          capture: leave the comments of configuration files in;\n"
+		   "                      without it, as with --no-comments, they are taken out\n"
 		   "  --no-color          no colours; the variable NO_COLOR does the same\n"
 		   "  --ascii             accepted; screens use nothing but ASCII\n"
 		   "  --help, --version\n\n"
@@ -279,6 +282,9 @@ static int take_option(struct options *options, int option, const char *argument
 	case OPTION_SINCE:
 		options->since = argument;
 		return 0;
+	case OPTION_COMMENTS:
+		options->comments = true;
+		return 0;
 	case OPTION_NO_COMMENTS:
 		options->no_comments = true;
 		return 0;
@@ -393,8 +399,11 @@ static int check_command(const struct options *options)
 		return wrong("only audit has the format", "prometheus");
 	if ((options->only.n || options->since) && !audit)
 		return wrong("only audit takes", options->since ? "--since" : "--only");
-	if (options->no_comments && options->command != COMMAND_CAPTURE)
-		return wrong("only capture takes", "--no-comments");
+	if ((options->comments || options->no_comments) && options->command != COMMAND_CAPTURE)
+		return wrong("only capture takes",
+				options->comments ? "--comments" : "--no-comments");
+	if (options->comments && options->no_comments)
+		return wrong("leave them in or take them out, not both:", "--no-comments");
 	bool goal = audit || options->command == COMMAND_PLAN || options->command == COMMAND_DOCTOR;
 	bool text = options->command == COMMAND_HELP || options->command == COMMAND_VERSION;
 	if (options->goal_given && !goal && !text)

@@ -29,7 +29,7 @@ struct options {
 	const char *api;  /* the API of a remote host, or NULL */
 	const char *token_file, *user, *fingerprint, *ca_file, *node; /* of --api; or NULL */
 	bool chroot; /* rollback: run the host's own commands in a chroot there */
-	bool json, no_color, yes, list, reboot, no_comments;
+	bool json, no_color, yes, list, reboot, comments, no_comments;
 	const char *out;           /* of plan */
 	bool prometheus;           /* --format prometheus, of audit */
 	struct strings only;       /* of audit: steps and checks; in the goal's arena */
