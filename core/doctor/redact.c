@@ -299,17 +299,27 @@ char *redact(struct redactor *redactor, struct arena *arena, enum redact_form fo
 	return text_take(&out, arena);
 }
 
+/* The name of a node in /etc/pve/nodes/NAME/…, or in a link to nodes/NAME; or NULL. */
+static const char *node_in(const char *path)
+{
+	static const char *const starts[] = {"nodes/", "/etc/pve/nodes/"};
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (text_starts(path, starts[i]) && path[strlen(starts[i])])
+			return path + strlen(starts[i]);
+	return NULL;
+}
+
 char *redact_path(struct redactor *redactor, struct arena *arena, const char *path)
 {
-	static const char nodes[] = "/etc/pve/nodes/";
 	struct text out = {0};
 	size_t ignored[REDACT_KINDS] = {0};
 	struct writing writing = {redactor, &out, ignored};
-	if (text_starts(path, nodes) && path[sizeof nodes - 1]) {
-		size_t n = strcspn(path + sizeof nodes - 1, "/");
-		text_add(&out, nodes);
-		redact_write(&writing, REDACT_HOST, path + sizeof nodes - 1, n);
-		path += sizeof nodes - 1 + n;
+	const char *node = node_in(path);
+	if (node) {
+		size_t n = strcspn(node, "/");
+		text_add_bytes(&out, path, (size_t)(node - path));
+		redact_write(&writing, REDACT_HOST, node, n);
+		path = node + n;
 	}
 	redact_words(&writing, path, strlen(path));
 	return text_take(&out, arena);

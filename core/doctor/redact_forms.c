@@ -155,9 +155,29 @@ static void write_cmdline_file(struct writing *writing, const char *line, size_t
 	write_comment(writing, line, comment ? n : 0);
 }
 
+/* "description", "comment" as a key of a section: where the note behind it begins, or 0. */
+static size_t note_at(const char *line, size_t n)
+{
+	size_t blanks = 0;
+	while (blanks < n && isspace((unsigned char)line[blanks]))
+		blanks++;
+	size_t word = 0;
+	while (blanks + word < n && isalpha((unsigned char)line[blanks + word]))
+		word++;
+	bool note = is_listed(line + blanks, word, "description comment notes note");
+	return note && blanks + word < n && strchr(" \t:", line[blanks + word]) ? blanks + word + 1
+										: 0;
+}
+
 static void write_text(struct writing *writing, const char *line, size_t n)
 {
 	size_t comment = comment_at(line, n);
+	size_t note = note_at(line, comment);
+	if (note && redact_drops_comments(writing->redactor)) {
+		text_add_bytes(writing->out, line, note);
+		write_comment(writing, line + note, n - note);
+		return;
+	}
 	redact_words(writing, line, comment);
 	write_comment(writing, line + comment, n - comment);
 }

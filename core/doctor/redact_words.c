@@ -40,7 +40,7 @@ static bool is_measure(const char *word, size_t n)
 	static const char units[] =
 			"k m g t kb mb gb tb kib mib gib tib ms us ns s hz khz mhz ghz bit "
 			"bits v mv w mw c x h hs hx hk u f kf ks xt d gt gbps mbps kbps th st nd "
-			"rd p b xtx xl ti dpi ppm rpm bpp bytes pages";
+			"rd p b z min xtx xl ti dpi ppm rpm bpp bytes pages";
 	size_t digits = strspn(word, "0123456789");
 	return digits && digits <= 9 && digits < n && is_one_of(word + digits, n - digits, units);
 }
@@ -118,12 +118,23 @@ static bool is_chip(const char *word, size_t n)
 	return acpi;
 }
 
+/* A VM's number has up to nine digits, and of memory there are whole pages. */
+static bool is_number(const char *word, size_t n)
+{
+	enum { DIGITS_MAX = 9, MEMORY_MAX = 14, PAGE = 4096 };
+	unsigned long long value = 0;
+	for (size_t i = 0; i < n && i < MEMORY_MAX; i++)
+		value = value * 10 + (unsigned long long)(word[i] - '0');
+	return n <= DIGITS_MAX || (n <= MEMORY_MAX && value % PAGE == 0);
+}
+
 bool redact_is_common(struct redactor *redactor, const char *word, size_t n)
 {
-	enum { DIGITS_MAX = 9 }; /* a VM's number may have as many */
 	size_t digits = strspn(word, "0123456789");
 	if (digits >= n)
-		return n <= DIGITS_MAX;
+		return is_number(word, n);
+	if (strspn(word, "fF") >= n && (n == 4 || n == 8 || n == 16))
+		return true;
 	if (n == 1)
 		return isalpha((unsigned char)word[0]);
 	if (isalpha((unsigned char)word[0]) && n <= 3 && strspn(word + 1, "0123456789") >= n - 1)

@@ -290,6 +290,19 @@ static size_t byte_at(const char *start, const char *at)
 	return named || range ? 2 : 0;
 }
 
+/* fd000000-fdffffff : PCI Bus 0000:01, as in /proc/iomem; at either number. */
+static size_t range_at(const char *start, const char *at)
+{
+	size_t n = hex_run(at);
+	if (n < 8 || n > 16)
+		return 0;
+	size_t other = at[n] == '-' ? hex_run(at + n + 1) : 0;
+	bool first = other == n && strncmp(at + 2 * n + 1, " : ", 3) == 0;
+	bool second = strncmp(at + n, " : ", 3) == 0 && (size_t)(at - start) > n && at[-1] == '-' &&
+		      hex_run(at - n - 1) == n;
+	return first || second ? n : 0;
+}
+
 /* Bits of a register: "cap d2008c40660462 ecap f050da", PCI_CLASS=C0330 */
 static size_t bits_at(const char *start, const char *at)
 {
@@ -313,6 +326,7 @@ size_t shape_kept(const char *start, const char *at)
 	n = n ? n : modalias_at(at);
 	n = n ? n : common_uuid_at(at);
 	n = n ? n : bits_at(start, at);
+	n = n ? n : range_at(start, at);
 	return n ? n : byte_at(start, at);
 }
 
