@@ -54,6 +54,19 @@ static bool is_program_comment(const char *comment, size_t n)
 	       memmem(comment, n, "pvegpu", 6);
 }
 
+/* What is told in a comment may stand elsewhere too: it becomes known, though it is left out. */
+static void look_into_comment(struct writing *writing, const char *comment, size_t n)
+{
+	struct text out = {0};
+	size_t counts[REDACT_KINDS] = {0};
+	struct writing aside = {writing->redactor, &out, counts};
+	redact_words(&aside, comment, n);
+	counts[REDACT_WORD] = 0;
+	for (int kind = 0; kind < REDACT_KINDS; kind++)
+		writing->counts[kind] += counts[kind];
+	text_free(&out);
+}
+
 static void write_comment(struct writing *writing, const char *comment, size_t n)
 {
 	if (!n)
@@ -61,6 +74,7 @@ static void write_comment(struct writing *writing, const char *comment, size_t n
 	if (n > 1 && redact_drops_comments(writing->redactor) && !is_program_comment(comment, n)) {
 		text_add(writing->out, "#");
 		writing->counts[REDACT_COMMENT]++;
+		look_into_comment(writing, comment, n);
 		return;
 	}
 	redact_words(writing, comment, n);
