@@ -38,7 +38,7 @@ static size_t comment_at(const char *line, size_t n)
 	char quote = '\0';
 	for (size_t i = 0; i < n; i++) {
 		if (quote)
-			quote = line[i] == quote ? '\0' : quote;
+			quote = (char)(line[i] == quote ? '\0' : quote);
 		else if (line[i] == '"' || line[i] == '\'')
 			quote = line[i];
 		else if (line[i] == '#' && (i == 0 || isspace((unsigned char)line[i - 1])))
@@ -152,7 +152,7 @@ static void write_cmdline(struct writing *writing, const char *line, size_t n)
 			char c = at[word];
 			bool after = word && at[word - 1] == '=';
 			if (quote)
-				quote = c == quote ? '\0' : quote;
+				quote = (char)(c == quote ? '\0' : quote);
 			else if (after && (c == '"' || c == '\''))
 				quote = c;
 			word++;

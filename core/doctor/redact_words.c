@@ -159,9 +159,9 @@ static size_t fits(const struct piece *piece, const char *at, size_t n)
 /* Up to the closing quote, and what hangs on to it; without quotes to the end. */
 static size_t value_length(const char *at, const char *end)
 {
-	char quote = *at == '"' || *at == '\'' ? *at : '\0';
-	if (!quote)
+	if (*at != '"' && *at != '\'')
 		return (size_t)(end - at);
+	char quote = *at;
 	const char *cursor = at + 1;
 	while (cursor < end && *cursor != quote)
 		cursor += 1 + (*cursor == '\\' && cursor + 1 < end);
@@ -290,9 +290,10 @@ static size_t handle_serial(struct writing *writing, struct piece *piece, const 
 	size_t between = separator_at(at + rest, piece->end);
 	const char *value = at + rest + between;
 	value += value < piece->end && strchr("\"'", *value);
-	size_t length = between ? plain_value(value, piece->end) : 0;
+	bool follows = between || (value < piece->end && value[-1] == ' ');
+	size_t length = follows ? plain_value(value, piece->end) : 0;
 	size_t digits = strcspn(value, "0123456789");
-	if (length < 4 || digits >= length || shape_kept(value, value) == length ||
+	if (length < 4 || digits >= length || shape_kept(value, value) ||
 			strncmp(value, "8250", 4) == 0)
 		return 0;
 	text_add_bytes(writing->out, at, (size_t)(value - at));
@@ -339,6 +340,59 @@ static size_t domain_at(const struct piece *piece, const char *at)
 	return n;
 }
 
+/* In the middle of a run of these the beginning was looked at already. */
+static bool begins(const struct piece *piece, const char *at, const char *set)
+{
+	return at == piece->start || !strchr(set, at[-1]);
+}
+
+/* nas.home.arpa: a name in a domain of a house, a firm or the net, but for those that messages and
+ * manuals name. */
+static size_t handle_domain(struct writing *writing, struct piece *piece, const char *at)
+{
+	static const char last[] =
+			"lan local home internal intern corp arpa private com net org de io "
+			"eu uk fr nl ch us info biz cloud dev test example invalid lab";
+	static const char *const known[] = {"nvidia.com", "kernel.org", "proxmox.com", "k8s.io",
+			"kubernetes.io", "debian.org", "freedesktop.org", "gnu.org", "github.com",
+			"talos.dev", "siderolabs.com", "systemd.io"};
+	size_t n = word_at(piece, at);
+	while (at + n < piece->end && n < 63 && (redact_is_word(at[n]) || at[n] == '-'))
+		n++;
+	size_t domain = begins(piece, at, ".-_") ? domain_at(piece, at + n) : 0;
+	const char *dot = domain ? memrchr(at + n, '.', domain) : NULL;
+	n += domain;
+	if (!dot || !is_one_of(dot + 1, (size_t)(at + n - dot) - 1, last))
+		return 0;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		size_t m = strlen(known[i]);
+		if (n >= m && strncasecmp(at + n - m, known[i], m) == 0)
+			return 0;
+	}
+	redact_write(writing, REDACT_HOST, at, n);
+	return n;
+}
+
+/* +49 30 1234567 */
+static size_t handle_phone(struct writing *writing, struct piece *piece, const char *at)
+{
+	enum { DIGITS_MIN = 9, LONGEST = 24 };
+	size_t n = 1;
+	size_t digits = 0;
+	size_t end = 0;
+	if (*at != '+' || (at > piece->start && redact_is_word(at[-1])))
+		return 0;
+	for (; at + n < piece->end && n < LONGEST && strchr("0123456789 -()/", at[n]); n++)
+		if (isdigit((unsigned char)at[n])) {
+			digits++;
+			end = n + 1;
+		}
+	if (digits < DIGITS_MIN)
+		return 0;
+	redact_write(writing, REDACT_SECRET, at, end);
+	return end;
+}
+
 static size_t handle_known(struct writing *writing, struct piece *piece, const char *at)
 {
 	const struct redact_known *known = NULL;
@@ -376,12 +430,6 @@ static size_t handle_upid(struct writing *writing, struct piece *piece, const ch
 		n += 9;
 	}
 	return n;
-}
-
-/* In the middle of a run of these the beginning was looked at already. */
-static bool begins(const struct piece *piece, const char *at, const char *set)
-{
-	return at == piece->start || !strchr(set, at[-1]);
 }
 
 static size_t handle_email(struct writing *writing, struct piece *piece, const char *at)
@@ -541,8 +589,9 @@ static size_t handle_userinfo(struct writing *writing, struct piece *piece, cons
 void redact_words(struct writing *writing, const char *text, size_t n)
 {
 	static handle_at *const handlers[] = {handle_secret, handle_upid, handle_email,
-			handle_serial, handle_named, handle_known, handle_user, handle_by_id,
-			handle_enx, handle_shape, handle_kept, handle_blob, handle_word};
+			handle_serial, handle_named, handle_known, handle_user, handle_domain,
+			handle_by_id, handle_enx, handle_shape, handle_kept, handle_blob,
+			handle_word};
 	struct piece piece = {text, text + n, false};
 	for (const char *at = text; at < piece.end;) {
 		size_t done = 0;
@@ -551,6 +600,7 @@ void redact_words(struct writing *writing, const char *text, size_t n)
 				done = handlers[i](writing, &piece, at);
 		} else {
 			done = handle_userinfo(writing, &piece, at);
+			done = done ? done : handle_phone(writing, &piece, at);
 		}
 		if (!done) {
 			text_add_bytes(writing->out, at, 1);

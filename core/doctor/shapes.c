@@ -87,9 +87,9 @@ size_t shape_mac(const char *at)
 	if (run == 4 && at[4] == '.' && hex_run(at + 5) == 4 && at[9] == '.' &&
 			hex_run(at + 10) == 4 && !redact_is_word(at[14]) && at[14] != '.')
 		return 14;
-	char between = run == 2 ? at[2] : '\0';
-	if (between != ':' && between != '-')
+	if (run != 2 || (at[2] != ':' && at[2] != '-'))
 		return 0;
+	char between = at[2];
 	for (size_t i = 0; i < 6; i++)
 		if (hex_run(at + 3 * i) != 2 || (i < 5 && at[3 * i + 2] != between))
 			return 0;

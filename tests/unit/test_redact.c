@@ -77,6 +77,10 @@ static void replaced(void **state)
 					"word1=word2"},
 			{REDACT_LOG, "Nov 25 22:14:01 nas sshd[7]: Accepted password for anna",
 					"Nov 25 22:14:01 host2 REDACTED"},
+			{REDACT_TEXT, "to media-server.home.arpa, nvidia.com/gpu",
+					"to host2, nvidia.com/gpu"},
+			{REDACT_TEXT, "serial number 1234567 of +49 30 1234567",
+					"serial number SERIAL1 of REDACTED"},
 			{REDACT_HOSTS, "10.0.0.7 server.lab server", "240.0.0.1 host2 host3"},
 			{REDACT_CLUSTER, "\tcluster_name: payroll", "\tcluster_name: host2"},
 	};
