@@ -463,7 +463,14 @@ static void write_numbers(struct writing *writing, const char *line, size_t n)
 		bool word = i == 0 || !redact_is_word(line[i - 1]);
 		bool whole = i + hex >= n || !redact_is_word(line[i + hex]);
 		size_t other = hex;
-		if (word && whole && hex && hex <= 16) {
+		size_t address = word && hex ? shape_ipv4(line, line + i) : 0;
+		address = address || !word || !hex ? address : shape_mac(line + i);
+		if (address && address != 12 && address <= n - i) {
+			redact_words(writing, line + i, address);
+			i += address;
+			continue;
+		}
+		if (word && whole && hex && (hex <= 16 || strspn(line + i, "01") >= hex)) {
 			text_add_bytes(writing->out, line + i, hex);
 			i += hex;
 			continue;
