@@ -20,7 +20,7 @@ int run_capture(const struct options *options)
 	const char *path = options->operand ? options->operand : name;
 	if (host_open(options, &host, &error) < 0)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
-	int status = capture_collect(host.root, options->no_comments, &capture, &error);
+	int status = capture_collect(host.root, options->comments, &capture, &error);
 	host_close(&host);
 	if (status < 0 || !capture)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));

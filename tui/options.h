@@ -31,7 +31,7 @@ struct options {
 			*proxy; /* of --api; or NULL */
 	bool run_scripts; /* of a sample host, with root */
 	bool chroot;      /* rollback: run the host's own commands in a chroot there */
-	bool json, no_color, yes, list, reboot, no_comments;
+	bool json, no_color, yes, list, reboot, comments, no_comments;
 	const char *out;           /* of plan */
 	bool prometheus;           /* --format prometheus, of audit */
 	struct strings only;       /* of audit: steps and checks; in the goal's arena */

@@ -183,20 +183,34 @@ static void add_hosts(struct collector *collector, const struct facts *facts)
 	(void)root_list(collector->root, "/etc/pve/nodes", arena, &names);
 	for (size_t i = 0; i < names.n; i++)
 		redactor_add_host(collector->redactor, names.item[i]);
-	/* "10.0.0.2 pve2.example.org pve2 pvelocalhost" */
+	/* "10.0.0.2 pve2.example.org pve2 pvelocalhost": as such a file they are hosts. */
 	char *hosts = root_read_value(collector->root, "/etc/hosts", arena);
-	struct lines cursor = lines_start(hosts);
-	struct line line;
-	while (line_next(&cursor, &line)) {
-		char *copy = arena_strndup(arena, line.start, line.n);
-		copy[strcspn(copy, "#")] = '\0';
-		char *rest = NULL;
-		const char *word = strtok_r(copy, " \t\r", &rest);
-		while (word && (word = strtok_r(NULL, " \t\r", &rest)) != NULL)
-			if (!text_starts(word, "ip6-") && !text_starts(word, "localhost") &&
-					strcmp(word, "pvelocalhost") != 0)
-				redactor_add_host(collector->redactor, word);
+	if (hosts)
+		(void)redact(collector->redactor, arena, REDACT_HOSTS, hosts, NULL);
+}
+
+static void sweep_text(struct collector *collector, char **text)
+{
+	size_t n = 0;
+	if (*text)
+		*text = redact_sweep(collector->redactor, collector->capture->arena, *text,
+				strlen(*text), &n);
+}
+
+/* Now that all originals are known they are looked for in what was redacted before that. */
+static void sweep(struct collector *collector)
+{
+	struct capture *capture = collector->capture;
+	for (size_t i = 0; i < capture->items.n; i++) {
+		struct capture_item *item = capture->items.item[i];
+		sweep_text(collector, &item->path);
+		sweep_text(collector, &item->target);
+		if (item->text)
+			item->text = redact_sweep(collector->redactor, capture->arena, item->text,
+					item->n, &item->n);
 	}
+	for (size_t i = 0; i < capture->left_out.n; i++)
+		sweep_text(collector, &capture->left_out.item[i]);
 }
 
 static int compare_items(const void *a, const void *b)
@@ -212,8 +226,8 @@ static void keep(void *item)
 	(void)item;
 }
 
-int capture_collect(
-		struct root *root, bool comments, struct capture **ret_capture, struct error *err)
+int capture_collect(struct root *root, bool keep_comments, struct capture **ret_capture,
+		struct error *err)
 {
 	struct arena *arena = arena_new();
 	struct capture *capture = arena_alloc(arena, sizeof *capture);
@@ -233,12 +247,13 @@ int capture_collect(
 		return status;
 	}
 	struct collector collector = {
-			.root = root, .capture = capture, .redactor = redactor_new(comments)};
+			.root = root, .capture = capture, .redactor = redactor_new(!keep_comments)};
 	add_hosts(&collector, facts);
 	facts_free(facts);
 	for (size_t i = 0; i < looks.list.n; i++)
 		add_look(&collector, looks.list.item[i]);
 	capture_add_outputs(&collector);
+	sweep(&collector);
 	/* So that what is not in it is known not to have been there. */
 	struct capture_item *mark = item_of(&collector, "/" ROOT_CAPTURE_MARK);
 	mark->text = arena_strdup(arena,

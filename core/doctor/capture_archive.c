@@ -3,6 +3,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,6 +144,41 @@ bool capture_is_file(const char *path)
 	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
+/* The child: once nobody holds the other end of the pipe, the program has ended, however it did. */
+static _Noreturn void watch_end(int end, const char *dir, const struct stat *made)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	char byte = 0;
+	struct stat now;
+	(void)setsid();
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		(void)signal(signals[i], SIG_IGN); /* NOLINT(cert-err33-c) */
+	if (end > 0)
+		(void)close_range(0, (unsigned)end - 1, 0);
+	(void)close_range((unsigned)end + 1, ~0U, 0);
+	while (read(end, &byte, 1) < 0 && errno == EINTR)
+		continue;
+	if (lstat(dir, &now) == 0 && now.st_ino == made->st_ino && now.st_dev == made->st_dev)
+		(void)root_remove_tree(dir, NULL);
+	_exit(0);
+}
+
+/* Have a directory removed when this program ends, by a signal too: by a child that waits for that.
+ * The pipe to it is left open for as long. */
+static void remove_at_end(const char *dir)
+{
+	struct stat made;
+	int pipes[2];
+	if (lstat(dir, &made) < 0 || pipe2(pipes, O_CLOEXEC) < 0)
+		return;
+	pid_t pid = fork();
+	if (pid == 0)
+		watch_end(pipes[0], dir, &made);
+	(void)close(pipes[0]);
+	if (pid < 0)
+		(void)close(pipes[1]);
+}
+
 int capture_unpack(const char *path, char **ret_dir, struct error *err)
 {
 	const char *temporary = "/tmp";
@@ -158,6 +194,7 @@ int capture_unpack(const char *path, char **ret_dir, struct error *err)
 		free(dir);
 		return status;
 	}
+	remove_at_end(dir);
 	/* Links of a host are absolute; they are kept as they are and resolved inside by root.c. */
 	char *real = realpath(dir, NULL);
 	struct archive *archive = archive_read_new();
@@ -208,7 +245,7 @@ char *capture_text(struct arena *arena, const struct capture *capture)
 		if (!item->text || item->target || !item->n)
 			continue;
 		files++;
-		text_addf(&text, "%8zu  %s", item->n, item->path);
+		text_addf(&text, "%8zu  %s", item->n, text_printable(arena, item->path));
 		if (item->note)
 			text_addf(&text, " (%s)", item->note);
 		text_add(&text, "\n");
@@ -223,6 +260,7 @@ char *capture_text(struct arena *arena, const struct capture *capture)
 	}
 	text_free(&counts);
 	for (size_t i = 0; i < capture->left_out.n; i++)
-		text_addf(&text, "Left out: %s\n", capture->left_out.item[i]);
+		text_addf(&text, "Left out: %s\n",
+				text_printable(arena, capture->left_out.item[i]));
 	return text_take(&text, arena);
 }

@@ -5,445 +5,345 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const redact_names[REDACT_KINDS] = {"host name", "IP address", "MAC address",
-		"serial number", "UUID", "e-mail address", "secret", "comment"};
+#include "core/doctor/redact_internal.h"
+#include "pvegpu/doctor/matcher.h"
 
-struct stand_in {
-	enum redact_kind kind;
-	char *original; /* in lower case */
-	char *replacement;
-};
+const char *const redact_names[REDACT_KINDS] = {"host name", "IP address", "MAC address",
+		"serial number", "UUID", "e-mail address", "user name", "name", "unknown word",
+		"secret", "comment", "foreign log line"};
+
+enum { KNOWN_MAX = 128, KNOWN_WORDS = 12, KNOWN_MIN = 4, NUMBER_MIN = 6 };
 
 struct redactor {
 	struct arena *arena;
-	struct list stand_ins; /* of struct stand_in */
-	struct strings hosts;
-	size_t used[REDACT_KINDS];
+	struct matcher *matcher;
 	bool comments;
+	struct dictionary vocabulary;
+	struct dictionary stand_ins[REDACT_KINDS]; /* original -> its stand-in */
+	struct dictionary given;                   /* all stand-ins */
+	struct dictionary known; /* originals that are looked for wherever they stand */
+	struct dictionary first; /* the first words of those */
+	size_t used[REDACT_KINDS];
 };
+
+static void add_words(struct redactor *redactor, const char *text)
+{
+	for (const char *at = text; *at;) {
+		size_t n = 0;
+		while (isalnum((unsigned char)at[n]))
+			n++;
+		if (n > 1 && !dictionary_get(&redactor->vocabulary, at, n))
+			dictionary_put(&redactor->vocabulary, at, n, redactor);
+		at += n + (at[n] != '\0');
+	}
+}
+
+/* What the catalogue of symptoms looks for must be found again. */
+static void add_symptoms(struct redactor *redactor)
+{
+	for (size_t i = 0; i < symptom_count(); i++) {
+		add_words(redactor, symptom_at(i)->literal);
+		add_words(redactor, symptom_at(i)->pattern);
+	}
+}
 
 struct redactor *redactor_new(bool comments)
 {
 	struct arena *arena = arena_new();
 	struct redactor *redactor = arena_alloc(arena, sizeof *redactor);
-	*redactor = (struct redactor){.arena = arena, .comments = comments};
+	redactor->arena = arena;
+	redactor->comments = comments;
+	redactor->matcher = matcher_new();
+	for (size_t i = 0; redact_vocabulary[i]; i++)
+		add_words(redactor, redact_vocabulary[i]);
+	add_symptoms(redactor);
 	return redactor;
 }
 
 void redactor_free(struct redactor *redactor)
 {
-	if (redactor)
-		arena_free(redactor->arena);
+	if (!redactor)
+		return;
+	matcher_free(redactor->matcher);
+	dictionary_free(&redactor->vocabulary);
+	for (int i = 0; i < REDACT_KINDS; i++)
+		dictionary_free(&redactor->stand_ins[i]);
+	dictionary_free(&redactor->given);
+	dictionary_free(&redactor->known);
+	dictionary_free(&redactor->first);
+	arena_free(redactor->arena);
+}
+
+size_t redactor_work(const struct redactor *redactor)
+{
+	size_t work = redactor->vocabulary.compared + redactor->given.compared +
+		      redactor->known.compared + redactor->first.compared;
+	for (int i = 0; i < REDACT_KINDS; i++)
+		work += redactor->stand_ins[i].compared;
+	return work;
+}
+
+bool redact_is_symptom(struct redactor *redactor, const char *line, size_t n)
+{
+	return matcher_line(redactor->matcher, line, n) != NULL;
+}
+
+bool redact_drops_comments(const struct redactor *redactor)
+{
+	return redactor->comments;
+}
+
+bool redact_in_vocabulary(struct redactor *redactor, const char *word, size_t n)
+{
+	return dictionary_get(&redactor->vocabulary, word, n) != NULL;
+}
+
+bool redact_is_stand_in(struct redactor *redactor, const char *word, size_t n)
+{
+	return dictionary_get(&redactor->given, word, n) != NULL;
+}
+
+static size_t word_length(const char *at, const char *end)
+{
+	size_t n = 0;
+	while (at + n < end && redact_is_word(at[n]))
+		n++;
+	return n;
+}
+
+/* What the field calls things by, and somebody might call a VM. */
+static bool is_technical(const char *text, size_t n)
+{
+	static const char *const terms[] = {"vfio-pci", "vfio_pci", "pci-stub", "snd_hda_intel",
+			"i2c_nvidia_gpu", "local-lvm", "local-zfs", "kvm_intel", "kvm_amd",
+			"pve-root", "pve-swap", "pve-data", "pve-manager", "proxmox-ve",
+			"amd_iommu", "intel_iommu", "iommu=pt", "xhci_hcd", "xhci-hcd",
+			"nvidia_drm", "vfio_iommu_type1", "qemu-server", "qemu-kvm",
+			"virtio-scsi-single", "virtio-scsi-pci", "simple-framebuffer"};
+	for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+		if (strlen(terms[i]) == n && strncasecmp(terms[i], text, n) == 0)
+			return true;
+	return shape_kept(text, text) == n;
+}
+
+/* Worth to be looked for elsewhere: long enough, and more than one harmless word. */
+static bool is_telling(struct redactor *redactor, const char *text, size_t n)
+{
+	if (is_technical(text, n))
+		return false;
+	if (n < KNOWN_MIN || n > KNOWN_MAX || redact_is_stand_in(redactor, text, n))
+		return false;
+	bool digits = true;
+	for (size_t i = 0; i < n; i++)
+		digits &= isdigit((unsigned char)text[i]) != 0;
+	if (digits)
+		return n >= NUMBER_MIN;
+	return word_length(text, text + n) < n || !redact_is_common(redactor, text, n);
+}
+
+/* Have an original looked for: by its first word, and then as a whole. */
+static void make_known(struct redactor *redactor, enum redact_kind kind, const char *text, size_t n,
+		const char *replacement)
+{
+	while (n && !redact_is_word(*text)) {
+		text++;
+		n--;
+	}
+	while (n && !redact_is_word(text[n - 1]))
+		n--;
+	if (!is_telling(redactor, text, n) || dictionary_get(&redactor->known, text, n))
+		return;
+	const char *copy = arena_strndup(redactor->arena, text, n);
+	struct redact_known *known = arena_alloc(redactor->arena, sizeof *known);
+	*known = (struct redact_known){replacement, kind};
+	dictionary_put(&redactor->known, copy, n, known);
+	size_t first = word_length(copy, copy + n);
+	if (!dictionary_get(&redactor->first, copy, first))
+		dictionary_put(&redactor->first, copy, first, redactor);
+}
+
+size_t redact_known_at(struct redactor *redactor, const char *at, const char *end,
+		const struct redact_known **ret_known)
+{
+	size_t found = 0;
+	size_t n = word_length(at, end);
+	if (!n || !dictionary_get(&redactor->first, at, n))
+		return 0;
+	for (int words = 0; words < KNOWN_WORDS && n <= KNOWN_MAX; words++) {
+		const struct redact_known *known = dictionary_get(&redactor->known, at, n);
+		if (known) {
+			found = n;
+			*ret_known = known;
+		}
+		while (at + n < end && n <= KNOWN_MAX && !redact_is_word(at[n]) && at[n] != '\n')
+			n++;
+		size_t word = word_length(at + n, end);
+		if (!word)
+			break;
+		n += word;
+	}
+	return found;
+}
+
+/* An address or id is one, however it is written. */
+static char *canonical(struct arena *arena, enum redact_kind kind, const char *text, size_t n)
+{
+	char *copy = arena_strndup(arena, text, n);
+	size_t kept = 0;
+	for (size_t i = 0; copy[i]; i++)
+		if ((kind != REDACT_MAC && (kind != REDACT_UUID || n != 36)) ||
+				isalnum((unsigned char)copy[i]))
+			copy[kept++] = copy[i];
+	copy[kept] = '\0';
+	return copy;
+}
+
+static char *new_stand_in(
+		struct redactor *redactor, enum redact_kind kind, const char *text, size_t n)
+{
+	struct arena *arena = redactor->arena;
+	size_t number = ++redactor->used[kind];
+	switch (kind) {
+	case REDACT_HOST:
+		return arena_printf(arena, "host%zu", number);
+	case REDACT_IP: /* RFC 1112 and RFC 6666: nobody has these */
+		if (memchr(text, ':', n))
+			return arena_printf(arena, "100::%zx:%zx", number >> 16, number & 0xffff);
+		return arena_printf(arena, "240.%zu.%zu.%zu", number >> 16 & 255, number >> 8 & 255,
+				number & 255);
+	case REDACT_MAC:
+		return arena_printf(arena, "02:00:00:%02zx:%02zx:%02zx", number >> 16 & 255,
+				number >> 8 & 255, number & 255);
+	case REDACT_UUID:
+		if (n == 9)
+			return arena_printf(arena, "0000-%04zX", number & 0xffff);
+		return arena_printf(arena, "00000000-0000-4000-8000-%012zx", number);
+	case REDACT_EMAIL:
+		return arena_printf(arena, "user%zu@example.org", number);
+	case REDACT_SERIAL:
+		return arena_printf(arena, "SERIAL%zu", number);
+	case REDACT_USER:
+		return arena_printf(arena, "user%zu", number);
+	case REDACT_NAME:
+		return arena_printf(arena, "name%zu", number);
+	case REDACT_WORD:
+		return arena_printf(arena, "word%zu", number);
+	case REDACT_SECRET:
+	case REDACT_COMMENT:
+	case REDACT_LINE:
+	case REDACT_KINDS:
+		break;
+	}
+	return arena_strdup(arena, "REDACTED");
+}
+
+/* Each longer word of a secret too: it may stand alone elsewhere. */
+static void make_parts_known(struct redactor *redactor, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		size_t word = strcspn(text + i, " \t\"',;");
+		word = word > n - i ? n - i : word;
+		if (word >= NUMBER_MIN)
+			make_known(redactor, REDACT_SECRET, text + i, word, "REDACTED");
+		i += word + 1;
+	}
+}
+
+const char *redact_stand_in(
+		struct redactor *redactor, enum redact_kind kind, const char *text, size_t n)
+{
+	if (kind == REDACT_SECRET) {
+		make_known(redactor, kind, text, n, "REDACTED");
+		make_parts_known(redactor, text, n);
+	}
+	if (kind >= REDACT_SECRET)
+		return "REDACTED";
+	char *original = canonical(redactor->arena, kind, text, n);
+	size_t length = strlen(original);
+	const char *replacement = dictionary_get(&redactor->stand_ins[kind], original, length);
+	if (!replacement) {
+		char *made = new_stand_in(redactor, kind, text, n);
+		dictionary_put(&redactor->stand_ins[kind], original, length, made);
+		if (!redact_is_stand_in(redactor, made, strlen(made)))
+			dictionary_put(&redactor->given, made, strlen(made), made);
+		replacement = made;
+	}
+	if (kind != REDACT_WORD)
+		make_known(redactor, kind, text, n, replacement);
+	return replacement;
+}
+
+void redact_write(struct writing *writing, enum redact_kind kind, const char *text, size_t n)
+{
+	const char *replacement = redact_stand_in(writing->redactor, kind, text, n);
+	bool bare = (kind == REDACT_MAC && n == 12) || (kind == REDACT_UUID && n == 32);
+	for (const char *c = replacement; *c; c++)
+		if (!bare || isalnum((unsigned char)*c))
+			text_add_bytes(writing->out, c, 1);
+	writing->counts[kind]++;
 }
 
 void redactor_add_host(struct redactor *redactor, const char *name)
 {
-	if (strlen(name) < 2 || strcasecmp(name, "localhost") == 0 ||
-			strings_has(&redactor->hosts, name))
-		return;
-	strings_add(redactor->arena, &redactor->hosts, name);
+	if (strlen(name) > 1 && strcasecmp(name, "localhost") != 0)
+		(void)redact_stand_in(redactor, REDACT_HOST, name, strlen(name));
 }
 
-/* The stand-in for an original; the same one each time. */
-static const char *stand_in(
-		struct redactor *redactor, enum redact_kind kind, const char *text, size_t n)
-{
-	struct arena *arena = redactor->arena;
-	char *original = arena_strndup(arena, text, n);
-	for (char *c = original; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	for (size_t i = 0; i < redactor->stand_ins.n; i++) {
-		const struct stand_in *known = redactor->stand_ins.item[i];
-		if (known->kind == kind && strcmp(known->original, original) == 0)
-			return known->replacement;
-	}
-	size_t number = ++redactor->used[kind];
-	char *replacement = NULL;
-	bool v6 = memchr(text, ':', n) != NULL;
-	switch (kind) {
-	case REDACT_HOST:
-		replacement = arena_printf(arena, "host%zu", number);
-		break;
-	case REDACT_IP: /* RFC 5737 and RFC 3849: for documentation */
-		replacement = v6 ? arena_printf(arena, "2001:db8::%zx", number)
-				 : arena_printf(arena, "192.0.2.%zu", number % 256);
-		break;
-	case REDACT_MAC:
-		replacement = arena_printf(
-				arena, "02:00:00:00:%02zx:%02zx", number / 256 % 256, number % 256);
-		break;
-	case REDACT_UUID:
-		replacement = n == 9 ? arena_printf(arena, "0000-%04zX", number & 0xffff)
-				     : arena_printf(arena, "00000000-0000-4000-8000-%012zx",
-						       number);
-		break;
-	case REDACT_EMAIL:
-		replacement = arena_printf(arena, "user%zu@example.org", number);
-		break;
-	case REDACT_SERIAL:
-		replacement = arena_printf(arena, "SERIAL%zu", number);
-		break;
-	case REDACT_SECRET:
-	case REDACT_COMMENT:
-	case REDACT_KINDS:
-		replacement = arena_strdup(arena, "REDACTED");
-		break;
-	}
-	struct stand_in *added = arena_alloc(arena, sizeof *added);
-	*added = (struct stand_in){kind, original, replacement};
-	list_add(arena, &redactor->stand_ins, added);
-	return replacement;
-}
-
-static bool is_word(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-static size_t hex_run(const char *text)
-{
-	return strspn(text, "0123456789abcdefABCDEF");
-}
-
-/* Each of these gives the length of what stands at `at`, or 0. `start` is where the text begins. */
-typedef size_t find_at(const char *start, const char *at);
-
-/* 8-4-4-4-12, and the volume id of a FAT file system, ABCD-1234. */
-static size_t uuid_at(const char *start, const char *at)
-{
-	static const size_t parts[] = {8, 4, 4, 4, 12};
-	if (at > start && (is_word(at[-1]) || at[-1] == '-'))
-		return 0;
-	const char *cursor = at;
-	for (size_t i = 0; i < 5; i++) {
-		if (hex_run(cursor) != parts[i])
-			break;
-		cursor += parts[i];
-		if (i == 4)
-			return is_word(*cursor) || *cursor == '-' ? 0 : (size_t)(cursor - at);
-		if (*cursor++ != '-')
-			break;
-	}
-	bool fat = strspn(at, "0123456789ABCDEF") == 4 && at[4] == '-' &&
-		   strspn(at + 5, "0123456789ABCDEF") == 4 && !is_word(at[9]) && at[9] != '-';
-	return fat ? 9 : 0;
-}
-
-/* LVM's: 6-4-4-4-4-4-6 letters and digits. */
-static size_t lvm_at(const char *start, const char *at)
-{
-	static const size_t parts[] = {6, 4, 4, 4, 4, 4, 6};
-	if (at > start && (is_word(at[-1]) || at[-1] == '-'))
-		return 0;
-	const char *cursor = at;
-	for (size_t i = 0; i < 7; i++) {
-		size_t n = 0;
-		while (isalnum((unsigned char)cursor[n]))
-			n++;
-		if (n != parts[i])
-			return 0;
-		cursor += n;
-		if (i < 6 && *cursor++ != '-')
-			return 0;
-	}
-	return *cursor == '-' ? 0 : (size_t)(cursor - at);
-}
-
-static size_t mac_at(const char *start, const char *at)
-{
-	if (at > start && (is_word(at[-1]) || at[-1] == ':' || at[-1] == '-')) {
-		/* enx001122334455: a network interface named by its address */
-		bool named = at - start >= 3 && strncmp(at - 3, "enx", 3) == 0;
-		return named && hex_run(at) == 12 ? 12 : 0;
-	}
-	if (at[0] == '\0' || at[1] == '\0')
-		return 0;
-	char between = at[2];
-	if (between != ':' && between != '-')
-		return 0;
-	for (size_t i = 0; i < 6; i++) {
-		if (hex_run(at + 3 * i) < 2 || (i < 5 && at[3 * i + 2] != between))
-			return 0;
-	}
-	return is_word(at[17]) || at[17] == between ? 0 : 17;
-}
-
-static size_t ipv4_at(const char *start, const char *at)
-{
-	if (at > start && (is_word(at[-1]) || at[-1] == '.' || at[-1] == '-'))
-		return 0;
-	const char *cursor = at;
-	unsigned first = 0;
-	for (int i = 0; i < 4; i++) {
-		size_t n = strspn(cursor, "0123456789");
-		unsigned value = 0;
-		for (size_t d = 0; d < n && d < 4; d++)
-			value = value * 10 + (unsigned)(cursor[d] - '0');
-		if (!n || n > 3 || value > 255)
-			return 0;
-		first = i == 0 ? value : first;
-		cursor += n;
-		if (i < 3 && *cursor++ != '.')
-			return 0;
-	}
-	bool more = is_word(*cursor) || *cursor == '-' ||
-		    (*cursor == '.' && isdigit((unsigned char)cursor[1]));
-	/* Nobody's: this host, any host, a netmask, documentation. */
-	bool common = first == 127 || first == 0 || first == 255 || strncmp(at, "192.0.2.", 8) == 0;
-	return more || common ? 0 : (size_t)(cursor - at);
-}
-
-static size_t ipv6_at(const char *start, const char *at)
-{
-	if (at > start && (is_word(at[-1]) || at[-1] == ':' || at[-1] == '.'))
-		return 0;
-	size_t n = strspn(at, "0123456789abcdefABCDEF:");
-	size_t groups = 0;
-	size_t doubles = 0;
-	for (size_t i = 0; i < n;) {
-		size_t run = hex_run(at + i);
-		run = run > n - i ? n - i : run;
-		if (run > 4)
-			return 0;
-		groups += run > 0;
-		i += run;
-		doubles += i + 1 < n && at[i] == ':' && at[i + 1] == ':';
-		i += i < n;
-	}
-	if (is_word(at[n]) || (at[n] == '.' && isdigit((unsigned char)at[n + 1])))
-		return 0;
-	while (n && at[n - 1] == ':' && (n < 2 || at[n - 2] != ':'))
-		n--; /* a colon behind it */
-	bool whole = groups == 8 && doubles == 0;
-	bool shortened = doubles == 1 && groups >= 2;
-	return whole || shortened ? n : 0;
-}
-
-static size_t email_at(const char *start, const char *at)
-{
-	static const char local[] =
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-";
-	static const char domain[] =
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-	if (at > start && (is_word(at[-1]) || strchr(".%+-", at[-1])))
-		return 0;
-	size_t n = strspn(at, local);
-	if (!n || at[n] != '@')
-		return 0;
-	size_t m = strspn(at + n + 1, domain);
-	while (m && !isalnum((unsigned char)at[n + m]))
-		m--;
-	return m && memchr(at + n + 1, '.', m) ? n + 1 + m : 0;
-}
-
-/* A host's name as a word, with the domain that follows it. */
-static size_t host_at(const struct redactor *redactor, const char *start, const char *at)
-{
-	if (at > start && (is_word(at[-1]) || at[-1] == '-' || at[-1] == '.'))
-		return 0;
-	for (size_t i = 0; i < redactor->hosts.n; i++) {
-		const char *name = redactor->hosts.item[i];
-		size_t n = strlen(name);
-		if (strncasecmp(at, name, n) != 0 || is_word(at[n]) || at[n] == '-')
-			continue;
-		while (at[n] == '.' && isalnum((unsigned char)at[n + 1])) {
-			size_t label = 1;
-			while (is_word(at[n + label]) || at[n + label] == '-')
-				label++;
-			n += label;
-		}
-		return n;
-	}
-	return 0;
-}
-
-/* The value behind a word like "password": where it starts and ends, or false. */
-static bool secret_at(const char *start, const char *at, size_t *ret_from, size_t *ret_to)
-{
-	static const char *const words[] = {"password", "passwd", "passphrase", "cipassword",
-			"sshkeys", "secret", "token", "apikey", "api_key", "api-key", "private-key",
-			"PVEAPIToken", "PVEAuthCookie", "CSRFPreventionToken", "authorization",
-			"psk", "license-key", "licence-key"};
-	if (at > start && isalpha((unsigned char)at[-1]))
-		return false;
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		size_t n = strlen(words[i]);
-		if (strncasecmp(at, words[i], n) != 0)
-			continue;
-		const char *value = at + n;
-		value += *value == 's'; /* passwords: */
-		value += strspn(value, "\"' \t");
-		/* In a description written by Proxmox VE a colon is %3A. */
-		bool encoded = strncasecmp(value, "%3A", 3) == 0;
-		if (!encoded && *value != ':' && *value != '=')
-			continue;
-		value += encoded ? 3 : 1;
-		value += strspn(value, "\"' \t");
-		size_t length = strcspn(value, "\"'\r\n,; \t");
-		/* "Authorization: Bearer X", "PVEAPIToken=user@realm!id=X" */
-		if (strncasecmp(value, "bearer ", 7) == 0)
-			length = strcspn(value, "\r\n\"'");
-		if (!length)
-			continue;
-		*ret_from = (size_t)(value - at);
-		*ret_to = *ret_from + length;
-		return true;
-	}
-	return false;
-}
-
-static bool serial_at(const char *start, const char *at, size_t *ret_from, size_t *ret_to)
-{
-	static const char *const words[] = {"serial number", "serial no", "serial", "serialnumber",
-			"ID_SERIAL_SHORT", "ID_SERIAL", "ID_WWN", "wwn", "asset tag"};
-	if (at > start && is_word(at[-1]))
-		return false;
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-		size_t n = strlen(words[i]);
-		if (strncasecmp(at, words[i], n) != 0)
-			continue;
-		const char *value = at + n + strspn(at + n, " \t");
-		if (*value != ':' && *value != '=')
-			continue;
-		value++;
-		value += strspn(value, " \t\"");
-		size_t length = strcspn(value, "\"\r\n,; \t");
-		if (length < 4)
-			continue;
-		*ret_from = (size_t)(value - at);
-		*ret_to = *ret_from + length;
-		return true;
-	}
-	return false;
-}
-
-/* The part of a name below /dev/disk/by-id that is the disk's own: nvme-MODEL_SERIAL,
- * wwn-0x5002538e40b7a9c1. */
-static bool by_id_at(const char *start, const char *at, size_t *ret_from, size_t *ret_to)
-{
-	if (at - start < 6 || strncmp(at - 6, "by-id/", 6) != 0)
-		return false;
-	size_t n = strcspn(at, " \t\r\n\"',:/");
-	const char *mark = memrchr(at, '_', n);
-	if (!mark && strncmp(at, "wwn-", 4) == 0)
-		mark = at + 3;
-	if (!mark && strncmp(at, "nvme-eui.", 9) == 0)
-		mark = at + 8;
-	if (!mark)
-		return false;
-	size_t tail = n; /* …-part1 stays */
-	for (size_t i = 0; i + 5 < n; i++)
-		if (strncmp(at + i, "-part", 5) == 0)
-			tail = i;
-	*ret_from = (size_t)(mark - at) + 1;
-	*ret_to = tail;
-	return *ret_to > *ret_from;
-}
-
-/* What stands here whole. */
-static size_t thing_at(const struct redactor *redactor, const char *start, const char *at,
-		enum redact_kind *ret_kind)
-{
-	static const struct {
-		find_at *find;
-		enum redact_kind kind;
-	} finders[] = {{email_at, REDACT_EMAIL}, {uuid_at, REDACT_UUID}, {lvm_at, REDACT_UUID},
-			{mac_at, REDACT_MAC}, {ipv4_at, REDACT_IP}, {ipv6_at, REDACT_IP}};
-	for (size_t i = 0; i < sizeof finders / sizeof *finders; i++) {
-		size_t n = finders[i].find(start, at);
-		*ret_kind = finders[i].kind;
-		if (n)
-			return n;
-	}
-	*ret_kind = REDACT_HOST;
-	return host_at(redactor, start, at);
-}
-
-static void add_mac(struct text *out, const char *replacement, size_t n)
-{
-	/* enx001122334455 has no colons. */
-	for (const char *c = replacement; *c; c++)
-		if (n != 12 || *c != ':')
-			text_add_bytes(out, c, 1);
-}
-
-/* One step: what was replaced at `at`, added to `out`; 0 when nothing is to be. */
-static size_t replace_at(struct redactor *redactor, const char *start, const char *at, bool path,
-		struct text *out, size_t counts[REDACT_KINDS])
-{
-	size_t from = 0;
-	size_t to = 0;
-	enum redact_kind kind = REDACT_SECRET;
-	bool named = (!path && secret_at(start, at, &from, &to));
-	if (!named) {
-		kind = REDACT_SERIAL;
-		named = (!path && serial_at(start, at, &from, &to)) ||
-			by_id_at(start, at, &from, &to);
-	}
-	if (named) {
-		text_add_bytes(out, at, from);
-		text_add(out, stand_in(redactor, kind, at + from, to - from));
-		counts[kind]++;
-		return to;
-	}
-	size_t n = thing_at(redactor, start, at, &kind);
-	if (!n)
-		return 0;
-	const char *replacement = stand_in(redactor, kind, at, n);
-	if (kind == REDACT_MAC)
-		add_mac(out, replacement, n);
-	else
-		text_add(out, replacement);
-	counts[kind]++;
-	return n;
-}
-
-/* A private key, whole: up to its end line. */
-static size_t key_block_at(const char *at)
-{
-	if (strncmp(at, "-----BEGIN ", 11) != 0 || !strstr(at, "PRIVATE KEY-----"))
-		return 0;
-	const char *end = strstr(at, "-----END ");
-	const char *line = end ? strchr(end, '\n') : NULL;
-	return line ? (size_t)(line - at) : strlen(at);
-}
-
-static char *redact_text(struct redactor *redactor, struct arena *arena, const char *text,
-		bool path, size_t counts[REDACT_KINDS])
+char *redact(struct redactor *redactor, struct arena *arena, enum redact_form form,
+		const char *text, size_t counts[REDACT_KINDS])
 {
 	struct text out = {0};
 	size_t ignored[REDACT_KINDS] = {0};
-	size_t *count = counts ? counts : ignored;
-	for (const char *at = text; *at;) {
-		size_t block = path ? 0 : key_block_at(at);
-		if (block) {
-			text_add(&out, "REDACTED");
-			count[REDACT_SECRET]++;
-			at += block;
-			continue;
-		}
-		bool line_start = at == text || at[-1] == '\n';
-		if (!path && redactor->comments && line_start && *at == '#') {
-			text_add(&out, "#");
-			at += strcspn(at, "\n");
-			count[REDACT_COMMENT]++;
-			continue;
-		}
-		size_t n = replace_at(redactor, text, at, path, &out, count);
-		if (!n)
-			text_add_bytes(&out, at, 1);
-		at += n ? n : 1;
-	}
+	struct writing writing = {redactor, &out, counts ? counts : ignored};
+	redact_lines(&writing, form, text);
 	return text_take(&out, arena);
 }
 
-char *redact(struct redactor *redactor, struct arena *arena, const char *text,
-		size_t counts[REDACT_KINDS])
+/* The name of a node in /etc/pve/nodes/NAME/…, or in a link to nodes/NAME; or NULL. */
+static const char *node_in(const char *path)
 {
-	return redact_text(redactor, arena, text, false, counts);
+	static const char *const starts[] = {"nodes/", "/etc/pve/nodes/"};
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (text_starts(path, starts[i]) && path[strlen(starts[i])])
+			return path + strlen(starts[i]);
+	return NULL;
 }
 
 char *redact_path(struct redactor *redactor, struct arena *arena, const char *path)
 {
-	return redact_text(redactor, arena, path, true, NULL);
+	struct text out = {0};
+	size_t ignored[REDACT_KINDS] = {0};
+	struct writing writing = {redactor, &out, ignored};
+	const char *node = node_in(path);
+	if (node) {
+		size_t n = strcspn(node, "/");
+		text_add_bytes(&out, path, (size_t)(node - path));
+		redact_write(&writing, REDACT_HOST, node, n);
+		path = node + n;
+	}
+	redact_words(&writing, path, strlen(path));
+	return text_take(&out, arena);
+}
+
+char *redact_sweep(struct redactor *redactor, struct arena *arena, const char *bytes, size_t n,
+		size_t *ret_n)
+{
+	struct text out = {0};
+	const char *end = bytes + n;
+	for (const char *at = bytes; at < end;) {
+		const struct redact_known *original = NULL;
+		size_t word = word_length(at, end);
+		size_t known = word && !redact_is_stand_in(redactor, at, word)
+					       ? redact_known_at(redactor, at, end, &original)
+					       : 0;
+		if (known)
+			text_add(&out, original->replacement);
+		else
+			text_add_bytes(&out, at, word ? word : 1);
+		at += known ? known : word ? word : 1;
+	}
+	*ret_n = out.n;
+	char *copy = arena_memdup(arena, text_string(&out), out.n);
+	text_free(&out);
+	return copy;
 }

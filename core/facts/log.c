@@ -73,10 +73,15 @@ static bool hand_record(const char *record, size_t size, facts_log_record *each,
 	const char *text = memchr(record, ';', size);
 	if (!text)
 		return true;
+	uint64_t microseconds = 0;
+	const char *comma = memchr(record, ',', (size_t)(text - record));
+	comma = comma ? memchr(comma + 1, ',', (size_t)(text - comma - 1)) : NULL;
+	for (const char *c = comma ? comma + 1 : text; *c >= '0' && *c <= '9'; c++)
+		microseconds = microseconds * 10 + (uint64_t)(*c - '0');
 	text++;
 	size_t left = size - (size_t)(text - record);
 	const char *end = memchr(text, '\n', left);
-	return each(user, text, end ? (size_t)(end - text) : left);
+	return each(user, microseconds, text, end ? (size_t)(end - text) : left);
 }
 
 bool facts_log_records(const struct root *root, int most, facts_log_record *each, void *user)
@@ -103,8 +108,9 @@ bool facts_log_records(const struct root *root, int most, facts_log_record *each
 	return any;
 }
 
-static bool keep_record(void *user, const char *text, size_t n)
+static bool keep_record(void *user, uint64_t microseconds, const char *text, size_t n)
 {
+	(void)microseconds;
 	keep_line(user, text, n);
 	return true;
 }

@@ -46,9 +46,9 @@ class Capture(HostTest):
         self.write("etc/default/grub", self.read("etc/default/grub") + "# %s token=%s\n" % (s["MAC"], s["token"]))
         self.write("etc/kernel/proxmox-boot-uuids", s["FAT volume"] + "\n")
         self.write("var/log/dmesg", self.read("var/log/dmesg") +
-                   "[    1.0] nvme: serial: %s host pve2.%s\n"
+                   "[    1.0] nvme: serial: %s host pve2.%s mail %s\n"
                    "-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n-----END OPENSSH PRIVATE KEY-----\n"
-                   % (s["serial"], s["domain"], s["key"]))
+                   % (s["serial"], s["domain"], s["e-mail"], s["key"]))
 
     def capture(self, *arguments, expect=0):
         done = run("capture", self.archive, "--yes", *arguments, root=self.root)

@@ -71,7 +71,16 @@ seeds_for() {
 		;;
 	fuzz_redact)
 		seed 'pve2.lan 10.1.2.3 fe80::1 BC:24:11:74:74:8C password: x\nID_SERIAL=abcdef a@b.cd\n'
+		seed '\001Nov 16 09:00:00 pve2 kernel: user@pam!x https://a:b@c/ serial=1234a\n'
 		seed '2f1d8c1e-4a49-4f5f-9d5e-0d1a2b3c4d5e AAAA-0001 by-id/nvme-a_b enxbc241174748c\n'
+		;;
+	fuzz_capture)
+		seed '\000GRUB_CMDLINE_LINUX="quiet x=y" # z\n'
+		seed '\001name: a\ntags: b\n#c\nhostpci0: 01:00\n'
+		seed '\003[ 1.5] vfio-pci 0000:01:00.0: x\n'
+		seed '\004Nov 16 09:00:00 pve2 sshd[1]: for a\n'
+		seed '\005{"nodename":"a","cluster":{"name":"b"}}\n'
+		seed '\207kvm\000-id\000100\000'
 		;;
 	fuzz_doctor)
 		seed 'a[  1.0] vfio-pci 0000:01:00.0: BAR 1: no space for [mem size 0x400000000 64bit pref]\n'

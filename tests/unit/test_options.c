@@ -24,6 +24,7 @@ static const struct {
 		{"only", "a", "boot", NULL},
 		{"since", "a", "/x", NULL},
 		{"list", "ad", NULL, NULL},
+		{"comments", "c", NULL, NULL},
 		{"no-comments", "c", NULL, NULL},
 		{"no-color", letters, NULL, NULL},
 		{"ascii", letters, NULL, NULL},

@@ -33,9 +33,10 @@ struct capture {
 	size_t bytes;
 };
 
-/* ERROR_NOT_HOST as the audit says it. */
-int capture_collect(
-		struct root *root, bool comments, struct capture **ret_capture, struct error *err);
+/* `keep_comments`: those of configuration files stay, as far as their words may. ERROR_NOT_HOST as
+ * the audit says it. */
+int capture_collect(struct root *root, bool keep_comments, struct capture **ret_capture,
+		struct error *err);
 void capture_free(struct capture *capture); /* NULL is fine */
 /* What is in it, for a person, at most 80 columns wide. */
 char *capture_text(struct arena *arena, const struct capture *capture);
@@ -44,8 +45,9 @@ int capture_write(const struct capture *capture, const char *path, struct error 
 
 /* A plain file: not a directory, so perhaps a capture. */
 bool capture_is_file(const char *path);
-/* Unpack one into a new private directory; free() the name, root_remove_tree() the tree. Nothing
- * leaves that directory, whatever the archive says. ERROR_PARSE when it is none. */
+/* Unpack one into a new private directory; free() the name, root_remove_tree() the tree: should a
+ * signal end the program first, a child that waits for that removes it. Nothing leaves that
+ * directory, whatever the archive says. ERROR_PARSE when it is none. */
 int capture_unpack(const char *path, char **ret_dir, struct error *err);
 
 #endif

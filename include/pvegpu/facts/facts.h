@@ -359,9 +359,10 @@ int facts_find_gpu(const struct facts *facts, const char *text, struct pci_devic
 		struct error *err);
 /* The boot entries as they are now: of GRUB's menu, or of the ESPs that are mounted. */
 struct list facts_boot_entries(const struct root *root, struct arena *arena);
-/* The kernel's log of a live host, /dev/kmsg: the text of each record, oldest first, `most` of
- * them, until `each` says false. False when there was none to read. */
-typedef bool facts_log_record(void *user, const char *text, size_t n);
+/* The kernel's log of a live host, /dev/kmsg: the text of each record and when it was written, in
+ * microseconds since the kernel started, oldest first, `most` of them, until `each` says false.
+ * False when there was none to read. */
+typedef bool facts_log_record(void *user, uint64_t microseconds, const char *text, size_t n);
 bool facts_log_records(const struct root *root, int most, facts_log_record *each, void *user);
 /* What the image at `path` holds otherwise than the host would put there now, of what passthrough
  * rests on: /etc/modprobe.d and our own script (initramfs-tools copies them as they are). False
