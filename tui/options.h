@@ -29,8 +29,8 @@ struct options {
 	const char *api;  /* the API of a remote host, or NULL */
 	const char *token_file, *user, *fingerprint, *ca_file, *node,
 			*proxy; /* of --api; or NULL */
-	bool run_scripts; /* of a sample host, with root */
-	bool chroot;      /* rollback: run the host's own commands in a chroot there */
+	bool run_scripts;       /* of a sample host, with root */
+	bool chroot;            /* rollback: run the host's own commands in a chroot there */
 	bool json, no_color, yes, list, reboot, comments, no_comments;
 	const char *out;           /* of plan */
 	bool prometheus;           /* --format prometheus, of audit */

@@ -451,8 +451,7 @@ int root_open_file(const struct root *root, const char *path, int *ret_fd, struc
 	if (fd >= 0)
 		(void)close(fd);
 	/* /dev/null stands for an empty file that is left out on purpose. */
-	if (root && status.st_mode &&
-			!(S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)))
+	if (root && status.st_mode && !(S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)))
 		root_note_failure(root, path, S_ISDIR(status.st_mode) ? EISDIR : ENODATA);
 	return status.st_mode ? not_a_file(root, path, status.st_mode, err)
 			      : error_set_errno(err, number, "cannot read '%s%s'",

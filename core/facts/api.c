@@ -192,8 +192,9 @@ static int ask(struct pve_client *client, struct facts *facts, const struct ques
 		gap->vmid = question->vmid;
 		return 0;
 	}
-	return fetch(client, question, ret_data, &error) < 0 ? add_gap(client, facts, question, &error, err)
-							     : 0;
+	return fetch(client, question, ret_data, &error) < 0
+			       ? add_gap(client, facts, question, &error, err)
+			       : 0;
 }
 
 static char *call_of(struct facts *facts, const char *rest)

@@ -183,8 +183,7 @@ static void finish_notes(struct reader *reader)
 	struct line line;
 	if (reader->section && reader->has_notes)
 		reader->section->description = (struct strings){0};
-	while (reader->section && reader->has_notes && !empty &&
-			line_next(&cursor, &line)) {
+	while (reader->section && reader->has_notes && !empty && line_next(&cursor, &line)) {
 		struct text encoded = {0};
 		vm_conf_encode(&encoded, line.start, line.n);
 		strings_add(reader->arena, &reader->section->description, text_string(&encoded));
