@@ -155,7 +155,7 @@ static int open_journal(struct pve_client *client, const char *host, int port, s
 	pve_cluster_read(client, arena, &cluster);
 	const char *dir = pve_cluster_dir(arena, base, &cluster, host, port, &note);
 	if (note)
-		(void)fprintf(stderr, "pvegpu: %s\n", note);
+		say(stderr, "pvegpu: %s\n", note);
 	int status = root_open_remote(dir, ret_root, err);
 	if (status == 0 && cluster.authority)
 		pve_cluster_describe(arena, dir, &cluster, client->address);
@@ -190,9 +190,9 @@ static int find_proxy(const struct options *options, const char *host, int port,
 	login->proxy = proxy.url;
 	login->via = proxy.via;
 	if (proxy.note)
-		(void)fprintf(stderr, "pvegpu: %s\n", proxy.note);
+		say(stderr, "pvegpu: %s\n", proxy.note);
 	if (proxy.via)
-		(void)fprintf(stderr, "pvegpu: %s is reached by the proxy %s\n", host, proxy.via);
+		say(stderr, "pvegpu: %s is reached by the proxy %s\n", host, proxy.via);
 	return 0;
 }
 

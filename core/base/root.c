@@ -361,7 +361,7 @@ void root_note_failure(const struct root *root, const char *path, int sys_errno)
 	int number = errno;
 	struct error error = {0};
 	bool absent = sys_errno == ENOENT || sys_errno == ENOTDIR;
-	if (root->failed && (!absent || is_dangling(root, path))) {
+	if (root && root->failed && (!absent || is_dangling(root, path))) {
 		(void)error_set_errno(&error, sys_errno, "cannot read '%s%s'", root->dir, path);
 		if (absent)
 			(void)error_set(&error, ERROR_IO, "'%s%s' is a link that leads nowhere",
@@ -405,6 +405,13 @@ int root_stat(const struct root *root, const char *path, struct stat *ret_stat)
 	(void)close(fd);
 	errno = number;
 	return status;
+}
+
+bool root_leads(const struct root *root, const char *path)
+{
+	struct root plain = *root;
+	plain.failed = NULL;
+	return root_exists(&plain, path);
 }
 
 bool root_exists(const struct root *root, const char *path)
@@ -466,8 +473,10 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	int opened = root_open_file(root, path, &fd, &status, err);
 	if (opened < 0)
 		return opened;
+	/* What a person names is theirs to choose: a saved plan holds files before and after. */
+	const size_t most = root ? ROOT_FILE_MAX : (size_t)ROOT_FILE_MAX * 16;
 	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
-	size_t capacity = status.st_size > 0 && status.st_size < ROOT_FILE_MAX
+	size_t capacity = status.st_size > 0 && (size_t)status.st_size < most
 					  ? (size_t)status.st_size + 1
 					  : 4096;
 	char *buffer = malloc(capacity + 1);
@@ -477,7 +486,7 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	ssize_t got = 0;
 	while ((got = read(fd, buffer + n, capacity - n)) > 0) {
 		n += (size_t)got;
-		if (n > ROOT_FILE_MAX)
+		if (n > most)
 			break;
 		if (n == capacity) {
 			capacity *= 2;
@@ -489,7 +498,7 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	}
 	int number = errno;
 	(void)close(fd);
-	if (got < 0 || n > ROOT_FILE_MAX) {
+	if (got < 0 || n > most) {
 		free(buffer);
 		root_note_failure(root, path, got < 0 ? number : EFBIG);
 		return error_set_errno(err, got < 0 ? number : EFBIG, "cannot read '%s%s'",

@@ -484,9 +484,9 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 	add_no_iommu(report, plan);
 	add_no_quorum(report, plan);
 	refuse_unread(report, plan);
+	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */
 	if (!plan->refusals.n)
 		add_no_groups(report, plan);
-	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */
 	add_refusals(report, plan, RISK_ACCEPT);
 	plan_finish(plan);
 	*ret_plan = plan;

@@ -297,17 +297,20 @@ static void write_cluster(struct writing *writing, const char *line, size_t n)
  * and pct.conf(5) name that says how the guest is made, not whose it is. */
 static const char guest_keys[] =
 		"acpi agent allow-ksm amd-sev arch audio* autostart balloon bios boot bootdisk "
-		"cdrom "
+		"cdrom citype ciupgrade "
 		"cmode console cores cpu cpulimit cpuunits delete dev* digest efidisk* features "
 		"freeze "
-		"hostpci* hotplug hugepages ide* intel-tdx ivshmem keephugepages keyboard kvm "
-		"localtime lock machine memory meta migrate_* mp* net* numa numa* onboot ostype "
+		"hookscript hostpci* hotplug hugepages ide* intel-tdx ipconfig* ivshmem "
+		"keephugepages keyboard kvm "
+		"localtime lock machine memory meta migrate_* mp* nameserver net* numa numa* "
+		"onboot ostype "
 		"parallel* "
 		"protection reboot rng* rootfs running-nets-host-mtu runningcpu runningmachine "
 		"sata* scsi* "
 		"scsihw serial* shares snaptime sockets spice_enhancements startdate startup swap "
 		"tablet tdf template timezone tpmstate* tty unprivileged unused* usb* vcpus vga "
-		"virtio* virtiofs* vmgenid vmstate watchdog affinity args lxc.* parent";
+		"virtio* virtiofs* vmgenid vmstate vmstatestorage watchdog affinity args lxc.* "
+		"parent";
 
 /* Of SMBIOS only the UUID: the rest are serial numbers and what the owner wrote. */
 static void write_smbios(struct writing *writing, const char *value, size_t n)
@@ -351,6 +354,8 @@ static void write_guest_value(
 		write_meta(writing, value, n);
 	else if (is_listed(key, name, "smbios1"))
 		write_smbios(writing, value, n);
+	else if (is_listed(key, name, "cicustom")) /* a list of files, so that it stays one */
+		text_add(writing->out, "user=local:snippets/REDACTED");
 	else if (is_listed(key, name, "name hostname"))
 		redact_write(writing, REDACT_NAME, value, n);
 	else if (is_listed(key, name, guest_keys))

@@ -123,7 +123,7 @@ static void read_grub_files(const struct root *root, struct facts *facts)
 		/* As the shell's *.cfg: no hidden files, none that a link leads nowhere to. */
 		char *file = arena_printf(arena, "/etc/default/grub.d/%s", names.item[i]);
 		if (text_ends(names.item[i], ".cfg") && names.item[i][0] != '.' &&
-				root_exists(root, file))
+				root_leads(root, file))
 			read_grub_file(root, facts, file);
 	}
 	struct grub_file *first = facts->grub_files.n ? facts->grub_files.item[0] : NULL;

@@ -118,7 +118,8 @@ static void read_module_lists(const struct root *root, struct facts *facts)
 	(void)root_list(root, "/etc/modules-load.d", arena, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		char *path = arena_printf(arena, "/etc/modules-load.d/%s", names.item[i]);
-		const char *real = root_real_path(root, path, arena);
+		const char *real =
+				root_leads(root, path) ? root_real_path(root, path, arena) : NULL;
 		/* Debian links modules.conf there to /etc/modules: the same file once. */
 		if (text_ends(names.item[i], ".conf") && real && strcmp(real, "/etc/modules") != 0)
 			read_module_file(root, facts, path);
@@ -155,7 +156,8 @@ static void read_modprobe(const struct root *root, struct facts *facts)
 		qsort(paths.item, paths.n, sizeof *paths.item, compare_base_names);
 	for (size_t i = 0; i < paths.n; i++) {
 		char *text = NULL;
-		if (root_read(root, paths.item[i], arena, &text, NULL, NULL) < 0)
+		if (!root_leads(root, paths.item[i]) ||
+				root_read(root, paths.item[i], arena, &text, NULL, NULL) < 0)
 			continue;
 		strings_add(arena, &facts->modprobe_files, paths.item[i]);
 		modprobe_conf_parse(arena, paths.item[i], text, &facts->modprobe);

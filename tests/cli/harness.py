@@ -24,8 +24,8 @@ HANG = 300
 
 def on_root(root):
     """The options for a host below a directory; scripts are run in our own copies of the sample host."""
-    mark = os.path.lexists(os.path.join(root, ".pvegpu-sample"))
-    return ["--root", str(root)] + (["--run-scripts"] if mark else [])
+    mark = os.path.lexists(os.path.join(os.fsdecode(root), ".pvegpu-sample"))
+    return ["--root", root if isinstance(root, bytes) else str(root)] + (["--run-scripts"] if mark else [])
 
 
 def run(*arguments, root=None, stdin=None, env=None, **options):

@@ -320,15 +320,16 @@ class Secrets(HostTest):
         self.assertNotIn("\x07", listing)
         self.assertNotIn("\u202e", listing)
 
-    def unpacked(self):
-        found = set()
-        for name in os.listdir("/tmp"):
-            if name.startswith("pvegpu-capture."):
-                try:
-                    found.add((name, os.stat("/tmp/" + name).st_ino))
-                except FileNotFoundError:
-                    pass
-        return found
+    def unpacked(self, process):
+        """The directory in which a program has unpacked its capture, by what it has open."""
+        for fd in os.listdir("/proc/%d/fd" % process.pid):
+            try:
+                target = os.readlink("/proc/%d/fd/%s" % (process.pid, fd))
+            except FileNotFoundError:
+                continue
+            if "/pvegpu-capture." in target:
+                return target
+        return None
 
     def wait_for(self, what):
         for _ in range(1200):
@@ -343,16 +344,16 @@ class Secrets(HostTest):
         fifo = os.path.join(self.directory, "fifo")
         os.mkfifo(fifo)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL):
-            before = self.unpacked()
             # The log never comes, so the program waits with the tree unpacked.
             with subprocess.Popen([PVEGPU, "doctor", "--log", fifo, "--root", self.archive], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
                 try:
-                    self.wait_for(lambda before=before: self.unpacked() - before)
+                    self.wait_for(lambda process=process: self.unpacked(process))
+                    tree = self.unpacked(process)
                 finally:
                     process.send_signal(number)
                 self.assertNotEqual(process.wait(60), 0)
-            self.wait_for(lambda before=before: not self.unpacked() - before)
+            self.wait_for(lambda tree=tree: not os.path.exists(tree))
 
 
 if __name__ == "__main__":

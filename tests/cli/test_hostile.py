@@ -6,7 +6,7 @@ import os
 import subprocess
 import tarfile
 
-from harness import HostTest, PVEGPU, main
+from harness import HostTest, PVEGPU, main, on_root
 
 ENVIRONMENT = dict(os.environ, PVEGPU_SAMPLE_FAST="1")
 EVIL = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b2J\u202eeht\u2066\u200b\ufeff\U000e0041\x7f\r\x08"
@@ -17,7 +17,7 @@ class Hostile(HostTest):
     """Every name and text that others give, in every command's output."""
 
     def check(self, *arguments, root=None, status=None, stdin=None):
-        command = [PVEGPU, *arguments] + (["--root", root] if root else [])
+        command = [PVEGPU, *arguments] + (on_root(root) if root else [])
         done = subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                               capture_output=True, env=ENVIRONMENT, timeout=120)
         if status is not None:
@@ -138,12 +138,11 @@ class Hostile(HostTest):
     def test_json_keeps_values(self):
         conf = self.path("etc/pve/nodes/pve2/qemu-server/106.conf")
         with open(conf, "a", encoding="utf-8") as file:
-            file.write("\ntags: a\u202eb\u2066\u200b\u00e4\n")
+            file.write("\nciuser: a\u202eb\u2066\u200b\u00e4\n")
         done = self.check("audit", "--format", "json", root=self.root)
         vms = {vm["vmid"]: vm for vm in json.loads(done.stdout)["vms"]}
-        if "tags" in vms[106]["config"]:
-            self.assertEqual(vms[106]["config"]["tags"], "a\u202eb\u2066\u200b\u00e4")
-            self.assertIn("\u00e4".encode(), done.stdout)
+        self.assertEqual(vms[106]["config"]["ciuser"], "a\u202eb\u2066\u200b\u00e4")
+        self.assertIn("\u00e4".encode(), done.stdout)
 
 
 if __name__ == "__main__":

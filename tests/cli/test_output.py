@@ -12,7 +12,7 @@ import subprocess
 import termios
 import time
 
-from harness import HostTest, PVEGPU, main, run, tree_hash
+from harness import HostTest, PVEGPU, main, run, tree_hash, on_root
 
 ENVIRONMENT = dict(os.environ, PVEGPU_SAMPLE_FAST="1")
 
@@ -48,7 +48,7 @@ class Nobody(HostTest):
         self.plan("--gpu", "01:00")
 
     def start(self, *arguments, how, **options):
-        command = [PVEGPU, *arguments, "--root", self.root]
+        command = [PVEGPU, *arguments, *on_root(self.root)]
         with open("/dev/full", "wb") as full:
             read_end, write_end = os.pipe()
             os.close(read_end)
@@ -111,7 +111,7 @@ class Held(HostTest):
         with open(command, "w") as file:
             file.write('#!/bin/sh\necho begun\nread line <"%s"\nexec "$0.real" "$@"\n' % gate)
         os.chmod(command, 0o755)
-        program = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", "--root", self.root],
+        program = subprocess.Popen([PVEGPU, "apply", self.plan_file, "--yes", *on_root(self.root)],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENVIRONMENT)
         got = read_until(program.stdout.fileno(), b"    | begun\n")
         self.assertIn(b"    done\n", got)
@@ -130,7 +130,7 @@ class Held(HostTest):
         for command, shown in ((["apply", self.plan_file], b"update-grub"), (["rollback"], b"undo")):
             if command[0] == "rollback":
                 self.apply()
-            program = subprocess.Popen([PVEGPU, *command, "--root", self.root], stdin=slave, stderr=slave,
+            program = subprocess.Popen([PVEGPU, *command, *on_root(self.root)], stdin=slave, stderr=slave,
                                        stdout=subprocess.PIPE, env=ENVIRONMENT)
             read_until(master, b"Type yes")
             self.assertIn(shown, read_until(program.stdout.fileno(), shown))

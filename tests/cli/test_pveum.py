@@ -105,7 +105,7 @@ class Pveum(IdentityTest):
         """Without Sys.Audit on /access the line says what to look at first."""
         self.access("1:/vms:limited@pve,%s:Blind" % RO)
         lines = self.check(rounds=2)
-        self.assertIn("# what limited@pve has on /nodes/pve2 cannot be seen from here", lines[0])
+        self.assertIn("# what limited@pve has on /nodes/pve2 cannot be seen from here", "\n".join(lines))
 
     def test_a_change_that_is_answered_with_403(self):
         """Taken away between the plan and the call: the line comes with the failure."""

@@ -28,7 +28,7 @@ pieces() {
 	terminal "$@"
 }
 wizard() { # TERM
-	terminal_start 80 24 "TERM=$1 $PVEGPU --root $host"
+	terminal_start 80 24 "TERM=$1 $PVEGPU --root $host --run-scripts"
 	wait_for "[choose]" # the whole host was read
 }
 # still STEP WHAT: the paste before did nothing, and keys count again.
@@ -106,7 +106,7 @@ shows "Type yes, then Enter" "a pasted yes is none"
 # Off again, however it ends.
 for way in quit TERM HUP SEGV; do
 	: >"$raw"
-	terminal_start 80 24 "read line; sh -c 'echo \$\$ >$terminal_dir/pid; exec env TERM=xterm-256color ASAN_OPTIONS=handle_segv=0 $PVEGPU --root $host'"
+	terminal_start 80 24 "read line; sh -c 'echo \$\$ >$terminal_dir/pid; exec env TERM=xterm-256color ASAN_OPTIONS=handle_segv=0 $PVEGPU --root $host --run-scripts'"
 	terminal pipe-pane -o -t t "cat >>$raw"
 	keys Enter
 	wait_for "[choose]"
@@ -122,7 +122,7 @@ for way in quit TERM HUP SEGV; do
 	wait_brackets l "off after $way"
 done
 : >"$raw"
-terminal_start 80 24 "read line; set -m; TERM=xterm-256color $PVEGPU --root $host; echo was stopped; read line; fg; true"
+terminal_start 80 24 "read line; set -m; TERM=xterm-256color $PVEGPU --root $host --run-scripts; echo was stopped; read line; fg; true"
 terminal pipe-pane -o -t t "cat >>$raw"
 keys Enter
 wait_for "[choose]"
@@ -148,7 +148,7 @@ for type in vt100 linux; do
 	ok "TERM=$type: the last words have a line of their own"
 done
 if command -v script >/dev/null; then
-	terminal_start 80 24 "TERM=vt100 script -qec \"$PVEGPU --root $host\" /dev/null"
+	terminal_start 80 24 "TERM=vt100 script -qec \"$PVEGPU --root $host --run-scripts\" /dev/null"
 	wait_for "[choose]"
 	keys q
 	wait_for "Quit?"

@@ -15,7 +15,7 @@ zzz: hunter2' "$conf"
 sed -i '1s/.*/#login: hunter2/' "$conf"
 printf '\n[PENDING]\ncipassword: hunter2\nsshkeys: hunter2%%20\n' >>"$conf"
 export LC_ALL=C.UTF-8
-terminal_start 110 100 "TERM=xterm-256color $PVEGPU --root $host"
+terminal_start 110 100 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 seen() { # TEXT WHAT: it is shown, and no secret with it
 	wait_for "$1" 60
 	! screen | grep -F hunter2 || fail "$2 shows a secret"

@@ -78,6 +78,9 @@ void root_note_failure(const struct root *root, const char *path, int sys_errno)
 /* A file descriptor below the root, O_CLOEXEC added; -1 and errno on failure. */
 int root_openat(const struct root *root, const char *path, int flags);
 bool root_exists(const struct root *root, const char *path);
+/* The same of a name in a directory whose reader leaves out links that lead nowhere (the shell's
+ * -e, kmod, systemd): such a link is no failure to read. */
+bool root_leads(const struct root *root, const char *path);
 int root_stat(const struct root *root, const char *path,
 		struct stat *ret_stat); /* 0 or -1 + errno */
 
@@ -88,8 +91,8 @@ int root_stat(const struct root *root, const char *path,
 int root_open_file(const struct root *root, const char *path, int *ret_fd, struct stat *ret_status,
 		struct error *err);
 /* A whole file. The text is NUL-terminated and owned by `arena`; `ret_size` may be NULL. A NULL
- * root is as above. Files over ROOT_FILE_MAX are refused. A missing file gives ERROR_IO with
- * sys_errno ENOENT. */
+ * root is as above. Files over ROOT_FILE_MAX are refused (without a root over 16 times that). A
+ * missing file gives ERROR_IO with sys_errno ENOENT. */
 enum { ROOT_FILE_MAX = 16 * 1024 * 1024 };
 int root_read(const struct root *root, const char *path, struct arena *arena, char **ret_text,
 		size_t *ret_size, struct error *err);
