@@ -68,7 +68,7 @@ task() { # start|stop, VM: leaves the exit status of the task in $status, its lo
 }
 linkcheck() { [ -z "$(find . -xtype l)" ]; }
 same_tree() { # the copy against the tree kept in git, without what a boot must change
-	diff -r --no-dereference -x .keep -x tasks -x '[0-9]*' -x '*.pid' -x uptime -x boot_id -x ns_last_pid \
+	diff -r --no-dereference -x .keep -x tasks -x '[0-9]*' -x '*.pid' -x stat -x uptime -x boot_id -x ns_last_pid \
 		"$here/root" "$work/root"
 }
 
