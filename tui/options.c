@@ -531,10 +531,11 @@ enum { OPTION_FIRST = 256 }; /* getopt()'s value of the first row */
 /* getopt() did not take a word; its own messages would show it as it is. */
 static int unknown_option(const struct reading_line *line, int option, const char *word)
 {
-	char letter[3] = {'-', (char)optopt, '\0'};
 	size_t like = 0;
-	if (optopt && optopt < OPTION_FIRST)
+	if (optopt && optopt < OPTION_FIRST) {
+		const char letter[3] = {'-', (char)optopt, '\0'};
 		return wrong("no such option:", letter);
+	}
 	if (option == ':')
 		return wrong("that option takes an argument:", word);
 	if (optopt)

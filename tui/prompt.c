@@ -70,11 +70,12 @@ static bool read_line(const struct held *held, char *ret_line, size_t size)
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	size_t n = 0;
 	char c = '\0';
-	bool got = false;
-	while ((got = ppoll(&input, 1, NULL, &held->mask) > 0 && read(STDIN_FILENO, &c, 1) == 1) &&
-			c != '\n' && c != '\r')
-		if (n + 1 < size)
+	bool got = true;
+	while (c != '\n' && c != '\r' && got) {
+		got = ppoll(&input, 1, NULL, &held->mask) > 0 && read(STDIN_FILENO, &c, 1) == 1;
+		if (got && c != '\n' && c != '\r' && n + 1 < size)
 			ret_line[n++] = c;
+	}
 	ret_line[n] = '\0';
 	return got;
 }

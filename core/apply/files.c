@@ -227,7 +227,9 @@ static int check_attributes(
 		const struct statx *status, const char *what, const char *shown, struct error *err)
 {
 	unsigned long long set = status->stx_attributes & status->stx_attributes_mask;
-	const char *name = set & STATX_ATTR_IMMUTABLE ? "i" : set & STATX_ATTR_APPEND ? "a" : NULL;
+	const char *name = (set & STATX_ATTR_IMMUTABLE) ? "i"
+			   : (set & STATX_ATTR_APPEND)  ? "a"
+							: NULL;
 	if (!name)
 		return 0;
 	(void)error_set(err, ERROR_REFUSED,

@@ -744,17 +744,16 @@ static void judge_video(struct report *report, const struct check *check, const 
 	bool by_version = false;
 	enum known ignored = is_video_ignored(facts, word, &by_version);
 	const struct kernel_config *config = config_of(facts, facts->kernel);
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
-			ignored == KNOWN_YES && config && config->simplefb == BUILT_NO
-					? "%s is ignored: the kernel was built without that "
-					  "driver%s."
-			: ignored == KNOWN_YES ? "%s is ignored by this kernel: simpledrm took the "
-						 "place of efifb and vesafb%s."
-			: ignored == KNOWN_NO
-					? "%s keeps the firmware framebuffer driver off%s."
-					: "%s is set; the running kernel and the next one may take "
-					  "it in different ways%s.",
-			word,
+	const char *what =
+			"is set; the running kernel and the next one may take it in different ways";
+	if (ignored == KNOWN_NO)
+		what = "keeps the firmware framebuffer driver off";
+	else if (ignored == KNOWN_YES && config && config->simplefb == BUILT_NO)
+		what = "is ignored: the kernel was built without that driver";
+	else if (ignored == KNOWN_YES)
+		what = "is ignored by this kernel: simpledrm took the place of efifb and vesafb";
+	struct finding *finding = report_add(report, check, STATUS_INFO, "host", "%s %s%s.", word,
+			what,
 			by_version ? " (judged by its version, for want of /boot/config-*; Proxmox "
 				     "kernels since 5.15.27 ignore it)"
 				   : "");

@@ -79,7 +79,8 @@ static char *meaning_of(struct arena *arena, const struct modprobe_entry *entry)
 {
 	char *module = arena_strdup(arena, entry->module);
 	for (char *c = module; *c; c++)
-		*c = *c == '-' ? '_' : *c;
+		if (*c == '-')
+			*c = '_';
 	return arena_printf(arena, "%s %s %s", entry->command, module,
 			strings_join(arena, &entry->words, " "));
 }

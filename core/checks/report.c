@@ -478,7 +478,7 @@ int report_plan(const struct report *report, const struct root *root, struct pla
 			return status;
 		}
 	}
-	if (power_waits(report))
+	if (report->vm && power_waits(report))
 		plan_let_wait(plan, report->vm->vmid);
 	keep_ha_state(report, plan);
 	add_no_iommu(report, plan);

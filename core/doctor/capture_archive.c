@@ -157,7 +157,7 @@ static _Noreturn void watch_end(int end, const char *dir, const struct stat *mad
 		(void)close_range(0, (unsigned)end - 1, 0);
 	(void)close_range((unsigned)end + 1, ~0U, 0);
 	while (read(end, &byte, 1) < 0 && errno == EINTR)
-		continue;
+		;
 	if (lstat(dir, &now) == 0 && now.st_ino == made->st_ino && now.st_dev == made->st_dev)
 		(void)root_remove_tree(dir, NULL);
 	_exit(0);

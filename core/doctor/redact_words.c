@@ -216,7 +216,7 @@ static size_t separator_at(const char *at, const char *end)
 	while (cursor < end && strchr("\"' \t]", *cursor))
 		cursor++;
 	size_t n = 0;
-	if (end - cursor >= 3 &&
+	if (cursor + 3 <= end &&
 			(strncasecmp(cursor, "%3A", 3) == 0 || strncasecmp(cursor, "%3D", 3) == 0))
 		n = 3;
 	while (cursor + n < end && strchr(":=>", cursor[n]))

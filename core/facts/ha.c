@@ -80,8 +80,11 @@ static struct list read_sections(struct pve_client *client, struct arena *arena,
 		struct section *section = add_section(arena, &sections, type ? type : name, name);
 		const char *key = NULL;
 		json_t *value = NULL;
-		json_object_foreach(entry, key, value) pve_param_add(
-				arena, &section->params, key, pve_config_text(arena, entry, key));
+		json_object_foreach(entry, key, value)
+		{
+			pve_param_add(arena, &section->params, key,
+					pve_config_text(arena, entry, key));
+		}
 	}
 	json_decref(data);
 	return sections;

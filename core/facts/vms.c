@@ -213,8 +213,10 @@ static void read_quorum(const struct root *root, struct facts *facts)
 		facts->quorate = json_integer_value(quorate) ? KNOWN_YES : KNOWN_NO;
 	const char *name = NULL;
 	json_t *node = NULL;
-	json_object_foreach(json_object_get(json, "nodelist"), name, node) strings_add(
-			facts->arena, &facts->node_names, arena_strdup(facts->arena, name));
+	json_object_foreach(json_object_get(json, "nodelist"), name, node)
+	{
+		strings_add(facts->arena, &facts->node_names, arena_strdup(facts->arena, name));
+	}
 	json_decref(json);
 	if (!facts->node_names.n)
 		(void)root_list(root, "/etc/pve/nodes", facts->arena, &facts->node_names);

@@ -61,7 +61,9 @@ static int read_privileges(struct pve_client *client, struct arena *arena, const
 	if (ret->only_here.n && !is_leaf(path) && strcmp(path, "/") != 0)
 		status = ask(client, arena, user, child, &data, err);
 	json_object_foreach(json_object_get(data, child), privilege, propagates)
-			strings_add(arena, &ret->below, privilege);
+	{
+		strings_add(arena, &ret->below, privilege);
+	}
 	json_decref(data);
 	return status;
 }
@@ -290,9 +292,9 @@ static void add_union(struct grant *grant, bool user, bool token, const struct p
 		const struct strings *needed, const struct strings *given)
 {
 	struct arena *arena = grant->arena;
+	const struct strings none = {0};
 	bool leaf = is_leaf(grant->path);
-	struct strings allowed =
-			without(arena, &now->here, leaf ? &(struct strings){0} : &now->only_here);
+	struct strings allowed = without(arena, &now->here, leaf ? &none : &now->only_here);
 	add_all(arena, &allowed, &now->below);
 	add_all(arena, &allowed, needed);
 	struct strings wanted = without(arena, &allowed, given);
