@@ -470,8 +470,9 @@ static int apply_under_lock(
 	struct plan *fresh = NULL;
 	const struct plan *shown = context->plan;
 	int status = check_all(context, &fresh, err);
-	if (status == 0)
-		status = consent_check(context->consent, fresh->id, err);
+	if (status < 0 || !fresh)
+		return status;
+	status = consent_check(context->consent, fresh->id, err);
 	if (status == 0) {
 		context->plan = fresh;
 		status = apply_locked(context, result, err);

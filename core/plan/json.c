@@ -401,7 +401,7 @@ int plan_from_json(const json_t *json, struct plan **ret_plan, struct error *err
 {
 	struct plan *plan = NULL;
 	int status = read_plan(json, &plan, err);
-	if (status < 0)
+	if (status < 0 || !plan)
 		return status;
 	if (strcmp(plan->id, member(json, "id")) != 0) {
 		(void)error_set(err, ERROR_PARSE,
@@ -430,7 +430,7 @@ int plan_from_journal(const json_t *json, struct plan **ret_plan, struct error *
 {
 	struct plan *plan = NULL;
 	int status = read_plan(json, &plan, err);
-	if (status < 0)
+	if (status < 0 || !plan)
 		return status;
 	if (strcmp(plan->id, member(json, "id")) != 0)
 		plan_hash_changes(plan, plan->id);

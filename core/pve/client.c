@@ -360,6 +360,28 @@ int pve_task(struct pve_client *client, const char *node, const char *path,
 	return status;
 }
 
+static int tell_gave_up(unsigned vmid, bool running, struct error *err)
+{
+	(void)error_set(err, ERROR_API,
+			"high availability was asked to %s VM %u, and has given it up: its state "
+			"is error",
+			running ? "start" : "stop", vmid);
+	error_hint(err, "mend the cause, then: ha-manager set vm:%u --state disabled", vmid);
+	return ERROR_API;
+}
+
+static int tell_not_so(unsigned vmid, bool running, bool ha, int timeout_s, struct error *err)
+{
+	(void)error_set(err, ERROR_API,
+			ha ? "high availability was asked to %s VM %u, and it is not %s after %d "
+			     "seconds"
+			   : "the task to %s VM %u ended well, and it is not %s",
+			running ? "start" : "stop", vmid, running ? "running" : "stopped",
+			timeout_s);
+	error_hint(err, ha ? "ha-manager status says why" : "qm status %u", vmid);
+	return ERROR_API;
+}
+
 int pve_wait_running(struct pve_client *client, const char *node, unsigned vmid, bool running,
 		int timeout_s, struct error *err)
 {
@@ -379,27 +401,10 @@ int pve_wait_running(struct pve_client *client, const char *node, unsigned vmid,
 		json_decref(data);
 		if (is == running)
 			return 0;
-		if (gave_up) {
-			(void)error_set(err, ERROR_API,
-					"high availability was asked to %s VM %u, and has given it "
-					"up: its state is error",
-					running ? "start" : "stop", vmid);
-			error_hint(err,
-					"mend the cause, then: ha-manager set vm:%u --state "
-					"disabled",
-					vmid);
-			return ERROR_API;
-		}
-		if (!ha || now_ms() >= end) {
-			(void)error_set(err, ERROR_API,
-					ha ? "high availability was asked to %s VM %u, and it is "
-					     "not %s after %d seconds"
-					   : "the task to %s VM %u ended well, and it is not %s",
-					running ? "start" : "stop", vmid,
-					running ? "running" : "stopped", timeout_s);
-			error_hint(err, ha ? "ha-manager status says why" : "qm status %u", vmid);
-			return ERROR_API;
-		}
+		if (gave_up)
+			return tell_gave_up(vmid, running, err);
+		if (!ha || now_ms() >= end)
+			return tell_not_so(vmid, running, ha, timeout_s, err);
 		if (cancelled(client))
 			return error_set(err, ERROR_STOPPED, "VM %u was not waited for any more",
 					vmid);
