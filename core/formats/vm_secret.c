@@ -85,7 +85,8 @@ static const char *value_end(const char *at, const char *end)
 		bool pair = at + 1 < end && (*at == '\\' || (!quote && *at == ',' && at[1] == ','));
 		if (!pair && !quote && strchr(",&;", *at))
 			break;
-		quote = pair ? quote : quote_after(quote, *at);
+		if (!pair)
+			quote = quote_after(quote, *at);
 		at += pair;
 	}
 	return at < end ? at : end;
@@ -133,7 +134,8 @@ static const char *word_end(const char *at)
 	char quote = '\0';
 	for (; *at && (quote || !strchr(" \t", *at)); at++) {
 		bool pair = *at == '\\' && at[1] && quote != '\'';
-		quote = pair ? quote : quote_after(quote, *at);
+		if (!pair)
+			quote = quote_after(quote, *at);
 		at += pair;
 	}
 	return at;
