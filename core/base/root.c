@@ -469,7 +469,7 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 		size_t *ret_size, struct error *err)
 {
 	int fd = -1;
-	struct stat status;
+	struct stat status = {0};
 	int opened = root_open_file(root, path, &fd, &status, err);
 	if (opened < 0)
 		return opened;

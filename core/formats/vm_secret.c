@@ -71,9 +71,12 @@ static bool is_switch(const char *value, size_t n)
 /* The quotes that are open after a character. */
 static char quote_after(char quote, char c)
 {
-	if (quote)
-		return c == quote ? (char)'\0' : quote;
-	return c == '"' || c == '\'' ? c : (char)'\0';
+	bool opens = !quote && (c == '"' || c == '\'');
+	if (opens)
+		return c;
+	if (quote == c)
+		return '\0';
+	return quote;
 }
 
 /* Where the value that begins at `at` ends: at a comma (two of them are one in it), at an
