@@ -98,6 +98,32 @@ static void add_calls(struct rows *rows, const struct list *changes)
 	}
 }
 
+/* What the plan will do to the VM; of a refused one nothing is handed out to be done by hand. */
+static void add_plan(struct wizard *wizard, struct rows *rows)
+{
+	const struct report *report = wizard->report;
+	if (!wizard->plan || wizard->plan->refusals.n)
+		return;
+	const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
+	bool later = wizard->plan->forecast.n > 0;
+	size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;
+	if (n)
+		(void)rows_add(rows, ROW_HEADING,
+				later ? "After the reboot this will be done" : "The same by hand");
+	add_calls(rows, calls[0]);
+	add_calls(rows, calls[1]);
+	if (n)
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena, "which makes of %s%s:", report->vm->path,
+						report->vm->source == VM_CONF_API
+								? ", as the API tells it"
+								: ""));
+	add_predicted(rows, calls[0]);
+	add_predicted(rows, calls[1]);
+	if (n)
+		(void)rows_add(rows, ROW_TEXT, "");
+}
+
 static void attach_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
@@ -127,28 +153,7 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		row->hint = choice->hint;
 		row->data = done ? NULL : choice;
 	}
-	if (wizard->plan && !wizard->plan->refusals.n) {
-		const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
-		bool later = wizard->plan->forecast.n > 0;
-		size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;
-		if (n)
-			(void)rows_add(rows, ROW_HEADING,
-					later ? "After the reboot this will be done"
-					      : "The same by hand");
-		add_calls(rows, calls[0]);
-		add_calls(rows, calls[1]);
-		if (n)
-			(void)rows_add(rows, ROW_TEXT,
-					arena_printf(rows->arena,
-							"which makes of %s%s:", report->vm->path,
-							report->vm->source == VM_CONF_API
-									? ", as the API tells it"
-									: ""));
-		add_predicted(rows, calls[0]);
-		add_predicted(rows, calls[1]);
-		if (n)
-			(void)rows_add(rows, ROW_TEXT, "");
-	}
+	add_plan(wizard, rows);
 	const char *subject = arena_printf(rows->arena, "vm/%u", report->vm->vmid);
 	rows_add_findings(rows, report, STEP_ATTACH, subject, true);
 	for (size_t i = 0; i < report->findings.n; i++) {
