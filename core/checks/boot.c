@@ -451,10 +451,12 @@ CHECK_FUNCTION(check_iommu_cmdline)
 static struct strings missing_words(const struct report *report, const char *cmdline)
 {
 	struct strings have = cmdline_words(report->arena, cmdline);
+	struct strings all = {0};
 	struct strings missing = {0};
-	for (size_t i = 0; i < report->configured.n; i++)
-		if (!cmdline_has_word(&have, report->configured.item[i]))
-			strings_add(report->arena, &missing, report->configured.item[i]);
+	struct index known = {0};
+	add_words(report, &all, &known, &have);
+	add_words(report, &missing, &known, &report->configured);
+	index_free(&known);
 	return missing;
 }
 
@@ -475,11 +477,16 @@ static struct strings leftover_words(const struct report *report, const char *cm
 {
 	struct strings have = cmdline_words(report->arena, cmdline);
 	struct strings wanted = possible_words(report);
+	struct strings all = {0};
+	struct strings more = {0};
 	struct strings left = {0};
-	for (size_t i = 0; i < have.n; i++)
-		if (decides(have.item[i]) && !cmdline_has_word(&wanted, have.item[i]) &&
-				!strings_has(&left, have.item[i]))
-			strings_add(report->arena, &left, have.item[i]);
+	struct index known = {0};
+	add_words(report, &all, &known, &wanted);
+	add_words(report, &more, &known, &have);
+	index_free(&known);
+	for (size_t i = 0; i < more.n; i++)
+		if (decides(more.item[i]))
+			strings_add(report->arena, &left, more.item[i]);
 	return left;
 }
 
@@ -574,11 +581,17 @@ CHECK_FUNCTION(check_cmdline_pending)
 static struct strings all_words(const struct report *report)
 {
 	struct strings words = {0};
+	struct strings once = {0};
+	struct strings more = {0};
+	struct index known = {0};
+	add_words(report, &once, &known, &report->configured);
+	add_words(report, &more, &known, &report->facts->cmdline_words);
+	index_free(&known);
+	/* Of the configuration each counts where it stands: the last one may win. */
 	for (size_t i = 0; i < report->configured.n; i++)
 		strings_add(report->arena, &words, report->configured.item[i]);
-	for (size_t i = 0; i < report->facts->cmdline_words.n; i++)
-		if (!strings_has(&words, report->facts->cmdline_words.item[i]))
-			strings_add(report->arena, &words, report->facts->cmdline_words.item[i]);
+	for (size_t i = 0; i < more.n; i++)
+		strings_add(report->arena, &words, more.item[i]);
 	return words;
 }
 

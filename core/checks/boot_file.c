@@ -106,13 +106,23 @@ struct strings boot_configured_words(const struct facts *facts, struct arena *ar
 							arena, sources, n, default_name, NULL)));
 }
 
+void add_words(const struct report *report, struct strings *words, struct index *known,
+		const struct strings *more)
+{
+	for (size_t i = 0; i < more->n; i++) {
+		if (index_get(known, more->item[i]))
+			continue;
+		index_put(report->arena, known, more->item[i], more->item[i]);
+		strings_add(report->arena, words, more->item[i]);
+	}
+}
+
 struct strings possible_words(const struct report *report)
 {
 	const struct facts *facts = report->facts;
 	struct strings words = {0};
-	for (size_t i = 0; i < report->configured.n; i++)
-		if (!strings_has(&words, report->configured.item[i]))
-			strings_add(report->arena, &words, report->configured.item[i]);
+	struct index known = {0};
+	add_words(report, &words, &known, &report->configured);
 	for (size_t f = 0; facts->boot_loader == BOOT_GRUB && f < facts->grub_files.n; f++) {
 		const struct grub_file *file = facts->grub_files.item[f];
 		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
@@ -122,11 +132,10 @@ struct strings possible_words(const struct report *report)
 						      strcmp(item->name, linux_name) == 0);
 			struct strings more =
 					cmdline_words(report->arena, counts ? item->value : "");
-			for (size_t w = 0; w < more.n; w++)
-				if (!strings_has(&words, more.item[w]))
-					strings_add(report->arena, &words, more.item[w]);
+			add_words(report, &words, &known, &more);
 		}
 	}
+	index_free(&known);
 	return words;
 }
 

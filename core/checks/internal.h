@@ -2,6 +2,7 @@
 #ifndef PVEGPU_CORE_CHECKS_INTERNAL_H
 #define PVEGPU_CORE_CHECKS_INTERNAL_H
 
+#include "pvegpu/base/index.h"
 #include "pvegpu/checks/check.h"
 
 /* For the check functions: add a finding, then what it rests on. */
@@ -106,6 +107,9 @@ void tell_no_vm(struct report *report, const struct check *check, const char *te
 /* The words that the boot loader's files ask for, and those that they may ask for too, under a
  * condition or by code. */
 struct strings possible_words(const struct report *report);
+/* Add those that are not `known` yet to a list of words, however long both are. */
+void add_words(const struct report *report, struct strings *words, struct index *known,
+		const struct strings *more);
 /* Why the boot loader's file cannot be edited, nor a file of our own made; or NULL. */
 const char *why_not_editable(const struct report *report);
 /* Words that the running kernel or a boot entry still has and the boot loader's file dropped. */

@@ -28,8 +28,12 @@ INPUTS = {
     "etc/pve/ha/resources.cfg": lambda n: "vm: %d\n\tstate started\n" % n,
     "etc/pve/mapping/pci.cfg": lambda n: "m%d\n\tmap node=pve9,path=0000:01:00,id=10de:2206\n\n" % n,
     "etc/pve/nodes/pve2/qemu-server/106.conf": lambda n: "[snap%d]\ncores: 1\n" % n,
+    "proc/cmdline": lambda n: " word%d=1" % n,
+    "etc/default/grub.d/long.cfg": lambda n: "word%d=1 " % n,
     "var/log/kern.log": lambda n: "Nov 25 10:00:01 pve2 kernel: DMAR: IOMMU disabled %d\n" % n,
 }
+# What stands around the lines, where they are words of one value.
+AROUND = {"etc/default/grub.d/long.cfg": ('GRUB_CMDLINE_LINUX_DEFAULT="', '"\n')}
 
 
 class LongInput(HostTest):
@@ -49,7 +53,8 @@ class LongInput(HostTest):
             os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
             cost = []
             for n in (FEW, MANY):
-                self.write(name, (before or "") + "".join(map(line, range(n))))
+                begin, end = AROUND.get(name, ("", ""))
+                self.write(name, (before or "") + begin + "".join(map(line, range(n))) + end)
                 cost.append(max(self.instructions() - nothing, 1))
             with self.subTest(name=name):
                 # What costs next to nothing may be all noise.
