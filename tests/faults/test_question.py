@@ -38,7 +38,7 @@ class Question(unittest.TestCase):
         start = max(i for i, call in enumerate(calls) if ".so" in call.line)
         jobs = [(call.name, call.n, "error=" + error, call.line) for call in calls[start + 1:]
                 for error in ERRORS.get(call.name, ())]
-        tried = spread(jobs, 40 if SANITIZED else 500)
+        tried = spread(jobs, 16 if SANITIZED else 500)
 
         def work(_, job):
             name, n, what, line = job
