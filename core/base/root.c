@@ -387,8 +387,15 @@ int root_openat(const struct root *root, const char *path, int flags)
 			.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
 			.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
-	int fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
-	if (fd < 0 && errno == ENOSYS)
+	/* openat2(2): EAGAIN when something, anywhere, was renamed while a ".." was resolved. */
+	enum { TRIES = 64 };
+	int fd = -1;
+	for (int i = 0; i < TRIES; i++) {
+		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	if (fd < 0 && (errno == ENOSYS || errno == EAGAIN))
 		fd = open_by_steps(root, path, flags);
 	if (fd < 0)
 		root_note_failure(root, path, errno);

@@ -383,9 +383,12 @@ static void kept_ends(void **state)
 	root_close(root);
 	root = sample(*state, "");
 	helper_write_mode(tree(*state, "/usr/bin/task"), "#!/no/such/shell\n", 17, 0755);
-	assert_int_equal(process_run_kept(root, task, 60, &keep, NULL, NULL, *state, &result, &err),
-			ERROR_IO);
-	assert_int_equal(err.sys_errno, ENOENT);
+	/* valgrind makes a fork of vfork(): posix_spawn() cannot hear of a failed exec then. */
+	const char *preloaded = getenv("LD_PRELOAD"); /* NOLINT(concurrency-mt-unsafe) */
+	bool valgrind = preloaded && strstr(preloaded, "vgpreload");
+	int status = process_run_kept(root, task, 60, &keep, NULL, NULL, *state, &result, &err);
+	assert_int_equal(status, valgrind ? 0 : ERROR_IO);
+	assert_int_equal(valgrind ? result.exit_status : err.sys_errno, valgrind ? 127 : ENOENT);
 	root_close(root);
 	(void)close(keep.lock);
 	(void)close(keep.output);
