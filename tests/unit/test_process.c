@@ -388,7 +388,7 @@ static void kept_ends(void **state)
 	bool valgrind = preloaded && strstr(preloaded, "vgpreload");
 	int status = process_run_kept(root, task, 60, &keep, NULL, NULL, *state, &result, &err);
 	assert_int_equal(status, valgrind ? 0 : ERROR_IO);
-	assert_int_equal(valgrind ? result.exit_status : err.sys_errno, valgrind ? 127 : ENOENT);
+	assert_true(valgrind ? result.exit_status != 0 : err.sys_errno == ENOENT);
 	root_close(root);
 	(void)close(keep.lock);
 	(void)close(keep.output);
