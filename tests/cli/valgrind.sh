@@ -10,7 +10,8 @@ cp -a "$(dirname "$0")/../sample_host/root" "$directory/host"
 find "$directory/host" -name .keep -delete
 export PVEGPU_SAMPLE_FAST=1
 watched() {
-	valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite,possible \
+	valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+		--child-silent-after-fork=yes \
 		"$program" "$@" --root "$directory/host" --run-scripts >"$directory/out" 2>"$directory/error" || {
 		[ $? = 1 ] && ! grep -q '^==' "$directory/error" || { cat "$directory/error"; return 1; }
 	}
