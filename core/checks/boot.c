@@ -447,17 +447,24 @@ CHECK_FUNCTION(check_iommu_cmdline)
 			edited_file(report) ? edited_file(report) : "the boot loader's file");
 }
 
+/* Those of `words`, each once, that are not among `known`. */
+static struct strings words_not_in(const struct report *report, const struct strings *known,
+		const struct strings *words)
+{
+	struct strings before = {0};
+	struct strings others = {0};
+	struct index index = {0};
+	add_words(report, &before, &index, known);
+	add_words(report, &others, &index, words);
+	index_free(&index);
+	return others;
+}
+
 /* Words of the configuration that a command line has not. */
 static struct strings missing_words(const struct report *report, const char *cmdline)
 {
 	struct strings have = cmdline_words(report->arena, cmdline);
-	struct strings all = {0};
-	struct strings missing = {0};
-	struct index known = {0};
-	add_words(report, &all, &known, &have);
-	add_words(report, &missing, &known, &report->configured);
-	index_free(&known);
-	return missing;
+	return words_not_in(report, &have, &report->configured);
 }
 
 /* It decides whether and how passthrough works: left behind on a command line, it still counts. */
@@ -477,16 +484,11 @@ static struct strings leftover_words(const struct report *report, const char *cm
 {
 	struct strings have = cmdline_words(report->arena, cmdline);
 	struct strings wanted = possible_words(report);
-	struct strings all = {0};
-	struct strings more = {0};
+	struct strings others = words_not_in(report, &wanted, &have);
 	struct strings left = {0};
-	struct index known = {0};
-	add_words(report, &all, &known, &wanted);
-	add_words(report, &more, &known, &have);
-	index_free(&known);
-	for (size_t i = 0; i < more.n; i++)
-		if (decides(more.item[i]))
-			strings_add(report->arena, &left, more.item[i]);
+	for (size_t i = 0; i < others.n; i++)
+		if (decides(others.item[i]))
+			strings_add(report->arena, &left, others.item[i]);
 	return left;
 }
 
@@ -580,14 +582,10 @@ CHECK_FUNCTION(check_cmdline_pending)
 /* Both what runs and what is configured for the next boot. */
 static struct strings all_words(const struct report *report)
 {
-	struct strings words = {0};
-	struct strings once = {0};
-	struct strings more = {0};
-	struct index known = {0};
-	add_words(report, &once, &known, &report->configured);
-	add_words(report, &more, &known, &report->facts->cmdline_words);
-	index_free(&known);
 	/* Of the configuration each counts where it stands: the last one may win. */
+	struct strings words = {0};
+	struct strings more =
+			words_not_in(report, &report->configured, &report->facts->cmdline_words);
 	for (size_t i = 0; i < report->configured.n; i++)
 		strings_add(report->arena, &words, report->configured.item[i]);
 	for (size_t i = 0; i < more.n; i++)
