@@ -123,14 +123,9 @@ json_t *history_to_json(const struct history *history)
 						json_text(run->cluster), "goal",
 						goal_to_json(run->plan->goal), "changes", changes));
 	}
-	json_t *unreadable = json_array();
-	for (size_t i = 0; i < history->unreadable.n; i++)
-		(void)json_array_append_new(unreadable, json_text(history->unreadable.item[i]));
-	json_t *not_begun = json_array();
-	for (size_t i = 0; i < history->not_begun.n; i++)
-		(void)json_array_append_new(not_begun, json_text(history->not_begun.item[i]));
 	return json_pack("{s:s, s:o, s:o, s:o}", "schema", "pvegpu.history/1", "runs", runs,
-			"unreadable", unreadable, "not_begun", not_begun);
+			"unreadable", json_texts(&history->unreadable), "not_begun",
+			json_texts(&history->not_begun));
 }
 
 char *history_text(struct arena *arena, const struct history *history)

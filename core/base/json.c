@@ -17,6 +17,14 @@ json_t *json_text(const char *text)
 	return string;
 }
 
+json_t *json_texts(const struct strings *list)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < list->n; i++)
+		(void)json_array_append_new(array, json_text(list->item[i]));
+	return array;
+}
+
 int json_read_file(const char *path, const char *what, json_t **ret_json, struct error *err)
 {
 	struct arena *arena = arena_new();

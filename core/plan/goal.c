@@ -135,14 +135,6 @@ bool goal_accepted(const struct goal *goal, const char *check, const char *subje
 	return false;
 }
 
-static json_t *strings_to_json(const struct strings *list)
-{
-	json_t *array = json_array();
-	for (size_t i = 0; i < list->n; i++)
-		(void)json_array_append_new(array, json_text(list->item[i]));
-	return array;
-}
-
 json_t *goal_to_json(const struct goal *goal)
 {
 	json_t *options = json_object();
@@ -152,14 +144,12 @@ json_t *goal_to_json(const struct goal *goal)
 			(void)json_object_set_new(
 					options, choice->name, json_boolean(value == CHOICE_YES));
 	}
-	(void)json_object_set_new(options, "params", strings_to_json(&goal->params));
-	(void)json_object_set_new(
-			options, "params_unwanted", strings_to_json(&goal->params_unwanted));
-	(void)json_object_set_new(options, "accepted", strings_to_json(&goal->accepted));
-	(void)json_object_set_new(
-			options, "mapping_devices", strings_to_json(&goal->mapping_devices));
+	(void)json_object_set_new(options, "params", json_texts(&goal->params));
+	(void)json_object_set_new(options, "params_unwanted", json_texts(&goal->params_unwanted));
+	(void)json_object_set_new(options, "accepted", json_texts(&goal->accepted));
+	(void)json_object_set_new(options, "mapping_devices", json_texts(&goal->mapping_devices));
 	(void)json_object_set_new(options, "delete_mapping", json_text(goal->delete_mapping));
-	return json_pack("{s:o, s:o, s:o, s:o}", "gpus", strings_to_json(&goal->gpus), "vmid",
+	return json_pack("{s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus), "vmid",
 			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
 			json_text(goal->mapping), "options", options);
 }

@@ -31,14 +31,6 @@ static json_t *string_or_null(const char *text)
 	return text && *text ? json_text(text) : json_null();
 }
 
-static json_t *strings_json(const struct strings *list)
-{
-	json_t *array = json_array();
-	for (size_t i = 0; i < list->n; i++)
-		(void)json_array_append_new(array, json_text(list->item[i]));
-	return array;
-}
-
 /* File text that is not UTF-8 cannot stand in JSON: those bytes go as base64. */
 static void set_content(json_t *object, struct arena *arena, const char *name, const char *text)
 {
@@ -105,7 +97,7 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 {
 	struct arena *arena = plan->arena;
 	json_t *object = json_pack("{s:I, s:s, s:o, s:o, s:o}", "n", (json_int_t)change->n, "kind",
-			kinds[change->kind], "because", strings_json(&change->because), "undo",
+			kinds[change->kind], "because", json_texts(&change->because), "undo",
 			json_text(change->undo), "cost", string_or_null(change->cost));
 	switch (change->kind) {
 	case CHANGE_FILE:
@@ -120,21 +112,21 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 				change->executable                 ? json_string("0755")
 				: change->operation == FILE_CREATE ? json_string("0644")
 								   : json_null());
-		(void)json_object_set_new(object, "makes_directories", strings_json(&change->dirs));
+		(void)json_object_set_new(object, "makes_directories", json_texts(&change->dirs));
 		set_content(object, arena, "diff", change->diff);
 		set_content(object, arena, "before", change->before);
 		set_content(object, arena, "after", change->after);
 		break;
 	case CHANGE_COMMAND:
-		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
+		(void)json_object_set_new(object, "argv", json_texts(&change->argv));
 		(void)json_object_set_new(object, "expect",
 				json_pack("{s:o, s:o, s:o, s:o, s:o}", "not_said",
-						strings_json(&change->must_not_say), "harmless",
+						json_texts(&change->must_not_say), "harmless",
 						json_text(change->harmless), "said",
-						strings_json(&change->must_say), "entries_with",
-						strings_json(&change->entries_with),
+						json_texts(&change->must_say), "entries_with",
+						json_texts(&change->entries_with),
 						"entries_without",
-						strings_json(&change->entries_without)));
+						json_texts(&change->entries_without)));
 		break;
 	case CHANGE_API:
 		(void)json_object_set_new(
@@ -158,7 +150,7 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 					json_string(change->predicted_by_api ? "api" : "file"));
 		break;
 	case CHANGE_REBOOT:
-		(void)json_object_set_new(object, "argv", strings_json(&change->argv));
+		(void)json_object_set_new(object, "argv", json_texts(&change->argv));
 		break;
 	}
 	return object;

@@ -153,12 +153,9 @@ char *pve_cluster_dir(struct arena *arena, const char *base, const struct pve_cl
 void pve_cluster_describe(struct arena *arena, const char *dir, const struct pve_cluster *cluster,
 		const char *address)
 {
-	json_t *nodes = json_array();
-	for (size_t i = 0; i < cluster->nodes.n; i++)
-		(void)json_array_append_new(nodes, json_text(cluster->nodes.item[i]));
 	json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:s}", "schema", "pvegpu.cluster/1", "name",
 			json_text(cluster->name), "authority", json_text(cluster->authority),
-			"nodes", nodes, "address", address);
+			"nodes", json_texts(&cluster->nodes), "address", address);
 	char *text = json_dumps(json, JSON_INDENT(2));
 	json_decref(json);
 	/* A convenience: not a reason to fail. */
