@@ -169,6 +169,16 @@ class HostTest(unittest.TestCase):
                     time.sleep(0.02)
         self.fail("the lock was never free")
 
+    def run_as_nobody(self, *arguments):
+        """A copy of the program, where anybody may run it, as somebody who is not root."""
+        os.chmod(self.directory, 0o755)
+        program = os.path.join(self.directory, "pvegpu")
+        shutil.copy(PVEGPU, program)
+        return subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups",
+                               program, *arguments, *on_root(self.root)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False, timeout=HANG,
+                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+
     def history(self):
         done = run("history", "--format", "json", root=self.root)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -11,7 +11,7 @@ import subprocess
 import tarfile
 import time
 
-from harness import PVEGPU, SOURCE, HostTest, main, run
+from harness import PVEGPU, SOURCE, HostTest, main, run, wait_until
 
 
 def digest(seed):
@@ -322,38 +322,31 @@ class Secrets(HostTest):
 
     def unpacked(self, process):
         """The directory in which a program has unpacked its capture, by what it has open."""
-        for fd in os.listdir("/proc/%d/fd" % process.pid):
-            try:
-                target = os.readlink("/proc/%d/fd/%s" % (process.pid, fd))
-            except FileNotFoundError:
-                continue
-            if "/pvegpu-capture." in target:
-                return target
-        return None
-
-    def wait_for(self, what):
         for _ in range(1200):
-            if what():
-                return
+            for fd in os.listdir("/proc/%d/fd" % process.pid):
+                try:
+                    target = os.readlink("/proc/%d/fd/%s" % (process.pid, fd))
+                except FileNotFoundError:
+                    continue
+                found = re.match(r"/tmp/pvegpu-capture\.[^/ ]+", target)
+                if found:
+                    return found.group()
             time.sleep(0.05)
-        self.fail("it does not come")
+        return self.fail("it does not come")
 
     def test_a_signal_leaves_nothing_unpacked(self):
         """While a capture is read its tree lies in /tmp: it goes with the program, however that ends."""
         self.capture()
-        fifo = os.path.join(self.directory, "fifo")
-        os.mkfifo(fifo)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL):
             # The log never comes, so the program waits with the tree unpacked.
-            with subprocess.Popen([PVEGPU, "doctor", "--log", fifo, "--root", self.archive], stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
+            with subprocess.Popen([PVEGPU, "doctor", "--log", "-", "--root", self.archive], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, stdin=subprocess.PIPE) as process:
                 try:
-                    self.wait_for(lambda process=process: self.unpacked(process))
                     tree = self.unpacked(process)
                 finally:
                     process.send_signal(number)
                 self.assertNotEqual(process.wait(60), 0)
-            self.wait_for(lambda tree=tree: not os.path.exists(tree))
+            wait_until(lambda tree=tree: not os.path.exists(tree), "the end of " + tree)
 
 
 if __name__ == "__main__":

@@ -298,19 +298,12 @@ class PlanApply(HostTest):
             for name in directories + files:
                 os.chown(os.path.join(where, name), NOBODY, NOBODY, follow_symlinks=False)
         os.chown(self.root, NOBODY, NOBODY)
-        os.chmod(self.directory, 0o755)
         self.plan(*GOAL)
         os.chmod(self.plan_file, 0o644)
-        program = os.path.join(self.directory, "pvegpu")
-        shutil.copy(PVEGPU, program)
         os.chmod(self.path("etc"), 0o555)
         os.chmod(self.path("etc/modules"), 0o444)
         before = tree_hash(self.root)
-        done = subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
-                               "--clear-groups", program, "apply", self.plan_file, "--yes",
-                               *on_root(self.root)], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL,
-                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        done = self.run_as_nobody("apply", self.plan_file, "--yes")
         self.assertEqual(done.returncode, 4, done.stdout + done.stderr)
         self.assertIn("/etc/modules': Permission denied", done.stderr)
         self.assertEqual(self.history(), [])

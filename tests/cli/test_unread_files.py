@@ -6,7 +6,7 @@ import os
 import re
 import tarfile
 
-from harness import HostTest, NOBODY, Truth, main, run, statuses
+from harness import HostTest, Truth, main, run, statuses
 
 GOAL = ("--gpu", "01:00", "--vm", "106")
 
@@ -107,11 +107,10 @@ class Journal(HostTest):
     def test_a_journal_that_may_not_be_seen_is_no_empty_one(self):
         if os.getuid() != 0:
             self.skipTest("needs root, to be somebody else")
-        os.chmod(self.directory, 0o755)
         os.makedirs(self.path("var/lib/pvegpu/runs/x"))
         os.chmod(self.path("var/lib/pvegpu"), 0o700)
         for command in ("history", "rollback"):
-            done = run(command, root=self.root, user=NOBODY)
+            done = self.run_as_nobody(command)
             self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
             self.assertIn("/var/lib/pvegpu/runs", done.stderr)
             self.assertIn("Permission denied", done.stderr)
