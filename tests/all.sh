@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # From a fresh Debian to every test: packages; a Release and a sanitized build with warnings as
-# errors, all tests on both; the units under valgrind; clang-tidy and cppcheck; the fuzzers for a
-# bounded time.
+# errors, every test on one of them and the quick ones on both; the units under valgrind;
+# clang-tidy and cppcheck; the fuzzers for a bounded time.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/packages.sh
@@ -31,8 +31,11 @@ make_build() { # TYPE
 	cmake -S . -B "$build/$1" -G Ninja -DCMAKE_BUILD_TYPE="$1" -DPVEGPU_WERROR=ON >/dev/null &&
 		cmake --build "$build/$1" -- --quiet
 }
-run_tests() { # TYPE
-	ctest --test-dir "$build/$1" --output-on-failure -j 2
+# Half of a test's time is waiting, for a terminal or a traced program.
+run_tests() { # TYPE CTEST-OPTION...
+	type=$1
+	shift
+	ctest --test-dir "$build/$type" --output-on-failure -j "$(($(nproc) * 2))" "$@"
 }
 run_valgrind() {
 	for test in "$build"/Release/tests/test_*; do
@@ -71,10 +74,10 @@ run_fuzzers() {
 }
 
 step "release build" make_build Release
-step "release tests" run_tests Release
+step "release tests" run_tests Release -L 'quick|once'
 step "install" run_install
 step "sanitized build" make_build Dev
-step "sanitized tests" run_tests Dev
+step "sanitized tests" run_tests Dev -LE once
 step "valgrind" run_valgrind
 step "format" run_format
 step "licences" run_licences

@@ -101,6 +101,21 @@ seeds_for() {
 
 passed=0
 failed=0
+running=
+run_one() { # NAME
+	"$dir/$1" -max_total_time="$seconds" -timeout=60 -max_len=2048 -verbosity=0 "$work/$1" \
+		>"$work/$1.log" 2>&1
+}
+take_one() { # PID:NAME
+	if wait "${1%%:*}"; then
+		echo "ok   ${1#*:}"
+		passed=$((passed + 1))
+	else
+		echo "FAIL ${1#*:}"
+		cat "$work/${1#*:}.log"
+		failed=$((failed + 1))
+	fi
+}
 for target in "$dir"/fuzz_*; do
 	if [ ! -f "$target" ] || [ ! -x "$target" ]; then
 		continue
@@ -109,16 +124,12 @@ for target in "$dir"/fuzz_*; do
 	corpus=$work/$name
 	mkdir "$corpus"
 	seeds_for "$name"
-	if "$target" -max_total_time="$seconds" -timeout=60 -max_len=2048 -verbosity=0 "$corpus" \
-		>"$work/log" 2>&1; then
-		echo "ok   $name"
-		passed=$((passed + 1))
-	else
-		echo "FAIL $name"
-		cat "$work/log"
-		failed=$((failed + 1))
-	fi
+	run_one "$name" &
+	last=$!:$name
+	[ -z "$running" ] || take_one "$running" # two at a time
+	running=$last
 done
+[ -z "$running" ] || take_one "$running"
 if [ $((passed + failed)) -eq 0 ]; then
 	echo "no fuzz_* program in $dir" >&2
 	exit 2
