@@ -70,8 +70,6 @@ void options_help(void); /* to standard output */
 /* It may change the host: its exit status is about that. */
 bool command_changes(enum command command);
 
-/* commands.c: each returns the exit status. */
-int command_run(const struct options *options);
-int run_capture(const struct options *options); /* capture_command.c */
+int command_run(const struct options *options); /* cli/run.c; returns the exit status */
 
 #endif

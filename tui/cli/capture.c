@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdio.h>
+#include "tui/cli/cli.h"
+
 #include <time.h>
 
 #include "pvegpu/doctor/capture.h"
@@ -7,7 +8,7 @@
 #include "tui/say.h"
 
 /* pvegpu capture [FILE]: the list first, then the file. Its name says nothing of the host. */
-int run_capture(const struct options *options)
+int command_capture(const struct options *options)
 {
 	struct error error;
 	struct host host = {0};

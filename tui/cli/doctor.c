@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tui/doctor_command.h"
+#include "tui/cli/cli.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -125,7 +125,7 @@ static int diagnose(const struct options *options, const struct root *root,
 	return status;
 }
 
-int doctor_command(const struct options *options)
+int command_doctor(const struct options *options)
 {
 	struct error error;
 	struct host host = {0};
