@@ -12,17 +12,6 @@
  * files tell (boot loader, modules, drivers, what it mounts) stays unknown.
  */
 
-static void unknown_all(struct facts *facts)
-{
-	enum known *const files[] = {&facts->cpu_virtualization, &facts->efi, &facts->iommu_table,
-			&facts->secure_boot, &facts->firmware_setup, &facts->interrupt_remapping,
-			&facts->iomem_known, &facts->initramfs_read, &facts->proxmox_boot_tool,
-			&facts->grub_custom_read, &facts->iommu_active};
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		*files[i] = KNOWN_UNKNOWN;
-	facts->kernel_major = facts->kernel_minor = -1;
-}
-
 static const char *member(const json_t *object, const char *name)
 {
 	return json_string_value(json_object_get(object, name));
@@ -273,11 +262,7 @@ static struct pci_device *device_of(struct arena *arena, const json_t *entry)
 	if (!id || !pci_address_parse_full(id, &address))
 		return NULL;
 	struct pci_device *device = arena_alloc(arena, sizeof *device);
-	*device = (struct pci_device){.address = address,
-			.group = -1,
-			.boot_vga = KNOWN_UNKNOWN,
-			.sriov_total = -1,
-			.rom = KNOWN_UNKNOWN};
+	*device = (struct pci_device){.address = address, .group = -1, .sriov_total = -1};
 	pci_address_format(&address, device->name);
 	if (class_text && text_to_ulong(class_text + (text_starts(class_text, "0x") ? 2 : 0), 16,
 					  0xffffff, &class_code))
@@ -790,7 +775,7 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 {
 	struct facts *facts = facts_new(root);
 	struct arena *arena = facts->arena;
-	unknown_all(facts);
+	facts->kernel_major = facts->kernel_minor = -1;
 	facts->remote = true;
 	facts->api = arena_strdup(arena, client->address);
 	facts->via = arena_strdup(arena, client->via);

@@ -14,12 +14,6 @@ struct facts *facts_new(const struct root *root)
 	facts->root_dir = arena_strdup(arena, root_dir(root));
 	facts->root_kind = root_kind(root);
 	facts->all_recorded = root_is_complete(root);
-	enum known *const later[] = {&facts->uses_known, &facts->modules_known, &facts->vms_known,
-			&facts->containers_known, &facts->log_known, &facts->virqfd_exists,
-			&facts->ha_known, &facts->tasks_known, &facts->clustered, &facts->quorate,
-			&facts->drivers_known, &facts->mappings_known};
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-		*later[i] = KNOWN_UNKNOWN;
 	facts->identity = arena_strdup(arena, "root@pam");
 	facts->identity_root = true;
 	facts->api = arena_strdup(arena, "");

@@ -8,196 +8,20 @@
 #include "pvegpu/base/arena.h"
 #include "pvegpu/base/error.h"
 #include "pvegpu/base/root.h"
-#include "pvegpu/formats/grub_default.h"
-#include "pvegpu/formats/hostpci.h"
-#include "pvegpu/formats/pci_address.h"
+#include "pvegpu/facts/boot.h"
+#include "pvegpu/facts/cluster.h"
+#include "pvegpu/facts/guests.h"
+#include "pvegpu/facts/host.h"
+#include "pvegpu/facts/known.h"
+#include "pvegpu/facts/modules.h"
+#include "pvegpu/facts/pci.h"
 #include "pvegpu/formats/pci_mapping.h"
-#include "pvegpu/formats/vm_conf.h"
 #include "pvegpu/pve/host.h"
 
 /*
  * What the host is. Plain data, gathered by reading only; nothing is mounted, started or written
  * to learn a fact. All of it belongs to one arena and is freed by facts_free().
- *
- * A fact that could not be measured is unknown: KNOWN_UNKNOWN, NULL, or -1, never "no".
  */
-enum known { KNOWN_UNKNOWN = -1, KNOWN_NO = 0, KNOWN_YES = 1 };
-
-enum cpu_vendor { CPU_UNKNOWN, CPU_INTEL, CPU_AMD };
-enum boot_loader { BOOT_UNKNOWN, BOOT_GRUB, BOOT_SYSTEMD };
-
-/* What the host itself uses a device for: losing it harms the host. */
-struct host_use {
-	char *what;   /* "root filesystem (/dev/mapper/pve-root)", "uplink of vmbr0" */
-	char *source; /* where that was read */
-};
-
-struct pci_device {
-	struct pci_address address;
-	char name[PCI_ADDRESS_TEXT]; /* 0000:01:00.0 */
-	uint32_t class_code;         /* 24 bits: base class, sub-class, interface */
-	uint16_t vendor, device;     /* 0xffff when the tree does not say */
-	uint16_t subsystem_vendor, subsystem_device;
-	bool subsystem_known;
-	char *label;         /* from pci.ids, or "Device 1234"; never NULL */
-	char *driver;        /* NULL: none bound (or, where nothing is known of drivers, unknown) */
-	int group;           /* IOMMU group, -1 none */
-	enum known boot_vga; /* display class only */
-	/* Display class only, from here to the blank line. */
-	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
-	int sriov_total;      /* virtual functions it could have; -1 unknown or none */
-	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
-	uint64_t bar_start;   /* where that window is; 0 not placed */
-	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
-	enum known mdev;      /* it offers mediated devices (mdev_supported_types) */
-	enum known rom;       /* it has an expansion ROM that the kernel can read */
-	char *power;          /* "D0, active": power state and runtime status; or NULL */
-	struct list path;     /* of struct pci_device: the bridges from the root port down to it */
-
-	struct list uses; /* of struct host_use */
-};
-
-/* Class helpers (pci.ids, section C). */
-bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */
-bool pci_is_bridge(const struct pci_device *device);  /* base class 06 */
-bool pci_is_storage(const struct pci_device *device); /* base class 01 */
-bool pci_is_network(const struct pci_device *device); /* base class 02 */
-const char *pci_class_text(uint32_t class_code);      /* "VGA controller", "Audio device" … */
-
-struct vm_hostpci {
-	int index;
-	char *key;
-	char *value;
-	bool valid;
-	char *error; /* why not valid, or NULL */
-	struct hostpci parsed;
-	struct list devices;      /* of struct pci_device: what PVE would take (prefix match);
-				     empty for a mapping with several devices on this node */
-	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
-};
-
-struct vm {
-	unsigned vmid;
-	char *name; /* "" when the config has none */
-	char *path;
-	char *text;                 /* the file, up to its first NUL */
-	enum vm_conf_source source; /* of the text: the file, or made from what the API tells */
-	char digest[41];            /* SHA-1 of the file, as PVE's API has it */
-	struct vm_conf conf;
-	struct list hostpci; /* of struct vm_hostpci, from the current section */
-	struct list pending; /* the same from [PENDING]: counts after a stop and start */
-	enum known running;
-};
-
-/* A container that has a GPU of the host, by a dev or mount entry. */
-struct container {
-	unsigned ctid;
-	char *name; /* "" when the config has none */
-	char *path;
-	char *line;          /* the entry that gives it the GPU */
-	struct list devices; /* of struct pci_device; empty where it cannot be told which */
-	enum known running;
-};
-
-/* What the kernel's log of this boot says, where a check rests on it. */
-enum log_kind {
-	LOG_IOMMU_ON,
-	LOG_REMAPPING_ON,
-	LOG_REMAPPING_OFF,
-	LOG_BAR_HELD,     /* vfio-pci could not reserve a BAR */
-	LOG_BAR_UNPLACED, /* no address space was found for a BAR */
-	LOG_FRAMEBUFFER,  /* a firmware framebuffer driver took the screen */
-};
-struct log_line {
-	enum log_kind kind;
-	struct pci_device *device; /* the line names it, or NULL */
-	char *text;
-};
-
-/* An EFI system partition that proxmox-boot-tool keeps, and the command lines on it. */
-struct esp {
-	char *uuid;
-	char *mounted_at;    /* NULL: not mounted, so not read */
-	struct list entries; /* of struct boot_entry */
-};
-struct boot_entry {
-	char *path;   /* of the file it is from */
-	char *kernel; /* its version, or NULL */
-	char *cmdline;
-};
-
-/* A start of a VM that has ended, from /var/log/pve/tasks/index. */
-struct task {
-	char *upid;
-	unsigned vmid;
-	char *status; /* "OK", "WARNINGS: 1", or what went wrong */
-};
-
-/* Another node of the cluster. */
-struct cluster_node {
-	char *name;
-	enum known online;
-	enum known devices_known; /* they are read when a goal names the node */
-	struct list devices;      /* of struct pci_device: address, ids, class and group */
-	char *why;                /* why they could not be read, or NULL */
-};
-
-/* A VM that high availability manages. */
-struct ha_guest {
-	unsigned vmid;
-	char *state;           /* what it was asked for: started, stopped, disabled … */
-	enum known restricted; /* by a restricted group or a strict rule to `nodes` */
-	struct strings nodes;
-};
-
-/* A VM of another node. */
-struct cluster_vm {
-	unsigned vmid;
-	char *name, *node;
-};
-
-/* Something that is there and could not be read: a file or directory, or what the API did not tell.
- * What rests on it is unknown (core/checks/rests.c). */
-struct gap {
-	char *what;    /* "the PCI devices", "/etc/modules" */
-	char *source;  /* "/etc/modules", or the call: "/nodes/pve2/hardware/pci" */
-	char *why;     /* what was said: an error, an answer of another kind */
-	char *grant;   /* the line that gives the privilege that was missing, or NULL */
-	unsigned vmid; /* only what is said of this VM rests on it; 0: more does */
-	int http;      /* status of the answer, or 0 */
-	bool follows;  /* from one before it, which says why: a node that does not answer,
-			  and is not asked again */
-};
-
-struct text_file {
-	char *path;
-	char *text;  /* NULL when it is not there */
-	char *error; /* why it could not be read though it is there, or NULL */
-};
-
-/* What a kernel was built with, from /boot/config-VERSION. */
-enum built { BUILT_UNKNOWN, BUILT_NO, BUILT_MODULE, BUILT_IN };
-struct kernel_config {
-	char *kernel;
-	char *path;
-	enum built simplefb;      /* CONFIG_SYSFB_SIMPLEFB: the firmware's screen becomes a
-				     simple-framebuffer, not efifb's or vesafb's */
-	enum built simpledrm;     /* CONFIG_DRM_SIMPLEDRM */
-	enum built efifb, vesafb; /* CONFIG_FB_EFI, CONFIG_FB_VESA */
-};
-
-/* A file that grub-mkconfig sources. */
-struct grub_file {
-	char *path;
-	char *text;
-	struct grub_default parsed;
-};
-
-struct module_file {
-	char *path;
-	struct strings names;
-};
-
 struct facts {
 	struct arena *arena;
 	bool complete; /* false: only what facts_read_first() reads is in */

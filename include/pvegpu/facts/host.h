@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_FACTS_HOST_H
+#define PVEGPU_FACTS_HOST_H
+
+#include <stdbool.h>
+
+#include "pvegpu/facts/pci.h"
+
+/* The machine and its running kernel. */
+
+enum cpu_vendor { CPU_UNKNOWN, CPU_INTEL, CPU_AMD };
+
+/* What the kernel's log of this boot says, where a check rests on it. */
+enum log_kind {
+	LOG_IOMMU_ON,
+	LOG_REMAPPING_ON,
+	LOG_REMAPPING_OFF,
+	LOG_BAR_HELD,     /* vfio-pci could not reserve a BAR */
+	LOG_BAR_UNPLACED, /* no address space was found for a BAR */
+	LOG_FRAMEBUFFER,  /* a firmware framebuffer driver took the screen */
+};
+struct log_line {
+	enum log_kind kind;
+	struct pci_device *device; /* the line names it, or NULL */
+	char *text;
+};
+
+/* What a kernel was built with, from /boot/config-VERSION. */
+enum built { BUILT_UNKNOWN, BUILT_NO, BUILT_MODULE, BUILT_IN };
+struct kernel_config {
+	char *kernel;
+	char *path;
+	enum built simplefb;      /* CONFIG_SYSFB_SIMPLEFB: the firmware's screen becomes a
+				     simple-framebuffer, not efifb's or vesafb's */
+	enum built simpledrm;     /* CONFIG_DRM_SIMPLEDRM */
+	enum built efifb, vesafb; /* CONFIG_FB_EFI, CONFIG_FB_VESA */
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_FACTS_PCI_H
+#define PVEGPU_FACTS_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pvegpu/base/arena.h"
+#include "pvegpu/facts/known.h"
+#include "pvegpu/formats/pci_address.h"
+
+/* The PCI devices of a host: what each is, and what the host uses it for. */
+
+/* What the host itself uses a device for: losing it harms the host. */
+struct host_use {
+	char *what;   /* "root filesystem (/dev/mapper/pve-root)", "uplink of vmbr0" */
+	char *source; /* where that was read */
+};
+
+struct pci_device {
+	struct pci_address address;
+	char name[PCI_ADDRESS_TEXT]; /* 0000:01:00.0 */
+	uint32_t class_code;         /* 24 bits: base class, sub-class, interface */
+	uint16_t vendor, device;     /* 0xffff when the tree does not say */
+	uint16_t subsystem_vendor, subsystem_device;
+	bool subsystem_known;
+	char *label;         /* from pci.ids, or "Device 1234"; never NULL */
+	char *driver;        /* NULL: none bound (or, where nothing is known of drivers, unknown) */
+	int group;           /* IOMMU group, -1 none */
+	enum known boot_vga; /* display class only */
+	/* Display class only, from here to the blank line. */
+	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
+	int sriov_total;      /* virtual functions it could have; -1 unknown or none */
+	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
+	uint64_t bar_start;   /* where that window is; 0 not placed */
+	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
+	enum known mdev;      /* it offers mediated devices (mdev_supported_types) */
+	enum known rom;       /* it has an expansion ROM that the kernel can read */
+	char *power;          /* "D0, active": power state and runtime status; or NULL */
+	struct list path;     /* of struct pci_device: the bridges from the root port down to it */
+
+	struct list uses; /* of struct host_use */
+};
+
+/* Class helpers (pci.ids, section C). */
+bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */
+bool pci_is_bridge(const struct pci_device *device);  /* base class 06 */
+bool pci_is_storage(const struct pci_device *device); /* base class 01 */
+bool pci_is_network(const struct pci_device *device); /* base class 02 */
+const char *pci_class_text(uint32_t class_code);      /* "VGA controller", "Audio device" … */
+
+#endif
