@@ -250,6 +250,8 @@ int host_open(const struct options *options, struct host *ret_host, struct error
 		status = root_open(host.unpacked ? host.unpacked : options->root, &host.root, err);
 	if (status == 0 && options->run_scripts)
 		status = root_run_scripts(host.root, err);
+	else if (status == 0)
+		root_sandbox_scripts(host.root);
 	if (status == 0)
 		*ret_host = host;
 	else

@@ -226,8 +226,9 @@ static const struct option_row fixed[] = {
 				"read (and apply below) DIR instead of this host; a file made by "
 				"capture is only looked at"},
 		{"run-scripts", NULL, GROUP_GENERAL, HOSTS, FLAG(run_scripts), NULL,
-				"DIR is a copy of the sample host: run its own scripts for the "
-				"host's commands; never for a tree you did not make"},
+				"DIR is a sample host: run its own scripts, which stand in for the "
+				"host's commands, without the sandbox that keeps them in DIR; "
+				"never for a tree you did not make"},
 		{"format", "text|json|prometheus", GROUP_GENERAL, NAMED, CALL(take_format), NULL,
 				"how a command prints (text); prometheus is audit's, for a "
 				"textfile collector"},

@@ -753,7 +753,9 @@ int wizard_run(struct host *host, bool no_color, bool demo)
 				      ? arena_printf(wizard.arena, "pvegpu rollback --root %s%s",
 							text_shell_quote(wizard.arena,
 									root_dir(root)),
-							root_kind(root) == ROOT_SAMPLE
+							root_kind(root) == ROOT_SAMPLE &&
+											!root_is_sandboxed(
+													root)
 									? " --run-scripts"
 									: "")
 				      : "pvegpu rollback";

@@ -17,31 +17,36 @@
  * safe in a signal handler is called, and posix_spawn(), which allocates nothing.
  */
 
-/* Nothing but the lock stays open: neither a terminal nor a pipe somebody waits on the end of. */
-static void close_others(int lock)
+void launch_close_all(int kept)
 {
-	enum { KEPT = 3, OLD_MOST = 1024 };
-	for (int fd = 0; fd < KEPT; fd++)
-		if (fd != lock)
-			(void)close(fd);
-	if (lock != KEPT) /* CLOEXEC does not matter: nothing is executed here any more */
-		(void)dup2(lock, KEPT);
-	if (syscall(SYS_close_range, KEPT + 1, ~0U, 0) == 0)
+	enum { OLD_MOST = 1024 };
+	/* CLOEXEC does not matter: nothing is executed here any more */
+	if (kept > 0)
+		kept = dup2(kept, 0);
+	if (syscall(SYS_close_range, kept + 1, ~0U, 0) == 0)
 		return;
-	for (int fd = KEPT + 1; fd < OLD_MOST; fd++) /* before Linux 5.9 */
+	for (int fd = kept + 1; fd < OLD_MOST; fd++) /* before Linux 5.9 */
 		(void)close(fd);
+}
+
+int launch_start(const struct launch *launch, pid_t *ret_pid)
+{
+	if (launch->sandbox)
+		return launch_sandboxed(launch, ret_pid, NULL);
+	return posix_spawn(ret_pid, launch->path, &launch->actions, &launch->attributes,
+			launch->argv, launch->environment);
 }
 
 static int keep(const struct launch *launch, int lock, int report)
 {
 	pid_t pid = -1;
 	(void)setpgid(0, 0);
-	int number = posix_spawn(&pid, launch->path, &launch->actions, &launch->attributes,
-			launch->argv, launch->environment);
+	int number = launch_start(launch, &pid);
 	ssize_t told = write(report, &number, sizeof number);
 	if (number || told != (ssize_t)sizeof number)
 		return 127;
-	close_others(lock);
+	/* neither a terminal nor a pipe somebody waits on the end of */
+	launch_close_all(lock);
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)

@@ -215,6 +215,8 @@ static void launch_prepare(struct launch *launch, const struct root *root, const
 		char *const *out;
 	} arguments = {.in = argv}; /* posix_spawn() does not change them */
 	*launch = (struct launch){.path = path, .argv = arguments.out};
+	if (root_is_sandboxed(root))
+		launch->sandbox = root_absolute(root);
 	make_environment(root, launch->environment);
 	(void)posix_spawn_file_actions_init(&launch->actions);
 	(void)posix_spawnattr_init(&launch->attributes);
@@ -259,8 +261,7 @@ static int start_child(const struct root *root, const char *path, const char *co
 	}
 	struct launch launch;
 	launch_prepare(&launch, root, path, argv, out[1], error_out[1], true);
-	int number = posix_spawn(&pid, path, &launch.actions, &launch.attributes, launch.argv,
-			launch.environment);
+	int number = launch_start(&launch, &pid);
 	launch_free(&launch);
 	(void)close(out[1]);
 	(void)close(error_out[1]);
@@ -277,9 +278,8 @@ static int start_child(const struct root *root, const char *path, const char *co
 
 const char *process_why_not(const struct root *root)
 {
-	return root_kind(root) == ROOT_CAPTURED && root_exists(root, "/" ROOT_SAMPLE_MARK)
-			       ? "a sample host's own scripts are run with --run-scripts only"
-			       : "no command is run in a captured tree";
+	const char *why = root_why_no_scripts(root);
+	return why ? why : "no command is run in a captured tree";
 }
 
 /* What is to be run: a file's path, and in a chroot the arguments that lead into it. */

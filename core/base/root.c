@@ -11,16 +11,21 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "core/base/internal.h"
 
 enum { PATH_BYTES = 4096 };
 
 struct root {
 	int fd;
 	enum root_kind kind;
-	char *dir;       /* as given, "" for the live host */
-	char *real;      /* without links: what /proc/self/fd shows for files below it */
-	root_seen *seen; /* or NULL */
+	char *dir;         /* as given, "" for the live host */
+	bool sandboxed;    /* ROOT_SAMPLE: its scripts run in a sandbox */
+	char why_not[160]; /* no script is run; "" where there are none to run */
+	char *real;        /* without links: what /proc/self/fd shows for files below it */
+	root_seen *seen;   /* or NULL */
 	void *seen_user;
 	root_failed *failed; /* or NULL */
 	void *failed_user;
@@ -61,6 +66,48 @@ int root_run_scripts(struct root *root, struct error *err)
 	}
 	root->kind = ROOT_SAMPLE;
 	return 0;
+}
+
+/* Is there a sandbox to be had on this machine? Tried to the end, but for the script. */
+static bool sandbox_works(struct root *root)
+{
+	const struct launch trial = {.sandbox = root->real};
+	const char *step = NULL;
+	pid_t pid = -1;
+	int number = geteuid() == 0 ? launch_sandboxed(&trial, &pid, &step) : EPERM;
+	if (number == 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	else if (step)
+		(void)snprintf(root->why_not, sizeof root->why_not,
+				"a sample host's own scripts are run in a sandbox, and it cannot "
+				"%s "
+				"here (%s); without one with --run-scripts only",
+				step, strerrordesc_np(number));
+	else
+		(void)snprintf(root->why_not, sizeof root->why_not,
+				"a sample host's own scripts are run in a sandbox that only root "
+				"can make; without one with --run-scripts only");
+	return number == 0;
+}
+
+void root_sandbox_scripts(struct root *root)
+{
+	if (root->kind != ROOT_CAPTURED || !root_exists(root, "/" ROOT_SAMPLE_MARK))
+		return;
+	root->sandboxed = sandbox_works(root);
+	if (root->sandboxed)
+		root->kind = ROOT_SAMPLE;
+}
+
+bool root_is_sandboxed(const struct root *root)
+{
+	return root->sandboxed;
+}
+
+const char *root_why_no_scripts(const struct root *root)
+{
+	return root->why_not[0] ? root->why_not : NULL;
 }
 
 /* mkdir -p, each 0700. */

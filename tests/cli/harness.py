@@ -169,13 +169,13 @@ class HostTest(unittest.TestCase):
                     time.sleep(0.02)
         self.fail("the lock was never free")
 
-    def run_as_nobody(self, *arguments):
+    def run_as_nobody(self, *arguments, host=None):
         """A copy of the program, where anybody may run it, as somebody who is not root."""
         os.chmod(self.directory, 0o755)
         program = os.path.join(self.directory, "pvegpu")
         shutil.copy(PVEGPU, program)
         return subprocess.run(["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups",
-                               program, *arguments, *on_root(self.root)], stdin=subprocess.DEVNULL,
+                               program, *arguments, *(host or on_root(self.root))], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False, timeout=HANG,
                               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
 

@@ -5,11 +5,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
-from harness import HostTest, PVEGPU, main, on_root, run, tree_hash
+from harness import HANG, HostTest, NOBODY, PVEGPU, copy_sample, main, on_root, processes_of, run, tree_hash
 
 GOAL = ("--gpu", "01:00", "--vm", "106")
 RUNS = "var/lib/pvegpu/runs"
@@ -333,29 +335,173 @@ class Files(HostTest):
             subprocess.run(["umount", elsewhere], check=True)
 
 
+# Each attempt at the machine, by a script of a tree; what came of it is written into the tree.
+HOSTILE = r"""#!/usr/bin/env python3
+import ctypes, os, signal, socket, subprocess, sys
+out = open(os.path.join(os.environ["PVEGPU_ROOT"], "tried"), "a")
+
+def write(path):
+    with open(path, "w") as file:
+        file.write("hostile")
+
+def pipe():
+    fd = os.open({fifo!r}, os.O_WRONLY | os.O_NONBLOCK)
+    os.write(fd, b"hostile")
+
+def connect(kind, where):
+    with socket.socket(kind, socket.SOCK_STREAM) as s:
+        s.connect(where)
+
+def mount(source, target, kind, flags):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source, target, kind, flags, None):
+        raise OSError(ctypes.get_errno(), "mount")
+
+def device():
+    node = os.environ["PVEGPU_ROOT"] + "/sda"
+    os.mknod(node, 0o60600, os.stat("/").st_dev)
+    open(node, "rb").read(1)
+
+def new_user():
+    if ctypes.CDLL(None).unshare(0x10000000):
+        raise OSError("unshare")
+
+for name, attempt in {{
+        "tmp": lambda: write("/tmp/{name}"), "shm": lambda: write("/dev/shm/{name}"),
+        "run": lambda: write("/run/{name}"), "root": lambda: write("/root/{name}"),
+        "etc": lambda: write("/etc/{name}"), "beside": lambda: write({beside!r}),
+        "sysctl": lambda: write("/proc/sys/kernel/domainname"), "sysfs": lambda: write("/sys/power/state"),
+        "process": lambda: os.kill({pid}, signal.SIGKILL), "all": lambda: os.kill(-1, signal.SIGCONT),
+        "first": lambda: open("/proc/1/exe", "rb"), "tcp": lambda: connect(socket.AF_INET, ("127.0.0.1", {port})),
+        "unix": lambda: connect(socket.AF_UNIX, {socket!r}), "unix2": lambda: connect(socket.AF_UNIX, {socket2!r}),
+        "pipe": pipe,
+        "remount": lambda: mount(None, b"/", None, 4096 | 32), "bind": lambda: mount(b"/root", b"/mnt", None, 4096),
+        "device": device, "user": new_user, "chown": lambda: os.chown({beside!r}, 1, 1),
+        "own": lambda: write(os.environ["PVEGPU_ROOT"] + "/own")}}.items():
+    try:
+        attempt()
+        print(name, "done", file=out, flush=True)
+    except OSError as error:
+        print(name, error, file=out, flush=True)
+subprocess.Popen(["sleep", "600"])
+sys.stdout.flush()
+real = os.environ["PVEGPU_ROOT"] + "/usr/sbin/update-initramfs.real"
+os.execv(real, [real, *sys.argv[1:]])
+"""
+PRIVATE = {"tmp", "shm", "run"}  # done, and seen by nobody else
+
+
 class Scripts(HostTest):
     def plain(self, *arguments):
         return subprocess.run([PVEGPU, *arguments, "--root", self.root], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, check=False, timeout=120)
+                              capture_output=True, text=True, check=False, timeout=HANG,
+                              env=dict(os.environ, PVEGPU_SAMPLE_FAST="1"))
 
-    def test_a_tree_that_nobody_named_runs_nothing(self):
+    def command(self, script):
+        os.rename(self.path("usr/sbin/update-initramfs"), self.path("usr/sbin/update-initramfs.real"))
+        self.write("usr/sbin/update-initramfs", script)
+        os.chmod(self.path("usr/sbin/update-initramfs"), 0o755)
+
+    def applied(self, expect=0):
+        done = self.plain("plan", "--gpu", "01:00", "--bind", "early", "--out", self.plan_file)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.plain("apply", self.plan_file, "--yes")
+        if "not run:" in done.stdout:
+            self.skipTest(done.stdout[done.stdout.index("not run:"):].split("\n")[0])
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done
+
+    @unittest.skipIf(os.getuid() != 0, "only root makes a sandbox")
+    def test_a_hostile_script_changes_nothing_but_its_tree(self):
+        name = "pvegpu-hostile-%d" % os.getpid()
+        outside = tempfile.TemporaryDirectory(dir="/var/tmp")
+        self.addCleanup(outside.cleanup)
+        paths = {n: os.path.join(outside.name, n) for n in ("fifo", "beside", "socket2")}
+        paths["socket"] = "/run/" + name
+        os.mkfifo(paths["fifo"])
+        with open(paths["beside"], "w", encoding="ascii"):
+            pass
+        victim = subprocess.Popen(["sleep", "600"])
+        fifo = os.open(paths["fifo"], os.O_RDONLY | os.O_NONBLOCK)
+        doors = [socket.create_server(("127.0.0.1", 0))]
+        for path in (paths["socket"], paths["socket2"]):
+            doors.append(socket.socket(socket.AF_UNIX))
+            doors[-1].bind(path)
+            doors[-1].listen()
+        try:
+            self.command(HOSTILE.format(pid=victim.pid, port=doors[0].getsockname()[1], name=name, **paths))
+            done = self.applied()
+            self.assertIn("update-initramfs: Generating", done.stdout)
+            tried = dict(line.split(" ", 1) for line in self.read("tried").splitlines())
+            self.assertEqual({n for n, came in tried.items() if came == "done"}, PRIVATE | {"own"}, tried)
+            self.assertIsNone(victim.poll())
+            for door in doors:
+                door.settimeout(0)
+                self.assertRaises(BlockingIOError, door.accept)
+            try:
+                self.assertEqual(os.read(fifo, 10), b"")
+            except BlockingIOError:
+                pass
+            for path in ("/tmp/", "/dev/shm/", "/run/", "/root/", "/etc/"):
+                self.assertEqual(os.path.lexists(path + name), path == "/run/", path)
+            state = os.stat(paths["beside"])
+            self.assertEqual((state.st_size, state.st_uid), (0, os.getuid()))
+            self.assertEqual(processes_of(self.root), [])  # what it left running is gone as well
+        finally:
+            victim.kill()
+            victim.wait()
+            os.close(fifo)
+            for door in doors:
+                door.close()
+            os.unlink(paths["socket"])
+
+    @unittest.skipIf(os.getuid() != 0, "only root makes a sandbox")
+    def test_a_benign_script_works_as_before(self):
+        before = tree_hash(self.root)
+        self.command('#!/bin/sh\nt=$(mktemp) && echo scratch >"$t" && cat "$t" - </dev/null\n'
+                     'exec "$PVEGPU_ROOT/usr/sbin/update-initramfs.real" "$@"\n')
+        self.assertIn("    | scratch\n", self.applied().stdout)
+        run_ = self.history()[0]
+        self.assertEqual(run_["state"], "applied")
+        self.assertIn("scratch\n", self.read(os.path.join(RUNS, run_["run"], "output")))
+        self.assertNotIn("not run", self.read(os.path.join(RUNS, run_["run"], "journal")))
+        done = self.plain("rollback", "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        os.rename(self.path("usr/sbin/update-initramfs.real"), self.path("usr/sbin/update-initramfs"))
+        self.assertEqual(before, tree_hash(self.root))
+
+    @unittest.skipIf(os.getuid() != 0, "only root makes a sandbox")
+    def test_how_it_ended_is_told(self):
+        self.command("#!/bin/sh\nexit 7\n")
+        self.assertIn("ended with status 7", self.applied(expect=4).stderr)
+        self.plain("rollback", "--yes")
+        self.write("usr/sbin/update-initramfs", "#!/bin/sh\nkill -TERM $$\n")
+        self.assertIn("ended with status 143", self.applied(expect=4).stderr)
+
+    @unittest.skipIf(os.getuid() != 0, "only root makes a sandbox")
+    def test_a_tree_in_any_place(self):
+        for place in ("/dev/shm", "/run", "/var/tmp"):
+            with self.subTest(place=place), tempfile.TemporaryDirectory(dir=place) as directory:
+                self.root = os.path.join(directory, "host")
+                copy_sample(self.root)
+                self.applied()
+                self.assertEqual(self.history()[0]["state"], "applied")
+
+    @unittest.skipIf(os.getuid() != 0, "needs root to become nobody")
+    def test_without_a_sandbox_nothing_is_run(self):
         trace = os.path.join(self.directory, "trace")
-        for name in ("update-grub", "update-initramfs", "proxmox-boot-tool", "reboot", "journalctl", "qm"):
-            self.write("usr/sbin/" + name, '#!/bin/sh\necho "%s" >>"%s"\n' % (name, trace))
-            os.chmod(self.path("usr/sbin/" + name), 0o755)
-        for name in ("pvesh", "systemctl", "dmesg", "lspci"):
-            self.write("usr/bin/" + name, '#!/bin/sh\necho "%s" >>"%s"\n' % (name, trace))
-            os.chmod(self.path("usr/bin/" + name), 0o755)
-        for arguments in (("audit",), ("doctor",), ("plan", *GOAL, "--bind", "early", "--out", self.plan_file),
-                          ("apply", self.plan_file, "--yes", "--reboot"), ("history",), ("rollback", "--yes"),
-                          ("capture", os.path.join(self.directory, "c.tar.gz"), "--yes")):
-            done = self.plain(*arguments)
-            self.assertFalse(os.path.exists(trace), arguments)
-            if arguments[0] == "apply":
-                self.assertEqual(done.returncode, 0, done.stderr)
-                self.assertIn("not run: a sample host's own scripts are run with --run-scripts only", done.stdout)
-        # Named by its option they do run.
-        run("doctor", root=self.root)
+        self.command('#!/bin/sh\necho ran >>"%s"\n' % trace)
+        subprocess.run(["chown", "-R", "%d:%d" % (NOBODY, NOBODY), self.directory], check=True)
+        host = ["--root", self.root]
+        done = self.run_as_nobody("plan", "--gpu", "01:00", "--bind", "early", "--out", self.plan_file, host=host)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.run_as_nobody("apply", self.plan_file, "--yes", host=host)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("not run: a sample host's own scripts are run in a sandbox that only root can make", done.stdout)
+        self.assertFalse(os.path.exists(trace))
+        # Named by its option they do run, as they are.
+        self.run_as_nobody("rollback", "--yes")
+        self.run_as_nobody("apply", self.plan_file, "--yes")
         self.assertTrue(os.path.exists(trace))
 
     def test_the_option_is_refused_where_it_means_nothing(self):

@@ -56,6 +56,74 @@ static int teardown(void **state)
 
 static const char *const task[] = {"task", NULL};
 
+struct taken {
+	size_t bytes, most, ticks;
+};
+
+static bool take(void *user, const char *bytes, size_t n)
+{
+	struct taken *taken = user;
+	(void)bytes;
+	taken->bytes += n;
+	taken->ticks += n == 0;
+	return taken->bytes < taken->most;
+}
+
+/* The same tree as nobody named it: its scripts run in a sandbox. */
+static struct root *sandboxed(struct arena *arena, const char *script)
+{
+	root_close(sample(arena, script));
+	struct root *root = NULL;
+	assert_int_equal(root_open(tree(arena, ""), &root, NULL), 0);
+	assert_false(root_is_sandboxed(root));
+	root_sandbox_scripts(root);
+	if (!root_is_sandboxed(root)) { /* not root, or the kernel forbids it */
+		assert_int_equal(root_kind(root), ROOT_CAPTURED);
+		assert_non_null(strstr(process_why_not(root), "sandbox"));
+		root_close(root);
+		skip();
+	}
+	assert_int_equal(root_kind(root), ROOT_SAMPLE);
+	return root;
+}
+
+static void sandbox_hands_on_all(void **state)
+{
+	struct seen seen = {.arena = *state};
+	struct process_result result = {0};
+	struct error err = {0};
+	struct root *root = sandboxed(*state,
+			"echo one\necho bad >&2\numask\necho $$ \"$PVEGPU_ROOT\" \"$1\"\n"
+			"echo x >\"$PVEGPU_ROOT/x\"\nkill -TERM $$\n");
+	const char *const argv[] = {"task", "a b", NULL};
+	mode_t mask = umask(027);
+	assert_int_equal(process_run(root, argv, HANG_S, see, &seen, *state, &result, &err), 0);
+	(void)umask(mask);
+	assert_int_equal(result.exit_status, 128 + SIGTERM);
+	assert_string_equal(result.out,
+			arena_printf(*state, "one\n0027\n2 %s a b\n", tree(*state, "")));
+	assert_string_equal(result.error_out, "bad\n");
+	assert_return_code(access(tree(*state, "/x"), F_OK), errno);
+	root_close(root);
+}
+
+static void sandbox_ends_with_its_script(void **state)
+{
+	struct process_result result = {0};
+	struct error err = {0};
+	struct taken all = {.most = SIZE_MAX};
+	/* What is left running, and what does not end: both hold the pipe, and are ended. */
+	struct root *root = sandboxed(*state, "sleep 600 &\nexit 3\n");
+	assert_int_equal(process_stream(root, task, 0, take, &all, *state, &result, &err), 0);
+	assert_int_equal(result.exit_status, 3);
+	root_close(root);
+	root = sandboxed(*state, "trap '' TERM HUP INT\necho go\nsleep 600\n");
+	assert_int_equal(process_run(root, task, 1, NULL, NULL, *state, &result, &err),
+			ERROR_COMMAND);
+	assert_non_null(strstr(err.text, "did not end within 1 seconds"));
+	root_close(root);
+}
+
 static void lines_and_status(void **state)
 {
 	struct seen seen = {.arena = *state};
@@ -262,19 +330,6 @@ static void linked_command_is_the_samples(void **state)
 
 #define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
-struct taken {
-	size_t bytes, most, ticks;
-};
-
-static bool take(void *user, const char *bytes, size_t n)
-{
-	struct taken *taken = user;
-	(void)bytes;
-	taken->bytes += n;
-	taken->ticks += n == 0;
-	return taken->bytes < taken->most;
-}
-
 static void streams_are_handed_on_and_stopped(void **state)
 {
 	struct process_result result = {0};
@@ -402,6 +457,8 @@ int main(void)
 			TREE_TEST(lines_come_while_it_runs),
 			TREE_TEST(arguments_and_environment),
 			TREE_TEST(killed_by_a_signal),
+			TREE_TEST(sandbox_hands_on_all),
+			TREE_TEST(sandbox_ends_with_its_script),
 			TREE_TEST(killed_on_time_out),
 			TREE_TEST(killed_on_time_out_without_output),
 			TREE_TEST(much_output),

@@ -13,7 +13,8 @@
  *
  * argv[0] is a bare name ("update-grub"). On the live host it is looked up in the system
  * directories; in a sample tree (see root_run_scripts()) only that tree's own script is run, by its
- * path, with PVEGPU_ROOT=DIR in the environment; in a captured tree nothing is run at all.
+ * path, with PVEGPU_ROOT=DIR in the environment and, after root_sandbox_scripts(), in a sandbox; in
+ * a captured tree nothing is run at all.
  */
 
 /* One line of output, without its end; `standard_error` tells which stream. */

@@ -15,8 +15,9 @@
  * `/` is the live host. Any other directory is a captured or sample host: paths are resolved
  * inside it by openat2(RESOLVE_IN_ROOT) or what amounts to it, so its absolute links cannot lead
  * out, and no command is run. In a sample host (a file `.pvegpu-sample` at its top) its own scripts
- * stand in for the host's commands (see process.h), but only after root_run_scripts(): what a tree
- * holds does not say who made it. Paths given to these functions begin with `/`.
+ * stand in for the host's commands (see process.h): after root_sandbox_scripts() where they can
+ * change nothing but the tree, as what a tree holds does not say who made it, and after
+ * root_run_scripts() as they are. Paths given to these functions begin with `/`.
  */
 struct root;
 
@@ -30,6 +31,14 @@ void root_close(struct root *root); /* NULL is fine */
  */
 #define ROOT_SAMPLE_MARK ".pvegpu-sample"
 int root_run_scripts(struct root *root, struct error *err);
+/* The scripts of any tree with that mark are run in a sandbox: all but the tree is read-only to
+ * them, there is no network, no other process and no capability, and what they leave running ends
+ * with them. Where it cannot be made (not root, namespaces forbidden, before Linux 5.12) nothing is
+ * run and process_why_not() says why; a tree without the mark stays as it is. */
+void root_sandbox_scripts(struct root *root);
+bool root_is_sandboxed(const struct root *root);
+/* In words why a sample host's scripts are not run; NULL where none were to run. */
+const char *root_why_no_scripts(const struct root *root);
 
 /* A host that is reached by its API only: DIR (made, 0700) keeps the journal of what is done there.
  * Nothing of the host is in it, and no command is run. */
