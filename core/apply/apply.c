@@ -173,12 +173,10 @@ static int check_entries(
 	}
 	struct list entries = facts_boot_entries(root, arena);
 	int status = 0;
-	/* ESPs are not mounted to look at them; GRUB's own menu can always be read. */
-	if (!entries.n && strcmp(change->argv.item[0], "update-grub") == 0)
+	if (!entries.n && change->entries_in)
 		status = error_set(err, ERROR_COMMAND,
-				"update-grub ended well, but /boot/grub/grub.cfg has no entry of "
-				"an "
-				"installed kernel");
+				"'%s' ended well, but %s has no entry of an installed kernel",
+				strings_join(arena, &change->argv, " "), change->entries_in);
 	for (size_t i = 0; status == 0 && i < entries.n; i++) {
 		const struct boot_entry *entry = entries.item[i];
 		struct strings words = cmdline_words(arena, entry->cmdline);
@@ -203,9 +201,9 @@ static int check_entries(
 	return status;
 }
 
-/* update-initramfs -k all: each image must have been made again since `start`, and hold what the
- * host has now. */
-static int check_images(const struct root *root, time_t start, struct error *err)
+/* Each image must have been made again since `start`, and hold what the host has now. */
+static int check_images(
+		const struct root *root, const char *command, time_t start, struct error *err)
 {
 	struct arena *arena = arena_new();
 	struct strings names = {0};
@@ -221,13 +219,12 @@ static int check_images(const struct root *root, time_t start, struct error *err
 		struct strings differs = {0};
 		if (root_stat(root, path, &made) == 0 && made.st_mtime + 1 < start)
 			status = error_set(err, ERROR_COMMAND,
-					"update-initramfs ended well, but %s was not made again",
+					"'%s' ended well, but %s was not made again", command,
 					path);
 		else if (facts_initramfs_differs(root, path, arena, &differs) && differs.n)
 			status = error_set(err, ERROR_COMMAND,
-					"update-initramfs ended well, but %s does not hold what "
-					"it should: %s",
-					path, strings_join(arena, &differs, ", "));
+					"'%s' ended well, but %s does not hold what it should: %s",
+					command, path, strings_join(arena, &differs, ", "));
 	}
 	arena_free(arena);
 	return status;
@@ -263,11 +260,12 @@ int run_watched(struct run_context *context, const struct change *change, bool u
 			status = error_set(err, ERROR_COMMAND,
 					"'%s' ended well, but said nothing of %s", command,
 					change->must_say.item[i]);
-	arena_free(arena);
-	if (status == 0 && strcmp(change->argv.item[0], "update-initramfs") == 0)
-		status = check_images(context->root, start, err);
-	if (status == 0 && (change->entries_with.n || change->entries_without.n))
+	if (status == 0 && change->makes_images)
+		status = check_images(context->root, command, start, err);
+	if (status == 0 &&
+			(change->entries_with.n || change->entries_without.n || change->entries_in))
 		status = check_entries(context->root, change, undo, err);
+	arena_free(arena);
 	return status;
 }
 

@@ -452,6 +452,9 @@ void add_refresh(const struct report *report, struct plan *plan, const char *bec
 		if (counts && alone && !strings_has(list, param->word))
 			strings_add(plan->arena, list, param->word);
 	}
+	/* ESPs are not mounted to look at them; GRUB's own menu can always be read. */
+	if (!tool)
+		change->entries_in = arena_strdup(plan->arena, "/boot/grub/grub.cfg");
 	struct strings stale = stale_words(report);
 	for (size_t i = 0; i < stale.n; i++)
 		if (!strings_has(&change->entries_without, stale.item[i]) &&

@@ -354,9 +354,9 @@ static bool gives_now(const struct report *report, const struct plan *plan)
 	bool gives = false;
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
-		if (change->kind == CHANGE_REBOOT)
+		if (change_is_reboot(change))
 			return false;
-		gives = gives || (change->kind == CHANGE_API && report->vm &&
+		gives = gives || (change_is_api(change) && report->vm &&
 						 change->vmid == report->vm->vmid &&
 						 (change->stage == STAGE_ATTACH ||
 								 change->stage == STAGE_START));
@@ -396,7 +396,7 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 static bool has_calls(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->changes.n; i++)
-		if (((const struct change *)plan->changes.item[i])->kind == CHANGE_API)
+		if (change_is_api(plan->changes.item[i]))
 			return true;
 	return false;
 }
@@ -418,7 +418,7 @@ static void keep_ha_state(const struct report *report, struct plan *plan)
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		struct change *change = plan->changes.item[i];
 		const struct ha_guest *guest = facts_ha_guest(report->facts, change->vmid);
-		if (change->kind == CHANGE_API && change->stage == STAGE_START && guest)
+		if (change_is_api(change) && change->stage == STAGE_START && guest)
 			pve_param_add(plan->arena, &change->before_params, PLAN_HA_STATE,
 					guest->state);
 	}

@@ -275,7 +275,7 @@ void refuse_unread(const struct report *report, struct plan *plan)
 {
 	bool calls = false;
 	for (size_t i = 0; i < plan->changes.n; i++)
-		calls = calls || ((const struct change *)plan->changes.item[i])->kind == CHANGE_API;
+		calls = calls || change_is_api(plan->changes.item[i]);
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		bool guards_calls = calls && finding->unread &&

@@ -90,7 +90,7 @@ static struct list needs_of(struct arena *arena, const struct plan *plan)
 	struct list needs = {0};
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
-		if (change->kind != CHANGE_API)
+		if (!change_is_api(change))
 			continue;
 		const char *vm = arena_printf(arena, "/vms/%u", change->vmid);
 		if (change->stage == STAGE_MAPPING)

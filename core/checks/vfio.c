@@ -411,6 +411,7 @@ void add_initramfs(struct plan *plan, const char *because)
 	/* It goes on to the next kernel after one that failed. */
 	if (!change->must_not_say.n)
 		strings_add(plan->arena, &change->must_not_say, "update-initramfs: failed for");
+	change->makes_images = true;
 }
 
 FIX_FUNCTION(fix_vfio_binding)

@@ -120,13 +120,15 @@ static json_t *change_json(const struct plan *plan, const struct change *change,
 	case CHANGE_COMMAND:
 		(void)json_object_set_new(object, "argv", json_texts(&change->argv));
 		(void)json_object_set_new(object, "expect",
-				json_pack("{s:o, s:o, s:o, s:o, s:o}", "not_said",
+				json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "not_said",
 						json_texts(&change->must_not_say), "harmless",
 						json_text(change->harmless), "said",
 						json_texts(&change->must_say), "entries_with",
 						json_texts(&change->entries_with),
 						"entries_without",
-						json_texts(&change->entries_without)));
+						json_texts(&change->entries_without), "entries_in",
+						json_text(change->entries_in), "images",
+						change->makes_images ? 1 : 0));
 		break;
 	case CHANGE_API:
 		(void)json_object_set_new(
@@ -311,6 +313,8 @@ static struct change *read_change(struct arena *arena, const json_t *json)
 		read_strings(arena, json_object_get(expect, "entries_with"), &change->entries_with);
 		read_strings(arena, json_object_get(expect, "entries_without"),
 				&change->entries_without);
+		change->entries_in = arena_strdup(arena, member(expect, "entries_in"));
+		change->makes_images = json_is_true(json_object_get(expect, "images"));
 	}
 	bool fine = kind == CHANGE_FILE  ? read_file_change(arena, json, change)
 		    : kind == CHANGE_API ? read_api_change(arena, json, change)
@@ -418,6 +422,21 @@ static int write_to_stream(const char *path, const char *text, struct error *err
 					  : error_set_errno(err, number, "cannot write '%s'", path);
 }
 
+/* Runs of before all that is expected of a command stood in its plan: two were known by name. */
+static void add_expectations(struct plan *plan, const json_t *changes)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		const json_t *expect = json_object_get(json_array_get(changes, i), "expect");
+		if (!change_is_command(change) || json_object_get(expect, "images"))
+			continue;
+		const char *name = change->argv.item[0];
+		change->makes_images = strcmp(name, "update-initramfs") == 0;
+		if (strcmp(name, "update-grub") == 0)
+			change->entries_in = arena_strdup(plan->arena, "/boot/grub/grub.cfg");
+	}
+}
+
 int plan_from_journal(const json_t *json, struct plan **ret_plan, struct error *err)
 {
 	struct plan *plan = NULL;
@@ -431,6 +450,7 @@ int plan_from_journal(const json_t *json, struct plan **ret_plan, struct error *
 		return error_set(err, ERROR_PARSE,
 				"the plan's content does not match its id: it was edited");
 	}
+	add_expectations(plan, json_object_get(json, "changes"));
 	*ret_plan = plan;
 	return 0;
 }

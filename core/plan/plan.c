@@ -28,6 +28,26 @@ void plan_free(struct plan *plan)
 	arena_free(plan->arena);
 }
 
+bool change_is_file(const struct change *change)
+{
+	return change->kind == CHANGE_FILE;
+}
+
+bool change_is_command(const struct change *change)
+{
+	return change->kind == CHANGE_COMMAND;
+}
+
+bool change_is_api(const struct change *change)
+{
+	return change->kind == CHANGE_API;
+}
+
+bool change_is_reboot(const struct change *change)
+{
+	return change->kind == CHANGE_REBOOT;
+}
+
 static struct change *find_file(const struct plan *plan, const char *path)
 {
 	for (size_t i = 0; i < plan->changes.n; i++) {
@@ -334,7 +354,7 @@ static int order_of(const struct change *change)
 	case CHANGE_FILE:
 		return 0;
 	case CHANGE_COMMAND:
-		return strcmp(change->argv.item[0], "update-initramfs") == 0 ? 1 : 2;
+		return change->makes_images ? 1 : 2;
 	case CHANGE_API:
 		return 10 + (int)change->stage;
 	case CHANGE_REBOOT:
@@ -517,6 +537,9 @@ static void add_changes(struct text *text, const struct plan *plan)
 		hash_fields(text, &change->must_say);
 		hash_fields(text, &change->entries_with);
 		hash_fields(text, &change->entries_without);
+		if (change->entries_in)
+			hash_field(text, change->entries_in);
+		text_add(text, change->makes_images ? "i" : "");
 		if (change->mapping)
 			hash_field(text, change->mapping);
 		hash_field(text, change->method);

@@ -116,6 +116,10 @@ static void add_expectation(struct text *text, struct arena *arena, const struct
 	if (change->entries_without.n)
 		text_addf(text, "and must not have: %s\n",
 				strings_join(arena, &change->entries_without, " "));
+	if (change->entries_in)
+		text_addf(text, "%s must have entries of the kernels\n", change->entries_in);
+	if (change->makes_images)
+		text_add(text, "then each initramfs must be new, and hold what the host has\n");
 	for (size_t i = 0; i < change->must_not_say.n; i++)
 		text_addf(text, "it has failed if it says: %s\n", change->must_not_say.item[i]);
 	if (change->harmless)

@@ -105,6 +105,9 @@ class Accepted(HostTest):
         self.apply()
         plan = os.path.join(RUNS, self.history()[0]["run"], "plan.json")
         saved = json.loads(self.read(plan))
+        for change in saved["changes"]:
+            for later in ("entries_in", "images"):
+                change.get("expect", {}).pop(later, None)
         saved["id"] = old_id(saved)
         self.write(plan, json.dumps(saved))
         self.rollback()

@@ -294,7 +294,7 @@ static const char *reboot_cost(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->changes.n; i++) {
 		const struct change *change = plan->changes.item[i];
-		if (change->kind == CHANGE_REBOOT && change->cost)
+		if (change_is_reboot(change) && change->cost)
 			return change->cost;
 	}
 	return "the host is away for some minutes";

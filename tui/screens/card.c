@@ -64,7 +64,7 @@ static void add_equivalents(struct text *text, const struct list *changes, bool 
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
-		if (change->kind != CHANGE_API || !change->equivalent)
+		if (!change_is_api(change) || !change->equivalent)
 			continue;
 		text_addf(text, "%s\n", change->equivalent);
 		*any = true;

@@ -93,7 +93,7 @@ static void add_calls(struct rows *rows, const struct list *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
-		if (change->kind == CHANGE_API && change->equivalent)
+		if (change_is_api(change) && change->equivalent)
 			(void)rows_add(rows, ROW_TEXT, change->equivalent);
 	}
 }

@@ -51,12 +51,17 @@ struct change {
 	struct strings argv;
 
 	/* What a command must have done, though it ends well: proxmox-boot-tool skips an ESP with
-	 * exit status 0, and what is made may not be what was asked for. */
+	 * exit status 0, and what is made may not be what was asked for. Said by whoever plans the
+	 * command: which command it is means nothing to what runs it. */
 	struct strings must_not_say;
 	char *harmless; /* a line with this is fine whatever else it says; or NULL */
 	struct strings must_say;
 	struct strings entries_with; /* words each boot entry has then */
 	struct strings entries_without;
+	char *entries_in;  /* a menu with an entry of an installed kernel, or NULL: it is fine if no
+			    * entry can be read */
+	bool makes_images; /* each initramfs is made again, and holds what the host has then. Such a
+			    * command comes before those that make boot entries */
 
 	/* CHANGE_API */
 	enum api_stage stage;
@@ -149,6 +154,11 @@ void plan_refuse(struct plan *plan, const char *check, const char *subject, cons
 void plan_accept(struct plan *plan, const char *check, const char *subject, const char *reason);
 /* Order, number, diff and hash. Call once. */
 void plan_finish(struct plan *plan);
+
+bool change_is_file(const struct change *change);
+bool change_is_command(const struct change *change);
+bool change_is_api(const struct change *change);
+bool change_is_reboot(const struct change *change);
 
 /* Counts for a headline: files, commands, API calls, reboots among `changes`. */
 struct plan_totals {
