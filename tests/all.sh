@@ -64,6 +64,7 @@ run_format() {
 run_licences() {
 	missing=$(find .ci core include tui tests screenshots .clang-format .clang-tidy .editorconfig .gitignore \
 		CMakeLists.txt -path tests/sample_host/root -prune -o -path tests/pvesim/cluster -prune -o -type f \
+		! -path tests/oracle/topologies.py \
 		! -name '*.png' ! -name '*.pyc' ! -path '*/golden/*' -print | xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')
 	missing="$missing$(find tests/sample_host/root/usr/sbin tests/sample_host/root/usr/bin -type f |
 		xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')"
