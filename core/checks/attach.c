@@ -528,14 +528,10 @@ static const char *free_key(const struct vm *vm, int *index, struct arena *arena
  * that holds more than the card the functions are named. */
 static const char *host_value(const struct report *report, struct arena *arena)
 {
-	const struct pci_device *gpu = report->gpu;
-	struct list slot = facts_slot(report->facts, gpu, arena);
-	struct list card = facts_card(report->facts, gpu, arena);
-	if (card.n == slot.n)
-		return arena_strndup(arena, gpu->name, strlen(gpu->name) - 2);
+	struct list card = facts_card_names(report->facts, report->gpu, false, arena);
 	struct strings names = {0};
 	for (size_t i = 0; i < card.n; i++)
-		strings_add(arena, &names, ((struct pci_device *)card.item[i])->name);
+		strings_add(arena, &names, ((struct card_name *)card.item[i])->path);
 	return strings_join(arena, &names, ";");
 }
 

@@ -15,7 +15,7 @@ static size_t count_gpus(const struct report *report)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < report->facts->devices.n; i++)
-		n += pci_is_display(report->facts->devices.item[i]);
+		n += pci_is_gpu(report->facts->devices.item[i]);
 	return n;
 }
 
@@ -38,18 +38,47 @@ static struct list taken_with(const struct report *report, const struct pci_devi
 	return taken;
 }
 
+/* A virtual function is judged by itself where it is more than a part of its physical one: by its
+ * group, and by who has it; and there what is well is not said of each. Of the goal's all is said.
+ */
+static void judge_one(struct report *report, const struct check *check, struct pci_device *gpu,
+		judge_gpu *judge)
+{
+	size_t before = report->findings.n;
+	bool apart = pci_is_virtual(gpu) && !is_goal(report, gpu);
+	if (apart && strcmp(check->id, "gpu.in-use") != 0 &&
+			strncmp(check->id, "gpu.group-", strlen("gpu.group-")) != 0)
+		return;
+	judge(report, check, gpu);
+	const struct finding *said =
+			report->findings.n > before ? report->findings.item[before] : NULL;
+	if (apart && said && said->status == STATUS_OK)
+		report->findings.n = before;
+}
+
 void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		struct pci_device *device = report->facts->devices.item[i];
-		if (pci_is_display(device))
-			judge(report, check, device);
+		if (pci_is_gpu(device))
+			judge_one(report, check, device, judge);
 	}
 }
 
 static void judge_present(struct report *report, const struct check *check, struct pci_device *gpu)
 {
-	struct finding *finding = report_add(report, check, STATUS_OK, gpu->name, "%s", gpu->label);
+	bool bmc = pci_is_bmc(gpu);
+	bool asked = bmc && is_goal(report, gpu);
+	struct finding *finding = report_add(report, check,
+			asked ? STATUS_FAIL
+			: bmc ? STATUS_INFO
+			      : STATUS_OK,
+			gpu->name, "%s%s", gpu->label,
+			bmc ? ": the display of the board's management controller, which stays "
+			      "with the host"
+			    : "");
+	if (asked)
+		finding->risk = RISK_NEVER;
 	finding_evidence(report, finding, "/sys/bus/pci/devices", "%s class %04x, %04x:%04x",
 			gpu->name, gpu->class_code >> 8, gpu->vendor, gpu->device);
 }
@@ -61,19 +90,14 @@ CHECK_FUNCTION(check_gpu_present)
 		return;
 	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
 			"No display controller among %zu PCI functions.", report->facts->devices.n);
-	finding_evidence(report, finding, "/sys/bus/pci/devices", "no class 0300, 0302 or 0380");
+	finding_evidence(report, finding, "/sys/bus/pci/devices",
+			"no class 0300, 0302, 0380 or 1200");
 	finding_fix(report, finding, false, "check the slot, its power, and the firmware setup");
-}
-
-/* Class 0302, a 3D controller, has no screen to show a console on. */
-static bool has_screen(const struct pci_device *gpu)
-{
-	return gpu->class_code >> 8 != 0x0302;
 }
 
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
-	if (!has_screen(gpu)) {
+	if (!pci_has_screen(gpu)) {
 		(void)report_add(report, check, STATUS_OK, gpu->name,
 				"It has no screen, so the host's console is not on it.");
 		return;
@@ -82,9 +106,8 @@ static void judge_only(struct report *report, const struct check *check, struct 
 	size_t left = 0;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		if (pci_is_display(other) && has_screen(other) && other != gpu &&
-				!facts_in_list(&taken, other) && !device_on_vfio(other) &&
-				!vfio_takes_at_boot(report, other))
+		if (pci_has_screen(other) && other != gpu && !facts_in_list(&taken, other) &&
+				!device_on_vfio(other) && !vfio_takes_at_boot(report, other))
 			left++;
 	}
 	if (left) {
@@ -111,6 +134,28 @@ CHECK_FUNCTION(check_only_gpu)
 	for_each_gpu(report, check, judge_only);
 }
 
+/* The kernel has the attribute for VGA controllers only (drivers/pci/pci-sysfs.c); a display
+ * controller may have the host's screen all the same, an APU's or a Navi's. */
+static void judge_no_vga(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	const struct pci_device *booted = NULL;
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (other->boot_vga == KNOWN_YES)
+			booted = other;
+	}
+	if (!pci_has_screen(gpu))
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"It has no screen for the host's console.");
+	else if (booted)
+		(void)report_add(report, check, STATUS_OK, gpu->name,
+				"Not the GPU the host booted with: that is %s.", booted->name);
+	else
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Whether the host's console is on it is not told of a display "
+				"controller that is not VGA compatible.");
+}
+
 static void judge_boot_vga(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	const char *source =
@@ -134,8 +179,7 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				"Which GPU the firmware booted with is not recorded.");
 	} else {
-		(void)report_add(report, check, STATUS_OK, gpu->name,
-				"Not VGA compatible: the host cannot have booted with it.");
+		judge_no_vga(report, check, gpu);
 	}
 }
 
@@ -264,7 +308,7 @@ static bool spoken_for(const struct report *report, const struct pci_device *gpu
 		return true;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		if (pci_is_display(other) && other->group == gpu->group)
+		if (pci_is_gpu(other) && other->group == gpu->group)
 			return other != gpu;
 	}
 	return false;
@@ -325,33 +369,56 @@ CHECK_FUNCTION(check_group_host_critical)
 	for_each_gpu(report, check, judge_critical);
 }
 
+/* What of the slot is not of the card, in words; "" where all of it is. */
+static const char *rest_of_slot(const struct report *report, const struct pci_device *gpu,
+		const struct list *slot, const struct list *card)
+{
+	size_t virtual = 0;
+	size_t others = 0;
+	for (size_t i = 0; i < slot->n; i++) {
+		const struct pci_device *function = slot->item[i];
+		bool apart = !facts_in_list(card, function);
+		virtual += apart && pci_is_virtual(function);
+		others += apart && !pci_is_virtual(function);
+	}
+	if (pci_is_virtual(gpu))
+		return "; a virtual function goes by itself";
+	return arena_printf(report->arena, "%s%s", others ? "; the others stay with the host" : "",
+			virtual ? "; its virtual functions are devices of their own" : "");
+}
+
 static void judge_functions(
 		struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	struct list slot = facts_slot(report->facts, gpu, report->arena);
 	struct list card = facts_card(report->facts, gpu, report->arena);
 	bool split = false;
+	bool foreign = false;
 	for (size_t i = 0; i < card.n; i++)
 		split = split || ((struct pci_device *)card.item[i])->group != gpu->group;
-	struct finding *finding =
-			card.n == slot.n ? report_add(report, check, STATUS_OK, gpu->name,
-							   "%zu %s in the slot%s.", slot.n,
-							   text_plural(slot.n, "function",
-									   "functions"),
-							   split ? ", in different IOMMU groups"
-								 : "")
-					 : report_add(report, check, STATUS_WARN, gpu->name,
-							   "The slot holds parts of the processor "
-							   "too: %zu of its %zu "
-							   "functions are the GPU's, the others "
-							   "stay with the host.",
-							   card.n, slot.n);
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *function = slot.item[i];
+		foreign = foreign || (!facts_in_list(&card, function) && !pci_is_gpu(function));
+	}
+	struct finding *finding = report_add(report, check,
+			foreign && !pci_is_virtual(gpu) ? STATUS_WARN : STATUS_OK, gpu->name,
+			"%zu %s of the card%s%s%s.", card.n,
+			text_plural(card.n, "function", "functions"),
+			split ? ", in different IOMMU groups" : "",
+			foreign && !pci_is_virtual(gpu)
+					? "; the slot holds parts of the processor too"
+					: "",
+			rest_of_slot(report, gpu, &slot, &card));
+	for (size_t i = 0; i < card.n + slot.n; i++) {
+		const struct pci_device *function =
+				i < card.n ? card.item[i] : slot.item[i - card.n];
+		bool mine = facts_in_list(&card, function);
+		if (mine && i >= card.n)
+			continue;
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s, driver %s%s",
 				device_text(report->arena, function),
 				facts_driver(report->facts, function),
-				facts_in_list(&card, function) ? "" : " (stays with the host)");
+				mine ? "" : " (not of the card)");
 	}
 }
 
@@ -377,7 +444,7 @@ static void judge_identical(
 			continue;
 		if (!finding)
 			finding = report_add(report, check,
-					pci_is_display(twin) ? STATUS_WARN : STATUS_INFO, gpu->name,
+					pci_is_gpu(twin) ? STATUS_WARN : STATUS_INFO, gpu->name,
 					"%s has the id %04x:%04x of %s too: tell them apart by "
 					"address.",
 					twin->name, function->vendor, function->device,

@@ -83,8 +83,76 @@ CHECK_FUNCTION(check_gpu_reset)
 	for_each_gpu(report, check, judge_reset);
 }
 
+static const char *count_text(struct arena *arena, const struct pci_device *gpu)
+{
+	size_t n = gpu->virtfns.n          ? gpu->virtfns.n
+		   : gpu->sriov_active > 0 ? (size_t)gpu->sriov_active
+					   : 0;
+	return arena_printf(arena, "%zu virtual %s", n, text_plural(n, "function", "functions"));
+}
+
+/* A physical function that has been split: given to a VM it takes all of them along. */
+static void judge_split(struct report *report, const struct check *check, struct pci_device *gpu)
+{
+	bool asked = report->gpu == gpu;
+	const struct pci_device *first = gpu->virtfns.n ? gpu->virtfns.item[0] : NULL;
+	struct finding *finding = report_add(report, check, asked ? STATUS_FAIL : STATUS_INFO,
+			gpu->name,
+			"It is a physical function, split into %s, each a device of its own%s.",
+			count_text(report->arena, gpu),
+			asked ? ". Given to a VM it would take them all away" : "");
+	for (size_t i = 0; i < gpu->virtfns.n; i++) {
+		const struct pci_device *function = gpu->virtfns.item[i];
+		finding_evidence(report, finding,
+				arena_printf(report->arena, "/sys/bus/pci/devices/%s/physfn",
+						function->name),
+				"%s, driver %s, group %d", function->name,
+				facts_driver(report->facts, function), function->group);
+	}
+	if (!asked)
+		return;
+	finding->risk = RISK_NEVER;
+	finding_fix(report, finding, false,
+			"name one of them%s%s; or take them away first: echo 0 "
+			">/sys/bus/pci/devices/%s/sriov_numvfs",
+			first ? ": --gpu " : "", first ? first->name : "", gpu->name);
+}
+
+/* Other GPUs of the slot may be its virtual functions where that is not told. */
+static bool may_be_split(const struct report *report, const struct pci_device *gpu)
+{
+	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	for (size_t i = 0; i < slot.n && gpu->address.function == 0; i++) {
+		const struct pci_device *other = slot.item[i];
+		if (other != gpu && pci_is_gpu(other) && other->virtual_function == KNOWN_UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
 static void judge_sriov(struct report *report, const struct check *check, struct pci_device *gpu)
 {
+	if (gpu->virtfns.n || gpu->sriov_active > 0) {
+		judge_split(report, check, gpu);
+		return;
+	}
+	if (pci_is_virtual(gpu)) {
+		struct finding *finding = report_add(report, check, STATUS_OK, gpu->name,
+				"It is a virtual function of %s.", gpu->physfn_name);
+		finding_evidence(report, finding,
+				arena_printf(report->arena, "/sys/bus/pci/devices/%s/physfn",
+						gpu->name),
+				"%s", gpu->physfn_name);
+		return;
+	}
+	if (may_be_split(report, gpu)) {
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Its slot holds other GPUs, and whether they are its virtual "
+				"functions is not told: name the function that is meant.");
+		if (report->gpu == gpu)
+			finding->risk = RISK_NEVER;
+		return;
+	}
 	if (gpu->sriov_total <= 0 && !report->facts->all_recorded) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				"Whether it can be split is not recorded.");

@@ -161,7 +161,7 @@ static bool find_other(struct report *report, const char *text, struct other_dev
 		for (size_t i = 0; i < devices->n; i++) {
 			struct pci_device *device = devices->item[i];
 			bool same = whole ? pci_address_same_slot(&device->address, &parsed) &&
-								    pci_is_display(device)
+								    pci_is_gpu(device)
 					  : pci_address_compare(&device->address, &parsed) == 0;
 			if (!same)
 				continue;
@@ -201,6 +201,19 @@ static bool entry_is_right(const struct report *report, const struct mapping_edi
 			return !mapping_entry_drift(report, &entry, device);
 	}
 	return false;
+}
+
+/* A path that covers more than the function takes no virtual function, and is of none. */
+static bool takes_only(
+		const struct report *report, const char *path, const struct pci_device *device)
+{
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (other != device && text_starts(other->name, path) &&
+				(pci_is_virtual(other) || pci_is_virtual(device)))
+			return false;
+	}
+	return true;
 }
 
 /* One mapping of the goal: the whole slot, or one function. */
@@ -247,7 +260,9 @@ static void want(struct report *report, struct mapping_edit *edit, const struct 
 				!is_here(facts, &entry))
 			continue;
 		const char *key = arena_printf(arena, "%s=%s", entry.node, entry.path);
-		if (strcmp(entry.path, path) != 0 && !text_starts(device->name, entry.path) &&
+		if (strcmp(entry.path, path) != 0 &&
+				!(text_starts(device->name, entry.path) &&
+						takes_only(report, entry.path, device)) &&
 				!strings_has(&allowed, key)) {
 			edit->why = arena_printf(arena,
 					"mapping %s names %s of this node already: the VM could "
@@ -319,45 +334,45 @@ static const struct vm_hostpci *whole_slot_line(const struct report *report)
 	return entry && card.n > 1 && entry->devices.n > 1 ? entry : NULL;
 }
 
+/* Why that name will not do for one line of the goal, or NULL. */
+static const char *why_not_named(const struct report *report, const struct mapping_edit *edit)
+{
+	struct arena *arena = report->arena;
+	const struct vm_hostpci *line = report->mapping_functions ? whole_slot_line(report) : NULL;
+	if (line)
+		return arena_printf(arena,
+				"%s of VM %u gives it the whole card already; take that line away "
+				"first, for one line a function",
+				line->key, report->vm->vmid);
+	if (edit->mapping && edit->mapping->mdev)
+		return "that mapping is for mediated devices (mdev)";
+	if (edit->mapping && edit->mapping->error)
+		return edit->mapping->error;
+	if (!pci_mapping_name_is_valid(edit->name))
+		return arena_printf(arena,
+				"'%s' is no name for a mapping: a letter, then letters, digits, - "
+				"and _",
+				edit->name);
+	return edit->why;
+}
+
 static void want_mappings(struct report *report)
 {
 	struct arena *arena = report->arena;
-	struct list card = facts_card(report->facts, report->gpu, arena);
-	struct list slot = facts_slot(report->facts, report->gpu, arena);
-	/* Of a slot that holds more than the card only the card's functions may go. */
-	bool whole = !report->mapping_functions && card.n == slot.n;
+	const char *wanted = report->goal->mapping;
+	struct list names = facts_card_names(
+			report->facts, report->gpu, report->mapping_functions, arena);
 	size_t next = 0;
-	size_t n = whole ? 1 : card.n;
-	for (size_t i = 0; i < n; i++) {
-		const struct pci_device *device = whole ? report->gpu : card.item[i];
-		if (whole && device->address.function != 0)
-			device = slot.item[0]; /* a slot is described by its function 0 */
-		const char *name =
-				report->goal->mapping
-						? n == 1 ? report->goal->mapping
-							 : arena_printf(arena, "%s-%zu",
-									   report->goal->mapping, i)
-						: propose(report, device, whole, &next);
+	for (size_t i = 0; i < names.n; i++) {
+		const struct card_name *card = names.item[i];
+		const char *name = !wanted ? propose(report, card->device, card->whole_slot, &next)
+				   : names.n == 1 ? wanted
+						  : arena_printf(arena, "%s-%zu", wanted, i);
 		struct mapping_edit *edit = edit_of(report, name);
-		if (!pci_mapping_name_is_valid(name))
-			edit->why = arena_printf(arena,
-					"'%s' is no name for a mapping: a letter, then letters, "
-					"digits, - and _",
-					name);
-		if (edit->mapping && edit->mapping->error)
-			edit->why = edit->mapping->error;
-		if (edit->mapping && edit->mapping->mdev)
-			edit->why = "that mapping is for mediated devices (mdev)";
-		const struct vm_hostpci *line =
-				report->mapping_functions ? whole_slot_line(report) : NULL;
-		if (line)
-			edit->why = arena_printf(arena,
-					"%s of VM %u gives it the whole card already; take that "
-					"line away first, for one line a function",
-					line->key, report->vm->vmid);
+		edit->why = why_not_named(report, edit);
 		list_add(arena, &report->mappings_wanted, edit);
 		if (!edit->why)
-			want(report, edit, device, whole);
+			want(report, edit, card->device, card->whole_slot);
 	}
 }
 

@@ -41,13 +41,13 @@ static void set_device(json_t *object, const struct pci_device *device)
 
 static json_t *gpu_json(const struct report *report, const struct pci_device *gpu)
 {
-	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	struct list card = facts_card(report->facts, gpu, report->arena);
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
 	json_t *functions = json_array();
 	json_t *members = json_array();
-	for (size_t i = 0; i < slot.n; i++) {
+	for (size_t i = 0; i < card.n; i++) {
 		json_t *function = json_object();
-		set_device(function, slot.item[i]);
+		set_device(function, card.item[i]);
 		(void)json_array_append_new(functions, function);
 	}
 	for (size_t i = 0; i < group.n; i++)
@@ -56,6 +56,10 @@ static json_t *gpu_json(const struct report *report, const struct pci_device *gp
 	json_t *object = json_object();
 	set_device(object, gpu);
 	(void)json_object_set_new(object, "boot_vga", known_json(gpu->boot_vga));
+	if (gpu->physfn_name)
+		(void)json_object_set_new(object, "physical_function", json_text(gpu->physfn_name));
+	if (pci_is_bmc(gpu))
+		(void)json_object_set_new(object, "bmc", json_true());
 	(void)json_object_set_new(object, "functions", functions);
 	(void)json_object_set_new(object, "group_members", members);
 	(void)json_object_set_new(object, "verdict", json_string(report_verdict(report, gpu)));
@@ -184,7 +188,7 @@ json_t *report_to_json(const struct report *report)
 	json_t *summary = json_object();
 	struct report_counts counts = report_counts(report);
 	for (size_t i = 0; i < facts->devices.n; i++)
-		if (pci_is_display(facts->devices.item[i]))
+		if (pci_is_gpu(facts->devices.item[i]))
 			(void)json_array_append_new(gpus, gpu_json(report, facts->devices.item[i]));
 	for (size_t i = 0; i < facts->vms.n; i++)
 		(void)json_array_append_new(vms, vm_json(facts->vms.item[i]));
@@ -201,7 +205,7 @@ json_t *report_to_json(const struct report *report)
 
 static void add_gpu(const struct report *report, struct text *text, const struct pci_device *gpu)
 {
-	struct list slot = facts_slot(report->facts, gpu, report->arena);
+	struct list slot = facts_card(report->facts, gpu, report->arena);
 	text_addf(text, "  %s  ", gpu->name);
 	text_add_wrapped(text, text_printable(report->arena, gpu->label), 16, 16, WIDTH);
 	text_addf(text, "%16s%04x:%04x, driver %s, ", "", gpu->vendor, gpu->device,
@@ -258,7 +262,7 @@ char *report_text(struct arena *arena, const struct report *report)
 			facts->kernel ? text_printable(arena, facts->kernel) : "unknown");
 	text_add(&text, "\nGPUs\n");
 	for (size_t i = 0; i < facts->devices.n; i++)
-		if (pci_is_display(facts->devices.item[i]))
+		if (pci_is_gpu(facts->devices.item[i]))
 			add_gpu(report, &text, facts->devices.item[i]);
 	for (int step = 0; step < STEP_COUNT; step++) {
 		bool first = true;

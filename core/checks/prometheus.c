@@ -57,7 +57,7 @@ char *report_prometheus(struct arena *arena, const struct report *report)
 			"# TYPE pvegpu_gpu_ready gauge\n");
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *gpu = facts->devices.item[i];
-		if (!pci_is_display(gpu))
+		if (!pci_is_gpu(gpu))
 			continue;
 		const char *verdict = report_verdict(report, gpu);
 		text_add(&text, "pvegpu_gpu_ready{");

@@ -40,6 +40,17 @@ FIX_FUNCTION(fix_vm_started)
 	return 0;
 }
 
+/* Those of the card that the VM has: a line may leave its audio with the host. */
+static struct list attached_functions(const struct report *report, const struct pci_device *gpu)
+{
+	struct list card = facts_card(report->facts, gpu, report->arena);
+	struct list attached = {0};
+	for (size_t i = 0; i < card.n; i++)
+		if (hostpci_with(report, report->vm, card.item[i]))
+			list_add(report->arena, &attached, card.item[i]);
+	return attached;
+}
+
 CHECK_FUNCTION(check_vfio_bound)
 {
 	const struct pci_device *gpu = report->gpu;
@@ -50,7 +61,7 @@ CHECK_FUNCTION(check_vfio_bound)
 				"Seen while the VM runs with the GPU.");
 		return;
 	}
-	struct list slot = facts_card(report->facts, gpu, report->arena);
+	struct list slot = attached_functions(report, gpu);
 	size_t bound = 0; /* the functions before the first that is not on vfio-pci */
 	while (bound < slot.n && device_on_vfio(slot.item[bound]))
 		bound++;

@@ -25,6 +25,11 @@ void choose_vfio(struct report *report)
 	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
 	if (!gpu) {
 		report->bind_reason = "waits for the GPU chosen in step 4";
+	} else if (pci_is_virtual(gpu)) {
+		report->bind_reason = "a virtual function is made after the boot, so it cannot be "
+				      "bound by then; Proxmox VE binds it when the VM starts";
+		report->bind_early = false;
+		return;
 	} else if (device_on_vfio(gpu)) {
 		report->bind_reason = "the GPU is on vfio-pci already";
 	} else if (gpu->driver && strcmp(gpu->driver, "nvidia") == 0) {
@@ -156,7 +161,7 @@ CHECK_FUNCTION(check_host_driver)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *gpu = report->facts->devices.item[i];
-		if (!pci_is_display(gpu))
+		if (!pci_is_gpu(gpu) || (pci_is_virtual(gpu) && gpu != report->gpu))
 			continue;
 		struct finding *finding = NULL;
 		if (!gpu->driver && report->facts->drivers_known != KNOWN_YES) {
@@ -217,8 +222,10 @@ const struct pci_device *twin_of(const struct report *report, const struct pci_d
 {
 	for (size_t i = 0; device->vendor != 0xffff && i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		if (other->vendor == device->vendor && other->device == device->device &&
-				!pci_address_same_slot(&other->address, &device->address))
+		if (other != device && other->vendor == device->vendor &&
+				other->device == device->device &&
+				(pci_is_gpu(other) || !pci_address_same_slot(&other->address,
+								      &device->address)))
 			return other;
 	}
 	return NULL;
@@ -495,7 +502,7 @@ static bool part_of_processor(const struct report *report, const struct pci_devi
 	for (size_t i = 0; i < slot.n; i++) {
 		const struct pci_device *gpu = slot.item[i];
 		struct list card = facts_card(facts, gpu, report->arena);
-		if (pci_is_display(gpu) && !facts_in_list(&card, device))
+		if (pci_is_gpu(gpu) && !pci_is_gpu(device) && !facts_in_list(&card, device))
 			return true;
 	}
 	return false;

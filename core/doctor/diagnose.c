@@ -345,7 +345,7 @@ static const struct pci_device *display_in(const struct list *devices)
 {
 	for (size_t i = 0; i < devices->n; i++) {
 		const struct pci_device *device = devices->item[i];
-		if (pci_is_display(device))
+		if (pci_is_gpu(device))
 			return device;
 	}
 	return NULL;

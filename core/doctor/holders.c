@@ -155,7 +155,7 @@ static bool takes(const struct list *devices, const struct pci_device *device)
 	for (size_t i = 0; i < devices->n; i++) {
 		const struct pci_device *taken = devices->item[i];
 		if (device ? pci_address_same_slot(&taken->address, &device->address)
-			   : pci_is_display(taken))
+			   : pci_is_gpu(taken))
 			return true;
 	}
 	return false;

@@ -280,6 +280,10 @@ static struct pci_device *device_of(struct arena *arena, const json_t *entry)
 	device->mdev = is_set(json_object_get(entry, "mdev")) ? KNOWN_YES : KNOWN_NO;
 	const char *vendor_name = member(entry, "vendor_name");
 	const char *device_name = member(entry, "device_name");
+	/* Since Proxmox VE 9.2. */
+	const char *physical = member(entry, "physfn");
+	device->physfn_name = physical ? arena_strdup(arena, physical) : NULL;
+	device->virtual_function = physical ? KNOWN_YES : KNOWN_UNKNOWN;
 	device->label = device_name ? arena_printf(arena, "%s %s", vendor_name ? vendor_name : "",
 						      device_name)
 				    : NULL;
@@ -331,6 +335,7 @@ static int read_devices(struct pve_client *client, struct facts *facts, struct e
 	if (!data)
 		return status;
 	take_devices(facts->arena, data, &facts->devices);
+	facts_join_functions(facts);
 	bool groups = tells_groups(data);
 	json_decref(data);
 	bool *seen = arena_alloc(facts->arena, 65536 * sizeof *seen);

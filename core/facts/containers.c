@@ -40,7 +40,7 @@ static void find_devices(const struct root *root, struct facts *facts, const cha
 	}
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
-		if (pci_is_display(device) && driver_makes(device, nvidia))
+		if (pci_is_gpu(device) && driver_makes(device, nvidia))
 			list_add(arena, ret_devices, device);
 	}
 }

@@ -148,34 +148,6 @@ bool facts_in_list(const struct list *devices, const struct pci_device *device)
 	return false;
 }
 
-/* Classes that a graphics card has beside display: audio, and USB-C (USB, serial bus). Anything
- * else in the slot tells that it belongs to the processor. */
-static bool card_class(const struct pci_device *device)
-{
-	uint32_t base = device->class_code >> 16;
-	return base == 0x03 || base == 0x04 || base == 0x0c;
-}
-
-struct list facts_card(const struct facts *facts, const struct pci_device *gpu, struct arena *arena)
-{
-	struct list slot = facts_slot(facts, gpu, arena);
-	bool apu = false;
-	for (size_t i = 0; i < slot.n; i++)
-		apu = apu || !card_class(slot.item[i]);
-	if (!apu)
-		return slot;
-	struct list card = {0};
-	for (size_t i = 0; i < slot.n; i++) {
-		struct pci_device *function = slot.item[i];
-		bool audio = function->class_code >> 8 == 0x0403 &&
-			     function->address.function == 1 && function->vendor == gpu->vendor &&
-			     gpu->address.function == 0;
-		if (function == gpu || audio)
-			list_add(arena, &card, function);
-	}
-	return card;
-}
-
 struct list facts_group(const struct facts *facts, int group, struct arena *arena)
 {
 	struct list found = {0};
@@ -195,48 +167,6 @@ struct vm *facts_vm(const struct facts *facts, unsigned vmid)
 			return vm;
 	}
 	return NULL;
-}
-
-/* "01:00.0, 02:00.0": the GPUs there are, for an error's hint. */
-static const char *gpu_list(const struct facts *facts)
-{
-	struct strings names = {0};
-	for (size_t i = 0; i < facts->devices.n; i++) {
-		const struct pci_device *device = facts->devices.item[i];
-		if (pci_is_display(device))
-			strings_add(facts->arena, &names, device->name);
-	}
-	return names.n ? strings_join(facts->arena, &names, ", ") : "none";
-}
-
-int facts_find_gpu(const struct facts *facts, const char *text, struct pci_device **ret_device,
-		struct error *err)
-{
-	struct pci_address address;
-	bool whole = false;
-	if (!pci_address_parse(text, &address, &whole)) {
-		(void)error_set(err, ERROR_USAGE, "'%s' is not a PCI address", text);
-		error_hint(err, "write it as lspci does: 01:00, 01:00.0 or 0000:01:00.0");
-		return ERROR_USAGE;
-	}
-	struct pci_device *found = whole ? NULL : facts_device(facts, &address);
-	for (size_t i = 0; whole && i < facts->devices.n; i++) {
-		struct pci_device *device = facts->devices.item[i];
-		if (!found && pci_is_display(device) &&
-				pci_address_same_slot(&device->address, &address))
-			found = device;
-	}
-	if (found && pci_is_display(found)) {
-		*ret_device = found;
-		return 0;
-	}
-	if (found)
-		(void)error_set(err, ERROR_USAGE, "%s is no GPU: %s, %s", found->name,
-				pci_class_text(found->class_code), found->label);
-	else
-		(void)error_set(err, ERROR_USAGE, "there is no GPU at '%s' on this host", text);
-	error_hint(err, "GPUs on this host: %s", gpu_list(facts));
-	return ERROR_USAGE;
 }
 
 enum known facts_kernel_at_least(const struct facts *facts, int major, int minor)

@@ -39,6 +39,12 @@ void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, c
 		char *text, const char *digest, enum known running);
 void facts_sort_vms(struct facts *facts);      /* by number */
 void facts_sort_devices(struct list *devices); /* by address */
+/* Join virtual functions and their physical ones by physfn_name: in sysfs a link `physfn`
+ * (Documentation/ABI/testing/sysfs-bus-pci), in the API a member since Proxmox VE 9.2. */
+void facts_join_functions(struct facts *facts);
+/* `function` is a virtual function of `physical`; either may be NULL, not on record. */
+void facts_join_function(
+		struct facts *facts, struct pci_device *function, struct pci_device *physical);
 struct facts *facts_new(const struct root *root);
 int facts_read_api(struct pve_client *client, const struct root *root, const char *node, bool first,
 		struct facts **ret_facts, struct error *err);

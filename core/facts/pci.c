@@ -162,20 +162,26 @@ static bool has_entry(const struct device_dir *dir, const char *name)
 	return false;
 }
 
+/* A number of virtual functions; -1 where there is none. */
+static int read_count(const struct device_dir *dir, const char *name)
+{
+	char value[16];
+	unsigned long number = 0;
+	read_attribute(dir, name, value, sizeof value);
+	value[strcspn(value, "\n")] = '\0';
+	return text_to_ulong(value, 10, 65535, &number) && number ? (int)number : -1;
+}
+
 static void read_display(
 		struct arena *arena, const struct device_dir *dir, struct pci_device *device)
 {
 	char value[128];
-	unsigned long number = 0;
 	if (has_entry(dir, "reset_method")) {
 		read_attribute(dir, "reset_method", value, sizeof value);
 		device->reset_method = text_trim(arena, value, strlen(value));
 	}
-	device->sriov_total = -1;
-	read_attribute(dir, "sriov_totalvfs", value, sizeof value);
-	value[strcspn(value, "\n")] = '\0';
-	if (text_to_ulong(value, 10, 65535, &number) && number)
-		device->sriov_total = (int)number;
+	device->sriov_total = read_count(dir, "sriov_totalvfs");
+	device->sriov_active = read_count(dir, "sriov_numvfs");
 	read_bars(dir, device);
 	device->mdev = has_entry(dir, "mdev_supported_types") ? KNOWN_YES : KNOWN_NO;
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
@@ -216,8 +222,9 @@ static struct pci_device *read_device(
 	const char *group = link_base(arena, dir, "iommu_group");
 	unsigned long number = 0;
 	device->group = group && text_to_ulong(group, 10, 1000000, &number) ? (int)number : -1;
-	device->boot_vga = KNOWN_UNKNOWN;
-	if (pci_is_display(device)) {
+	device->physfn_name = link_base(arena, dir, "physfn");
+	device->virtual_function = device->physfn_name ? KNOWN_YES : KNOWN_NO;
+	if (pci_is_gpu(device)) {
 		char value[8];
 		read_attribute(dir, "boot_vga", value, sizeof value);
 		if (value[0] == '0' || value[0] == '1')
@@ -228,7 +235,7 @@ static struct pci_device *read_device(
 	return device;
 }
 
-/* The bridges a display device hangs on: the parts of its path in /sys/devices that are addresses,
+/* The bridges a device hangs on: the parts of its path in /sys/devices that are addresses,
  * ../../../devices/pci0000:00/0000:00:01.0/0000:01:00.0. */
 static void read_path(struct facts *facts, int devices, struct pci_device *device)
 {
@@ -245,6 +252,24 @@ static void read_path(struct facts *facts, int devices, struct pci_device *devic
 							    : NULL;
 		if (bridge && bridge != device)
 			list_add(facts->arena, &device->path, bridge);
+	}
+}
+
+/* The links `virtfnN` of a physical function say the same; a captured tree may have only them. */
+static void join_by_links(struct facts *facts, int devices, struct pci_device *physical)
+{
+	enum { MOST = 256 }; /* VFs of one function (PCI Express, SR-IOV: a bus of them) */
+	for (int n = 0; n < MOST; n++) {
+		char target[512];
+		char *link = arena_printf(facts->arena, "%s/virtfn%d", physical->name, n);
+		ssize_t length = readlinkat(devices, link, target, sizeof target - 1);
+		if (length <= 0)
+			return;
+		target[length] = '\0';
+		const char *slash = strrchr(target, '/');
+		struct pci_address address;
+		if (pci_address_parse_full(slash ? slash + 1 : target, &address))
+			facts_join_function(facts, facts_device(facts, &address), physical);
 	}
 }
 
@@ -340,8 +365,10 @@ static void note_device(const struct root *root, struct arena *arena, const char
 {
 	static const char *const read[] = {"uevent", "class", "vendor", "device",
 			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
-			"sriov_totalvfs", "resource", "power_state", "power/runtime_status"};
-	static const char *const seen[] = {"driver", "iommu_group", "mdev_supported_types", "rom"};
+			"sriov_totalvfs", "sriov_numvfs", "resource", "power_state",
+			"power/runtime_status"};
+	static const char *const seen[] = {
+			"driver", "iommu_group", "physfn", "mdev_supported_types", "rom"};
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
 		root_note(root, arena_printf(arena, "%s/%s/%s", path, name, read[i]),
 				ROOT_LOOK_READ);
@@ -376,8 +403,11 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 	}
 	facts_sort_devices(&facts->devices);
 	for (size_t i = 0; i < facts->devices.n; i++)
-		if (pci_is_display(facts->devices.item[i]))
-			read_path(facts, dir, facts->devices.item[i]);
+		read_path(facts, dir, facts->devices.item[i]);
+	facts_join_functions(facts);
+	for (size_t i = 0; i < facts->devices.n; i++)
+		if (((struct pci_device *)facts->devices.item[i])->sriov_active > 0)
+			join_by_links(facts, dir, facts->devices.item[i]);
 	(void)close(dir);
 	read_holders(root, facts);
 	return 0;
@@ -388,20 +418,9 @@ void facts_hidden_reset(struct facts *facts)
 	bool shown = facts_kernel_at_least(facts, 5, 15) == KNOWN_YES && facts->all_recorded;
 	for (size_t i = 0; shown && i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
-		if (pci_is_display(device) && !device->reset_method)
+		if (pci_is_gpu(device) && !device->reset_method)
 			device->reset_method = arena_strdup(facts->arena, "");
 	}
-}
-
-bool pci_is_display(const struct pci_device *device)
-{
-	uint32_t class_word = device->class_code >> 8;
-	return class_word == 0x0300 || class_word == 0x0302 || class_word == 0x0380;
-}
-
-bool pci_is_bridge(const struct pci_device *device)
-{
-	return device->class_code >> 16 == 0x06;
 }
 
 bool pci_is_storage(const struct pci_device *device)
@@ -436,12 +455,14 @@ const char *pci_class_text(uint32_t class_code)
 			{0x0600, "Host bridge"},
 			{0x0601, "ISA bridge"},
 			{0x0604, "PCI bridge"},
+			{0x0680, "Bridge"},
 			{0x0780, "Communication controller"},
 			{0x0806, "IOMMU"},
 			{0x0c03, "USB controller"},
 			{0x0c05, "SMBus"},
 			{0x0c80, "Serial bus controller"},
 			{0x1080, "Encryption controller"},
+			{0x1200, "Processing accelerator"},
 	};
 	static const char *const base[] = {"Unclassified device", "Storage controller",
 			"Network controller", "Display controller", "Multimedia device",

@@ -303,17 +303,13 @@ static bool read_volumes(const struct root *root, struct facts *facts)
 }
 
 /* The device, and the physical function its virtual function is of: without that one it is gone. */
-static void add_net_use(const struct root *root, struct facts *facts, struct pci_device *device,
-		const char *what, const char *source)
+static void add_net_use(struct facts *facts, struct pci_device *device, const char *what,
+		const char *source)
 {
 	facts_add_use(facts, device, source, "%s", what);
-	char *path = root_real_path(root,
-			arena_printf(facts->arena, "/sys/bus/pci/devices/%s/physfn", device->name),
-			facts->arena);
-	struct pci_device *physical = path ? facts_device_in_path(facts, path) : NULL;
-	if (physical && physical != device)
-		facts_add_use(facts, physical, source, "%s, through its virtual function %s", what,
-				device->name);
+	if (device->physfn)
+		facts_add_use(facts, device->physfn, source, "%s, through its virtual function %s",
+				what, device->name);
 }
 
 /* Follow a network interface down to the PCI functions below it. */
@@ -336,7 +332,7 @@ static void trace_net(const struct root *root, struct facts *facts, const char *
 	}
 	struct pci_device *device = lower ? NULL : facts_device_in_path(facts, path);
 	if (device)
-		add_net_use(root, facts, device, what, source);
+		add_net_use(facts, device, what, source);
 	/* A port of an Open vSwitch shows nothing below it: all of the switch's links may carry it.
 	 */
 	else if (!lower && strstr(path, "/virtual/") && strcmp(name, "lo") != 0 &&

@@ -14,7 +14,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_HEADING, "Which GPU goes to the VM?");
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *gpu = facts->devices.item[i];
-		if (!pci_is_display(gpu))
+		if (!pci_is_gpu(gpu) || pci_is_bmc(gpu))
 			continue;
 		const char *address = text_starts(gpu->name, "0000:") ? gpu->name + 5 : gpu->name;
 		struct row *row = rows_add(rows, ROW_RADIO,

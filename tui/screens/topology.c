@@ -146,14 +146,14 @@ int groups_show(struct wizard *wizard)
 			continue;
 		bool gpu = false;
 		for (size_t i = 0; i < members.n; i++)
-			gpu = gpu || pci_is_display(members.item[i]);
+			gpu = gpu || pci_is_gpu(members.item[i]);
 		text_addf(&text, "Group %d%s\n", group, gpu ? "   <- GPU" : "");
 		for (size_t i = 0; i < members.n; i++)
 			add_member(&text, arena, NULL, members.item[i]);
 	}
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *device = facts->devices.item[i];
-		if (device->group < 0 && (pci_is_display(device) || device->uses.n))
+		if (device->group < 0 && (pci_is_gpu(device) || device->uses.n))
 			add_member(&text, arena, NULL, device);
 	}
 	int key = show_text("IOMMU groups of this host", text_string(&text));

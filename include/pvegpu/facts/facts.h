@@ -164,11 +164,21 @@ const struct pci_mapping *facts_mapping(const struct facts *facts, const char *n
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
 struct list facts_slot(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
-/* What goes to a VM with a GPU: every function of a graphics card, but of a processor's own GPU
- * only the display function and its audio. The slot of an APU also holds the security processor,
- * the board's USB and audio, which must stay with the host. */
+/* What goes to a VM with a GPU, the GPU among it: audio and USB-C of the same board, of a
+ * processor's own GPU only its audio (its slot also holds the security processor and the board's
+ * USB, which stay with the host), of an Arc card the audio on the next bus. A virtual function
+ * goes alone, and with no card. */
 struct list facts_card(
 		const struct facts *facts, const struct pci_device *gpu, struct arena *arena);
+/* How a line or a mapping names a card: its slot where that holds nothing else, or with
+ * `functions` each function; what is on another bus by its own address. */
+struct card_name {
+	struct pci_device *device; /* that describes it: function 0 of a slot */
+	bool whole_slot;
+	char *path; /* 0000:01:00, 0000:01:00.0 */
+};
+struct list facts_card_names(const struct facts *facts, const struct pci_device *gpu,
+		bool functions, struct arena *arena);
 /* The device's driver; "none", or "unknown" where nothing is known of drivers. */
 const char *facts_driver(const struct facts *facts, const struct pci_device *device);
 bool facts_in_list(const struct list *devices, const struct pci_device *device);
@@ -177,8 +187,9 @@ struct list facts_group(const struct facts *facts, int group, struct arena *aren
 struct vm *facts_vm(const struct facts *facts, unsigned vmid);
 /* NULL: high availability does not manage it, or that is not known (ha_known). */
 struct ha_guest *facts_ha_guest(const struct facts *facts, unsigned vmid);
-/* Find what a person means by 01:00, 01:00.0 …: the display function of that slot, or the very
- * function. ERROR_USAGE names what is wrong and what there is. */
+/* Find what a person means by 01:00, 01:00.0 …: the GPU of that slot, or the very function; of a
+ * slot of virtual functions it must be the function. ERROR_USAGE names what is wrong and what
+ * there is. */
 int facts_find_gpu(const struct facts *facts, const char *text, struct pci_device **ret_device,
 		struct error *err);
 /* The boot entries as they are now: of GRUB's menu, or of the ESPs that are mounted. */

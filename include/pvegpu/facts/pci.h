@@ -28,23 +28,38 @@ struct pci_device {
 	char *driver;        /* NULL: none bound (or, where nothing is known of drivers, unknown) */
 	int group;           /* IOMMU group, -1 none */
 	enum known boot_vga; /* display class only */
-	/* Display class only, from here to the blank line. */
+	/* SR-IOV, as the links physfn and virtfnN tell. */
+	enum known virtual_function;
+	char *physfn_name;         /* of a virtual function: 0000:00:02.0; or NULL */
+	struct pci_device *physfn; /* the same, where that function is on record; or NULL */
+	struct list virtfns;       /* of struct pci_device: the virtual functions it has now */
+	struct list path;          /* of struct pci_device: the bridges from the root port down */
+	/* GPUs only, from here to the blank line. */
 	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
-	int sriov_total;      /* virtual functions it could have; -1 unknown or none */
+	int sriov_total;      /* virtual functions it could have; 0 and -1: unknown or none */
+	int sriov_active;     /* those it has now; 0 and -1: unknown or none */
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
 	enum known mdev;      /* it offers mediated devices (mdev_supported_types) */
 	enum known rom;       /* it has an expansion ROM that the kernel can read */
 	char *power;          /* "D0, active": power state and runtime status; or NULL */
-	struct list path;     /* of struct pci_device: the bridges from the root port down to it */
 
 	struct list uses; /* of struct host_use */
 };
 
 /* Class helpers (pci.ids, section C). */
 bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */
-bool pci_is_bridge(const struct pci_device *device);  /* base class 06 */
+/* What computes or draws, and can be given away: display, and accelerators (1200). */
+bool pci_is_gpu(const struct pci_device *device);
+bool pci_has_screen(const struct pci_device *device); /* one could hang on it: 0300, 0380 */
+bool pci_is_virtual(const struct pci_device *device); /* a virtual function, for sure */
+/* The display chip of a board's management controller: the host's console may be on it, and no
+ * guest has a use for it. */
+bool pci_is_bmc(const struct pci_device *device);
+/* NVIDIA's switch between the GPUs of an SXM board; of class 0680, but no bridge to anything. */
+bool pci_is_nvswitch(const struct pci_device *device);
+bool pci_is_bridge(const struct pci_device *device);  /* base class 06, NVSwitches apart */
 bool pci_is_storage(const struct pci_device *device); /* base class 01 */
 bool pci_is_network(const struct pci_device *device); /* base class 02 */
 const char *pci_class_text(uint32_t class_code);      /* "VGA controller", "Audio device" … */
