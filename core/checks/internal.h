@@ -86,8 +86,6 @@ bool vfio_takes_at_boot(const struct report *report, const struct pci_device *de
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device);
 /* The GPU's group holds more than its card and bridges. */
 bool group_has_others(const struct report *report, const struct pci_device *gpu);
-/* It is bound to vfio-pci now. */
-bool device_on_vfio(const struct pci_device *device);
 /* "vm/106": the subject of findings on a VM. */
 const char *vm_subject(const struct report *report, const struct vm *vm);
 /* Judge each display function by itself. */

@@ -52,11 +52,6 @@ const char *device_text(struct arena *arena, const struct pci_device *device)
 			device->label);
 }
 
-bool device_on_vfio(const struct pci_device *device)
-{
-	return device->driver && strcmp(device->driver, "vfio-pci") == 0;
-}
-
 const char *vm_subject(const struct report *report, const struct vm *vm)
 {
 	return arena_printf(report->arena, "vm/%u", vm->vmid);

@@ -34,18 +34,20 @@ static const struct rest {
 		{"/sys/bus/pci/devices/*/iommu_group",
 				"gpu.group-* gpu.only-gpu gpu.functions boot.acs-override "
 				"attach.mapping attach.mapping-drift"},
-		{"/sys/bus/pci/devices/*/driver",
+		{"/sys/bus/pci/devices/*/driver /sys/bus/pci/devices/*/vfio-dev",
 				"vfio.host-driver vfio.binding vfio.leftovers gpu.only-gpu "
 				"gpu.functions gpu.group-isolated gpu.bar gpu.in-use "
 				"verify.vfio-bound"},
 		{"/sys/bus/pci/devices/*/boot_vga", "gpu.boot-vga gpu.rom vfio.binding"},
 		{"/sys/bus/pci/devices/*/resource", "bios.above-4g"},
 		{"/sys/bus/pci/devices/*/reset_method", "gpu.reset"},
-		{"/sys/bus/pci/devices/*/sriov_totalvfs", "gpu.sriov"},
+		{"/sys/bus/pci/devices/*/sriov_*", "gpu.sriov"},
 		{"/sys/bus/pci/devices/*/rom", "gpu.rom"},
-		{"/sys/bus/pci/devices/*/mdev_supported_types",
+		{"/sys/bus/pci/devices/*/mdev_supported_types /sys/bus/pci/devices/*/nvidia",
 				"attach.mapping attach.mapping-drift"},
-		{"/sys/bus/pci/devices/*/physfn", "gpu.group-host-critical vfio.ids-overreach"},
+		{"/sys/bus/pci/devices/*/physfn",
+				"gpu.sriov gpu.functions gpu.group-* vfio.binding "
+				"vfio.ids-overreach attach.hostpci"},
 		{"/proc/iomem", "gpu.bar"},
 		{"/dev/kmsg /var/log/dmesg /var/log/kern.log",
 				"bios.iommu-firmware bios.interrupt-remapping "
@@ -97,7 +99,9 @@ static const struct rest {
 
 		/* Modules and their configuration. */
 		{"/proc/modules /lib/modules/*/modules.builtin", "vfio.modules"},
-		{"/lib/modules/*/modules.dep", "vfio.modules-obsolete vfio.leftovers"},
+		{"/lib/modules/*/modules.dep", "vfio.modules-obsolete vfio.leftovers vfio.binding"},
+		{"/lib/modules/*/modules.alias /sys/bus/pci/drivers/*",
+				"vfio.binding vfio.host-driver"},
 		{"/etc/modules /etc/modules-load.d*",
 				"vfio.modules vfio.modules-obsolete vfio.leftovers"},
 		{"/etc/modprobe.d* /run/modprobe.d* /usr/local/lib/modprobe.d* /lib/modprobe.d*",

@@ -35,6 +35,10 @@ void choose_vfio(struct report *report)
 	} else if (gpu->driver && strcmp(gpu->driver, "nvidia") == 0) {
 		advised = true;
 		report->bind_reason = "the nvidia driver does not let go while something uses it";
+	} else if (gpu->driver && strcmp(gpu->driver, "amdgpu") == 0 &&
+			!facts_in_processor(report->facts, gpu)) {
+		advised = true;
+		report->bind_reason = "amdgpu does not let go of a card without harm";
 	} else if (gpu->boot_vga == KNOWN_YES) {
 		advised = true;
 		report->bind_reason = "the host's console is on this GPU and may not let go";
@@ -231,6 +235,16 @@ const struct pci_device *twin_of(const struct report *report, const struct pci_d
 	return NULL;
 }
 
+/* Modules that could take the function before vfio-pci, each once. */
+static void add_rivals(const struct report *report, const struct pci_device *function,
+		struct strings *rivals)
+{
+	struct strings found = facts_rivals(report->facts, function, report->arena);
+	for (size_t i = 0; i < found.n; i++)
+		if (!strings_has(rivals, found.item[i]))
+			strings_add(report->arena, rivals, found.item[i]);
+}
+
 CHECK_FUNCTION(check_vfio_binding)
 {
 	const struct pci_device *gpu = report->gpu;
@@ -242,12 +256,15 @@ CHECK_FUNCTION(check_vfio_binding)
 	struct list card = facts_card(report->facts, gpu, report->arena);
 	bool all_bound = true;
 	bool all_configured = true;
+	struct strings rivals = {0};
 	const struct pci_device *twin = NULL;
 	bool ids_known = true;
 	for (size_t i = 0; i < card.n; i++) {
 		const struct pci_device *function = card.item[i];
 		all_bound = all_bound && device_on_vfio(function);
 		all_configured = all_configured && vfio_takes_at_boot(report, function);
+		if (!strings_has(&report->facts->overrides, function->name))
+			add_rivals(report, function, &rivals);
 		ids_known = ids_known && function->vendor != 0xffff;
 		if (!twin)
 			twin = twin_of(report, function);
@@ -258,6 +275,12 @@ CHECK_FUNCTION(check_vfio_binding)
 	} else if (!report->bind_early) {
 		(void)report_add(report, check, STATUS_OK, gpu->name, "At VM start: %s.",
 				report->bind_reason);
+	} else if (all_configured && rivals.n) {
+		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
+				"vfio-pci has its ids, but %s may take it first.",
+				strings_join(report->arena, &rivals, ", "));
+		finding_fix(report, finding, true, "tell %s to wait for vfio-pci",
+				strings_join(report->arena, &rivals, ", "));
 	} else if (all_configured) {
 		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
 				"Configured, but not bound yet.");
@@ -283,14 +306,6 @@ CHECK_FUNCTION(check_vfio_binding)
 								       : report->bind_reason);
 		finding_fix(report, finding, true, "tell vfio-pci its ids at boot");
 	}
-}
-
-/* The module of a bound driver where its name differs. */
-static const char *module_of(const char *driver)
-{
-	if (strcmp(driver, "xhci_hcd") == 0)
-		return "xhci_pci";
-	return driver;
 }
 
 /* The text of a modprobe file with `ids` put in place of the value in one line. */
@@ -421,6 +436,28 @@ void add_initramfs(struct plan *plan, const char *because)
 	change->makes_images = true;
 }
 
+static int add_softdeps(const struct report *report, const struct pci_device *function,
+		struct plan *plan, const struct root *root, const char *because, struct error *err)
+{
+	struct strings rivals = {0};
+	if (!device_on_vfio(function) && !strings_has(&report->facts->overrides, function->name))
+		add_rivals(report, function, &rivals);
+	for (size_t i = 0; i < rivals.n; i++) {
+		const char *text = NULL;
+		int status = plan_draft(plan, root, own_file, &text, err);
+		if (status < 0)
+			return status;
+		const char *line = arena_printf(
+				plan->arena, "softdep %s pre: vfio-pci\n", rivals.item[i]);
+		if (text && strstr(text, line))
+			continue;
+		plan_set_draft(plan, own_file,
+				arena_printf(plan->arena, "%s%s", text ? text : "", line), because,
+				NULL);
+	}
+	return 0;
+}
+
 FIX_FUNCTION(fix_vfio_binding)
 {
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
@@ -431,29 +468,15 @@ FIX_FUNCTION(fix_vfio_binding)
 		return 0;
 	}
 	struct list slot = facts_card(report->facts, report->gpu, plan->arena);
-	bool by_address = has_twin(report, &slot);
-	int status = by_address ? add_override(report, &slot, plan, root, finding->check->id, err)
-				: add_ids(report, &slot, plan, root, finding->check->id, err);
+	bool by_ids = report->bound_at_boot || !has_twin(report, &slot);
+	int status = report->bound_at_boot ? 0
+		     : by_ids ? add_ids(report, &slot, plan, root, finding->check->id, err)
+			      : add_override(report, &slot, plan, root, finding->check->id, err);
+	/* By id vfio-pci must come before every driver that could take the device otherwise. */
+	for (size_t i = 0; by_ids && status == 0 && i < slot.n; i++)
+		status = add_softdeps(report, slot.item[i], plan, root, finding->check->id, err);
 	if (status < 0)
 		return status;
-	/* By id vfio-pci must come before the driver that would take the device otherwise. */
-	for (size_t i = 0; !by_address && i < slot.n; i++) {
-		const struct pci_device *function = slot.item[i];
-		const char *module = function->driver ? module_of(function->driver) : NULL;
-		const char *text = NULL;
-		if (!module || device_on_vfio(function) ||
-				modprobe_softdep_pre(&report->facts->modprobe, module, "vfio-pci"))
-			continue;
-		status = plan_draft(plan, root, own_file, &text, err);
-		if (status < 0)
-			return status;
-		const char *line = arena_printf(plan->arena, "softdep %s pre: vfio-pci\n", module);
-		if (text && strstr(text, line))
-			continue;
-		plan_set_draft(plan, own_file,
-				arena_printf(plan->arena, "%s%s", text ? text : "", line),
-				finding->check->id, NULL);
-	}
 	add_initramfs(plan, finding->check->id);
 	return 0;
 }

@@ -98,6 +98,12 @@ static bool is_next_audio(const struct pci_device *gpu, const struct pci_device 
 	       behind_one_switch(gpu, device);
 }
 
+bool facts_in_processor(const struct facts *facts, const struct pci_device *gpu)
+{
+	struct list slot = facts_slot(facts, gpu, facts->arena);
+	return gpu->address.bus == 0 || in_processor(&slot, gpu);
+}
+
 struct list facts_card(const struct facts *facts, const struct pci_device *gpu, struct arena *arena)
 {
 	struct list slot = facts_slot(facts, gpu, arena);

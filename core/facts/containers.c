@@ -19,7 +19,7 @@ static char *device_node(struct arena *arena, const char *line, const char *pref
 
 static bool driver_makes(const struct pci_device *device, bool nvidia)
 {
-	if (!device->driver || strcmp(device->driver, "vfio-pci") == 0)
+	if (!device->driver || device_on_vfio(device))
 		return false;
 	return nvidia == (strcmp(device->driver, "nvidia") == 0);
 }

@@ -32,6 +32,7 @@ void facts_add_ha(struct facts *facts, const char *vmid, const char *state);
 void facts_read_log(const struct root *root, struct facts *facts); /* the kernel's, of this boot */
 void facts_read_kernels(
 		const struct root *root, struct facts *facts); /* installed, next, initramfs */
+void facts_read_drivers(const struct root *root, struct facts *facts); /* after the kernels */
 void facts_read_containers(const struct root *root, struct facts *facts);
 void facts_read_mappings(const struct root *root, struct facts *facts);
 /* Take over a VM's configuration; `root` is where its ROM file would be, or NULL. */

@@ -183,7 +183,9 @@ static void read_display(
 	device->sriov_total = read_count(dir, "sriov_totalvfs");
 	device->sriov_active = read_count(dir, "sriov_numvfs");
 	read_bars(dir, device);
-	device->mdev = has_entry(dir, "mdev_supported_types") ? KNOWN_YES : KNOWN_NO;
+	device->mdev = has_entry(dir, "mdev_supported_types") || has_entry(dir, "nvidia")
+				       ? KNOWN_YES
+				       : KNOWN_NO;
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
 	read_attribute(dir, "power_state", value, sizeof value);
@@ -219,6 +221,8 @@ static struct pci_device *read_device(
 	char driver[64];
 	if (!device->driver && uevent_value(uevent, "DRIVER", driver, sizeof driver))
 		device->driver = arena_strdup(arena, driver);
+	if (device->driver && has_entry(dir, "vfio-dev"))
+		device->on_vfio = KNOWN_YES;
 	const char *group = link_base(arena, dir, "iommu_group");
 	unsigned long number = 0;
 	device->group = group && text_to_ulong(group, 10, 1000000, &number) ? (int)number : -1;
@@ -367,8 +371,8 @@ static void note_device(const struct root *root, struct arena *arena, const char
 			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
 			"sriov_totalvfs", "sriov_numvfs", "resource", "power_state",
 			"power/runtime_status"};
-	static const char *const seen[] = {
-			"driver", "iommu_group", "physfn", "mdev_supported_types", "rom"};
+	static const char *const seen[] = {"driver", "iommu_group", "physfn", "vfio-dev",
+			"mdev_supported_types", "nvidia", "rom"};
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
 		root_note(root, arena_printf(arena, "%s/%s/%s", path, name, read[i]),
 				ROOT_LOOK_READ);

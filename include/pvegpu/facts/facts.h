@@ -99,6 +99,7 @@ struct facts {
 	struct strings overrides;      /* addresses that our initramfs script gives to vfio-pci */
 	struct text_file init_script;  /* that script */
 	struct text_file init_modules; /* /etc/initramfs-tools/modules */
+	struct strings vfio_modules;   /* with a `vfio_pci:` alias: VFIO's variant drivers */
 	enum known virqfd_exists;      /* vfio_virqfd is a module of the running kernel */
 
 	enum known vms_known;
@@ -170,6 +171,8 @@ struct list facts_slot(
  * goes alone, and with no card. */
 struct list facts_card(
 		const struct facts *facts, const struct pci_device *gpu, struct arena *arena);
+/* The GPU is a part of the processor: on its own bus, or with other parts of it in the slot. */
+bool facts_in_processor(const struct facts *facts, const struct pci_device *gpu);
 /* How a line or a mapping names a card: its slot where that holds nothing else, or with
  * `functions` each function; what is on another bus by its own address. */
 struct card_name {
@@ -179,6 +182,10 @@ struct card_name {
 };
 struct list facts_card_names(const struct facts *facts, const struct pci_device *gpu,
 		bool functions, struct arena *arena);
+/* Modules that could take the device at boot before vfio-pci does, which is told its id: not kept
+ * away, not told to come after it. Of the functions of cards. */
+struct strings facts_rivals(
+		const struct facts *facts, const struct pci_device *device, struct arena *arena);
 /* The device's driver; "none", or "unknown" where nothing is known of drivers. */
 const char *facts_driver(const struct facts *facts, const struct pci_device *device);
 bool facts_in_list(const struct list *devices, const struct pci_device *device);

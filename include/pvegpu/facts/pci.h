@@ -24,10 +24,15 @@ struct pci_device {
 	uint16_t vendor, device;     /* 0xffff when the tree does not say */
 	uint16_t subsystem_vendor, subsystem_device;
 	bool subsystem_known;
-	char *label;         /* from pci.ids, or "Device 1234"; never NULL */
-	char *driver;        /* NULL: none bound (or, where nothing is known of drivers, unknown) */
-	int group;           /* IOMMU group, -1 none */
-	enum known boot_vga; /* display class only */
+	char *label;  /* from pci.ids, or "Device 1234"; never NULL */
+	char *driver; /* NULL: none bound (or, where nothing is known of drivers, unknown) */
+	/* Its driver holds it for a VM: vfio-pci, one with a `vfio_pci:` alias, or one that gives
+	 * it a directory vfio-dev. */
+	enum known on_vfio;
+	struct strings takers; /* modules that would take it, of the kernels that may boot; of the
+				  functions of cards only */
+	int group;             /* IOMMU group, -1 none */
+	enum known boot_vga;   /* display class only */
 	/* SR-IOV, as the links physfn and virtfnN tell. */
 	enum known virtual_function;
 	char *physfn_name;         /* of a virtual function: 0000:00:02.0; or NULL */
@@ -41,7 +46,8 @@ struct pci_device {
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
-	enum known mdev;      /* it offers mediated devices (mdev_supported_types) */
+	enum known mdev;      /* it offers mediated devices (mdev_supported_types), or NVIDIA's
+				 vGPUs as kernels from 6.8 on have them (a directory nvidia) */
 	enum known rom;       /* it has an expansion ROM that the kernel can read */
 	char *power;          /* "D0, active": power state and runtime status; or NULL */
 
@@ -53,6 +59,8 @@ bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */
 /* What computes or draws, and can be given away: display, and accelerators (1200). */
 bool pci_is_gpu(const struct pci_device *device);
 bool pci_has_screen(const struct pci_device *device); /* one could hang on it: 0300, 0380 */
+/* It is bound to a driver that holds it for a VM, for sure. */
+bool device_on_vfio(const struct pci_device *device);
 bool pci_is_virtual(const struct pci_device *device); /* a virtual function, for sure */
 /* The display chip of a board's management controller: the host's console may be on it, and no
  * guest has a use for it. */
