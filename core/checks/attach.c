@@ -334,6 +334,19 @@ static bool is_another(const struct report *report, const struct vm *vm)
 	return !report->gpu || vm != report->vm;
 }
 
+/* It runs, and of its mapping's devices it was given another one. */
+static bool has_another(
+		const struct report *report, const struct vm *vm, const struct vm_hostpci *entry)
+{
+	struct list holders = facts_holders(report->facts, report->gpu, report->arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		if (holder->vm == vm && holder->entry == entry)
+			return holder->pool && vm->running == KNOWN_YES && holder->has == KNOWN_NO;
+	}
+	return false;
+}
+
 CHECK_FUNCTION(check_attach_conflict)
 {
 	if (vms_unknown(report, check))
@@ -344,7 +357,7 @@ CHECK_FUNCTION(check_attach_conflict)
 		const struct vm_hostpci *entry =
 				other == report->vm ? NULL
 						    : hostpci_with(report, other, report->gpu);
-		if (!entry)
+		if (!entry || has_another(report, other, entry))
 			continue;
 		found++;
 		add_conflict(report, check, report->vm, other, entry, report->gpu);

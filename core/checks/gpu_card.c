@@ -268,40 +268,30 @@ CHECK_FUNCTION(check_gpu_bar)
 	for_each_gpu(report, check, judge_bar);
 }
 
-static bool used_by_container(struct report *report, const struct check *check,
-		const struct pci_device *gpu, const struct container *container)
+static void used_by_container(struct report *report, const struct check *check,
+		const struct pci_device *gpu, const struct holder *holder)
 {
-	if (!facts_in_list(&container->devices, gpu))
-		return false;
-	bool stopped = container->running == KNOWN_NO;
+	bool stopped = holder->running == KNOWN_NO;
 	struct finding *finding = report_add(report, check, stopped ? STATUS_INFO : STATUS_WARN,
 			gpu->name,
 			stopped ? "Container %u %s uses it through the host's driver when it runs: "
 				  "it has no GPU while a VM has it."
 				: "Container %u %s uses it through the host's driver: it loses the "
 				  "GPU when a VM takes it.",
-			container->ctid, container->name);
-	finding_evidence(report, finding, container->path, "%s", container->line);
+			holder->id, holder->name);
+	finding_evidence(report, finding, holder->path, "%s", holder->line);
 	finding_fix(report, finding, false,
 			"use another GPU for one of them, or stop the container");
-	return true;
 }
 
-static bool used_by_vm(struct report *report, const struct check *check,
-		const struct pci_device *gpu, const struct vm *vm)
+static void used_by_vm(struct report *report, const struct check *check,
+		const struct pci_device *gpu, const struct holder *holder)
 {
-	if (vm->running != KNOWN_YES || vm == report->vm)
-		return false;
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		if (!entry->valid || !facts_in_list(&entry->devices, gpu))
-			continue;
-		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
-				"VM %u %s runs with it.", vm->vmid, vm->name);
-		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		return true;
-	}
-	return false;
+	struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+			holder->way == HOLDS_BY_MDEV ? "VM %u %s runs with a part of it."
+						     : "VM %u %s runs with it.",
+			holder->id, holder->name);
+	finding_evidence(report, finding, holder->path, "%s", holder->line);
 }
 
 static void judge_in_use(struct report *report, const struct check *check, struct pci_device *gpu)
@@ -309,24 +299,25 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 	const struct facts *facts = report->facts;
 	bool used = false;
 	bool undecided = false;
-	for (size_t i = 0; i < facts->vms.n; i++) {
-		const struct vm *vm = facts->vms.item[i];
-		for (size_t e = 0; vm->running == KNOWN_UNKNOWN && e < vm->hostpci.n; e++) {
-			const struct vm_hostpci *entry = vm->hostpci.item[e];
-			undecided = undecided || facts_in_list(&entry->devices, gpu);
-		}
+	struct list holders = facts_holders(facts, gpu, report->arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		undecided = undecided || (holder->vm && holder->has == KNOWN_UNKNOWN);
+		if (holder->container)
+			used_by_container(report, check, gpu, holder);
+		else if (holder->has == KNOWN_YES && holder->vm != report->vm)
+			used_by_vm(report, check, gpu, holder);
+		else
+			continue;
+		used = true;
 	}
-	for (size_t i = 0; i < facts->containers.n; i++)
-		used = used_by_container(report, check, gpu, facts->containers.item[i]) || used;
-	for (size_t i = 0; i < facts->vms.n; i++)
-		used = used_by_vm(report, check, gpu, facts->vms.item[i]) || used;
 	if (used)
 		return;
 	const char *why = facts->vms_known != KNOWN_YES ? "The VMs of this node could not be read."
 			  : facts->containers_known != KNOWN_YES
 					  ? "The containers of this node could "
 					    "not be read."
-			  : undecided ? "A VM has it, but whether that VM runs is not known."
+			  : undecided ? "A VM may have it, but whether it has it now is not known."
 				      : NULL;
 	(void)report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK, gpu->name, "%s",
 			why ? why : "No container and no other running VM uses it.");

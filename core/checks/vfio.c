@@ -161,6 +161,18 @@ FIX_FUNCTION(fix_modules_obsolete)
 	return 0;
 }
 
+/* The VM whose line for the GPU has driver=keep, or NULL. */
+static const struct holder *keeper_of(const struct report *report, const struct pci_device *gpu)
+{
+	struct list holders = facts_holders(report->facts, gpu, report->arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		if (holder->entry && holder->entry->parsed.keep_driver)
+			return holder;
+	}
+	return NULL;
+}
+
 CHECK_FUNCTION(check_host_driver)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
@@ -182,6 +194,11 @@ CHECK_FUNCTION(check_host_driver)
 					"The nvidia driver holds it, which does not let go while "
 					"anything uses it.");
 			finding_fix(report, finding, false, "bind it to vfio-pci at boot");
+		} else if (keeper_of(report, gpu)) {
+			finding = report_add(report, check, STATUS_INFO, gpu->name,
+					"%s holds it, and VM %u asks for it with driver=keep: "
+					"Proxmox VE leaves it there.",
+					gpu->driver, keeper_of(report, gpu)->id);
 		} else {
 			finding = report_add(report, check, STATUS_INFO, gpu->name,
 					"%s holds it; Proxmox VE unbinds it when the VM starts.",

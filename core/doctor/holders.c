@@ -29,8 +29,9 @@ static void add_holder(struct walk *walk, char *what, char *how, enum known runn
 		walk->stopped = true;
 		return;
 	}
-	struct holder *holder = arena_alloc(walk->arena, sizeof *holder);
-	*holder = (struct holder){.what = what, .how = how, .running = running, .order = order};
+	struct card_holder *holder = arena_alloc(walk->arena, sizeof *holder);
+	*holder = (struct card_holder){
+			.what = what, .how = how, .running = running, .order = order};
 	list_add(walk->arena, &walk->holders, holder);
 }
 
@@ -168,7 +169,8 @@ static void look_at_guests(struct walk *walk, const struct facts *facts)
 		const struct vm *vm = facts->vms.item[i];
 		for (size_t h = 0; h < vm->hostpci.n; h++) {
 			const struct vm_hostpci *entry = vm->hostpci.item[h];
-			if (takes(&entry->devices, walk->device))
+			if (takes(&entry->devices, walk->device) ||
+					takes(&entry->alternatives, walk->device))
 				add_holder(walk,
 						arena_printf(arena, "VM %u %s", vm->vmid, vm->name),
 						arena_printf(arena, "%s: %s", entry->key,

@@ -124,7 +124,7 @@ static json_t *kind_json(const struct doctor_kind *kind)
 	return object;
 }
 
-static json_t *holder_json(const struct holder *holder)
+static json_t *holder_json(const struct card_holder *holder)
 {
 	json_t *object = json_object();
 	set(object, "what", json_text(holder->what));

@@ -166,7 +166,7 @@ static void add_holders(struct arena *arena, struct text *text, const struct dia
 	add_block(text, "",
 			gpu ? arena_printf(arena, "Who has %s:", gpu->name) : "Who has GPUs here:");
 	for (size_t i = 0; i < diagnosis->holders.n; i++) {
-		const struct holder *holder = diagnosis->holders.item[i];
+		const struct card_holder *holder = diagnosis->holders.item[i];
 		add_block(text, "  - ",
 				text_printable(arena,
 						arena_printf(arena, "%s: %s%s%s", holder->what,

@@ -17,6 +17,28 @@ static char *device_node(struct arena *arena, const char *line, const char *pref
 	return found ? arena_strndup(arena, found, strcspn(found, " \t,;")) : NULL;
 }
 
+/* The node that "lxc.cgroup2.devices.allow: c 226:128 rwm" opens, by the kernel's numbers
+ * (Documentation/admin-guide/devices.txt: 226 is DRM, 195 NVIDIA's); a whole directory for '*'. */
+static char *device_allowed(struct arena *arena, const char *line)
+{
+	enum { RENDER = 128 }; /* the first render node */
+	const char *allow = strstr(line, "devices.allow");
+	const char *numbers = text_starts(line, "lxc.cgroup") && allow ? strstr(allow, "c ") : NULL;
+	if (!numbers)
+		return NULL;
+	numbers += 2 + strspn(numbers + 2, " \t");
+	if (text_starts(numbers, "195:"))
+		return arena_strdup(arena, "/dev/nvidia0");
+	if (!text_starts(numbers, "226:"))
+		return NULL;
+	unsigned long minor = 0;
+	const char *digits = numbers + strlen("226:");
+	char *text = arena_strndup(arena, digits, strspn(digits, "0123456789"));
+	if (!text_to_ulong(text, 10, 1023, &minor))
+		return arena_strdup(arena, "/dev/dri");
+	return arena_printf(arena, "/dev/dri/%s%lu", minor < RENDER ? "card" : "renderD", minor);
+}
+
 static bool driver_makes(const struct pci_device *device, bool nvidia)
 {
 	if (!device->driver || device_on_vfio(device))
@@ -34,13 +56,14 @@ static void find_devices(const struct root *root, struct facts *facts, const cha
 		char *path = root_real_path(
 				root, arena_printf(arena, "/sys/class/drm/%s/device", base), arena);
 		struct pci_device *device = path ? facts_device_in_path(facts, path) : NULL;
-		if (device)
+		if (device && !facts_in_list(ret_devices, device))
 			list_add(arena, ret_devices, device);
 		return;
 	}
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
-		if (pci_is_gpu(device) && driver_makes(device, nvidia))
+		if (pci_is_gpu(device) && driver_makes(device, nvidia) &&
+				!facts_in_list(ret_devices, device))
 			list_add(arena, ret_devices, device);
 	}
 }
@@ -69,8 +92,11 @@ static void read_container(
 		if (text_starts(content, "hostname:"))
 			name = content + 9 + strspn(content + 9, " \t");
 		bool entry = text_starts(content, "dev") || text_starts(content, "lxc.mount.entry");
-		char *dri = entry ? device_node(arena, content, "/dev/dri") : NULL;
-		char *nvidia = entry ? device_node(arena, content, "/dev/nvidia") : NULL;
+		char *allowed = device_allowed(arena, content);
+		const char *names = allowed ? allowed : content;
+		bool gives = entry || allowed;
+		char *dri = gives ? device_node(arena, names, "/dev/dri") : NULL;
+		char *nvidia = gives ? device_node(arena, names, "/dev/nvidia") : NULL;
 		if (!dri && !nvidia)
 			continue;
 		if (!container.line)

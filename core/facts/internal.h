@@ -34,6 +34,11 @@ void facts_read_kernels(
 		const struct root *root, struct facts *facts); /* installed, next, initramfs */
 void facts_read_drivers(const struct root *root, struct facts *facts); /* after the kernels */
 void facts_read_containers(const struct root *root, struct facts *facts);
+/* holders.c: the arguments of a VM's process, `size` bytes of texts; what is reserved; and what the
+ * configuration's `args` give. */
+void facts_add_taken(struct facts *facts, struct vm *vm, const char *arguments, size_t size);
+void facts_read_reservations(const struct root *root, struct facts *facts);
+void facts_read_args(struct facts *facts, struct vm *vm);
 void facts_read_mappings(const struct root *root, struct facts *facts);
 /* Take over a VM's configuration; `root` is where its ROM file would be, or NULL. */
 void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,

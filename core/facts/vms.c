@@ -12,7 +12,8 @@
 
 /* qemu-server keeps a pid file for each VM it runs (PVE/QemuServer/Helpers.pm, pidfile_name); the
  * process must still be that VM: its arguments hold `-id VMID`. */
-static enum known is_running(const struct root *root, struct facts *facts, unsigned vmid)
+static enum known is_running(const struct root *root, struct facts *facts, unsigned vmid,
+		char **ret_arguments, size_t *ret_size)
 {
 	struct arena *arena = facts->arena;
 	if (!root_exists(root, "/run/qemu-server"))
@@ -37,55 +38,59 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 	const char *end = arguments + size;
 	for (const char *at = arguments; at < end; at += strlen(at) + 1) {
 		const char *next = at + strlen(at) + 1;
-		if (strcmp(at, "-id") == 0 && next < end && strcmp(next, id) == 0)
+		if (strcmp(at, "-id") == 0 && next < end && strcmp(next, id) == 0) {
+			*ret_arguments = arguments;
+			*ret_size = size;
 			return KNOWN_YES;
+		}
 	}
 	return KNOWN_NO;
 }
 
 /* PVE finds devices by the start of their name: ^(0000:)?ID (PVE/SysFSTools.pm, lspci), so 01:00
  * is every function of the slot, SR-IOV functions included. */
-static void find_device(struct facts *facts, struct vm_hostpci *entry, const char *host)
+static void find_device(struct facts *facts, struct list *devices, const char *host)
 {
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
 		if (text_starts(device->name, host) ||
 				(text_starts(device->name, "0000:") &&
 						text_starts(device->name + 5, host)))
-			list_add(facts->arena, &entry->devices, device);
+			list_add(facts->arena, devices, device);
 	}
 }
 
-/* The only entry that a mapping has for this node; of several PVE takes the first that is free. */
-static const struct pci_mapping_entry *only_entry(const struct facts *facts, const char *name)
+/* The devices that an entry's path names, one or several between ';'. */
+static void find_path(struct facts *facts, struct list *devices, const char *path)
 {
-	const struct pci_mapping_entry *found = NULL;
-	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
-		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
-		for (size_t e = 0; strcmp(mapping->name, name) == 0 && e < mapping->entries.n;
-				e++) {
-			const struct pci_mapping_entry *entry = mapping->entries.item[e];
-			if (!facts->node || strcmp(entry->node, facts->node) != 0)
-				continue;
-			if (found)
-				return NULL;
-			found = entry;
-		}
+	for (const char *at = path; *at;) {
+		size_t n = strcspn(at, ";");
+		find_device(facts, devices, arena_strndup(facts->arena, at, n));
+		at += n + (at[n] == ';');
 	}
-	return found;
+}
+
+/* What a mapping has for this node. Of several entries PVE takes the first that is free. */
+static void find_mapped(struct facts *facts, struct vm_hostpci *entry, const char *name)
+{
+	const struct pci_mapping *mapping = facts_mapping(facts, name);
+	struct list paths = {0};
+	for (size_t e = 0; mapping && e < mapping->entries.n; e++) {
+		const struct pci_mapping_entry *mapped = mapping->entries.item[e];
+		if (facts->node && strcmp(mapped->node, facts->node) == 0)
+			list_add(facts->arena, &paths, mapped->path);
+	}
+	for (size_t i = 0; i < paths.n; i++)
+		find_path(facts, paths.n == 1 ? &entry->devices : &entry->alternatives,
+				paths.item[i]);
 }
 
 static void find_devices(struct facts *facts, struct vm_hostpci *entry)
 {
 	for (size_t h = 0; h < entry->parsed.hosts.n; h++)
-		find_device(facts, entry, entry->parsed.hosts.item[h]);
-	const struct pci_mapping_entry *mapped =
-			entry->parsed.mapping ? only_entry(facts, entry->parsed.mapping) : NULL;
-	for (const char *at = mapped ? mapped->path : ""; *at;) {
-		size_t n = strcspn(at, ";");
-		find_device(facts, entry, arena_strndup(facts->arena, at, n));
-		at += n + (at[n] == ';');
-	}
+		find_device(facts, &entry->devices, entry->parsed.hosts.item[h]);
+	if (entry->parsed.mapping)
+		find_mapped(facts, entry, entry->parsed.mapping);
 }
 
 /* PVE puts /usr/share/kvm/ before the value, whatever it is (PVE/QemuServer/PCI.pm). */
@@ -139,7 +144,11 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 		return;
 	}
 	hash_sha1(text, size, digest);
-	facts_add_vm(root, facts, vmid, path, text, digest, is_running(root, facts, vmid));
+	char *arguments = NULL;
+	size_t length = 0;
+	enum known running = is_running(root, facts, vmid, &arguments, &length);
+	facts_add_vm(root, facts, vmid, path, text, digest, running);
+	facts_add_taken(facts, facts->vms.item[facts->vms.n - 1], arguments, length);
 }
 
 void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
@@ -157,6 +166,7 @@ void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, c
 	vm->running = running;
 	read_hostpci(root, facts, &vm->conf.current, &vm->hostpci);
 	read_hostpci(root, facts, &vm->conf.pending, &vm->pending);
+	facts_read_args(facts, vm);
 	list_add(facts->arena, &facts->vms, vm);
 }
 
@@ -245,6 +255,7 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 			read_vm(root, facts, vmid,
 					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
 	}
+	facts_read_reservations(root, facts);
 	read_quorum(root, facts);
 	facts_read_ha(root, facts);
 	read_tasks(root, facts);

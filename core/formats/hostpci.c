@@ -109,6 +109,9 @@ int hostpci_parse(struct arena *arena, const char *value, struct hostpci *ret_pa
 	}
 	parsed.mapping = property_get(&parsed.properties, "mapping");
 	parsed.romfile = property_get(&parsed.properties, "romfile");
+	parsed.mdev = property_get(&parsed.properties, "mdev");
+	const char *driver = property_get(&parsed.properties, "driver");
+	parsed.keep_driver = driver && strcmp(driver, "keep") == 0;
 	parsed.pcie = property_bool(&parsed.properties, "pcie", false);
 	parsed.x_vga = property_bool(&parsed.properties, "x-vga", false);
 	*ret_parsed = parsed;

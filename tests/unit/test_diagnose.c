@@ -151,12 +151,12 @@ static void holders_are_found(void **state)
 	struct list holders = doctor_holders(root, &facts, &gpu, arena, &unknown);
 	assert_null(unknown);
 	assert_int_equal(holders.n, 3);
-	const struct holder *first = holders.item[0];
+	const struct card_holder *first = holders.item[0];
 	assert_string_equal(first->what, "VM 106 talos");
 	assert_int_equal(first->order, 2);
 	size_t seen = 0;
 	for (size_t i = 1; i < holders.n; i++) {
-		const struct holder *holder = holders.item[i];
+		const struct card_holder *holder = holders.item[i];
 		seen += strcmp(holder->what, "process 2211 (Xorg) in container 200") == 0 &&
 			strcmp(holder->how, "/dev/nvidia0 is open") == 0;
 		seen += strcmp(holder->how, "/dev/vfio/14 is open") == 0;

@@ -266,7 +266,7 @@ static void doctor_rows(struct wizard *wizard, struct rows *rows)
 										  wizard->report->gpu))
 						: "Who has a GPU");
 	for (size_t i = 0; i < diagnosis->holders.n; i++) {
-		const struct holder *holder = diagnosis->holders.item[i];
+		const struct card_holder *holder = diagnosis->holders.item[i];
 		(void)rows_add(rows, ROW_TEXT,
 				arena_printf(rows->arena, "%s: %s%s", holder->what, holder->how,
 						holder->running == KNOWN_NO ? " (stopped)" : ""));

@@ -53,7 +53,7 @@ struct doctor_kind {
 };
 
 /* Who has a device of a card open, or would take it. */
-struct holder {
+struct card_holder {
 	char *what;         /* "process 2211 (Xorg)", "VM 106 talos", "container 200 pihole" */
 	char *how;          /* "/dev/nvidia0 is open", "hostpci0: 01:00,pcie=1" */
 	enum known running; /* a guest that is not running would take it when it starts */
@@ -70,7 +70,7 @@ struct diagnosis {
 	const struct report *report; /* lent; NULL where there is no host to look at */
 	struct list cases;           /* of struct doctor_case, the most telling first */
 	struct list kinds;           /* of struct doctor_kind: the chosen one, then others */
-	struct list holders;         /* of struct holder */
+	struct list holders;         /* of struct card_holder */
 	char *holders_unknown;       /* or NULL */
 };
 

@@ -186,6 +186,10 @@ struct list facts_card_names(const struct facts *facts, const struct pci_device 
  * away, not told to come after it. Of the functions of cards. */
 struct strings facts_rivals(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
+/* The guests of this node that have the device or would take it, as struct holder: VMs by number,
+ * then containers. What is not known of guests is not in it: vms_known, containers_known. */
+struct list facts_holders(
+		const struct facts *facts, const struct pci_device *device, struct arena *arena);
 /* The device's driver; "none", or "unknown" where nothing is known of drivers. */
 const char *facts_driver(const struct facts *facts, const struct pci_device *device);
 bool facts_in_list(const struct list *devices, const struct pci_device *device);

@@ -20,6 +20,7 @@ struct vm_hostpci {
 	struct hostpci parsed;
 	struct list devices;      /* of struct pci_device: what PVE would take (prefix match);
 				     empty for a mapping with several devices on this node */
+	struct list alternatives; /* of a mapping with several devices on this node: all of them */
 	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
 };
 
@@ -34,6 +35,10 @@ struct vm {
 	struct list hostpci; /* of struct vm_hostpci, from the current section */
 	struct list pending; /* the same from [PENDING]: counts after a stop and start */
 	enum known running;
+	/* What its process was started with: of a mapping with several devices the one it got. */
+	enum known taken_known;
+	struct list taken;        /* of struct pci_device */
+	struct list args_devices; /* of struct pci_device: given by `args`, past Proxmox VE */
 };
 
 /* A container that has a GPU of the host, by a dev or mount entry. */
@@ -44,6 +49,29 @@ struct container {
 	char *line;          /* the entry that gives it the GPU */
 	struct list devices; /* of struct pci_device; empty where it cannot be told which */
 	enum known running;
+};
+
+/* How a guest comes by a device. */
+enum holder_way {
+	HOLDS_BY_ADDRESS, /* hostpciN: 01:00 */
+	HOLDS_BY_MAPPING, /* hostpciN: mapping=gpu */
+	HOLDS_BY_MDEV,    /* a part of it: hostpciN: 01:00.0,mdev=nvidia-63 */
+	HOLDS_BY_ARGS,    /* args: -device vfio-pci,host=01:00.0 */
+	HOLDS_BY_NODE,    /* a container's device node, by the host's driver */
+};
+
+/* A guest of this node that has a device, or takes it when it starts. */
+struct holder {
+	enum holder_way way;
+	const struct vm *vm;               /* or NULL: it is a container */
+	const struct container *container; /* or NULL */
+	const struct vm_hostpci *entry;    /* its line, of a VM; NULL: none names it */
+	bool pool;                         /* the line may take another device instead */
+	unsigned id;
+	const char *name, *path;
+	const char *line;   /* "hostpci0: 01:00,pcie=1": where that stands in `path` */
+	enum known running; /* the guest */
+	enum known has;     /* it has the device now */
 };
 
 /* A start of a VM that has ended, from /var/log/pve/tasks/index. */

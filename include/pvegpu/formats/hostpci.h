@@ -12,6 +12,8 @@ struct hostpci {
 	struct strings hosts; /* addresses as written, between the ';'; empty with a mapping */
 	const char *mapping;  /* or NULL */
 	bool pcie, x_vga;
+	const char *mdev;    /* or NULL: the type of a mediated device */
+	bool keep_driver;    /* driver=keep: PVE leaves it with the driver it has */
 	const char *romfile; /* or NULL; PVE puts /usr/share/kvm/ before it */
 };
 
