@@ -374,6 +374,13 @@ static bool describe(struct report *report, const struct check *check, const str
 	for (size_t i = 0; i < entry->devices.n; i++)
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
 				device_text(report->arena, entry->devices.item[i]));
+	/* What runs or is given beside the line, and is not looked into. */
+	static const char *const beside[] = {"args", "hookscript"};
+	for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+		const char *shown = vm_conf_shown(&vm->conf.current, beside[i]);
+		if (shown)
+			finding_evidence(report, finding, vm->path, "%s: %s", beside[i], shown);
+	}
 	return true;
 }
 

@@ -340,6 +340,18 @@ CHECK_FUNCTION(check_boot_loader)
 			name, facts->cmdline_file);
 	finding_evidence(report, finding, facts->boot_loader_source, "%s",
 			facts->cmdline_running ? facts->cmdline_running : "");
+	if (facts->grub_unused.n) {
+		finding->status = STATUS_WARN;
+		finding->detail = arena_printf(report->arena,
+				"%s What GRUB's files ask for never counts here: %s.",
+				finding->detail,
+				strings_join(report->arena, &facts->grub_unused, " "));
+		finding_evidence(report, finding, facts->grub.path, "%s",
+				strings_join(report->arena, &facts->grub_unused, " "));
+		finding_fix(report, finding, false,
+				"words that are meant belong into /etc/kernel/cmdline; then "
+				"proxmox-boot-tool refresh");
+	}
 	if (facts->proxmox_boot_tool == KNOWN_YES)
 		finding_evidence(report, finding, "/etc/kernel/proxmox-boot-uuids",
 				"proxmox-boot-tool keeps the EFI system partitions");

@@ -98,12 +98,13 @@ struct strings boot_configured_words(const struct facts *facts, struct arena *ar
 		const struct grub_file *file = facts->grub_files.item[i];
 		sources[i] = (struct grub_source){file->path, &file->parsed};
 	}
-	/* /etc/grub.d/10_linux puts them in this order. */
-	return cmdline_words(arena,
-			arena_printf(arena, "%s %s",
-					grub_default_effective(arena, sources, n, linux_name, NULL),
-					grub_default_effective(
-							arena, sources, n, default_name, NULL)));
+	/* /etc/grub.d/10_linux puts them in this order, on one line: a line end in a value ends it.
+	 */
+	char *value = arena_printf(arena, "%s %s",
+			grub_default_effective(arena, sources, n, linux_name, NULL),
+			grub_default_effective(arena, sources, n, default_name, NULL));
+	value[strcspn(value, "\n")] = '\0';
+	return cmdline_words(arena, value);
 }
 
 void add_words(const struct report *report, struct strings *words, struct index *known,
@@ -204,6 +205,11 @@ const char *why_not_editable(const struct report *report)
 		return facts->grub_parse_error;
 	if (!facts->grub.text)
 		return "/etc/default/grub is not there";
+	if (facts->grub_cut)
+		return arena_printf(report->arena,
+				"a value runs over several lines, and what stands after the first "
+				"never reaches the kernel; join them: %s",
+				text_printable(report->arena, facts->grub_cut));
 	return why_it_stops(report);
 }
 
@@ -424,7 +430,10 @@ CHECK_FUNCTION(check_cmdline_syntax)
 		return;
 	}
 	bool broken = facts->grub_parse_error || facts->grub.error || facts->kernel_cmdline.error;
-	struct finding *finding = report_add(report, check, broken ? STATUS_FAIL : STATUS_INFO,
+	struct finding *finding = report_add(report, check,
+			broken            ? STATUS_FAIL
+			: facts->grub_cut ? STATUS_WARN
+					  : STATUS_INFO,
 			path, "The kernel parameters are not edited here: %s.", why);
 	if (has_edits(report)) {
 		finding_fix(report, finding, false,

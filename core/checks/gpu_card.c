@@ -91,6 +91,17 @@ static const char *count_text(struct arena *arena, const struct pci_device *gpu)
 	return arena_printf(arena, "%zu virtual %s", n, text_plural(n, "function", "functions"));
 }
 
+/* What makes them at boot, and with which numbers, may stand in a rule. */
+static void add_rules(struct report *report, struct finding *finding, const struct pci_device *gpu)
+{
+	for (size_t i = 0; i < report->facts->device_rules.n; i++) {
+		const struct device_rule *rule = report->facts->device_rules.item[i];
+		if (rule->device == gpu)
+			finding_evidence(report, finding, rule->path, "line %zu: %s", rule->line,
+					rule->text);
+	}
+}
+
 /* A physical function that has been split: given to a VM it takes all of them along. */
 static void judge_split(struct report *report, const struct check *check, struct pci_device *gpu)
 {
@@ -109,6 +120,7 @@ static void judge_split(struct report *report, const struct check *check, struct
 				"%s, driver %s, group %d", function->name,
 				facts_driver(report->facts, function), function->group);
 	}
+	add_rules(report, finding, gpu);
 	if (!asked)
 		return;
 	finding->risk = RISK_NEVER;

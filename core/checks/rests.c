@@ -108,6 +108,7 @@ static const struct rest {
 				"vfio.binding vfio.ids-overreach vfio.modprobe-conflict "
 				"vfio.initramfs-stale vfio.leftovers vfio.unsafe-interrupts "
 				"gpu.only-gpu"},
+		{"/etc/udev/rules.d* /etc/sysfs.conf /etc/sysfs.d*", "gpu.sriov vfio.host-driver"},
 		{"/etc/initramfs-tools*", "vfio.binding vfio.initramfs-stale gpu.only-gpu"},
 		{"/boot/initrd.img-*", "vfio.initramfs-stale"},
 

@@ -206,6 +206,12 @@ CHECK_FUNCTION(check_host_driver)
 		}
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
 				gpu->name, gpu->driver ? gpu->driver : "none");
+		for (size_t r = 0; r < report->facts->device_rules.n; r++) {
+			const struct device_rule *rule = report->facts->device_rules.item[r];
+			if (rule->device == gpu)
+				finding_evidence(report, finding, rule->path, "line %zu: %s",
+						rule->line, rule->text);
+		}
 	}
 }
 

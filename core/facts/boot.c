@@ -131,6 +131,32 @@ static void read_grub_files(const struct root *root, struct facts *facts)
 		facts->grub_parsed = first->parsed;
 }
 
+/* What GRUB's files ask for that never reaches the kernel. */
+static void find_lost_words(struct facts *facts)
+{
+	struct arena *arena = facts->arena;
+	size_t n = facts->grub_files.n;
+	struct grub_source *sources = arena_alloc(arena, (n + 1) * sizeof *sources);
+	for (size_t i = 0; i < n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		sources[i] = (struct grub_source){file->path, &file->parsed};
+	}
+	const char *value = arena_printf(arena, "%s %s",
+			grub_default_effective(arena, sources, n, "GRUB_CMDLINE_LINUX", NULL),
+			grub_default_effective(
+					arena, sources, n, "GRUB_CMDLINE_LINUX_DEFAULT", NULL));
+	const char *end = strchr(value, '\n');
+	if (facts->boot_loader == BOOT_GRUB && end && end[strspn(end, " \t\n")])
+		facts->grub_cut = arena_strdup(arena, end + strspn(end, " \t\n"));
+	if (facts->boot_loader != BOOT_SYSTEMD || !facts->kernel_cmdline.text)
+		return;
+	struct strings words = cmdline_words(arena, value);
+	struct strings used = cmdline_words(arena, facts->kernel_cmdline.text);
+	for (size_t i = 0; i < words.n; i++) /* quiet is the installer's */
+		if (strcmp(words.item[i], "quiet") != 0 && !strings_has(&used, words.item[i]))
+			strings_add(arena, &facts->grub_unused, words.item[i]);
+}
+
 struct list facts_grub_menu(const struct root *root, struct arena *arena, const char *path)
 {
 	struct list entries = {0};
@@ -205,4 +231,5 @@ void facts_read_boot(const struct root *root, struct facts *facts)
 			    NULL, &error) < 0 &&
 			root_exists(root, facts->kernel_cmdline.path))
 		facts->kernel_cmdline.error = arena_strdup(facts->arena, error.text);
+	find_lost_words(facts);
 }

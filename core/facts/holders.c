@@ -125,7 +125,7 @@ static void add_vm(struct arena *arena, struct list *holders, const struct vm *v
 	if (facts_in_list(&vm->args_devices, device)) {
 		struct holder *holder = add_holder(arena, holders, vm, HOLDS_BY_ARGS);
 		holder->line = arena_printf(
-				arena, "args: %s", vm_conf_get(&vm->conf.current, "args"));
+				arena, "args: %s", vm_conf_shown(&vm->conf.current, "args"));
 		holder->has = has_now(vm, device, true);
 	}
 	/* It was started with it, and its line went away or was changed since. */

@@ -32,6 +32,7 @@ void facts_add_ha(struct facts *facts, const char *vmid, const char *state);
 void facts_read_log(const struct root *root, struct facts *facts); /* the kernel's, of this boot */
 void facts_read_kernels(
 		const struct root *root, struct facts *facts); /* installed, next, initramfs */
+void facts_read_rules(const struct root *root, struct facts *facts);   /* udev, sysfs.conf */
 void facts_read_drivers(const struct root *root, struct facts *facts); /* after the kernels */
 void facts_read_containers(const struct root *root, struct facts *facts);
 /* holders.c: the arguments of a VM's process, `size` bytes of texts; what is reserved; and what the

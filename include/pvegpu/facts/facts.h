@@ -74,6 +74,10 @@ struct facts {
 	char *grub_parse_error;       /* file, line, reason; NULL when it parsed */
 	struct list grub_files;       /* of struct grub_file: the main one, if it parsed, and those
 					 of /etc/default/grub.d, in the order they are sourced */
+	struct strings grub_unused;   /* words for the kernel in GRUB's files of a host that
+					 systemd-boot boots: they never count */
+	char *grub_cut;               /* of a value over several lines what stands after the first
+					 one: GRUB takes it for commands; or NULL */
 	struct list boot_entries;     /* of struct boot_entry: those of /boot/grub/grub.cfg, the
 					 default one first, without the recovery ones */
 	struct text_file grub_custom; /* /boot/grub/custom.cfg, and whether 41_custom reads it */
@@ -96,6 +100,7 @@ struct facts {
 	struct text_file etc_modules;
 	struct list modprobe; /* of struct modprobe_entry, in modprobe's order */
 	struct strings modprobe_files;
+	struct list device_rules;      /* of struct device_rule: udev's, and of sysfs.conf */
 	struct strings overrides;      /* addresses that our initramfs script gives to vfio-pci */
 	struct text_file init_script;  /* that script */
 	struct text_file init_modules; /* /etc/initramfs-tools/modules */

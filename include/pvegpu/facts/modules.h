@@ -2,13 +2,21 @@
 #ifndef PVEGPU_FACTS_MODULES_H
 #define PVEGPU_FACTS_MODULES_H
 
-#include "pvegpu/base/arena.h"
+#include "pvegpu/facts/pci.h"
 
 /* What is loaded, and what modprobe and the initramfs are told. */
 
 struct module_file {
 	char *path;
 	struct strings names;
+};
+
+/* A line of a udev rule, or of sysfs.conf, that sets something of a PCI device. */
+struct device_rule {
+	char *path;
+	size_t line;
+	char *text;
+	struct pci_device *device;
 };
 
 #endif
