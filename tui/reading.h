@@ -2,22 +2,21 @@
 #ifndef PVEGPU_TUI_READING_H
 #define PVEGPU_TUI_READING_H
 
-#include "pvegpu/facts/facts.h"
+struct wizard;
 
 /*
- * Reading the host beside the screen. A thread makes facts of its own and hands them over whole, so
- * nothing is shared while it works, no key waits for it, and what is on the screen stays valid
- * until the new facts are taken.
+ * Reading the host for the wizard, beside the screen. A worker makes facts of its own and hands
+ * them over whole, so nothing is shared while it works, no key waits for it, and what is on the
+ * screen stays valid until the new facts are taken.
  */
-struct reading;
 
-/* Start; NULL when no thread can be made. `host` is lent until the reading has ended. */
-struct reading *reading_start(struct host *host);
-/* True once it has ended: then *ret_facts are the caller's, or NULL with the reason in err, and the
- * reading is gone. False at once while it still works. */
-bool reading_take(struct reading *reading, struct facts **ret_facts, struct error *err);
-/* Give up on it without waiting: true when it had ended and is gone; false when its thread still
- * runs, and the process must then end by _exit(). NULL is fine: true. */
-bool reading_drop(struct reading *reading);
+/* Start, or, where no thread can be had, read at once. Nothing when one is under way. */
+void reading_start(struct wizard *wizard);
+/* Where one has ended since: judge by what it read. Returns at once. */
+void reading_finish(struct wizard *wizard);
+/* At the end of the program. Leaving does not wait for a host that is slow to read: the process
+ * then ends here, with `status`, and the thread with it. The demo's own tree is never slow, and is
+ * to be removed: that is waited for. */
+void reading_leave(struct wizard *wizard, int status);
 
 #endif

@@ -6,7 +6,6 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
 #include "tui/draw.h"
-#include "tui/reading.h"
 
 /*
  * The wizard: seven steps over one set of facts, one goal and one report. A step is a list of rows
@@ -33,6 +32,7 @@ enum row_kind {
 
 struct wizard;
 struct doctor;
+struct reading;
 struct row;
 /* What '?' shows of a row that is more than a finding or a choice. */
 typedef void row_page(const struct wizard *wizard, const struct row *row, struct text *text);
@@ -90,7 +90,6 @@ struct wizard {
 	const char *message;       /* shown instead of the hint until the next key, or NULL */
 	bool rebooting;            /* the live host is going down: leave */
 	struct reading *reading;   /* the host is being read beside the screen, or NULL */
-	bool reading_stale;        /* what it reads is from before a change: not to be taken */
 	unsigned judged;           /* grows with each wizard_judge() */
 	struct doctor *doctor;     /* once it was opened, or NULL */
 	bool touched;              /* a key was pressed: the screen stays where the person is */
@@ -127,9 +126,10 @@ int apply_show(struct wizard *wizard, const struct consent *consent); /* after y
 int card_show(struct wizard *wizard);                                 /* the quick reference card */
 int groups_show(struct wizard *wizard);                               /* all IOMMU groups, drawn */
 bool doctor_is_open(const struct wizard *wizard);
-void wizard_draw(struct wizard *wizard); /* the screen as it is */
-int finding_show(struct wizard *wizard, const struct row *row);
-void wizard_title(const struct wizard *wizard); /* row 0 */
+void wizard_draw(struct wizard *wizard);                        /* the screen as it is */
+int finding_show(struct wizard *wizard, const struct row *row); /* what '?' says of a row */
+void keys_show(void);                                           /* all keys, explained */
+void wizard_title(const struct wizard *wizard);                 /* row 0 */
 
 /* The name people know a card by: what stands in brackets in pci.ids. */
 const char *short_label(struct arena *arena, const struct pci_device *device);

@@ -7,6 +7,7 @@
 
 #include "pvegpu/base/text.h"
 #include "tui/screens/steps.h"
+#include "tui/worker.h"
 
 /*
  * Applying: the work is done by a thread of its own, so that the screen stays alive; what it
@@ -105,7 +106,7 @@ static bool on_ask(void *user, const struct change *change, const char *question
 	return yes;
 }
 
-static void *work(void *user)
+static void work(void *user)
 {
 	struct job *job = user;
 	if (job->undo)
@@ -118,7 +119,6 @@ static void *work(void *user)
 	(void)pthread_mutex_lock(&job->lock);
 	job->finished = true;
 	(void)pthread_mutex_unlock(&job->lock);
-	return NULL;
 }
 
 static const char *const mark_texts[] = {"[wait]", "[now ]", "[done]", "[FAIL]", "[skip]"};
@@ -168,14 +168,6 @@ static void draw_job(
 	(void)refresh();
 }
 
-static bool is_finished(struct job *job)
-{
-	(void)pthread_mutex_lock(&job->lock);
-	bool finished = job->finished;
-	(void)pthread_mutex_unlock(&job->lock);
-	return finished;
-}
-
 static void redraw_question(void *user)
 {
 	static const char *const keys[] = {NULL};
@@ -206,15 +198,15 @@ static void run_job(struct job *job)
 {
 	static const char *const keys[] = {NULL};
 	static const char *const waiting_keys[] = {"c do not wait for a task any more", NULL};
-	pthread_t thread;
 	job->started = time(NULL);
-	if (pthread_create(&thread, NULL, work, job) != 0) {
-		(void)work(job);
+	struct worker *worker = worker_start(work, job);
+	if (!worker) {
+		work(job);
 		return;
 	}
 	term_hold(true);
 	bool calls = plan_totals(&job->plan->changes).api_calls > 0;
-	while (!is_finished(job)) {
+	while (!worker_has_ended(worker)) {
 		answer_question(job);
 		draw_job(job,
 				job->stop   ? "Asked to end: this change is finished first."
@@ -235,7 +227,7 @@ static void run_job(struct job *job)
 			(void)napms(100); /* term_key() does not wait any more */
 		}
 	}
-	(void)pthread_join(thread, NULL);
+	worker_join(worker);
 	if (job->wizard->host->client)
 		job->wizard->host->client->cancel = NULL;
 	term_hold(false);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "pvegpu/doctor/doctor.h"
 #include "tui/screens/steps.h"
+#include "tui/worker.h"
 
 /*
  * Guided troubleshooting. The first page lists what the logs say, and what a person may see; the
@@ -57,30 +57,11 @@ static const struct diagnosis *diagnosis_of(struct wizard *wizard)
 	return doctor->diagnosis;
 }
 
-/* The logs are read by a thread, so that the screen lives; it is bounded in time. */
-struct log_reading {
-	struct scan *scan;
-	const struct root *root;
-	pthread_mutex_t lock;
-	bool ended;
-};
-
-static void *read_logs(void *user)
+/* The logs are read beside the screen; that is bounded in time. */
+static void read_logs(void *user)
 {
-	struct log_reading *reading = user;
-	scan_host(reading->scan, reading->root);
-	(void)pthread_mutex_lock(&reading->lock);
-	reading->ended = true;
-	(void)pthread_mutex_unlock(&reading->lock);
-	return NULL;
-}
-
-static bool has_ended(struct log_reading *reading)
-{
-	(void)pthread_mutex_lock(&reading->lock);
-	bool ended = reading->ended;
-	(void)pthread_mutex_unlock(&reading->lock);
-	return ended;
+	const struct wizard *wizard = user;
+	scan_host(wizard->doctor->scan, wizard->root);
 }
 
 static void draw_reading(const struct wizard *wizard, time_t started)
@@ -103,25 +84,20 @@ static void draw_reading(const struct wizard *wizard, time_t started)
 static bool scan_logs(struct wizard *wizard)
 {
 	struct doctor *doctor = wizard->doctor;
-	struct log_reading reading = {.scan = scan_new(NULL), .root = wizard->root};
-	pthread_t thread;
 	bool asked_to_end = false;
 	const time_t started = time(NULL);
 	drop_diagnosis(doctor);
 	doctor->match = NULL;
 	scan_free(doctor->scan);
-	doctor->scan = reading.scan;
-	(void)pthread_mutex_init(&reading.lock, NULL);
-	if (pthread_create(&thread, NULL, read_logs, &reading) != 0) {
-		(void)read_logs(&reading);
-	} else {
-		while (!has_ended(&reading)) {
-			draw_reading(wizard, started);
-			asked_to_end = term_key(50, true) == KEY_ENDED || asked_to_end;
-		}
-		(void)pthread_join(thread, NULL);
+	doctor->scan = scan_new(NULL);
+	struct worker *worker = worker_start(read_logs, wizard);
+	if (!worker)
+		read_logs(wizard);
+	while (worker && !worker_has_ended(worker)) {
+		draw_reading(wizard, started);
+		asked_to_end = term_key(50, true) == KEY_ENDED || asked_to_end;
 	}
-	(void)pthread_mutex_destroy(&reading.lock);
+	worker_join(worker);
 	scan_sort(doctor->scan);
 	return !asked_to_end;
 }
