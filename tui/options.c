@@ -10,31 +10,52 @@
 #include "pvegpu/formats/pci_mapping.h"
 #include "tui/say.h"
 
-static const struct {
-	const char *name;
-	enum command command;
-	bool operand;
-	const char *help;
-} commands[] = {
-		{"audit", COMMAND_AUDIT, false, "read-only report of this host"},
-		{"plan", COMMAND_PLAN, false, "what would be changed for a goal; changes nothing"},
-		{"apply", COMMAND_APPLY, true, "PLAN: make exactly the changes of a saved plan"},
-		{"rollback", COMMAND_ROLLBACK, true, "[RUN]: undo the last run, or the one named"},
-		{"history", COMMAND_HISTORY, false, "runs and what they changed"},
-		{"capture", COMMAND_CAPTURE, true,
-				"[FILE]: what the audit reads, redacted, to ask others with"},
-		{"demo", COMMAND_DEMO, false,
+const struct command_row command_rows[] = {
+		{NULL, COMMAND_WIZARD, NULL, "the wizard"},
+		{"audit", COMMAND_AUDIT, NULL, "read-only report of this host"},
+		{"plan", COMMAND_PLAN, NULL, "what would be changed for a goal; changes nothing"},
+		{"apply", COMMAND_APPLY, "PLAN", "make exactly the changes of a saved plan"},
+		{"rollback", COMMAND_ROLLBACK, "[RUN]", "undo the last run, or the one named"},
+		{"history", COMMAND_HISTORY, NULL, "runs and what they changed"},
+		{"capture", COMMAND_CAPTURE, "[FILE]",
+				"what the audit reads, redacted, to ask others with"},
+		{"demo", COMMAND_DEMO, NULL,
 				"the wizard on a built-in sample host; nothing real is touched"},
-		{"doctor", COMMAND_DOCTOR, false, "what the logs say is wrong, and what mends it"},
-		{"help", COMMAND_HELP, false, "this text"},
+		{"doctor", COMMAND_DOCTOR, NULL, "what the logs say is wrong, and what mends it"},
+		{"help", COMMAND_HELP, "[COMMAND]", "examples and options, of a command or of all"},
+		{0},
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
-/* A word is wrong: said with its reason, and EXIT_USAGE. */
+/* Its row, or the end of them. */
+static const struct command_row *find_command(const char *name)
+{
+	const struct command_row *row = command_rows;
+	while (row->help && (!row->name || strcmp(row->name, name) != 0))
+		row++;
+	return row;
+}
+
+static const char *command_name(enum command command)
+{
+	for (const struct command_row *row = command_rows; row->help; row++)
+		if (row->command == command && row->name)
+			return row->name;
+	return "the wizard";
+}
+
+/* A word is wrong: said with its reason and the word that may be meant, and EXIT_USAGE. */
+static int wrong_near(const char *reason, const char *word, const char *meant)
+{
+	say(stderr, "pvegpu: %s '%s'\n", reason, word);
+	if (meant)
+		say(stderr, "        did you mean: %s\n", meant);
+	say(stderr, "        try: pvegpu --help\n");
+	return EXIT_USAGE;
+}
+
 static int wrong(const char *reason, const char *word)
 {
-	say(stderr, "pvegpu: %s '%s'\n        try: pvegpu --help\n", reason, word);
-	return EXIT_USAGE;
+	return wrong_near(reason, word, NULL);
 }
 
 /* The member of the options that a row of take_flag or take_text sets. */
@@ -193,29 +214,6 @@ enum {
 	EVERY = HOSTS | TAKES(DEMO) | TAKES(HELP),
 };
 
-/* Parts of --help. */
-enum group {
-	GROUP_GENERAL,
-	GROUP_REMOTE, /* of --api: makes no sense without it */
-	GROUP_GOAL,
-	GROUP_DOCTOR,
-	GROUP_CHANGES
-};
-static const struct {
-	const char *title;
-	unsigned commands; /* that take most of its options: said only of the others */
-} groups[] = {
-		[GROUP_GENERAL] = {"Options", EVERY},
-		[GROUP_REMOTE] = {"A remote host, by Proxmox VE's API (the wizard, audit, plan, "
-				  "apply, rollback, history)",
-				REMOTES},
-		[GROUP_GOAL] = {"Goal (audit, plan, doctor; without an option the advised choice "
-				"is taken)",
-				GOALS},
-		[GROUP_DOCTOR] = {"Doctor", TAKES(DOCTOR)},
-		[GROUP_CHANGES] = {"Changes", 0},
-};
-
 #define FLAG(name) take_flag, offsetof(struct options, name)
 #define TEXT(name) take_text, offsetof(struct options, name)
 #define CALL(name) name, 0
@@ -360,9 +358,9 @@ static const char *takers(struct arena *arena, unsigned set, const char *last)
 {
 	struct strings names = {0};
 	struct text text = {0};
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (set >> commands[i].command & 1U)
-			strings_add(arena, &names, commands[i].name);
+	for (const struct command_row *row = command_rows; row->help; row++)
+		if (row->name && set >> row->command & 1U)
+			strings_add(arena, &names, row->name);
 	for (size_t i = 0; i < names.n; i++)
 		text_addf(&text, "%s%s",
 				i == 0            ? ""
@@ -378,60 +376,6 @@ static bool is_few(unsigned set)
 	for (; set; set &= set - 1)
 		n++;
 	return n <= 3;
-}
-
-/* "  --only STEP|CHECK   audit: nothing but that (repeatable)" */
-static void add_help(struct arena *arena, struct text *text, const struct option_row *row)
-{
-	enum { COLUMN = 22, WIDTH = 79 };
-	if (row->choice && strcmp(row->name, row->choice->yes) != 0)
-		return; /* told with the yes of that choice */
-	const char *name = row->choice ? arena_printf(arena, "  --%s, --%s", row->choice->yes,
-							 row->choice->no)
-				       : arena_printf(arena, "  --%s%s%s", row->name,
-							 row->argument ? " " : "",
-							 row->argument ? row->argument : "");
-	bool said = row->commands == groups[row->group].commands || !is_few(row->commands);
-	const char *help = said ? row->help
-				: arena_printf(arena, "%s: %s", takers(arena, row->commands, ", "),
-						  row->help);
-	int column = strlen(name) + 2 > COLUMN ? (int)strlen(name) + 2 : COLUMN;
-	text_addf(text, "%-*s", column, name);
-	text_add_wrapped(text, help, (size_t)column, COLUMN, WIDTH);
-}
-
-void options_help(void)
-{
-	struct arena *arena = arena_new();
-	struct text text = {0};
-	size_t n = 0;
-	const struct option_row *rows = options_rows(arena, goal_choices, &n);
-	text_add(&text, "Usage: pvegpu [COMMAND] [OPTION]...\n"
-			"GPU passthrough on a Proxmox VE host, step by step. Every change is shown "
-			"before it\nis made, written to a journal, and can be undone.\n\n"
-			"Without a command the wizard starts. Commands:\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		text_addf(&text, "  %-10s %s\n", commands[i].name, commands[i].help);
-	for (unsigned group = 0; group < sizeof groups / sizeof *groups; group++) {
-		text_add(&text, "\n");
-		text_add_wrapped(&text, arena_printf(arena, "%s:", groups[group].title), 0, 0, 79);
-		for (size_t i = 0; i < n; i++)
-			if (rows[i].group == group)
-				add_help(arena, &text, &rows[i]);
-	}
-	text_add(&text, "\nExit status: 0 fine, 1 something needs attention, 2 wrong use,\n"
-			"3 the host could not be read, 4 applying or rolling back failed.\n");
-	say(stdout, "%s", text_string(&text));
-	text_free(&text);
-	arena_free(arena);
-}
-
-static const char *command_name(enum command command)
-{
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (commands[i].command == command)
-			return commands[i].name;
-	return "the wizard";
 }
 
 /* While the command line is read. */
@@ -508,26 +452,57 @@ static int check_pairs(struct reading_line *line)
 	return 0;
 }
 
+static void add_commands(struct arena *arena, struct strings *names)
+{
+	for (const struct command_row *row = command_rows; row->help; row++)
+		if (row->name)
+			strings_add(arena, names, row->name);
+}
+
+static int unknown_command(struct arena *arena, const char *word)
+{
+	struct strings names = {0};
+	add_commands(arena, &names);
+	return wrong_near("no such command:", word, text_nearest(word, &names));
+}
+
 static int take_operands(struct options *options, int argc, char **argv)
 {
+	struct arena *arena = options->goal->arena;
 	if (optind >= argc)
 		return 0;
-	size_t found = COMMANDS;
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(argv[optind], commands[i].name) == 0)
-			found = i;
-	if (found == COMMANDS)
-		return wrong("no such command:", argv[optind]);
-	options->command = commands[found].command;
+	const struct command_row *row = find_command(argv[optind]);
+	if (!row->help)
+		return unknown_command(arena, argv[optind]);
+	options->command = row->command;
 	optind++;
-	if (optind < argc && commands[found].operand)
+	if (optind < argc && row->operand)
 		options->operand = argv[optind++];
 	if (optind < argc)
 		return wrong("not understood:", argv[optind]);
-	return 0;
+	if (row->command != COMMAND_HELP || !options->operand)
+		return 0;
+	row = find_command(options->operand);
+	options->help_of = row->command;
+	return row->help ? 0 : unknown_command(arena, options->operand);
 }
 
 enum { OPTION_FIRST = 256 }; /* getopt()'s value of the first row */
+
+/* No row begins like that. A command that was taken for an option is meant too. */
+static int no_such_option(const struct reading_line *line, const char *word)
+{
+	struct arena *arena = line->options.goal->arena;
+	struct strings names = {0};
+	const char *name = arena_strndup(arena, word + 2, strcspn(word + 2, "="));
+	for (size_t i = 0; i < line->n; i++)
+		strings_add(arena, &names, line->rows[i].name);
+	add_commands(arena, &names);
+	const char *meant = text_nearest(name, &names);
+	bool is_command = meant && find_command(meant)->help && strcmp(meant, "help") != 0;
+	return wrong_near("no such option:", word,
+			meant ? arena_printf(arena, "%s%s", is_command ? "" : "--", meant) : NULL);
+}
 
 /* getopt() did not take a word; its own messages would show it as it is. */
 static int unknown_option(const struct reading_line *line, int option, const char *word)
@@ -543,7 +518,8 @@ static int unknown_option(const struct reading_line *line, int option, const cha
 		return wrong("that option takes no argument:", word);
 	for (size_t i = 0; i < line->n; i++)
 		like += strncmp(line->rows[i].name, word + 2, strcspn(word + 2, "=")) == 0;
-	return wrong(like ? "more than one option begins like that:" : "no such option:", word);
+	return like ? wrong("more than one option begins like that:", word)
+		    : no_such_option(line, word);
 }
 
 /* The rows as getopt() wants them. */
@@ -589,7 +565,9 @@ static int read_line(struct reading_line *line, int argc, char **argv)
 {
 	struct options *options = &line->options;
 	int status = take_options(line, argc, argv);
-	/* Who asks for help gets it, whatever else is there. */
+	/* Who asks for help gets it, whatever else is there: that of the command, if one is. */
+	if (status == 0 && options->command == COMMAND_HELP && optind < argc)
+		options->help_of = find_command(argv[optind])->command;
 	if (status != 0 || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
 		return status;
 	status = take_operands(options, argc, argv);

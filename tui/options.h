@@ -25,8 +25,9 @@ enum command {
 
 struct options {
 	enum command command;
-	const char *root; /* NULL: the live host */
-	const char *api;  /* the API of a remote host, or NULL */
+	enum command help_of; /* of COMMAND_HELP: the command, or COMMAND_WIZARD for all */
+	const char *root;     /* NULL: the live host */
+	const char *api;      /* the API of a remote host, or NULL */
 	const char *token_file, *user, *fingerprint, *ca_file, *node,
 			*proxy; /* of --api; or NULL */
 	bool run_scripts;       /* of a sample host, with root */
@@ -36,12 +37,30 @@ struct options {
 	bool prometheus;           /* --format prometheus, of audit */
 	struct strings only;       /* of audit: steps and checks; in the goal's arena */
 	const char *since;         /* of audit: the file of an earlier one, or NULL */
-	const char *operand;       /* PLAN of apply, RUN of rollback, FILE of capture; NULL none */
+	const char *operand;       /* as command_rows[].operand says; NULL none */
 	const char *log, *symptom; /* of doctor */
 	bool follow;
 	unsigned seconds; /* 0: until interrupted */
 	struct goal *goal;
 	const char *goal_given; /* the last option of the goal that was given, or NULL */
+};
+
+/* A command: its name on the command line, NULL of the wizard's. */
+struct command_row {
+	const char *name;
+	enum command command;
+	const char *operand; /* what --help calls it; NULL: it takes none */
+	const char *help;
+};
+extern const struct command_row command_rows[]; /* ends with help NULL */
+
+/* What options are about; the parts of --help. */
+enum option_group {
+	GROUP_GENERAL,
+	GROUP_REMOTE, /* of --api: makes no sense without it */
+	GROUP_GOAL,
+	GROUP_DOCTOR,
+	GROUP_CHANGES
 };
 
 /*
@@ -51,8 +70,8 @@ struct options {
 struct option_row {
 	const char *name;
 	const char *argument; /* what --help calls it; NULL: it takes none */
-	unsigned group;       /* its part of --help */
-	unsigned commands;    /* that take it: a bit for each enum command */
+	enum option_group group;
+	unsigned commands; /* that take it: a bit for each enum command */
 	int (*take)(struct options *options, const struct option_row *row, const char *argument);
 	size_t offset;                    /* of the member that it sets, or 0 */
 	const struct goal_choice *choice; /* NULL: it is no yes or no of the goal */
@@ -65,7 +84,6 @@ struct option_row *options_rows(
 
 /* Read the command line. Returns 0, or EXIT_USAGE after saying on standard error what is wrong. */
 int options_parse(int argc, char **argv, struct options *ret_options);
-void options_help(void); /* to standard output */
 
 /* It may change the host: its exit status is about that. */
 bool command_changes(enum command command);

@@ -297,3 +297,53 @@ void text_add_wrapped(struct text *text, const char *string, size_t at, size_t i
 	}
 	text_add(text, "\n");
 }
+
+enum { WORD_MAX = 40 }; /* no name is that long; a longer word is like none */
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Optimal string alignment: letters put in, left out, replaced, or swapped with the next. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t rows[3][WORD_MAX + 1];
+	size_t n = strlen(b);
+	for (size_t j = 0; j <= n; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t *now = rows[i % 3];
+		const size_t *before = rows[(i - 1) % 3];
+		const size_t *earlier = rows[(i + 1) % 3];
+		now[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			now[j] = least(least(before[j], now[j - 1]) + 1,
+					before[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				now[j] = least(now[j], earlier[j - 2] + 1);
+		}
+	}
+	return rows[strlen(a) % 3][n];
+}
+
+const char *text_nearest(const char *word, const struct strings *names)
+{
+	enum { FAR = 3 };
+	size_t n = strlen(word);
+	const char *nearest = NULL;
+	if (n > WORD_MAX)
+		return NULL;
+	size_t best = least((n + 2) / 3, FAR) + 1; /* one for a short word */
+	for (size_t i = 0; i < names->n; i++) {
+		const char *name = names->item[i];
+		if (strlen(name) > WORD_MAX)
+			continue;
+		size_t away = distance(word, name);
+		if (away < best && away < least(n, strlen(name))) {
+			best = away;
+			nearest = name;
+		}
+	}
+	return nearest;
+}

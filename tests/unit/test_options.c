@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tui/options.h"
+#include "tui/cli/cli.h"
 
 /* Written down a second time, so that a change of the table is meant. w: the wizard, a: audit,
  * p: plan, y: apply, r: rollback, h: history, c: capture, D: demo, d: doctor, H: help. */
@@ -187,7 +187,8 @@ static void without_sense(void **state)
 			{"pvegpu", "doctor", "--list", "--log", "/x"},
 			{"pvegpu", "plan", "--vm", "106"},
 			{"pvegpu", "apply"},
-			{"pvegpu", "help", "plan"},
+			{"pvegpu", "help", "no-such"},
+			{"pvegpu", "help", "plan", "audit"},
 			{"pvegpu", "--no-such"},
 			{"pvegpu", "audit", "--no-"},
 			{"pvegpu", "audit", "--list=yes"},
@@ -221,6 +222,143 @@ static void hostile_words(void **state)
 	}
 }
 
+/* A misspelt option or command is answered with the one that is meant; nothing is guessed else. */
+static void misspelt(void **state)
+{
+	static const struct {
+		const char *words[4], *meant;
+	} lines[] = {
+			{{"pvegpu", "adit"}, "audit"},
+			{{"pvegpu", "rolback", "RUN"}, "rollback"},
+			{{"pvegpu", "help", "plna"}, "plan"},
+			{{"pvegpu", "plan", "--gpus=01:00"}, "--gpu"},
+			{{"pvegpu", "--no-colour", "audit"}, "--no-color"},
+			{{"pvegpu", "plan", "--no-pci"}, NULL}, /* begins like --no-pcie: is that */
+			{{"pvegpu", "plan", "--xvga"}, "--x-vga"},
+			{{"pvegpu", "--audit"}, "audit"},
+			{{"pvegpu", "--hepl"}, "--help"},
+			{{"pvegpu", "frobnicate"}, NULL},
+			{{"pvegpu", "audit", "--frobnicate"}, NULL},
+	};
+	char said[2048];
+	char wanted[64];
+	struct options options;
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		int status = parse(lines[i].words, said, sizeof said, &options);
+		(void)snprintf(wanted, sizeof wanted, "did you mean: %s\n",
+				lines[i].meant ? lines[i].meant : "");
+		if (lines[i].meant ? !strstr(said, wanted) : strstr(said, "did you mean") != NULL)
+			fail_msg("line %zu: %s", i, said);
+		if (status == 0)
+			goal_free(options.goal);
+	}
+}
+
+/* Is the option named in a help text, as a whole word? */
+static bool names_option(const char *help, const char *option)
+{
+	char word[64];
+	size_t n = (size_t)snprintf(word, sizeof word, "--%s", option);
+	for (const char *at = strstr(help, word); at; at = strstr(at + 1, word))
+		if (at > help && strchr(" \n", at[-1]) && strchr(" ,;:\n", at[n]))
+			return true;
+	return false;
+}
+
+/* Each option is told where it is taken: by each command of its own, or once for all of them. What
+ * a command does not take its help does not list. */
+static void help_tells_all(void **state)
+{
+	size_t n = 0;
+	const struct option_row *rows = options_rows(*state, goal_choices, &n);
+	for (size_t i = 0; i < n; i++) {
+		size_t told = 0;
+		for (const struct command_row *row = command_rows; row->help; row++) {
+			const char *help = help_text(*state, row->command);
+			bool taken = rows[i].commands >> row->command & 1U;
+			const char *line = arena_printf(*state, "\n  --%s ", rows[i].name);
+			told += taken && names_option(help, rows[i].name);
+			if (!taken && strstr(help, line))
+				fail_msg("help of %s lists --%s", row->name, rows[i].name);
+		}
+		if (!told)
+			fail_msg("no help tells of --%s", rows[i].name);
+	}
+}
+
+/* What stands there as an example is a line that is taken as it stands. */
+static void check_example(const char *line, size_t n)
+{
+	char copy[128];
+	char said[2048];
+	const char *words[9] = {NULL};
+	struct options options;
+	size_t count = 0;
+	char *rest = NULL;
+	(void)snprintf(copy, sizeof copy, "%.*s", (int)n, line);
+	for (char *word = strtok_r(copy, " ", &rest); word && count < 8;
+			word = strtok_r(NULL, " ", &rest))
+		if (*word != '>')
+			words[count++] = word;
+	if (parse(words, said, sizeof said, &options) != 0)
+		fail_msg("%.*s: %s", (int)n, line, said);
+	goal_free(options.goal);
+}
+
+/* Short, the examples first, and as wide as a terminal is. */
+static void help_is_for_reading(void **state)
+{
+	for (const struct command_row *row = command_rows; row->help; row++) {
+		const char *help = help_text(*state, row->command);
+		const char *examples = strstr(help, "\nExamples:\n");
+		const char *options = strstr(help, "\nOptions:\n");
+		size_t lines = 0;
+		size_t found = 0;
+		assert_non_null(examples);
+		assert_true(!options || examples < options);
+		for (const char *line = help; *line; line += strcspn(line, "\n") + 1) {
+			size_t n = strcspn(line, "\n");
+			lines++;
+			if (n > 79)
+				fail_msg("%zu columns: %.*s", n, (int)n, line);
+			if (line > examples && strncmp(line, "  pvegpu", 8) == 0) {
+				const char *end = strstr(line + 2, "  ");
+				assert_non_null(end);
+				check_example(line + 2, (size_t)(end - line - 2));
+				found++;
+			}
+		}
+		assert_true(found > 0);
+		if (row->command != COMMAND_PLAN && row->name)
+			assert_true(lines <= 24);
+	}
+}
+
+static void help_of_one(void **state)
+{
+	static const struct {
+		const char *words[5];
+		enum command about;
+	} lines[] = {
+			{{"pvegpu", "--help"}, COMMAND_WIZARD},
+			{{"pvegpu", "help"}, COMMAND_WIZARD},
+			{{"pvegpu", "help", "plan"}, COMMAND_PLAN},
+			{{"pvegpu", "plan", "--help"}, COMMAND_PLAN},
+			{{"pvegpu", "-h", "doctor", "--follow"}, COMMAND_DOCTOR},
+			{{"pvegpu", "-h", "no-such"}, COMMAND_WIZARD},
+	};
+	char said[2048];
+	struct options options;
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		assert_int_equal(parse(lines[i].words, said, sizeof said, &options), 0);
+		assert_int_equal(options.command, COMMAND_HELP);
+		assert_int_equal(options.help_of, lines[i].about);
+		goal_free(options.goal);
+	}
+}
+
 static void help_for_any_line(void **state)
 {
 	static const char *const line[] = {"pvegpu", "--yes", "-h", NULL};
@@ -239,6 +377,10 @@ int main(void)
 			TEST(many_choices),
 			cmocka_unit_test(without_sense),
 			cmocka_unit_test(hostile_words),
+			cmocka_unit_test(misspelt),
+			TEST(help_tells_all),
+			TEST(help_is_for_reading),
+			cmocka_unit_test(help_of_one),
 			cmocka_unit_test(help_for_any_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

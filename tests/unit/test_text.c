@@ -260,6 +260,40 @@ static void printable_json(void **state)
 	assert_string_equal(text_printable(*state, "a\xef\xbb\xbf"), "a???");
 }
 
+static void nearest(void **state)
+{
+	static const char *const given[] = {"audit", "apply", "plan", "rollback", "gpu", "vm",
+			"no-color", "no-comments", "an-option-longer-than-any-that-there-is-to-be"};
+	static const struct {
+		const char *word, *means;
+	} cases[] = {
+			{"adit", "audit"},
+			{"plna", "plan"},
+			{"aply", "apply"},
+			{"rolbakc", "rollback"},
+			{"gpus", "gpu"},
+			{"wm", "vm"},
+			{"no-colour", "no-color"},
+			{"audit", "audit"},
+			{"x", NULL},
+			{"", NULL},
+			{"ab", NULL},
+			{"frobnicate", NULL},
+			{"an-option-longer-than-any-that-there-is-to-bf", NULL},
+	};
+	struct strings names = {0};
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+		strings_add(*state, &names, given[i]);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *found = text_nearest(cases[i].word, &names);
+		if (!cases[i].means && found)
+			fail_msg("%s: %s", cases[i].word, found);
+		if (cases[i].means)
+			assert_string_equal(found ? found : "none", cases[i].means);
+	}
+	assert_null(text_nearest("audit", &(struct strings){0}));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +306,7 @@ int main(void)
 			TEST(utf8),
 			TEST(wraps),
 			TEST(quotes_for_a_shell),
+			TEST(nearest),
 			TEST(arena_memory),
 			TEST(lists),
 			TEST(hashes),

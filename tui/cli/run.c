@@ -25,8 +25,7 @@ int command_run(const struct options *options)
 	case COMMAND_DOCTOR:
 		return command_doctor(options);
 	case COMMAND_HELP:
-		options_help();
-		return EXIT_FINE;
+		return command_help(options);
 	case COMMAND_VERSION:
 		say(stdout, "pvegpu %s\n", PVEGPU_VERSION);
 		return EXIT_FINE;

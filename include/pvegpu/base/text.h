@@ -73,6 +73,9 @@ bool text_is_utf8(const char *bytes, size_t n);
  * (the first line goes on where the text stands, at column `at`). Ends with a newline. */
 void text_add_wrapped(
 		struct text *text, const char *string, size_t at, size_t indent, size_t width);
+/* The name that a misspelt word most likely means: the one with the fewest letters that are wrong,
+ * missing, too many or swapped with the next; NULL when none is near. */
+const char *text_nearest(const char *word, const struct strings *names);
 /* Quote one word for a POSIX shell where that is needed. */
 char *text_shell_quote(struct arena *arena, const char *word);
 
