@@ -62,7 +62,7 @@ run_format() {
 }
 # Every file that can carry a comment says its licence.
 run_licences() {
-	missing=$(find .ci core include tui tests screenshots .clang-format .clang-tidy .editorconfig .gitignore \
+	missing=$(find .ci .github core include tui tests screenshots .clang-format .clang-tidy .editorconfig .gitignore README.md \
 		CMakeLists.txt -path tests/sample_host/root -prune -o -path tests/pvesim/cluster -prune -o -type f \
 		! -path tests/oracle/topologies.py \
 		! -name '*.png' ! -name '*.pyc' ! -path '*/golden/*' -print | xargs grep -L 'SPDX-License-Identifier: GPL-3.0-or-later')

@@ -332,6 +332,20 @@ static int review_key(struct review *review, int key, int more)
 	return 0;
 }
 
+/* Why the plan is empty: no more than that is known of the host here. */
+static const char *nothing_text(const struct wizard *wizard)
+{
+	if (doctor_is_open(wizard))
+		return "No fix is ticked, so nothing is planned.\n\nIn the doctor only what is "
+		       "ticked "
+		       "there counts; the choices of the seven steps are kept meanwhile.";
+	if (!wizard->report->gpu || !wizard->report->vm)
+		return "There is nothing to change so far.\n\nChoose a GPU in step 4 and a VM in "
+		       "step 5.";
+	return "The host is as the choices ask: nothing is left to be changed.\n\nStep 7 shows "
+	       "whether the GPU is with the VM, and how it runs.";
+}
+
 int review_show(struct wizard *wizard)
 {
 	if (!wizard->plan) {
@@ -342,12 +356,7 @@ int review_show(struct wizard *wizard)
 	fill(&review);
 	int key = 0;
 	if (!review.items.n) {
-		bool chosen = wizard->report->gpu && wizard->report->vm;
-		key = show_text("Nothing to do",
-				chosen ? "All is done: the host is as the choices ask, and the "
-					 "GPU is with the VM.\n\nStep 7 shows how it runs."
-				       : "There is nothing to change so far.\n\nChoose a GPU in "
-					 "step 4 and a VM in step 5.");
+		key = show_text("Nothing to do", nothing_text(wizard));
 		if (key != KEY_ENDED && wizard->step == 5)
 			wizard->step = 6;
 	} else {
