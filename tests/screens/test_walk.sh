@@ -94,6 +94,11 @@ shows "Undo them with: pvegpu rollback --root" "and says how to undo"
 PVEGPU_ROOT=$host PVEGPU_SAMPLE_FAST=1 "$host/usr/sbin/reboot" >/dev/null
 terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $host --run-scripts"
 shows "GeForce RTX 3080 to VM 106 talos-gpu-1" "after the reboot it opens at the step that is next"
+keys d
+wait_for "what the logs say"
+keys v
+shows "No fix is ticked" "the doctor's empty plan says nothing of the VM, which has no GPU yet"
+keys b b
 keys Enter
 shows "Review: 3 API calls" "the rest is planned from fresh facts"
 shows "digest=" "with the digest of the configuration"
@@ -105,6 +110,9 @@ keys Enter
 shows "106 talos-gpu-1 runs with the GPU" "step 7: the VM runs with the GPU"
 readlink "$host/sys/bus/pci/devices/0000:01:00.0/driver" | grep -q vfio-pci || fail "not on vfio-pci"
 ok "both functions are on vfio-pci"
+keys v
+shows "nothing is left to be changed" "the same plan again is empty"
+keys b
 keys q
 shows "[exit 0]" "quits"
 echo "$passed passed, 0 failed"

@@ -26,6 +26,7 @@ struct job {
 	struct wizard *wizard;
 	const struct plan *plan;
 	const char *undo;       /* a rollback of this run instead, or NULL */
+	bool alone;             /* no thread could be had: nobody can be asked meanwhile */
 	struct consent consent; /* to the plan, or to undoing that run */
 
 	pthread_mutex_t lock;
@@ -95,6 +96,8 @@ static bool on_ask(void *user, const struct change *change, const char *question
 {
 	struct job *job = user;
 	(void)change;
+	if (job->alone)
+		return false;
 	(void)pthread_mutex_lock(&job->lock);
 	job->question = question;
 	job->answer = ANSWER_NONE;
@@ -201,6 +204,7 @@ static void run_job(struct job *job)
 	job->started = time(NULL);
 	struct worker *worker = worker_start(work, job);
 	if (!worker) {
+		job->alone = true;
 		work(job);
 		return;
 	}
