@@ -7,16 +7,11 @@
 /* PCI mappings: those that VMs name, and whether they still name the device they were made for.
  * What fails here fails at the VM's start (PVE/Mapping/PCI.pm, assert_valid). */
 
-static bool is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
-{
-	return facts->node && strcmp(entry->node, facts->node) == 0;
-}
-
 static size_t entries_here(const struct facts *facts, const struct pci_mapping *mapping)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < mapping->entries.n; i++)
-		n += is_here(facts, mapping->entries.item[i]);
+		n += facts_is_here(facts, mapping->entries.item[i]);
 	return n;
 }
 
@@ -281,7 +276,7 @@ CHECK_FUNCTION(check_mapping_drift)
 		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
 		for (size_t e = 0; e < mapping->entries.n; e++) {
 			const struct pci_mapping_entry *entry = mapping->entries.item[e];
-			if (!is_here(facts, entry))
+			if (!facts_is_here(facts, entry))
 				continue;
 			judge_drift(report, check, mapping, entry);
 			judged++;

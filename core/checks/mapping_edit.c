@@ -12,11 +12,6 @@
  * it.
  */
 
-static bool is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
-{
-	return facts->node && strcmp(entry->node, facts->node) == 0;
-}
-
 struct mapping_edit *find_mapping_edit(const struct report *report, const char *name)
 {
 	for (size_t i = 0; i < report->mapping_edits.n; i++) {
@@ -117,13 +112,13 @@ bool mapping_names(const struct report *report, const char *name, const struct p
 	const struct mapping_edit *edit = find_mapping_edit(report, name);
 	for (size_t i = 0; mapping && i < mapping->entries.n; i++) {
 		const struct pci_mapping_entry *entry = mapping->entries.item[i];
-		if (is_here(report->facts, entry) && text_starts(device->name, entry->path))
+		if (facts_is_here(report->facts, entry) && text_starts(device->name, entry->path))
 			return true;
 	}
 	for (size_t i = 0; edit && i < edit->map.n; i++) {
 		struct pci_mapping_entry entry;
 		if (pci_mapping_entry_parse(report->arena, edit->map.item[i], &entry, NULL) == 0 &&
-				is_here(report->facts, &entry) &&
+				facts_is_here(report->facts, &entry) &&
 				text_starts(device->name, entry.path))
 			return true;
 	}
@@ -196,7 +191,7 @@ static bool entry_is_right(const struct report *report, const struct mapping_edi
 	for (size_t i = 0; i < edit->map.n; i++) {
 		struct pci_mapping_entry entry;
 		if (pci_mapping_entry_parse(report->arena, edit->map.item[i], &entry, NULL) == 0 &&
-				is_here(report->facts, &entry) &&
+				facts_is_here(report->facts, &entry) &&
 				text_starts(device->name, entry.path))
 			return !mapping_entry_drift(report, &entry, device);
 	}
@@ -257,7 +252,7 @@ static void want(struct report *report, struct mapping_edit *edit, const struct 
 	for (size_t i = 0; i < edit->map.n; i++) {
 		struct pci_mapping_entry entry;
 		if (pci_mapping_entry_parse(arena, edit->map.item[i], &entry, NULL) < 0 ||
-				!is_here(facts, &entry))
+				!facts_is_here(facts, &entry))
 			continue;
 		const char *key = arena_printf(arena, "%s=%s", entry.node, entry.path);
 		if (strcmp(entry.path, path) != 0 &&
@@ -305,8 +300,9 @@ static const char *propose(
 		bool same = false;
 		for (size_t e = 0; e < mapping->entries.n; e++) {
 			const struct pci_mapping_entry *entry = mapping->entries.item[e];
-			here += is_here(facts, entry);
-			same = same || (is_here(facts, entry) && strcmp(entry->path, path) == 0);
+			here += facts_is_here(facts, entry);
+			same = same ||
+			       (facts_is_here(facts, entry) && strcmp(entry->path, path) == 0);
 		}
 		if (same && here == 1 && !mapping->error && !mapping->mdev)
 			return mapping->name;
@@ -317,7 +313,7 @@ static const char *propose(
 		const struct pci_mapping *mapping = facts_mapping(facts, name);
 		size_t here = 0;
 		for (size_t e = 0; mapping && e < mapping->entries.n; e++)
-			here += is_here(facts, mapping->entries.item[e]);
+			here += facts_is_here(facts, mapping->entries.item[e]);
 		if (!here) {
 			(*next)++;
 			return name;
@@ -385,7 +381,7 @@ static bool is_taken(const struct report *report, const struct pci_mapping_entry
 		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
 		for (size_t e = 0; e < mapping->entries.n; e++) {
 			const struct pci_mapping_entry *entry = mapping->entries.item[e];
-			if (entry != drifted && is_here(facts, entry) &&
+			if (entry != drifted && facts_is_here(facts, entry) &&
 					text_starts(device->name, entry->path))
 				return true;
 		}
@@ -471,8 +467,9 @@ void mend_mappings(struct report *report)
 			const struct pci_mapping_entry *entry = mapping->entries.item[e];
 			bool unknown = false;
 			const char *mended =
-					is_here(facts, entry) && mapping_drift(report, mapping,
-										 entry, &unknown)
+					facts_is_here(facts,
+							entry) && mapping_drift(report, mapping,
+										  entry, &unknown)
 							? mapping_mended(report, entry)
 							: NULL;
 			if (mended)

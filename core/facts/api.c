@@ -890,6 +890,11 @@ const struct pci_mapping *facts_mapping(const struct facts *facts, const char *n
 	return NULL;
 }
 
+bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
+{
+	return facts->node && strcmp(entry->node, facts->node) == 0;
+}
+
 int facts_read_host(struct host *host, bool first, struct facts **ret_facts, struct error *err)
 {
 	if (host_is_remote(host))

@@ -165,6 +165,8 @@ char *facts_grant(const struct facts *facts, struct arena *arena, const struct l
 struct cluster_node *facts_node(const struct facts *facts, const char *name);
 /* The mapping of that name, or NULL; a name is what it is, letter by letter. */
 const struct pci_mapping *facts_mapping(const struct facts *facts, const char *name);
+/* The entry of a mapping is of the node that was read; false where its name is not known. */
+bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *entry);
 
 /* The device at an address, or NULL; and the functions of its slot. */
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
