@@ -24,7 +24,7 @@ void wizard_title(const struct wizard *wizard)
 
 /* One line on the screen; a row may have several. */
 struct line_out {
-	int row; /* index in the list of rows */
+	const struct row *row;
 	const char *mark;
 	const char *text;
 	const char *note; /* at NOTE_COLUMN, or NULL */
@@ -74,8 +74,8 @@ static void add_wrapped(struct arena *arena, struct list *lines, struct line_out
 }
 
 /* Mark and text, and the note beside them, or below where it is too long. */
-static void add_choice_lines(struct arena *arena, struct list *lines, int index,
-		const struct row *row, int columns)
+static void add_choice_lines(
+		struct arena *arena, struct list *lines, const struct row *row, int columns)
 {
 	const char *mark = mark_of(row);
 	int indent = (int)strlen(mark);
@@ -84,13 +84,13 @@ static void add_choice_lines(struct arena *arena, struct list *lines, int index,
 	int column = indent + text + 2 > NOTE_COLUMN ? indent + text + 2 : NOTE_COLUMN;
 	bool beside = row->note && column + note <= columns;
 	add_line(arena, lines,
-			(struct line_out){.row = index,
+			(struct line_out){.row = row,
 					.mark = mark,
 					.text = row->text,
 					.note = beside ? row->note : NULL});
 	if (note && !beside)
 		add_wrapped(arena, lines,
-				(struct line_out){.row = index, .mark = "", .indent = indent},
+				(struct line_out){.row = row, .mark = "", .indent = indent},
 				row->note, columns - indent);
 }
 
@@ -101,17 +101,17 @@ static struct list lines_of(struct arena *arena, const struct list *rows, int co
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = rows->item[i];
 		if (row->focusable)
-			add_choice_lines(arena, &lines, (int)i, row, columns - FOCUS_MARK);
+			add_choice_lines(arena, &lines, row, columns - FOCUS_MARK);
 		else
-			add_wrapped(arena, &lines, (struct line_out){.row = (int)i, .mark = ""},
+			add_wrapped(arena, &lines, (struct line_out){.row = row, .mark = ""},
 					row->text, columns);
 	}
 	return lines;
 }
 
-static void draw_line(const struct area *body, int y, const struct line_out *line,
-		const struct row *row, bool focused)
+static void draw_line(const struct area *body, int y, const struct line_out *line, bool focused)
 {
+	const struct row *row = line->row;
 	int columns = body->columns - 1;
 	int x = body->x;
 	enum role role = focused ? ROLE_FOCUS : row->role;
@@ -233,12 +233,11 @@ static void draw_where(struct wizard *wizard, struct layout *layout, struct aren
 
 /* The line to begin with, so that the focused row is seen, with its neighbours where there is room:
  * `last`: nothing below it can have the focus, so what is there is shown too. */
-static int first_line(const struct list *lines, const struct list *rows, const struct row *focused,
-		bool last, int room)
+static int first_line(const struct list *lines, const struct row *focused, bool last, int room)
 {
 	int at = 0;
 	for (size_t i = 0; i < lines->n; i++)
-		if (rows->item[((const struct line_out *)lines->item[i])->row] == focused)
+		if (((const struct line_out *)lines->item[i])->row == focused)
 			at = (int)i;
 	int n = (int)lines->n;
 	if (focused && last && n - at < room && n > room)
@@ -252,12 +251,13 @@ static bool draw_body(const struct wizard *wizard, const struct layout *layout,
 {
 	const struct area *body = &layout->body;
 	struct list lines = lines_of(rows->arena, &rows->list, body->columns - 1);
+	if (!lines.item)
+		return false;
 	bool last = wizard->focus[wizard->step] == rows_focusable(&rows->list) - 1;
-	int first = first_line(&lines, &rows->list, focused, last, body->lines);
+	int first = first_line(&lines, focused, last, body->lines);
 	for (int i = 0; i < body->lines && first + i < (int)lines.n; i++) {
 		const struct line_out *line = lines.item[first + i];
-		const struct row *row = rows->list.item[line->row];
-		draw_line(body, body->y + i, line, row, row == focused);
+		draw_line(body, body->y + i, line, line->row == focused);
 	}
 	return first + body->lines < (int)lines.n;
 }

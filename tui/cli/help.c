@@ -61,8 +61,8 @@ static const struct {
 
 static const char *const titles[] = {
 		[GROUP_GENERAL] = "Options",
-		[GROUP_REMOTE] = "A remote host, by Proxmox VE's API (the wizard, audit, plan, "
-				 "apply, rollback, history)",
+		[GROUP_REMOTE] =
+				"A remote host, by Proxmox VE's API (the wizard, audit, plan, apply, rollback, history)",
 		[GROUP_GOAL] = "Goal (without an option the advised choice is taken)",
 		[GROUP_DOCTOR] = "Logs",
 		[GROUP_CHANGES] = "Changes",
