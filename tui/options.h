@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "pvegpu/plan/goal.h"
+#include "pvegpu/goal/goal.h"
 
 /* Exit status of the program, as the README lists it. */
 enum { EXIT_FINE = 0, EXIT_ATTENTION = 1, EXIT_USAGE = 2, EXIT_NO_HOST = 3, EXIT_APPLY = 4 };

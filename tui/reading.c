@@ -55,15 +55,15 @@ void wizard_judge(struct wizard *wizard)
 		judge_first_facts(wizard);
 		return;
 	}
-	report_prepare(wizard->host, wizard->facts, wizard->goal);
-	if (report_new(wizard->facts, wizard->goal, &wizard->report, &error) < 0) {
+	if (planner_report(wizard->host, wizard->facts, wizard->goal, &wizard->report, &error) <
+			0) {
 		/* The GPU or VM of the goal is gone from the host: choose again. */
 		wizard->goal->gpus.n = 0;
 		wizard->goal->vmid = 0;
 		wizard->message = "The GPU or VM chosen before is not on this host any more.";
 		(void)report_new(wizard->facts, wizard->goal, &wizard->report, NULL);
 	}
-	(void)report_plan(wizard->report, wizard->root, &wizard->plan, &wizard->plan_error);
+	(void)planner_plan(wizard->report, wizard->root, &wizard->plan, &wizard->plan_error);
 }
 
 /* Judge by these facts from now on; they are the wizard's then. */

@@ -67,7 +67,7 @@ const char *state_of_findings(const struct wizard *wizard, enum step step, struc
 			continue;
 		todo += finding->automatic;
 		failed = failed || finding->risk == RISK_NEVER ||
-			 (finding->status == STATUS_FAIL && finding->check->fix &&
+			 (finding->status == STATUS_FAIL && finding->check->plans &&
 					 !finding->automatic);
 		unknown = unknown || finding->status == STATUS_UNKNOWN;
 	}

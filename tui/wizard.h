@@ -4,7 +4,7 @@
 
 #include "pvegpu/apply/apply.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/checks/check.h"
+#include "pvegpu/plan/planner.h"
 #include "tui/draw.h"
 
 /*

@@ -6,7 +6,7 @@
 
 #include "core/apply/internal.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/checks/check.h"
+#include "pvegpu/plan/planner.h"
 #include "pvegpu/facts/facts.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -396,12 +396,10 @@ static int plan_again(struct host *host, const struct plan *plan, struct plan **
 	struct facts *facts = NULL;
 	struct report *report = NULL;
 	int status = facts_read_host(host, false, &facts, err);
-	if (status == 0 && facts)
-		report_prepare(host, facts, plan->goal);
 	if (status == 0)
-		status = report_new(facts, plan->goal, &report, err);
+		status = planner_report(host, facts, plan->goal, &report, err);
 	if (status == 0)
-		status = report_plan(report, host->root, ret_fresh, err);
+		status = planner_plan(report, host->root, ret_fresh, err);
 	report_free(report);
 	facts_free(facts);
 	return status;

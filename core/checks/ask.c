@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 
 /* From a check whose fix is wanted to the choice of the goal that makes it: for those who come with
  * a fault and want that one thing done. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
 static bool has_device(const struct vm_hostpci *entry, const struct pci_device *device)
@@ -13,7 +13,7 @@ static bool has_device(const struct vm_hostpci *entry, const struct pci_device *
 	return false;
 }
 
-static const struct vm_hostpci *entry_with(const struct report *report, const struct list *entries,
+const struct vm_hostpci *entry_with(const struct report *report, const struct list *entries,
 		const struct pci_device *device)
 {
 	for (size_t i = 0; i < entries->n; i++) {
@@ -72,7 +72,6 @@ void choose_attach(struct report *report)
 			works ? goal->tablet_off == CHOICE_YES : chosen(goal, goal->tablet_off);
 	report->attach = chosen(goal, goal->attach);
 	report->start = chosen(goal, goal->start);
-	report->power = choose_power(report);
 }
 
 bool vms_unknown(struct report *report, const struct check *check)
@@ -120,7 +119,7 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 	return true;
 }
 
-CHECK_FUNCTION(check_hostpci_invalid)
+void check_hostpci_invalid(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
@@ -149,7 +148,7 @@ static bool judge_missing(struct report *report, const struct check *check, cons
 	return true;
 }
 
-CHECK_FUNCTION(check_device_missing)
+void check_device_missing(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
@@ -182,7 +181,7 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 	return true;
 }
 
-CHECK_FUNCTION(check_romfile)
+void check_romfile(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
@@ -314,7 +313,7 @@ static bool starts_at_boot(const struct report *report, const struct vm *vm)
 	return value && property_is_bool(value) && strcmp(value, "0") != 0;
 }
 
-CHECK_FUNCTION(check_onboot_conflict)
+void check_onboot_conflict(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
@@ -347,7 +346,7 @@ static bool has_another(
 	return false;
 }
 
-CHECK_FUNCTION(check_attach_conflict)
+void check_attach_conflict(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
@@ -405,7 +404,7 @@ bool vm_key_is_removed(const struct vm *vm, const char *key)
 }
 
 /* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named another way. */
-static bool options_differ(const struct report *report, const struct vm_hostpci *entry)
+bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 {
 	const struct mapping_edit *edit = report->by_mapping && report->mappings_wanted.n
 							  ? report->mappings_wanted.item[0]
@@ -452,7 +451,7 @@ static const struct vm_hostpci *line_with_part(const struct report *report, cons
 	return NULL;
 }
 
-CHECK_FUNCTION(check_attach_hostpci)
+void check_attach_hostpci(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu) {
@@ -530,90 +529,4 @@ CHECK_FUNCTION(check_attach_hostpci)
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
 	finding_fix(report, finding, report->attach, "attach it");
-}
-
-/* The next hostpciN after `*index` that neither the configuration nor what is pending in it uses.
- */
-static const char *free_key(const struct vm *vm, int *index, struct arena *arena)
-{
-	while (++*index < HOSTPCI_MAX) {
-		const char *key = arena_printf(arena, "hostpci%d", *index);
-		if (!vm_conf_get(&vm->conf.current, key) && !vm_conf_get(&vm->conf.pending, key))
-			return key;
-	}
-	return NULL;
-}
-
-/* A whole card is its slot: without a function PVE takes them all, as the guide does. Of a slot
- * that holds more than the card the functions are named. */
-static const char *host_value(const struct report *report, struct arena *arena)
-{
-	struct list card = facts_card_names(report->facts, report->gpu, false, arena);
-	struct strings names = {0};
-	for (size_t i = 0; i < card.n; i++)
-		strings_add(arena, &names, ((struct card_name *)card.item[i])->path);
-	return strings_join(arena, &names, ";");
-}
-
-/* What the line names: a mapping of the goal, or the address. */
-static const char *named(const struct report *report, size_t n, struct arena *arena)
-{
-	const struct mapping_edit *edit =
-			n < report->mappings_wanted.n ? report->mappings_wanted.item[n] : NULL;
-	return edit && report->by_mapping ? arena_printf(arena, "mapping=%s", edit->name)
-					  : host_value(report, arena);
-}
-
-/* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
-static const char *with_options(
-		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
-{
-	struct text text = {0};
-	bool same = report->by_mapping == (entry->parsed.mapping != NULL) && !report->goal->mapping;
-	if (!same)
-		text_add(&text, named(report, 0, arena));
-	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
-		const struct property *property = entry->parsed.properties.properties.item[i];
-		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0)
-			continue;
-		if (!same && (strcmp(property->key, "host") == 0 ||
-					     strcmp(property->key, "mapping") == 0))
-			continue;
-		text_addf(&text, "%s%s%s%s", text.n ? "," : "",
-				strcmp(property->key, "host") == 0 ? "" : property->key,
-				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
-	}
-	text_addf(&text, "%s%s", report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
-	return text_take(&text, arena);
-}
-
-FIX_FUNCTION(fix_attach_hostpci)
-{
-	(void)root;
-	const struct vm *vm = report->vm;
-	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
-	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
-	if (!entry && pending && !options_differ(report, pending))
-		return 0; /* the stop and the start that are planned make it count */
-	if (entry) {
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
-				with_options(report, entry, plan->arena), entry->value,
-				finding->check->id);
-		return 0;
-	}
-	size_t lines = report->by_mapping && report->mappings_wanted.n ? report->mappings_wanted.n
-								       : 1;
-	int index = -1;
-	for (size_t i = 0; i < lines; i++) {
-		const char *key = free_key(vm, &index, plan->arena);
-		if (!key)
-			return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot",
-					vm->vmid);
-		const char *value = arena_printf(plan->arena, "%s%s%s",
-				named(report, i, plan->arena), report->pcie ? ",pcie=1" : "",
-				report->x_vga && i == 0 ? ",x-vga=1" : "");
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
-				finding->check->id);
-	}
-	return 0;
 }

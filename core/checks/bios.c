@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 
-CHECK_FUNCTION(check_pve_version)
+void check_pve_version(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (!facts->pve_version) {
@@ -30,7 +30,7 @@ CHECK_FUNCTION(check_pve_version)
 			facts->pve_version);
 }
 
-CHECK_FUNCTION(check_cpu_virtualization)
+void check_cpu_virtualization(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	const char *model = facts->cpu_model ? facts->cpu_model : "CPU of unknown model";
@@ -66,7 +66,7 @@ static const struct log_line *log_says_iommu(const struct facts *facts)
 	return NULL;
 }
 
-CHECK_FUNCTION(check_iommu_firmware)
+void check_iommu_firmware(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	const char *name = facts->cpu_vendor == CPU_AMD ? "AMD-Vi (IOMMU)" : "Intel VT-d";
@@ -103,15 +103,7 @@ CHECK_FUNCTION(check_iommu_firmware)
 		finding_fix(report, finding, true, "restart into the firmware setup");
 }
 
-FIX_FUNCTION(fix_firmware_setup)
-{
-	(void)root;
-	(void)err;
-	plan_add_reboot_to_setup(plan, finding->check->id, reboot_cost(report));
-	return 0;
-}
-
-CHECK_FUNCTION(check_kernel_pinned)
+void check_kernel_pinned(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (!facts->kernel_pin) {
@@ -133,7 +125,7 @@ CHECK_FUNCTION(check_kernel_pinned)
 	finding_evidence(report, finding, facts->kernel_pin_file, "%s", facts->kernel_pin);
 }
 
-CHECK_FUNCTION(check_secure_boot)
+void check_secure_boot(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->efi == KNOWN_NO) {
@@ -150,7 +142,7 @@ CHECK_FUNCTION(check_secure_boot)
 	}
 }
 
-CHECK_FUNCTION(check_interrupt_remapping)
+void check_interrupt_remapping(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->interrupt_remapping == KNOWN_UNKNOWN) {
@@ -186,7 +178,7 @@ CHECK_FUNCTION(check_interrupt_remapping)
 				"unsafe interrupts");
 }
 
-CHECK_FUNCTION(check_quorum)
+void check_quorum(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->clustered == KNOWN_NO) {
@@ -206,7 +198,7 @@ CHECK_FUNCTION(check_quorum)
 	}
 }
 
-CHECK_FUNCTION(check_kernel_next)
+void check_kernel_next(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (!facts->kernel || !facts->kernel_next) {

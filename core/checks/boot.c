@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -322,7 +322,7 @@ void choose_params(struct report *report)
 	}
 }
 
-CHECK_FUNCTION(check_boot_loader)
+void check_boot_loader(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_UNKNOWN) {
@@ -368,7 +368,7 @@ static bool planned_out(const struct report *report)
 	return false;
 }
 
-CHECK_FUNCTION(check_iommu_active)
+void check_iommu_active(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->iommu_active == KNOWN_UNKNOWN) {
@@ -427,7 +427,7 @@ static void tell_nothing_to_add(
 			facts->cmdline_running ? facts->cmdline_running : "unknown");
 }
 
-CHECK_FUNCTION(check_iommu_cmdline)
+void check_iommu_cmdline(struct report *report, const struct check *check)
 {
 	struct strings add = {0};
 	struct strings remove = {0};
@@ -562,7 +562,7 @@ static bool judge_generated(struct report *report, const struct check *check)
 	return finding != NULL;
 }
 
-CHECK_FUNCTION(check_cmdline_pending)
+void check_cmdline_pending(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (!is_configured_known(facts) || !facts->cmdline_running || booted_by_fallback(report))
@@ -610,7 +610,7 @@ static void add_cmdline_evidence(struct report *report, struct finding *finding)
 	finding_evidence(report, finding, "/proc/cmdline", "%s", report->facts->cmdline_running);
 }
 
-CHECK_FUNCTION(check_cmdline_conflict)
+void check_cmdline_conflict(struct report *report, const struct check *check)
 {
 	static const char *const off[] = {
 			"intel_iommu=off", "amd_iommu=off", "iommu=off", "iommu=soft"};
@@ -653,7 +653,7 @@ CHECK_FUNCTION(check_cmdline_conflict)
 			planned_out(report) ? ": planned, see Kernel parameters" : "");
 }
 
-CHECK_FUNCTION(check_cmdline_obsolete)
+void check_cmdline_obsolete(struct report *report, const struct check *check)
 {
 	if (cmdline_unknown(report, check))
 		return;
@@ -716,7 +716,7 @@ static void tell_acs_effect(struct report *report, const struct check *check)
 	}
 }
 
-CHECK_FUNCTION(check_acs_override)
+void check_acs_override(struct report *report, const struct check *check)
 {
 	if (cmdline_unknown(report, check))
 		return;
@@ -792,7 +792,7 @@ static void judge_video(struct report *report, const struct check *check, const 
 	}
 }
 
-CHECK_FUNCTION(check_framebuffer)
+void check_framebuffer(struct report *report, const struct check *check)
 {
 	if (cmdline_unknown(report, check))
 		return;
@@ -853,7 +853,7 @@ static void judge_esp(struct report *report, const struct check *check, const st
 	}
 }
 
-CHECK_FUNCTION(check_esp_sync)
+void check_esp_sync(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->proxmox_boot_tool == KNOWN_UNKNOWN)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -13,8 +13,6 @@
  *                  one and no later file of /etc/default/grub.d sets it again; otherwise a file of
  *                  our own there, which is sourced last and adds words to whatever came before
  */
-static const char default_name[] = "GRUB_CMDLINE_LINUX_DEFAULT";
-static const char linux_name[] = "GRUB_CMDLINE_LINUX";
 static const char snippet_dir[] = "/etc/default/grub.d/";
 /* The first that is sourced after every file that sets the value. */
 static const char *const snippet_names[] = {"pvegpu.cfg", "zz-pvegpu.cfg", "zzzz-pvegpu.cfg"};
@@ -37,7 +35,7 @@ static bool is_snippet(const char *path)
 /* As pvegpu writes it: one that a person has edited is that person's. */
 static bool is_untouched(struct arena *arena, const struct grub_file *file)
 {
-	struct strings words = grub_snippet_words(arena, &file->parsed, default_name);
+	struct strings words = grub_snippet_words(arena, &file->parsed, GRUB_DEFAULT_NAME);
 	struct lines cursor = lines_start(file->text);
 	struct line line;
 	struct strings lines = {0};
@@ -47,7 +45,8 @@ static bool is_untouched(struct arena *arena, const struct grub_file *file)
 		return false;
 	const char *why = lines.item[1];
 	return text_starts(why, "# ") &&
-	       strcmp(file->text, grub_snippet_make(arena, default_name, &words, why + 2)) == 0;
+	       strcmp(file->text, grub_snippet_make(arena, GRUB_DEFAULT_NAME, &words, why + 2)) ==
+			       0;
 }
 
 /* Our own file, when there is one. */
@@ -56,7 +55,7 @@ static bool is_ours(const struct facts *facts, const struct grub_file *file)
 	return is_snippet(file->path) && is_untouched(facts->arena, file);
 }
 
-static const struct grub_file *find_snippet(const struct facts *facts)
+const struct grub_file *find_snippet(const struct facts *facts)
 {
 	for (size_t i = 0; i < facts->grub_files.n; i++)
 		if (is_ours(facts, facts->grub_files.item[i]))
@@ -64,7 +63,7 @@ static const struct grub_file *find_snippet(const struct facts *facts)
 	return NULL;
 }
 
-static bool sets(const struct grub_file *file, const char *name)
+bool grub_file_sets(const struct grub_file *file, const char *name)
 {
 	size_t count = 0;
 	(void)grub_default_find(&file->parsed, name, &count);
@@ -78,7 +77,7 @@ static const struct grub_file *override_of(const struct facts *facts)
 	for (size_t i = 0; i < facts->grub_files.n; i++) {
 		const struct grub_file *file = facts->grub_files.item[i];
 		if (text_starts(file->path, snippet_dir) && !is_ours(facts, file) &&
-				(sets(file, default_name) || file->parsed.code_line))
+				(grub_file_sets(file, GRUB_DEFAULT_NAME) || file->parsed.code_line))
 			found = file;
 	}
 	return found;
@@ -101,8 +100,8 @@ struct strings boot_configured_words(const struct facts *facts, struct arena *ar
 	/* /etc/grub.d/10_linux puts them in this order, on one line: a line end in a value ends it.
 	 */
 	char *value = arena_printf(arena, "%s %s",
-			grub_default_effective(arena, sources, n, linux_name, NULL),
-			grub_default_effective(arena, sources, n, default_name, NULL));
+			grub_default_effective(arena, sources, n, GRUB_LINUX_NAME, NULL),
+			grub_default_effective(arena, sources, n, GRUB_DEFAULT_NAME, NULL));
 	value[strcspn(value, "\n")] = '\0';
 	return cmdline_words(arena, value);
 }
@@ -129,8 +128,8 @@ struct strings possible_words(const struct report *report)
 		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
 			const struct grub_assignment *item = file->parsed.assignments.item[i];
 			bool counts = (item->conditional || item->dynamic) &&
-				      (strcmp(item->name, default_name) == 0 ||
-						      strcmp(item->name, linux_name) == 0);
+				      (strcmp(item->name, GRUB_DEFAULT_NAME) == 0 ||
+						      strcmp(item->name, GRUB_LINUX_NAME) == 0);
 			struct strings more =
 					cmdline_words(report->arena, counts ? item->value : "");
 			add_words(report, &words, &known, &more);
@@ -215,30 +214,30 @@ const char *why_not_editable(const struct report *report)
 
 /* Why the value is left alone in /etc/default/grub and a file of our own is used; NULL: in place.
  */
-static const char *why_not_in_place(const struct report *report)
+const char *why_not_in_place(const struct report *report)
 {
 	const struct facts *facts = report->facts;
 	const struct grub_file *override = override_of(facts);
 	const struct grub_file *snippet = find_snippet(facts);
 	if (override)
 		return arena_printf(report->arena, "%s sets %s after /etc/default/grub",
-				override->path, default_name);
+				override->path, GRUB_DEFAULT_NAME);
 	if (snippet)
 		return "it is there already";
 	for (size_t f = 0; f < facts->grub_files.n; f++) {
 		const struct grub_file *file = facts->grub_files.item[f];
 		for (size_t i = 0; i < file->parsed.assignments.n; i++) {
 			const struct grub_assignment *item = file->parsed.assignments.item[i];
-			if (strcmp(item->name, linux_name) == 0 && item->dynamic &&
-					strstr(item->value, default_name))
+			if (strcmp(item->name, GRUB_LINUX_NAME) == 0 && item->dynamic &&
+					strstr(item->value, GRUB_DEFAULT_NAME))
 				return arena_printf(report->arena, "%s takes its words over in %s",
-						linux_name, file->path);
+						GRUB_LINUX_NAME, file->path);
 		}
 	}
-	return grub_default_why_not_editable(&facts->grub_parsed, default_name, report->arena);
+	return grub_default_why_not_editable(&facts->grub_parsed, GRUB_DEFAULT_NAME, report->arena);
 }
 
-static const char *snippet_path(const struct report *report)
+const char *snippet_path(const struct report *report)
 {
 	const struct facts *facts = report->facts;
 	const struct grub_file *snippet = find_snippet(facts);
@@ -269,12 +268,7 @@ static bool has_edits(const struct report *report)
 	return false;
 }
 
-/* Words to put in and to take out. */
-struct edits {
-	struct strings add, remove;
-};
-
-static struct edits list_edits(const struct report *report, struct arena *arena)
+struct edits list_edits(const struct report *report, struct arena *arena)
 {
 	struct edits edits = {0};
 	for (size_t i = 0; i < report->params.n; i++) {
@@ -299,14 +293,14 @@ static struct standing stands_in(
 	bool main_file = strcmp(file->path, report->facts->grub.path) == 0;
 	if (is_ours(report->facts, file)) {
 		struct strings words =
-				grub_snippet_words(report->arena, &file->parsed, default_name);
+				grub_snippet_words(report->arena, &file->parsed, GRUB_DEFAULT_NAME);
 		standing.editable = strings_has(&words, word);
 		return standing;
 	}
 	for (size_t i = 0; i < file->parsed.assignments.n; i++) {
 		const struct grub_assignment *item = file->parsed.assignments.item[i];
-		bool ours = strcmp(item->name, default_name) == 0 ||
-			    strcmp(item->name, linux_name) == 0;
+		bool ours = strcmp(item->name, GRUB_DEFAULT_NAME) == 0 ||
+			    strcmp(item->name, GRUB_LINUX_NAME) == 0;
 		struct strings words = cmdline_words(report->arena, ours ? item->value : "");
 		if (!strings_has(&words, word))
 			continue;
@@ -366,10 +360,10 @@ static void add_places(struct report *report, struct finding *finding, const cha
 	for (size_t i = 0; grub && i < facts->grub_files.n; i++) {
 		const struct grub_file *file = facts->grub_files.item[i];
 		const struct grub_assignment *found =
-				grub_default_find(&file->parsed, default_name, NULL);
+				grub_default_find(&file->parsed, GRUB_DEFAULT_NAME, NULL);
 		if (found)
 			finding_evidence(report, finding, file->path, "line %zu: %s=%s",
-					found->line, default_name, found->value);
+					found->line, GRUB_DEFAULT_NAME, found->value);
 	}
 }
 
@@ -383,9 +377,10 @@ static bool ends_early(const struct report *report, const char *apart)
 		const struct grub_file *file = facts->grub_files.item[i];
 		sources[i] = (struct grub_source){file->path, &file->parsed};
 	}
-	const char *before = grub_default_effective(report->arena, sources, n, linux_name, NULL);
-	const char *own = apart ? grub_default_effective(
-						  report->arena, sources, n, default_name, NULL)
+	const char *before =
+			grub_default_effective(report->arena, sources, n, GRUB_LINUX_NAME, NULL);
+	const char *own = apart ? grub_default_effective(report->arena, sources, n,
+						  GRUB_DEFAULT_NAME, NULL)
 				: "";
 	return strstr(arena_printf(report->arena, " %s %s ", before, own), " -- ") != NULL;
 }
@@ -409,7 +404,7 @@ static const char *why_not_these(const struct report *report, const char *apart)
 	return NULL;
 }
 
-CHECK_FUNCTION(check_cmdline_syntax)
+void check_cmdline_syntax(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_UNKNOWN && !facts->grub.text)
@@ -440,176 +435,4 @@ CHECK_FUNCTION(check_cmdline_syntax)
 				"make the change by hand, then run the audit again");
 		finding->risk = RISK_NEVER;
 	}
-}
-
-void add_refresh(const struct report *report, struct plan *plan, const char *because)
-{
-	static const char *const update_grub[] = {"update-grub", NULL};
-	static const char *const refresh[] = {"proxmox-boot-tool", "refresh", NULL};
-	const struct facts *facts = report->facts;
-	bool tool = facts->proxmox_boot_tool == KNOWN_YES || facts->boot_loader == BOOT_SYSTEMD;
-	struct change *change = plan_add_command(plan, tool ? refresh : update_grub, because,
-			"the same command again, after the file was put back");
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		struct strings *list =
-				param->selected ? &change->entries_with : &change->entries_without;
-		bool counts = param->selected || param->configured;
-		/* A list may hold it among others: only words of their own are looked for. */
-		bool alone = param_is_put(param) || param_is_taken(param) ||
-			     cmdline_has_word(&report->configured, param->word);
-		if (counts && alone && !strings_has(list, param->word))
-			strings_add(plan->arena, list, param->word);
-	}
-	/* ESPs are not mounted to look at them; GRUB's own menu can always be read. */
-	if (!tool)
-		change->entries_in = arena_strdup(plan->arena, "/boot/grub/grub.cfg");
-	struct strings stale = stale_words(report);
-	for (size_t i = 0; i < stale.n; i++)
-		if (!strings_has(&change->entries_without, stale.item[i]) &&
-				!strings_has(&change->entries_with, stale.item[i]))
-			strings_add(plan->arena, &change->entries_without, stale.item[i]);
-	/* proxmox-kernel-helper, zz-proxmox-boot: an ESP or kernel it leaves out is "... skipping"
-	 * and exit status 0, an ESP it cannot unmount ends it with "... - failure" and 0; of a
-	 * stray file beside the kernels' directories it says "is not a directory - skipping". Each
-	 * ESP it does is "Copying and configuring kernels on /dev/disk/by-uuid/UUID". */
-	if (tool && !change->must_not_say.n) {
-		strings_add(plan->arena, &change->must_not_say, "skipping");
-		strings_add(plan->arena, &change->must_not_say, "- failure");
-		change->harmless = arena_strdup(plan->arena, "is not a directory - skipping");
-		for (size_t i = 0; i < facts->esps.n; i++)
-			strings_add(plan->arena, &change->must_say,
-					((const struct esp *)facts->esps.item[i])->uuid);
-	}
-	plan_add_reboot(plan, because, reboot_cost(report));
-}
-
-/* Tell the draft of `path` every reason there is. */
-static void set_draft(
-		const struct report *report, struct plan *plan, const char *path, const char *text)
-{
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
-		if (param_is_put(param) || param_is_taken(param))
-			plan_set_draft(plan, path, text, param->check,
-					strcmp(param->check, "boot.acs-override") == 0
-							? "isolation between devices is weakened"
-							: NULL);
-	}
-}
-
-static int edit_kernel_cmdline(const struct report *report, struct plan *plan,
-		const struct root *root, struct error *err)
-{
-	const struct facts *facts = report->facts;
-	const char *path = facts->kernel_cmdline.path;
-	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
-	if (status < 0)
-		return status;
-	if (!text) {
-		/* Without the file the boot tool takes what runs, but for the initrd. */
-		struct strings words = {0};
-		for (size_t i = 0; i < facts->cmdline_words.n; i++)
-			if (!text_starts(facts->cmdline_words.item[i], "initrd="))
-				strings_add(plan->arena, &words, facts->cmdline_words.item[i]);
-		text = arena_printf(plan->arena, "%s\n", strings_join(plan->arena, &words, " "));
-	}
-	struct edits edits = list_edits(report, plan->arena);
-	char *edited = NULL;
-	status = cmdline_file_edit(
-			plan->arena, path, text, &edits.add, &edits.remove, &edited, err);
-	if (status == 0)
-		set_draft(report, plan, path, edited);
-	return status;
-}
-
-/* Our own file: with the words it adds already, those that are new, and without those that go. */
-static int edit_snippet(const struct report *report, struct plan *plan, const struct root *root,
-		const struct edits *edits, struct error *err)
-{
-	const char *path = snippet_path(report);
-	const struct grub_file *snippet = find_snippet(report->facts);
-	const char *text = NULL;
-	if (!path)
-		return 0; /* refused: see check_cmdline_syntax() */
-	int status = plan_draft(plan, root, path, &text, err);
-	if (status < 0)
-		return status;
-	struct strings had = {0};
-	struct strings words = {0};
-	if (snippet)
-		had = grub_snippet_words(plan->arena, &snippet->parsed, default_name);
-	for (size_t i = 0; i < had.n; i++)
-		if (!strings_has(&edits->remove, had.item[i]))
-			strings_add(plan->arena, &words, had.item[i]);
-	for (size_t i = 0; i < edits->add.n; i++)
-		if (!strings_has(&words, edits->add.item[i]))
-			strings_add(plan->arena, &words, edits->add.item[i]);
-	bool moved = snippet && strcmp(snippet->path, path) != 0;
-	const char *why = !snippet || moved
-					  ? why_not_in_place(report)
-					  : "The value is not edited in /etc/default/grub itself.";
-	set_draft(report, plan, path,
-			words.n ? grub_snippet_make(plan->arena, default_name, &words, why) : NULL);
-	return 0;
-}
-
-static int edit_grub(const struct report *report, struct plan *plan, const struct root *root,
-		struct error *err)
-{
-	const struct facts *facts = report->facts;
-	const char *path = facts->grub.path;
-	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
-	if (status < 0)
-		return status;
-	struct edits edits = list_edits(report, plan->arena);
-	const struct strings none = {0};
-	bool in_place = !why_not_in_place(report);
-	char *edited = arena_strdup(plan->arena, text ? text : "");
-	const char *const names[] = {default_name, linux_name};
-	for (size_t i = 0; status == 0 && i < 2; i++) {
-		if (edits.remove.n && !facts->grub_parsed.code_line &&
-				grub_default_why_not_editable(
-						&facts->grub_parsed, names[i], plan->arena))
-			status = grub_default_take_out(plan->arena, path, edited, names[i],
-					&edits.remove, &edited, err);
-		if (status < 0)
-			break;
-		const struct strings *add = in_place && i == 0 ? &edits.add : &none;
-		if ((add->n || edits.remove.n) &&
-				!grub_default_why_not_editable(
-						&facts->grub_parsed, names[i], plan->arena) &&
-				(add->n || sets(facts->grub_files.item[0], names[i])))
-			status = grub_default_edit(plan->arena, path, edited, names[i], add,
-					&edits.remove, &edited, err);
-	}
-	if (status == 0)
-		set_draft(report, plan, path, edited);
-	if (status == 0 && !in_place && (edits.add.n || find_snippet(facts)))
-		status = edit_snippet(report, plan, root, &edits, err);
-	return status;
-}
-
-FIX_FUNCTION(fix_params)
-{
-	(void)finding;
-	int status = report->facts->boot_loader == BOOT_SYSTEMD
-				     ? edit_kernel_cmdline(report, plan, root, err)
-				     : edit_grub(report, plan, root, err);
-	if (status == 0)
-		add_refresh(report, plan, "boot.iommu-cmdline");
-	return status;
-}
-
-FIX_FUNCTION(fix_refresh)
-{
-	(void)root;
-	(void)err;
-	if (strcmp(finding->fix, "reboot") != 0)
-		add_refresh(report, plan, finding->check->id);
-	else
-		plan_add_reboot(plan, finding->check->id, reboot_cost(report));
-	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -10,15 +10,11 @@
  * into /boot/grub/custom.cfg, which GRUB reads at every boot (/etc/grub.d/41_custom), with vfio-pci
  * kept off. It needs no refresh, and stays what it is when the menu is made again.
  */
-static const char marker_begin[] = "### BEGIN pvegpu: the host as it was ###\n";
-static const char marker_end[] = "### END pvegpu ###\n";
-
-static const char keeps_off[] = "module_blacklist=vfio_pci";
 
 bool booted_by_fallback(const struct report *report)
 {
-	return cmdline_has_word(&report->facts->cmdline_words, keeps_off) &&
-	       !cmdline_has_word(&report->configured, keeps_off);
+	return cmdline_has_word(&report->facts->cmdline_words, FALLBACK_WORD) &&
+	       !cmdline_has_word(&report->configured, FALLBACK_WORD);
 }
 
 static const char *why_none(const struct report *report)
@@ -37,7 +33,7 @@ static const char *why_none(const struct report *report)
 	return NULL;
 }
 
-CHECK_FUNCTION(check_fallback_entry)
+void check_fallback_entry(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_UNKNOWN) {
@@ -57,7 +53,7 @@ CHECK_FUNCTION(check_fallback_entry)
 			finding->risk = RISK_NEVER;
 		return;
 	}
-	const char *ours = facts->grub_custom.text ? strstr(facts->grub_custom.text, marker_begin)
+	const char *ours = facts->grub_custom.text ? strstr(facts->grub_custom.text, FALLBACK_BEGIN)
 						   : NULL;
 	if (ours && strstr(ours, "\nmenuentry ") && strstr(ours, "/vmlinuz-")) {
 		struct finding *finding = report_add(report, check, STATUS_OK, "host",
@@ -72,66 +68,4 @@ CHECK_FUNCTION(check_fallback_entry)
 	if (!why)
 		finding_fix(report, finding, report->goal->fallback_entry == CHOICE_YES,
 				"add a boot entry with today's command line and without vfio-pci");
-}
-
-/* The first menu entry that starts a kernel of this host, whole: from `menuentry` to the bracket
- * that closes it. */
-static char *first_entry(struct arena *arena, const char *menu)
-{
-	const char *begin = strstr(menu, "### BEGIN /etc/grub.d/10_linux ###");
-	for (const char *start = begin ? begin : menu; start;
-			start = strstr(start, "\nmenuentry ")) {
-		start += *start == '\n';
-		const char *end = strstr(start, "\n}");
-		char *entry = end ? arena_strndup(arena, start, (size_t)(end + 2 - start)) : NULL;
-		if (entry && text_starts(entry, "menuentry ") && strstr(entry, "/vmlinuz-"))
-			return entry;
-	}
-	return NULL;
-}
-
-static char *make_entry(struct arena *arena, const char *entry, const char *kernel)
-{
-	struct text text = {0};
-	struct lines cursor = lines_start(entry);
-	struct line line;
-	text_add(&text, marker_begin);
-	text_addf(&text,
-			"menuentry 'Host as it was before pvegpu (kernel %s, without vfio-pci)' "
-			"{\n",
-			kernel ? kernel : "unknown");
-	(void)line_next(&cursor, &line); /* its own title */
-	while (line_next(&cursor, &line)) {
-		char *content = text_trim(arena, line.start, line.n);
-		bool kernel_line =
-				text_starts(content, "linux\t") || text_starts(content, "linux ");
-		text_add_bytes(&text, line.start, line.n);
-		text_add(&text, kernel_line ? arena_printf(arena, " %s\n", keeps_off) : "\n");
-	}
-	text_add(&text, marker_end);
-	return text_take(&text, arena);
-}
-
-FIX_FUNCTION(fix_fallback_entry)
-{
-	const struct facts *facts = report->facts;
-	const struct boot_entry *first = facts->boot_entries.item[0];
-	const char *text = NULL;
-	char *menu = NULL;
-	int status = root_read(root, first->path, plan->arena, &menu, NULL, err);
-	if (status < 0)
-		return status;
-	char *entry = first_entry(plan->arena, menu);
-	if (!entry)
-		return error_set(err, ERROR_PARSE, "%s has no menu entry that could be copied",
-				first->path);
-	status = plan_draft(plan, root, facts->grub_custom.path, &text, err);
-	if (status < 0)
-		return status;
-	bool finished = !text || !*text || text_ends(text, "\n");
-	plan_set_draft(plan, facts->grub_custom.path,
-			arena_printf(plan->arena, "%s%s%s", text ? text : "", finished ? "" : "\n",
-					make_entry(plan->arena, entry, first->kernel)),
-			finding->check->id, NULL);
-	return 0;
 }

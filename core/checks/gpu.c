@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 
@@ -83,7 +83,7 @@ static void judge_present(struct report *report, const struct check *check, stru
 			gpu->name, gpu->class_code >> 8, gpu->vendor, gpu->device);
 }
 
-CHECK_FUNCTION(check_gpu_present)
+void check_gpu_present(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_present);
 	if (count_gpus(report))
@@ -129,7 +129,7 @@ static void judge_only(struct report *report, const struct check *check, struct 
 		finding->risk = RISK_ACCEPT;
 }
 
-CHECK_FUNCTION(check_only_gpu)
+void check_only_gpu(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_only);
 }
@@ -183,7 +183,7 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 	}
 }
 
-CHECK_FUNCTION(check_boot_vga)
+void check_boot_vga(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_boot_vga);
 }
@@ -254,7 +254,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 				device_text(report->arena, group.item[i]));
 }
 
-CHECK_FUNCTION(check_group_isolated)
+void check_group_isolated(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_isolated);
 }
@@ -364,7 +364,7 @@ static void judge_critical(struct report *report, const struct check *check, str
 	}
 }
 
-CHECK_FUNCTION(check_group_host_critical)
+void check_group_host_critical(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_critical);
 }
@@ -422,7 +422,7 @@ static void judge_functions(
 	}
 }
 
-CHECK_FUNCTION(check_gpu_functions)
+void check_gpu_functions(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_functions);
 }
@@ -456,7 +456,7 @@ static void judge_identical(
 		(void)report_add(report, check, STATUS_OK, gpu->name, "No other card has its ids.");
 }
 
-CHECK_FUNCTION(check_gpu_identical)
+void check_gpu_identical(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_identical);
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
 /* The card by itself: its memory windows, ROM, reset, virtual functions, and who uses it now. */
@@ -49,7 +49,7 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 			(unsigned long long)gpu->bar_start);
 }
 
-CHECK_FUNCTION(check_above_4g)
+void check_above_4g(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_above_4g);
 }
@@ -78,7 +78,7 @@ static void judge_reset(struct report *report, const struct check *check, struct
 			"%s", *gpu->reset_method ? gpu->reset_method : "(empty)");
 }
 
-CHECK_FUNCTION(check_gpu_reset)
+void check_gpu_reset(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_reset);
 }
@@ -182,7 +182,7 @@ static void judge_sriov(struct report *report, const struct check *check, struct
 			"%d", gpu->sriov_total);
 }
 
-CHECK_FUNCTION(check_gpu_sriov)
+void check_gpu_sriov(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_sriov);
 }
@@ -216,7 +216,7 @@ static void judge_rom(struct report *report, const struct check *check, struct p
 	}
 }
 
-CHECK_FUNCTION(check_gpu_rom)
+void check_gpu_rom(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_rom);
 }
@@ -275,7 +275,7 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 				gpu->bar_holder, gpu->name);
 }
 
-CHECK_FUNCTION(check_gpu_bar)
+void check_gpu_bar(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_bar);
 }
@@ -335,7 +335,7 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 			why ? why : "No container and no other running VM uses it.");
 }
 
-CHECK_FUNCTION(check_gpu_in_use)
+void check_gpu_in_use(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_in_use);
 }

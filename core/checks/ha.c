@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
 /*
@@ -156,7 +156,7 @@ static void judge_ha(struct report *report, const struct check *check, const str
 	}
 }
 
-CHECK_FUNCTION(check_vm_ha)
+void check_vm_ha(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_ha);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/index.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/modprobe_conf.h"
@@ -11,13 +11,6 @@
  * What old guides and other tools leave in modprobe.d: told one by one, and taken out when the goal
  * is to clean up. What may still be wanted (a blacklist, kvm's ignore_msrs) is only told.
  */
-struct leftover {
-	const struct modprobe_entry *entry;
-	const char *word; /* of the command; NULL: all of it */
-	const char *why;
-	bool goes;
-};
-
 /* Files that other tools make as a whole. What they hold is judged line by line like any other's;
  * one that holds nothing after that goes. */
 static const struct {
@@ -35,27 +28,12 @@ static const struct {
 };
 enum { TOOL_FILES = sizeof tool_files / sizeof *tool_files };
 
-static const char *tool_of(const char *path)
+const char *tool_of(const char *path)
 {
 	for (size_t i = 0; i < TOOL_FILES; i++)
 		if (strcmp(tool_files[i].path, path) == 0)
 			return tool_files[i].who;
 	return NULL;
-}
-
-/* Nothing but comments and blank lines. */
-static bool holds_nothing(const char *text)
-{
-	struct lines cursor = lines_start(text);
-	struct line line;
-	while (line_next(&cursor, &line)) {
-		const char *c = line.start;
-		while (c < line.start + line.n && strchr(" \t\r", *c))
-			c++;
-		if (c < line.start + line.n && *c != '#')
-			return false;
-	}
-	return true;
 }
 
 static void add_tool_files(struct report *report, struct finding *finding)
@@ -153,7 +131,7 @@ static void judge_words(
 						true});
 }
 
-static struct list find_leftovers(const struct report *report)
+struct list find_leftovers(const struct report *report)
 {
 	struct list found = {0};
 	const struct list *entries = &report->facts->modprobe;
@@ -185,7 +163,7 @@ static struct list find_leftovers(const struct report *report)
 	return found;
 }
 
-CHECK_FUNCTION(check_leftovers)
+void check_leftovers(struct report *report, const struct check *check)
 {
 	struct list found = find_leftovers(report);
 	if (!found.n) {
@@ -209,28 +187,4 @@ CHECK_FUNCTION(check_leftovers)
 	if (any)
 		finding_fix(report, finding, report->goal->clean_up == CHOICE_YES,
 				"take out what has no effect (--clean-up)");
-}
-
-FIX_FUNCTION(fix_leftovers)
-{
-	struct list found = find_leftovers(report);
-	/* From the last line up, so that the numbers of those above stay right. */
-	for (size_t i = found.n; i-- > 0;) {
-		const struct leftover *leftover = found.item[i];
-		const struct leftover *next = i + 1 < found.n ? found.item[i + 1] : NULL;
-		const char *text = NULL;
-		/* A command is touched once: after that the numbers of its lines may be others. */
-		if (!leftover->goes || (next && next->goes && next->entry == leftover->entry))
-			continue;
-		int status = plan_draft(plan, root, leftover->entry->file, &text, err);
-		if (status < 0)
-			return status;
-		const char *left = modprobe_conf_drop(plan->arena, text ? text : "",
-				leftover->entry->line, leftover->word);
-		if (tool_of(leftover->entry->file) && holds_nothing(left))
-			left = NULL;
-		plan_set_draft(plan, leftover->entry->file, left, finding->check->id, NULL);
-	}
-	add_initramfs(plan, finding->check->id);
-	return 0;
 }

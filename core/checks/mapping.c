@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
 /* PCI mappings: those that VMs name, and whether they still name the device they were made for.
@@ -143,7 +143,7 @@ static bool judge_deleted(struct report *report, const struct check *check)
 	return true;
 }
 
-CHECK_FUNCTION(check_mapping)
+void check_mapping(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
@@ -259,7 +259,7 @@ static void judge_drift(struct report *report, const struct check *check,
 				   "that uses it does not start until then");
 }
 
-CHECK_FUNCTION(check_mapping_drift)
+void check_mapping_drift(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	size_t judged = 0;
@@ -331,7 +331,7 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 	return true;
 }
 
-CHECK_FUNCTION(check_token_raw)
+void check_token_raw(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check) || judge_goal_raw(report, check))
 		return;

@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
 /*
@@ -501,48 +501,4 @@ void choose_mappings(struct report *report)
 						entry->key, vm->vmid);
 		}
 	}
-}
-
-FIX_FUNCTION(fix_mapping)
-{
-	(void)root;
-	const char *name = strchr(finding->subject, '/');
-	const struct mapping_edit *edit = name ? find_mapping_edit(report, name + 1) : NULL;
-	if (!edit || !mapping_edit_changes(edit))
-		return 0;
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		if (change->mapping && strcmp(change->mapping, edit->name) == 0)
-			return 0; /* one call for all that is to be done to it */
-	}
-	/* An empty map, or a value with a line end, would leave a file that nobody can change any
-	 * more but by hand. */
-	if (!edit->deleted && !edit->map.n)
-		return error_set(err, ERROR_REFUSED, "mapping %s would be empty", edit->name);
-	struct list params = {0};
-	struct list before = {0};
-	if (!edit->mapping)
-		pve_param_add(plan->arena, &params, "id", edit->name);
-	for (size_t i = 0; i < edit->map.n; i++) {
-		struct pci_mapping_entry parsed;
-		if (strpbrk(edit->map.item[i], "\n\r") ||
-				pci_mapping_entry_parse(
-						plan->arena, edit->map.item[i], &parsed, err) < 0)
-			return error_set(err, ERROR_REFUSED,
-					"mapping %s: '%s' is not sent, Proxmox VE would not read "
-					"it "
-					"back",
-					edit->name, text_printable(plan->arena, edit->map.item[i]));
-		pve_param_add(plan->arena, &params, "map", edit->map.item[i]);
-	}
-	for (size_t i = 0; edit->mapping && i < edit->mapping->entries.n; i++) {
-		const struct pci_mapping_entry *entry = edit->mapping->entries.item[i];
-		pve_param_add(plan->arena, &before, "map", entry->text);
-	}
-	if (edit->deleted && edit->mapping && edit->mapping->description)
-		pve_param_add(plan->arena, &before, "description", edit->mapping->description);
-	if (edit->deleted && edit->mapping && edit->mapping->mdev)
-		pve_param_add(plan->arena, &before, "mdev", "1");
-	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id);
-	return 0;
 }

@@ -2,7 +2,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
 /*
@@ -276,21 +276,10 @@ bool unread_holds(const struct report *report, const struct finding *finding)
 			       is_of_goal(report, finding->subject));
 }
 
-void refuse_unread(const struct report *report, struct plan *plan)
+bool unread_guards(const struct report *report, const struct finding *finding)
 {
-	bool calls = false;
-	for (size_t i = 0; i < plan->changes.n; i++)
-		calls = calls || change_is_api(plan->changes.item[i]);
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		bool guards_calls = calls && finding->unread &&
-				    is_among(guards, finding->check->id) &&
-				    is_of_goal(report, finding->subject);
-		/* Those with a risk of their own are refused by it. */
-		if (finding->risk == RISK_NONE && (guards_calls || unread_holds(report, finding)))
-			plan_refuse(plan, finding->check->id, finding->subject, finding->detail,
-					false);
-	}
+	return finding->unread && is_among(guards, finding->check->id) &&
+	       is_of_goal(report, finding->subject);
 }
 
 /* The gap that hides what a goal names, or NULL. */

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/formats/upid.h"
 
-CHECK_FUNCTION(check_vm_started)
+bool vm_is_to_start(const struct report *report)
+{
+	/* A start is for the GPU: without it the VM is none of our business. */
+	return report->vm && report->vm->running == KNOWN_NO && report->start && report->gpu &&
+	       (report->attach || gpu_attached(report));
+}
+
+void check_vm_started(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu)
 		return;
 	const char *subject = vm_subject(report, vm);
 	bool attached = gpu_attached(report);
-	if (vm->running == KNOWN_YES && attached && report->power == POWER_AS_IS) {
+	if (vm->running == KNOWN_YES && attached) {
 		(void)report_add(report, check, STATUS_OK, subject, "%u %s runs with the GPU.",
 				vm->vmid, vm->name);
 		return;
@@ -21,23 +28,11 @@ CHECK_FUNCTION(check_vm_started)
 				"Whether it runs is not recorded.");
 		return;
 	}
-	bool start = report->power == POWER_START || report->power == POWER_RESTART;
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject, "%s",
-			vm->running == KNOWN_YES
-					? (attached ? "It runs, and is started again with the "
-						      "change."
-						    : "It runs without the GPU.")
-			: attached ? "It has the GPU and is stopped."
-				   : "It is started when the GPU is attached.");
-	finding_fix(report, finding, start, "start it");
-}
-
-FIX_FUNCTION(fix_vm_started)
-{
-	(void)root;
-	(void)err;
-	plan_add_api_call(plan, STAGE_START, report->vm->vmid, finding->check->id);
-	return 0;
+			vm->running == KNOWN_YES ? "It runs without the GPU."
+			: attached               ? "It has the GPU and is stopped."
+						 : "It is started when the GPU is attached.");
+	finding_fix(report, finding, vm_is_to_start(report), "start it");
 }
 
 /* Those of the card that the VM has: a line may leave its audio with the host. */
@@ -51,7 +46,7 @@ static struct list attached_functions(const struct report *report, const struct 
 	return attached;
 }
 
-CHECK_FUNCTION(check_vfio_bound)
+void check_vfio_bound(struct report *report, const struct check *check)
 {
 	const struct pci_device *gpu = report->gpu;
 	if (!gpu || !report->vm)
@@ -82,7 +77,7 @@ CHECK_FUNCTION(check_vfio_bound)
 	}
 }
 
-CHECK_FUNCTION(check_task_log)
+void check_task_log(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu)
@@ -112,7 +107,7 @@ CHECK_FUNCTION(check_task_log)
 }
 
 /* What only the guest or the cluster can tell is unknown from here. */
-CHECK_FUNCTION(check_inside)
+void check_inside(struct report *report, const struct check *check)
 {
 	if (report->vm && report->gpu)
 		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, report->vm),

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 #include "pvegpu/formats/modprobe_conf.h"
@@ -12,8 +12,6 @@
 /* pve-docs, qm-pci-passthrough.adoc: exactly these three. */
 static const char *const wanted_modules[] = {"vfio", "vfio_iommu_type1", "vfio_pci"};
 enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
-
-static const char own_file[] = "/etc/modprobe.d/pvegpu.conf";
 
 void choose_vfio(struct report *report)
 {
@@ -58,7 +56,7 @@ void choose_vfio(struct report *report)
 					     : goal->bind_early == CHOICE_YES;
 }
 
-static struct strings missing_modules(const struct report *report)
+struct strings missing_modules(const struct report *report)
 {
 	struct strings missing = {0};
 	for (int i = 0; i < WANTED_MODULES; i++) {
@@ -73,7 +71,7 @@ static struct strings missing_modules(const struct report *report)
 	return missing;
 }
 
-CHECK_FUNCTION(check_vfio_modules)
+void check_vfio_modules(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	struct strings missing = missing_modules(report);
@@ -103,23 +101,7 @@ CHECK_FUNCTION(check_vfio_modules)
 			"name them in /etc/modules");
 }
 
-FIX_FUNCTION(fix_vfio_modules)
-{
-	const char *path = report->facts->etc_modules.path;
-	struct strings missing = missing_modules(report);
-	for (size_t i = 0; i < missing.n; i++) {
-		const char *text = NULL;
-		int status = plan_draft(plan, root, path, &text, err);
-		if (status < 0)
-			return status;
-		plan_set_draft(plan, path,
-				modules_list_add(plan->arena, text ? text : "", missing.item[i]),
-				finding->check->id, NULL);
-	}
-	return 0;
-}
-
-CHECK_FUNCTION(check_modules_obsolete)
+void check_modules_obsolete(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	bool found = false;
@@ -148,19 +130,6 @@ CHECK_FUNCTION(check_modules_obsolete)
 		(void)report_add(report, check, STATUS_OK, "host", "None named.");
 }
 
-FIX_FUNCTION(fix_modules_obsolete)
-{
-	(void)report;
-	const char *text = NULL;
-	int status = plan_draft(plan, root, finding->subject, &text, err);
-	if (status < 0)
-		return status;
-	plan_set_draft(plan, finding->subject,
-			modules_list_remove(plan->arena, text ? text : "", "vfio_virqfd"),
-			finding->check->id, NULL);
-	return 0;
-}
-
 /* The VM whose line for the GPU has driver=keep, or NULL. */
 static const struct holder *keeper_of(const struct report *report, const struct pci_device *gpu)
 {
@@ -173,7 +142,7 @@ static const struct holder *keeper_of(const struct report *report, const struct 
 	return NULL;
 }
 
-CHECK_FUNCTION(check_host_driver)
+void check_host_driver(struct report *report, const struct check *check)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *gpu = report->facts->devices.item[i];
@@ -216,12 +185,12 @@ CHECK_FUNCTION(check_host_driver)
 }
 
 /* The ids vfio-pci is told to take at boot, and the entry of the line that says so. */
-static const char *configured_ids(const struct report *report, const struct modprobe_entry **entry)
+const char *configured_ids(const struct report *report, const struct modprobe_entry **entry)
 {
 	return modprobe_option(&report->facts->modprobe, "vfio-pci", "ids", entry);
 }
 
-static bool ids_have(const char *ids, const struct pci_device *device)
+bool ids_have(const char *ids, const struct pci_device *device)
 {
 	char id[10];
 	if (device->vendor == 0xffff)
@@ -258,8 +227,7 @@ const struct pci_device *twin_of(const struct report *report, const struct pci_d
 	return NULL;
 }
 
-/* Modules that could take the function before vfio-pci, each once. */
-static void add_rivals(const struct report *report, const struct pci_device *function,
+void add_rivals(const struct report *report, const struct pci_device *function,
 		struct strings *rivals)
 {
 	struct strings found = facts_rivals(report->facts, function, report->arena);
@@ -268,7 +236,7 @@ static void add_rivals(const struct report *report, const struct pci_device *fun
 			strings_add(report->arena, rivals, found.item[i]);
 }
 
-CHECK_FUNCTION(check_vfio_binding)
+void check_vfio_binding(struct report *report, const struct check *check)
 {
 	const struct pci_device *gpu = report->gpu;
 	if (!gpu) {
@@ -308,6 +276,7 @@ CHECK_FUNCTION(check_vfio_binding)
 		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
 				"Configured, but not bound yet.");
 		finding_fix(report, finding, true, "reboot");
+		finding->by_reboot = true;
 	} else if (!ids_known) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				"Its ids are not recorded, so it cannot be bound by them.");
@@ -329,179 +298,6 @@ CHECK_FUNCTION(check_vfio_binding)
 								       : report->bind_reason);
 		finding_fix(report, finding, true, "tell vfio-pci its ids at boot");
 	}
-}
-
-/* The text of a modprobe file with `ids` put in place of the value in one line. */
-static char *replace_ids(struct arena *arena, const char *text, const struct modprobe_entry *entry,
-		const char *old_ids, const char *new_ids)
-{
-	struct text edited = {0};
-	struct lines cursor = lines_start(text);
-	struct line line;
-	const char *needle = arena_printf(arena, "ids=%s", old_ids);
-	for (size_t number = 1; line_next(&cursor, &line); number++) {
-		const char *found = number >= entry->line ? memmem(line.start, line.n, needle,
-									    strlen(needle))
-							  : NULL;
-		if (!found) {
-			text_add_bytes(&edited, line.start, line.full);
-			continue;
-		}
-		text_add_bytes(&edited, line.start, (size_t)(found - line.start));
-		text_addf(&edited, "ids=%s", new_ids);
-		found += strlen(needle);
-		text_add_bytes(&edited, found, (size_t)(line.start + line.full - found));
-		text_add(&edited, cursor.rest ? cursor.rest : "");
-		break;
-	}
-	return text_take(&edited, arena);
-}
-
-static int add_ids(const struct report *report, const struct list *slot, struct plan *plan,
-		const struct root *root, const char *because, struct error *err)
-{
-	const struct modprobe_entry *entry = NULL;
-	const char *present = configured_ids(report, &entry);
-	struct text ids = {0};
-	text_add(&ids, present ? present : "");
-	for (size_t i = 0; i < slot->n; i++) {
-		const struct pci_device *function = slot->item[i];
-		if (!pci_is_bridge(function) && !ids_have(text_string(&ids), function))
-			text_addf(&ids, "%s%04x:%04x", ids.n ? "," : "", function->vendor,
-					function->device);
-	}
-	char *value = text_take(&ids, plan->arena);
-	const char *path = present ? entry->file : own_file;
-	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
-	if (status < 0)
-		return status;
-	char *edited = present ? replace_ids(plan->arena, text ? text : "", entry, present, value)
-			       : arena_printf(plan->arena,
-						 "%s# Written by pvegpu: the GPU for VMs goes to "
-						 "vfio-pci at "
-						 "boot.\noptions vfio-pci ids=%s\n",
-						 text ? text : "", value);
-	plan_set_draft(plan, path, edited, because, NULL);
-	return 0;
-}
-
-/*
- * By address: driver_override (Documentation/ABI/testing/sysfs-bus-pci) set before udev loads any
- * driver. A udev rule would come too late: the twin's own event may load the driver first, which
- * then takes both. The ids are compared, so that a card that moves does not give its place away.
- */
-static int add_override(const struct report *report, const struct list *card, struct plan *plan,
-		const struct root *root, const char *because, struct error *err)
-{
-	const char *path = report->facts->init_script.path;
-	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
-	if (status < 0)
-		return status;
-	struct text script = {0};
-	text_add(&script,
-			text ? text
-			     : "#!/bin/sh\n"
-			       "# Made by pvegpu; 'pvegpu rollback' takes it away. Gives these "
-			       "devices, "
-			       "and no\n"
-			       "# twin of theirs, to vfio-pci before another driver is loaded.\n"
-			       "case ${1:-} in prereqs) exit 0 ;; esac\n"
-			       "# Without the driver (kept off for this boot, or not in this "
-			       "image) they stay with the host.\n"
-			       "modprobe -q vfio-pci || [ -d /sys/bus/pci/drivers/vfio-pci ] || "
-			       "exit 0\n"
-			       "take() { # ADDRESS VENDOR DEVICE\n"
-			       "\td=/sys/bus/pci/devices/$1\n"
-			       "\t[ -e \"$d/driver_override\" ] || return 0\n"
-			       "\tread -r vendor <\"$d/vendor\" && read -r device <\"$d/device\"\n"
-			       "\t[ \"$vendor $device\" = \"$2 $3\" ] || return 0\n"
-			       "\techo vfio-pci >\"$d/driver_override\"\n"
-			       "\techo \"$1\" >/sys/bus/pci/drivers_probe\n"
-			       "}\n");
-	for (size_t i = 0; i < card->n; i++) {
-		const struct pci_device *function = card->item[i];
-		if (!strings_has(&report->facts->overrides, function->name))
-			text_addf(&script, "take %s 0x%04x 0x%04x\n", function->name,
-					function->vendor, function->device);
-	}
-	plan_set_draft(plan, path, text_take(&script, plan->arena), because, NULL);
-	plan_set_executable(plan, path);
-	/* The module must be in the initramfs for that. */
-	const char *modules = NULL;
-	status = plan_draft(plan, root, report->facts->init_modules.path, &modules, err);
-	struct strings named = status == 0 && modules ? modules_list_names(plan->arena, modules)
-						      : (struct strings){0};
-	if (status == 0 && !modules_list_has(&named, "vfio_pci"))
-		plan_set_draft(plan, report->facts->init_modules.path,
-				modules_list_add(plan->arena, modules ? modules : "", "vfio_pci"),
-				because, NULL);
-	return status;
-}
-
-static bool has_twin(const struct report *report, const struct list *card)
-{
-	for (size_t i = 0; i < card->n; i++)
-		if (twin_of(report, card->item[i]))
-			return true;
-	return false;
-}
-
-void add_initramfs(struct plan *plan, const char *because)
-{
-	static const char *const update[] = {"update-initramfs", "-u", "-k", "all", NULL};
-	struct change *change = plan_add_command(plan, update, because,
-			"the same command again, after the files were put back");
-	/* It goes on to the next kernel after one that failed. */
-	if (!change->must_not_say.n)
-		strings_add(plan->arena, &change->must_not_say, "update-initramfs: failed for");
-	change->makes_images = true;
-}
-
-static int add_softdeps(const struct report *report, const struct pci_device *function,
-		struct plan *plan, const struct root *root, const char *because, struct error *err)
-{
-	struct strings rivals = {0};
-	if (!device_on_vfio(function) && !strings_has(&report->facts->overrides, function->name))
-		add_rivals(report, function, &rivals);
-	for (size_t i = 0; i < rivals.n; i++) {
-		const char *text = NULL;
-		int status = plan_draft(plan, root, own_file, &text, err);
-		if (status < 0)
-			return status;
-		const char *line = arena_printf(
-				plan->arena, "softdep %s pre: vfio-pci\n", rivals.item[i]);
-		if (text && strstr(text, line))
-			continue;
-		plan_set_draft(plan, own_file,
-				arena_printf(plan->arena, "%s%s", text ? text : "", line), because,
-				NULL);
-	}
-	return 0;
-}
-
-FIX_FUNCTION(fix_vfio_binding)
-{
-	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
-	if (strcmp(finding->fix, "reboot") == 0) {
-		/* The image may be from before, when it could not be made. */
-		if (report->facts->initramfs_newer.n || report->facts->initramfs_differs.n)
-			add_initramfs(plan, finding->check->id);
-		return 0;
-	}
-	struct list slot = facts_card(report->facts, report->gpu, plan->arena);
-	bool by_ids = report->bound_at_boot || !has_twin(report, &slot);
-	int status = report->bound_at_boot ? 0
-		     : by_ids ? add_ids(report, &slot, plan, root, finding->check->id, err)
-			      : add_override(report, &slot, plan, root, finding->check->id, err);
-	/* By id vfio-pci must come before every driver that could take the device otherwise. */
-	for (size_t i = 0; by_ids && status == 0 && i < slot.n; i++)
-		status = add_softdeps(report, slot.item[i], plan, root, finding->check->id, err);
-	if (status < 0)
-		return status;
-	add_initramfs(plan, finding->check->id);
-	return 0;
 }
 
 /* Several ids= are not added up: the last one is what vfio-pci gets. */
@@ -554,7 +350,7 @@ static bool part_of_processor(const struct report *report, const struct pci_devi
 	return false;
 }
 
-CHECK_FUNCTION(check_ids_overreach)
+void check_ids_overreach(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	const struct modprobe_entry *entry = NULL;
@@ -619,7 +415,7 @@ CHECK_FUNCTION(check_ids_overreach)
 	finding_evidence(report, finding, source, "ids=%s", ids);
 }
 
-CHECK_FUNCTION(check_unsafe_interrupts)
+void check_unsafe_interrupts(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	const struct modprobe_entry *entry = NULL;
@@ -656,7 +452,7 @@ CHECK_FUNCTION(check_unsafe_interrupts)
 }
 
 /* What keeps vfio-pci from loading, or from being first. */
-CHECK_FUNCTION(check_modprobe_conflict)
+void check_modprobe_conflict(struct report *report, const struct check *check)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < report->facts->modprobe.n; i++) {
@@ -686,7 +482,7 @@ CHECK_FUNCTION(check_modprobe_conflict)
 		(void)report_add(report, check, STATUS_OK, "host", "Nothing keeps vfio-pci away.");
 }
 
-CHECK_FUNCTION(check_initramfs_stale)
+void check_initramfs_stale(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	bool captured = facts->root_kind == ROOT_CAPTURED;

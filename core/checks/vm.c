@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/property_string.h"
 
@@ -48,7 +48,7 @@ void for_each_vm(struct report *report, const struct check *check, judge_vm *jud
 	}
 }
 
-CHECK_FUNCTION(check_vm_exists)
+void check_vm_exists(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (report->vm) {
@@ -78,7 +78,7 @@ CHECK_FUNCTION(check_vm_exists)
 	}
 }
 
-CHECK_FUNCTION(check_vm_template)
+void check_vm_template(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm)
@@ -96,7 +96,7 @@ CHECK_FUNCTION(check_vm_template)
 	finding->risk = RISK_NEVER;
 }
 
-CHECK_FUNCTION(check_vm_locked)
+void check_vm_locked(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm)
@@ -113,7 +113,7 @@ CHECK_FUNCTION(check_vm_locked)
 	finding->risk = RISK_NEVER;
 }
 
-CHECK_FUNCTION(check_vm_syntax)
+void check_vm_syntax(struct report *report, const struct check *check)
 {
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
@@ -136,13 +136,6 @@ CHECK_FUNCTION(check_vm_syntax)
 	}
 }
 
-/* Something of the VM's configuration is still to be changed for the goal. */
-static bool needs_changes(const struct report *report)
-{
-	return vm_needs_machine(report) || vm_needs_cpu(report) || vm_needs_tablet(report) ||
-	       attach_needs_change(report);
-}
-
 static void add_pending_evidence(struct report *report, struct finding *finding,
 		const struct vm *vm, const char *what)
 {
@@ -153,26 +146,21 @@ static void add_pending_evidence(struct report *report, struct finding *finding,
 	}
 }
 
-/* It runs, and is stopped for the goal, or what is planned waits until it is. */
+/* It runs: what it is to get reaches it only when it was stopped. */
 static void tell_running(struct report *report, const struct check *check, const struct vm *vm)
 {
 	const char *subject = vm_subject(report, vm);
-	if (power_waits(report)) {
-		(void)report_add(report, check, STATUS_INFO, subject,
-				"%u %s is running and is left alone: what is planned waits in "
-				"PENDING until it was stopped and started.",
+	if (gpu_attached(report) || !attach_needs_change(report)) {
+		(void)report_add(report, check, STATUS_OK, subject,
+				"%u %s runs; what is changed of it counts after its next stop and "
+				"start.",
 				vm->vmid, vm->name);
 		return;
 	}
-	if (report->power == POWER_AS_IS) {
-		(void)report_add(report, check, STATUS_OK, subject,
-				"It runs, and nothing is to be changed.");
-		return;
-	}
-	bool again = report->power == POWER_RESTART;
+	bool again = report->goal->start != CHOICE_NO;
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject,
-			"%u %s is running; what is planned counts only after a full stop. It is "
-			"shut down%s.",
+			"%u %s is running; a device reaches it only after a full stop. It is shut "
+			"down%s.",
 			vm->vmid, vm->name,
 			again ? " and started again" : ", and stays off as asked for");
 	add_pending_evidence(report, finding, vm, "waits for a stop and start: ");
@@ -181,7 +169,7 @@ static void tell_running(struct report *report, const struct check *check, const
 			      : "shut it down first; it stays off");
 }
 
-CHECK_FUNCTION(check_vm_running)
+void check_vm_running(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm)
@@ -190,29 +178,17 @@ CHECK_FUNCTION(check_vm_running)
 	if (vm->running == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				"Whether it runs is not recorded.");
-	} else if (vm->running == KNOWN_NO && needs_changes(report) && vm->conf.pending.entries.n) {
+	} else if (vm->running == KNOWN_NO && vm->conf.pending.entries.n) {
 		/* PVE/API2/Qemu.pm, update_vm_api: of a VM that is stopped all of it is applied. */
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
 				"It is stopped, and what waits in PENDING becomes current with the "
-				"first change to it; rollback leaves that so.");
+				"first change to it, or its next start; rollback leaves that so.");
 		add_pending_evidence(report, finding, vm, "[PENDING] ");
 	} else if (vm->running == KNOWN_NO) {
 		(void)report_add(report, check, STATUS_OK, subject, "It is stopped.");
 	} else {
 		tell_running(report, check, vm);
 	}
-}
-
-FIX_FUNCTION(fix_vm_running)
-{
-	(void)root;
-	(void)err;
-	struct change *change =
-			plan_add_api_call(plan, STAGE_STOP, report->vm->vmid, finding->check->id);
-	if (report->power == POWER_STOP)
-		change->cost = arena_strdup(plan->arena,
-				"the VM is shut down, and stays off because of --no-start");
-	return 0;
 }
 
 static bool has_pcie(const struct report *report, const struct vm *vm)
@@ -223,13 +199,6 @@ static bool has_pcie(const struct report *report, const struct vm *vm)
 		pcie = pcie || (entry->valid && entry->parsed.pcie);
 	}
 	return pcie;
-}
-
-bool vm_needs_machine(const struct report *report)
-{
-	const struct vm *vm = report->vm;
-	return vm && report->gpu && report->machine_q35 && has_pcie(report, vm) &&
-	       !is_q35(get_next(vm, "machine"));
 }
 
 static void judge_machine(struct report *report, const struct check *check, const struct vm *vm)
@@ -254,19 +223,9 @@ static void judge_machine(struct report *report, const struct check *check, cons
 		finding->risk = RISK_NEVER;
 }
 
-CHECK_FUNCTION(check_vm_machine)
+void check_vm_machine(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_machine);
-}
-
-FIX_FUNCTION(fix_vm_machine)
-{
-	(void)root;
-	(void)err;
-	const struct vm *vm = report->vm;
-	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "machine", "q35",
-			get(vm, "machine"), finding->check->id);
-	return 0;
 }
 
 /* The type in `cpu: host,flags=+aes`: the default key cputype. */
@@ -289,13 +248,6 @@ static const char *cpu_by_args(const struct vm *vm)
 {
 	const char *arguments = get(vm, "args");
 	return arguments && strstr(arguments, "-cpu ") ? arguments : NULL;
-}
-
-bool vm_needs_cpu(const struct report *report)
-{
-	const struct vm *vm = report->vm;
-	return vm && report->gpu && report->cpu_host && !cpu_by_args(vm) &&
-	       !is_cpu_host(report->arena, get_next(vm, "cpu"));
 }
 
 static void judge_cpu(struct report *report, const struct check *check, const struct vm *vm)
@@ -325,31 +277,9 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 	finding_fix(report, finding, goal && report->cpu_host, "set the CPU type to host");
 }
 
-CHECK_FUNCTION(check_vm_cpu)
+void check_vm_cpu(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_cpu);
-}
-
-FIX_FUNCTION(fix_vm_cpu)
-{
-	(void)root;
-	(void)err;
-	const struct vm *vm = report->vm;
-	const char *value = get(vm, "cpu");
-	/* The type alone is replaced: flags and the like stay as they were. */
-	struct text text = {0};
-	struct property_string parsed = {0};
-	text_add(&text, "host");
-	if (value)
-		(void)property_string_parse(plan->arena, value, "cputype", &parsed, NULL);
-	for (size_t i = 0; i < parsed.properties.n; i++) {
-		const struct property *property = parsed.properties.item[i];
-		if (strcmp(property->key, "cputype") != 0)
-			text_addf(&text, ",%s=%s", property->key, property->value);
-	}
-	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "cpu",
-			text_take(&text, plan->arena), value, finding->check->id);
-	return 0;
 }
 
 static bool is_off(const char *value)
@@ -357,13 +287,7 @@ static bool is_off(const char *value)
 	return value && property_is_bool(value) && strcmp(value, "0") == 0;
 }
 
-bool vm_needs_tablet(const struct report *report)
-{
-	return report->vm && report->gpu && report->tablet_off &&
-	       !is_off(get_next(report->vm, "tablet"));
-}
-
-CHECK_FUNCTION(check_vm_tablet)
+void check_vm_tablet(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm)
@@ -382,16 +306,6 @@ CHECK_FUNCTION(check_vm_tablet)
 	finding_fix(report, finding, report->gpu && report->tablet_off, "set tablet to 0");
 }
 
-FIX_FUNCTION(fix_vm_tablet)
-{
-	(void)root;
-	(void)err;
-	const struct vm *vm = report->vm;
-	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "tablet", "0", get(vm, "tablet"),
-			finding->check->id);
-	return 0;
-}
-
 static bool is_ovmf(const struct vm *vm)
 {
 	const char *bios = get(vm, "bios");
@@ -408,7 +322,7 @@ static void judge_bios(struct report *report, const struct check *check, const s
 				      "boot needs OVMF, or a legacy video BIOS.");
 }
 
-CHECK_FUNCTION(check_vm_bios)
+void check_vm_bios(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_bios);
 }
@@ -427,7 +341,7 @@ static void judge_efidisk(struct report *report, const struct check *check, cons
 			"qm set %u --efidisk0 STORAGE:1,efitype=4m,pre-enrolled-keys=0", vm->vmid);
 }
 
-CHECK_FUNCTION(check_vm_efidisk)
+void check_vm_efidisk(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_efidisk);
 }
@@ -465,7 +379,7 @@ static void judge_memory(struct report *report, const struct check *check, const
 		finding_fix(report, finding, false, "give the VM less memory");
 }
 
-CHECK_FUNCTION(check_vm_memory)
+void check_vm_memory(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_memory);
 }
@@ -484,7 +398,7 @@ static void judge_balloon(struct report *report, const struct check *check, cons
 	finding_fix(report, finding, false, "qm set %u --balloon 0", vm->vmid);
 }
 
-CHECK_FUNCTION(check_vm_balloon)
+void check_vm_balloon(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_balloon);
 }
@@ -517,7 +431,7 @@ static void judge_display(struct report *report, const struct check *check, cons
 	}
 }
 
-CHECK_FUNCTION(check_vm_display)
+void check_vm_display(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_display);
 }
@@ -542,7 +456,7 @@ static void judge_snapshots(struct report *report, const struct check *check, co
 	finding_evidence(report, finding, vm->path, "vmstate in %s", names);
 }
 
-CHECK_FUNCTION(check_vm_snapshots)
+void check_vm_snapshots(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_snapshots);
 }
@@ -574,7 +488,7 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 			affinity ? affinity : "");
 }
 
-CHECK_FUNCTION(check_vm_pinning)
+void check_vm_pinning(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_pinning);
 }

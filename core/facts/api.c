@@ -72,13 +72,19 @@ char *facts_grant(
 	return caution ? arena_printf(arena, "%s  # %s", line, caution) : line;
 }
 
-static char *grant_for(struct pve_client *client, struct facts *facts, const char *path,
+char *facts_grant_one(const struct facts *facts, struct arena *arena, const char *path,
 		const char *privilege)
 {
 	struct list needs = {0};
-	pve_need_add(facts->arena, &needs, path, privilege, NULL);
+	pve_need_add(arena, &needs, path, privilege, NULL);
+	return facts_grant(facts, arena, &needs, 0);
+}
+
+static char *grant_for(struct pve_client *client, struct facts *facts, const char *path,
+		const char *privilege)
+{
 	(void)ask_rights(client, facts, path, NULL);
-	return facts_grant(facts, facts->arena, &needs, 0);
+	return facts_grant_one(facts, facts->arena, path, privilege);
 }
 
 /* The node that a call is about, "" for the one that answers. */

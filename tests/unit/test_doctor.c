@@ -49,7 +49,7 @@ static bool row_is_whole(struct arena *arena, const struct symptom *row)
 				row->fix[i].check ? check_by_id(row->fix[i].check) : NULL;
 		/* A fix that names a check promises that pvegpu can do it. */
 		if (row->fix[i].check &&
-				(!check || (!check->fix && strcmp(check->id, "vfio.leftovers") !=
+				(!check || (!check->plans && strcmp(check->id, "vfio.leftovers") !=
 									   0)))
 			fine = false;
 	}

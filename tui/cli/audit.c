@@ -2,7 +2,7 @@
 #include "tui/cli/cli.h"
 
 #include "pvegpu/base/json.h"
-#include "pvegpu/checks/check.h"
+#include "pvegpu/audit/audit.h"
 #include "tui/say.h"
 
 static int list_checks(bool json)

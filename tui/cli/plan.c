@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/plan/planner.h"
 #include "tui/cli/cli.h"
 
 #include "pvegpu/plan/plan.h"
@@ -16,7 +17,7 @@ int command_plan(const struct options *options)
 	struct plan *plan = NULL;
 	if (view_open(options, &view, &error) < 0)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
-	if (report_plan(view.report, view.host.root, &plan, &error) < 0) {
+	if (planner_plan(view.report, view.host.root, &plan, &error) < 0) {
 		view_close(&view);
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/cli/cli.h"
 
-#include "pvegpu/checks/check.h"
+#include "pvegpu/plan/planner.h"
 #include "tui/connect.h"
 
 void view_close(struct view *view)
@@ -21,8 +21,7 @@ int view_open(const struct options *options, struct view *ret_view, struct error
 		host_close(&view.host);
 		return status;
 	}
-	report_prepare(&view.host, view.facts, options->goal);
-	status = report_new(view.facts, options->goal, &view.report, err);
+	status = planner_report(&view.host, view.facts, options->goal, &view.report, err);
 	if (status < 0) {
 		view_close(&view);
 		return status;

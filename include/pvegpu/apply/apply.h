@@ -2,7 +2,8 @@
 #ifndef PVEGPU_APPLY_APPLY_H
 #define PVEGPU_APPLY_APPLY_H
 
-#include "pvegpu/checks/check.h"
+#include "pvegpu/plan/plan.h"
+#include "pvegpu/pve/host.h"
 
 /*
  * The only code that changes a host.

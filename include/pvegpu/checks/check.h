@@ -2,17 +2,17 @@
 #ifndef PVEGPU_CHECKS_CHECK_H
 #define PVEGPU_CHECKS_CHECK_H
 
-#include <jansson.h>
-
 #include "pvegpu/facts/facts.h"
-#include "pvegpu/plan/plan.h"
+#include "pvegpu/goal/goal.h"
 
 /*
  * The catalogue: everything pvegpu knows to look for, one row a check. The wizard shows the checks
- * of one step, the audit runs them all, and every fix ends in the same plan.
+ * of one step, the audit runs them all. A check judges: it is a function of the facts and the goal,
+ * and knows nothing of other checks, of plans, nor of the way to the host. What is done about its
+ * findings is the planner's (pvegpu/plan/planner.h).
  *
- * To add a check: one function in the file of its step, one row in catalogue.c, and two fixtures
- * in tests/unit (a host that passes, a host that does not).
+ * To add a check: one function in the file of its step, one row in catalogue.c, one in rests.c for
+ * what it reads, and two fixtures (a host that passes, a host that does not).
  */
 enum step {
 	STEP_HOST,
@@ -53,8 +53,9 @@ struct finding {
 	char *subject;        /* host, an address, group/N, vm/ID, a path */
 	char *detail;         /* what is the case, in a sentence or two */
 	struct list evidence; /* of struct evidence */
-	char *fix;            /* what would mend it, or NULL */
-	bool automatic;       /* the plan does it */
+	char *fix;            /* what would mend it, for a person; or NULL */
+	bool automatic;       /* the planner does it */
+	bool by_reboot;       /* all is written already: a reboot alone does it */
 	bool unread;          /* it rests on something that could not be read */
 	enum risk risk;
 };
@@ -66,9 +67,7 @@ struct check {
 	const char *why;   /* why it matters; two sentences at most */
 	const char *see;   /* where that is documented: an URL, or NULL */
 	void (*run)(struct report *report, const struct check *check);
-	/* Add what mends a finding with `automatic` set to the plan; NULL when advice is all. */
-	int (*fix)(const struct report *report, const struct finding *finding, struct plan *plan,
-			const struct root *root, struct error *err);
+	bool plans;       /* a plan can mend what it finds */
 	bool needs_files; /* it cannot be judged from what the API shows */
 };
 
@@ -102,10 +101,6 @@ struct strings boot_configured_words(const struct facts *facts, struct arena *ar
 bool param_is_put(const struct param_choice *param);
 bool param_is_taken(const struct param_choice *param);
 
-/* What becomes of the goal's VM. AS_IS: it is neither stopped nor started; what is set on it while
- * it runs waits in PENDING for its next stop. */
-enum power { POWER_AS_IS, POWER_START, POWER_RESTART, POWER_STOP };
-
 struct report {
 	struct arena *arena;
 	const struct facts *facts; /* lent; must outlive the report */
@@ -120,25 +115,16 @@ struct report {
 	/* The choices with the advice filled in. */
 	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, attach, start;
 	bool by_mapping, mapping_functions;
-	enum power power;
 	struct list mapping_edits;   /* of struct mapping_edit: what mappings are to be like */
 	struct list mappings_wanted; /* of the same: those the GPU is attached by, in order */
 	bool bound_at_boot;          /* vfio-pci is set up to take the GPU's card at boot already */
 	const char *bind_reason;     /* why early binding is advised or not */
 };
 
-/* Learn what the goal needs of a host beside its facts: what we may do there, and the devices of
- * other nodes that it names. Before report_new(); what cannot be learnt stays unknown. */
-void report_prepare(struct host *host, struct facts *facts, const struct goal *goal);
-
 /* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there. */
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
 		struct error *err);
 void report_free(struct report *report); /* NULL is fine */
-
-/* The plan that takes the host from these findings to the goal. */
-int report_plan(const struct report *report, const struct root *root, struct plan **ret_plan,
-		struct error *err);
 
 /* It stands for a check that needs the files of a remote host: there is nothing of its own to say.
  */
@@ -154,11 +140,6 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 /* Where the wizard should open: the first step that has something to do, from findings alone. */
 enum step report_next_step(const struct report *report);
 
-json_t *report_to_json(const struct report *report); /* schema pvegpu.audit/1; caller owns it */
-char *report_text(struct arena *arena, const struct report *report);
-/* For node_exporter's textfile collector. */
-char *report_prometheus(struct arena *arena, const struct report *report);
-
 /* Ask for, or not any more, what a check's fix does: sets the choice of the goal it belongs to.
  * False when that check has no fix that a goal chooses. */
 bool report_ask_for(const struct report *report, struct goal *goal, const char *check, bool wanted);
@@ -170,18 +151,5 @@ bool report_asks_for(const struct report *report, const struct goal *goal, const
 /* Keep only the findings of these steps (their names) and checks (their ids); verdicts stay those
  * of all checks. ERROR_USAGE when one is neither. */
 int report_only(struct report *report, const struct strings *names, struct error *err);
-
-/* What is otherwise than in an earlier audit: a finding, or what a GPU is like. */
-struct audit_change {
-	char *what;           /* a check's id, "gpu driver", "kernel" … */
-	char *subject;        /* host, an address … */
-	char *before, *after; /* a status or a value; NULL: not there */
-	char *detail;         /* of a finding; or NULL */
-};
-/* `before` is pvegpu.audit/1; ERROR_PARSE when it is not. The list is of struct audit_change. */
-int report_changes(struct arena *arena, const struct report *report, const json_t *before,
-		struct list *ret_changes, struct error *err);
-json_t *report_changes_to_json(const struct list *changes);
-char *report_changes_text(struct arena *arena, const struct list *changes);
 
 #endif

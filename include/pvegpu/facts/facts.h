@@ -161,6 +161,9 @@ enum known facts_may(const struct facts *facts, const char *path, const char *pr
  * as its comment; as good as what was asked for allows. */
 char *facts_grant(const struct facts *facts, struct arena *arena, const struct list *needs,
 		size_t at);
+/* The same for one privilege. */
+char *facts_grant_one(const struct facts *facts, struct arena *arena, const char *path,
+		const char *privilege);
 /* The other node of that name, or NULL. */
 struct cluster_node *facts_node(const struct facts *facts, const char *name);
 /* The mapping of that name, or NULL; a name is what it is, letter by letter. */

@@ -8,7 +8,7 @@
 #include "pvegpu/base/hash.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/formats/vm_conf.h"
-#include "pvegpu/plan/goal.h"
+#include "pvegpu/goal/goal.h"
 #include "pvegpu/pve/client.h"
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
+#include "pvegpu/audit/audit.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 

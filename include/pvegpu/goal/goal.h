@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_PLAN_GOAL_H
-#define PVEGPU_PLAN_GOAL_H
+#ifndef PVEGPU_GOAL_GOAL_H
+#define PVEGPU_GOAL_GOAL_H
 
 #include <jansson.h>
 #include <stdbool.h>

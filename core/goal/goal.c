@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/plan/goal.h"
+#include "pvegpu/goal/goal.h"
 
 #include <stddef.h>
 #include <string.h>

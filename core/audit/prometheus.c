@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/checks/internal.h"
+#include "core/checks/questions.h"
+#include "pvegpu/audit/audit.h"
 #include "pvegpu/base/text.h"
 
 /* The audit as Prometheus' text format, for the textfile collector of node_exporter

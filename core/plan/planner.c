@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/plan/remedies.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/pve/rights.h"
+
+char *reboot_cost(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	struct strings names = {0};
+	struct strings containers = {0};
+	struct text text = {0};
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		if (vm->running == KNOWN_YES)
+			strings_add(report->arena, &names,
+					arena_printf(report->arena, "%u %s", vm->vmid, vm->name));
+	}
+	for (size_t i = 0; i < facts->running_containers.n; i++)
+		strings_add(report->arena, &containers, facts->running_containers.item[i]);
+	if (names.n)
+		text_addf(&text, "stops the running %s %s", text_plural(names.n, "VM", "VMs"),
+				strings_join(report->arena, &names, ", "));
+	if (containers.n)
+		text_addf(&text, "%s%s %s", names.n ? " and " : "stops the running ",
+				text_plural(containers.n, "container", "containers"),
+				strings_join(report->arena, &containers, ", "));
+	if (!text.n)
+		text_add(&text, "the host is away for some minutes");
+	if (facts->ha_vms.n)
+		text_addf(&text, "; HA may start %s %s on another node meanwhile",
+				text_plural(facts->ha_vms.n, "VM", "VMs"),
+				strings_join(report->arena, &facts->ha_vms, ", "));
+	if (facts->clustered == KNOWN_YES)
+		text_add(&text, facts->quorate == KNOWN_NO ? "; the cluster has no quorum even now"
+							   : "; the cluster has one vote less "
+							     "until it is back");
+	return text_take(&text, report->arena);
+}
+
+/* A start under HA is a request that stays: undoing it needs to know what was asked for before. */
+static void keep_ha_state(const struct report *report, struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		const struct ha_guest *guest = facts_ha_guest(report->facts, change->vmid);
+		if (change_is_api(change) && change->stage == STAGE_START && guest)
+			pve_param_add(plan->arena, &change->before_params, PLAN_HA_STATE,
+					guest->state);
+	}
+}
+
+static struct plan *start_plan(const struct report *report)
+{
+	struct plan *plan = plan_new(report->goal, report->facts->node);
+	if (report->facts->remote)
+		plan->api = arena_strdup(plan->arena, report->facts->api);
+	if (report->gpu) /* as the kernel writes it, however it was asked for */
+		plan->goal->gpus.item[0] = arena_strdup(plan->goal->arena, report->gpu->name);
+	if (report->vm)
+		plan_show_conf(plan, &(struct plan_conf){.vmid = report->vm->vmid,
+						     .path = report->vm->path,
+						     .text = report->vm->text,
+						     .source = report->vm->source,
+						     .running = report->vm->running == KNOWN_YES});
+	return plan;
+}
+
+/* What mends the findings, and the power that it needs. */
+static int draft(const struct report *report, const struct root *root, struct plan *plan,
+		struct error *err)
+{
+	bool gives = false;
+	const struct planning planning = {report, plan, root, err, &gives};
+	int status = remedies_draft(&planning);
+	if (status < 0)
+		return status;
+	plan_power(&planning);
+	keep_ha_state(report, plan);
+	return 0;
+}
+
+int planner_plan(const struct report *report, const struct root *root, struct plan **ret_plan,
+		struct error *err)
+{
+	struct plan *plan = start_plan(report);
+	int status = draft(report, root, plan, err);
+	if (status < 0) {
+		plan_free(plan);
+		return status;
+	}
+	guard_plan(report, plan);
+	plan_finish(plan);
+	*ret_plan = plan;
+	return 0;
+}
+
+/* The devices of other nodes that the goal names. */
+static void know_nodes(struct host *host, struct facts *facts, const struct goal *goal)
+{
+	for (size_t i = 0; i < goal->mapping_devices.n; i++) {
+		const char *text = goal->mapping_devices.item[i];
+		const char *equals = strchr(text, '=');
+		char *node = equals ? arena_strndup(facts->arena, text, (size_t)(equals - text))
+				    : NULL;
+		if (node && (!facts->node || strcmp(node, facts->node) != 0))
+			(void)facts_know_node(host, facts, node, NULL);
+	}
+}
+
+/* What we may do where the plan's calls go. */
+static void know_rights(struct host *host, struct facts *facts, const struct report *report,
+		const struct plan *plan)
+{
+	struct list needs = plan_needs(facts->arena, plan);
+	(void)facts_know_rights(host, facts, "/mapping/pci", NULL);
+	if (report->vm)
+		(void)facts_know_rights(host, facts,
+				arena_printf(facts->arena, "/vms/%u", report->vm->vmid), NULL);
+	for (size_t i = 0; i < needs.n; i++)
+		(void)facts_know_rights(
+				host, facts, ((const struct pve_need *)needs.item[i])->path, NULL);
+}
+
+int planner_report(struct host *host, struct facts *facts, const struct goal *goal,
+		struct report **ret_report, struct error *err)
+{
+	if (facts->complete)
+		know_nodes(host, facts, goal);
+	int status = report_new(facts, goal, ret_report, err);
+	if (status < 0 || facts->identity_root)
+		return status;
+	struct report *report = *ret_report;
+	struct plan *plan = start_plan(report);
+	if (draft(report, NULL, plan, NULL) == 0) {
+		if (facts->complete)
+			know_rights(host, facts, report, plan);
+		judge_rights(report, plan);
+	}
+	plan_free(plan);
+	return 0;
+}

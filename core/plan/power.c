@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/plan/remedies.h"
+
+/*
+ * The power rule. A guest that ran before runs after, unless the person asked otherwise; it is
+ * stopped only when a device that it is to get cannot reach it without, or when what is asked for
+ * is to count now (--start). All else waits in PENDING for its next stop.
+ */
+
+static bool has_calls_for(const struct plan *plan, unsigned vmid)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change_is_api(change) && change->vmid == vmid)
+			return true;
+	}
+	return false;
+}
+
+static void restart(const struct planning *planning, unsigned vmid)
+{
+	struct plan *plan = planning->plan;
+	struct change *stop = plan_add_api_call(plan, STAGE_STOP, vmid, "vm.running");
+	if (planning->report->goal->start != CHOICE_NO)
+		plan_add_api_call(plan, STAGE_START, vmid, "verify.vm-started");
+	else
+		stop->cost = arena_strdup(plan->arena,
+				"the VM is shut down, and stays off because of --no-start");
+}
+
+void plan_power(const struct planning *planning)
+{
+	const struct report *report = planning->report;
+	const struct vm *vm = report->vm;
+	if (!vm || vm->running == KNOWN_UNKNOWN || remedies_are_held(report, STEP_VERIFY))
+		return;
+	bool calls = has_calls_for(planning->plan, vm->vmid);
+	if (vm->running == KNOWN_NO) {
+		if (vm_is_to_start(report))
+			plan_add_api_call(
+					planning->plan, STAGE_START, vm->vmid, "verify.vm-started");
+	} else if (*planning->gives || (calls && report->goal->start == CHOICE_YES)) {
+		restart(planning, vm->vmid);
+	} else if (calls) {
+		plan_let_wait(planning->plan, vm->vmid);
+	}
+}

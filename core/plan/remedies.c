@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/plan/remedies.h"
+
+/* What mends what, in the order in which it is drafted: a file's parameters before what cleans it,
+ * a VM's settings before the device that needs them. */
+static const struct remedy {
+	const char *check;
+	remedy_function *draft; /* NULL: the power rule does it */
+} remedies[] = {
+		{"bios.iommu-firmware", fix_firmware_setup},
+		{"boot.iommu-cmdline", fix_params},
+		{"boot.cmdline-pending", fix_refresh},
+		{"boot.fallback-entry", fix_fallback_entry},
+		{"vfio.modules", fix_vfio_modules},
+		{"vfio.modules-obsolete", fix_modules_obsolete},
+		{"vfio.binding", fix_vfio_binding},
+		{"vfio.leftovers", fix_leftovers},
+		{"vm.machine-q35", fix_vm_machine},
+		{"vm.cpu-host", fix_vm_cpu},
+		{"vm.tablet", fix_vm_tablet},
+		{"vm.running", NULL},
+		{"attach.mapping", fix_mapping},
+		{"attach.mapping-drift", fix_mapping},
+		{"attach.hostpci", fix_attach_hostpci},
+		{"verify.vm-started", NULL},
+};
+enum { REMEDIES = sizeof remedies / sizeof *remedies };
+
+bool planner_mends(const char *check)
+{
+	for (size_t i = 0; i < REMEDIES; i++)
+		if (strcmp(remedies[i].check, check) == 0)
+			return true;
+	return false;
+}
+
+bool remedies_are_held(const struct report *report, enum step step)
+{
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (finding->check->step <= step && unread_holds(report, finding))
+			return true;
+	}
+	return false;
+}
+
+static int draft_for(const struct planning *planning, const struct remedy *remedy)
+{
+	const struct report *report = planning->report;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (!finding->automatic || strcmp(finding->check->id, remedy->check) != 0)
+			continue;
+		if (remedies_are_held(report, finding->check->step))
+			return 0;
+		int status = remedy->draft(planning, finding);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}
+
+int remedies_draft(const struct planning *planning)
+{
+	for (size_t i = 0; i < REMEDIES; i++) {
+		bool files = check_by_id(remedies[i].check)->step < STEP_VM;
+		if (!remedies[i].draft || (files && !planning->root))
+			continue;
+		int status = draft_for(planning, &remedies[i]);
+		if (status < 0)
+			return status;
+	}
+	return 0;
+}

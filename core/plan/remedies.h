@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CORE_PLAN_REMEDIES_H
+#define PVEGPU_CORE_PLAN_REMEDIES_H
+
+#include "core/checks/questions.h"
+#include "pvegpu/plan/planner.h"
+
+/* A plan in the making. */
+struct planning {
+	const struct report *report;
+	struct plan *plan;
+	const struct root *root; /* NULL: only calls are planned, no files */
+	struct error *err;
+	bool *gives; /* set by a remedy: the goal's VM gets a device that it does not hold */
+};
+
+/* What mends a finding that is `automatic`: it adds to the drafts, commands and calls of the plan,
+ * and to nothing else. 0 or an error. */
+typedef int remedy_function(const struct planning *planning, const struct finding *finding);
+
+/* Each remedy over the findings of its check, in the order of the table; what comes after a
+ * finding that holds the plan (unread_holds()) is left out. */
+/* A finding of this step, or one before, holds what comes after it for want of a reading. */
+bool remedies_are_held(const struct report *report, enum step step);
+int remedies_draft(const struct planning *planning);
+
+remedy_function fix_firmware_setup;
+remedy_function fix_params;
+remedy_function fix_refresh;
+remedy_function fix_fallback_entry;
+remedy_function fix_vfio_modules;
+remedy_function fix_modules_obsolete;
+remedy_function fix_vfio_binding;
+remedy_function fix_leftovers;
+remedy_function fix_vm_machine;
+remedy_function fix_vm_cpu;
+remedy_function fix_vm_tablet;
+remedy_function fix_mapping;
+remedy_function fix_attach_hostpci;
+
+/* What a reboot of this host costs: the guests it stops. */
+char *reboot_cost(const struct report *report);
+
+/* power.c: whether the goal's VM is stopped and started for what was drafted, or that waits. */
+void plan_power(const struct planning *planning);
+
+/* guard.c: what the plan is refused for. */
+void guard_plan(const struct report *report, struct plan *plan);
+bool plan_has_calls(const struct plan *plan);
+
+/* rights.c: the paths that the plan's calls need a privilege on, of struct pve_need. */
+struct list plan_needs(struct arena *arena, const struct plan *plan);
+/* The findings of attach.rights for the plan, or for none when the goal plans no call. */
+void judge_rights(struct report *report, const struct plan *plan);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/plan/remedies.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/property_string.h"
+
+/* The next hostpciN after `*index` that neither the configuration nor what is pending in it uses.
+ */
+static const char *free_key(const struct vm *vm, int *index, struct arena *arena)
+{
+	while (++*index < HOSTPCI_MAX) {
+		const char *key = arena_printf(arena, "hostpci%d", *index);
+		if (!vm_conf_get(&vm->conf.current, key) && !vm_conf_get(&vm->conf.pending, key))
+			return key;
+	}
+	return NULL;
+}
+
+/* A whole card is its slot: without a function PVE takes them all, as the guide does. Of a slot
+ * that holds more than the card the functions are named. */
+static const char *host_value(const struct report *report, struct arena *arena)
+{
+	struct list card = facts_card_names(report->facts, report->gpu, false, arena);
+	struct strings names = {0};
+	for (size_t i = 0; i < card.n; i++)
+		strings_add(arena, &names, ((struct card_name *)card.item[i])->path);
+	return strings_join(arena, &names, ";");
+}
+
+/* What the line names: a mapping of the goal, or the address. */
+static const char *named(const struct report *report, size_t n, struct arena *arena)
+{
+	const struct mapping_edit *edit =
+			n < report->mappings_wanted.n ? report->mappings_wanted.item[n] : NULL;
+	return edit && report->by_mapping ? arena_printf(arena, "mapping=%s", edit->name)
+					  : host_value(report, arena);
+}
+
+/* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
+static const char *with_options(
+		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
+{
+	struct text text = {0};
+	bool same = report->by_mapping == (entry->parsed.mapping != NULL) && !report->goal->mapping;
+	if (!same)
+		text_add(&text, named(report, 0, arena));
+	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
+		const struct property *property = entry->parsed.properties.properties.item[i];
+		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0)
+			continue;
+		if (!same && (strcmp(property->key, "host") == 0 ||
+					     strcmp(property->key, "mapping") == 0))
+			continue;
+		text_addf(&text, "%s%s%s%s", text.n ? "," : "",
+				strcmp(property->key, "host") == 0 ? "" : property->key,
+				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
+	}
+	text_addf(&text, "%s%s", report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
+	return text_take(&text, arena);
+}
+
+int fix_attach_hostpci(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
+	struct error *err = planning->err;
+	const struct vm *vm = report->vm;
+	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
+	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
+	*planning->gives = !entry;
+	if (!entry && pending && !options_differ(report, pending))
+		return 0; /* the stop and the start that are planned make it count */
+	if (entry) {
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
+				with_options(report, entry, plan->arena), entry->value,
+				finding->check->id);
+		return 0;
+	}
+	size_t lines = report->by_mapping && report->mappings_wanted.n ? report->mappings_wanted.n
+								       : 1;
+	int index = -1;
+	for (size_t i = 0; i < lines; i++) {
+		const char *key = free_key(vm, &index, plan->arena);
+		if (!key)
+			return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot",
+					vm->vmid);
+		const char *value = arena_printf(plan->arena, "%s%s%s",
+				named(report, i, plan->arena), report->pcie ? ",pcie=1" : "",
+				report->x_vga && i == 0 ? ",x-vga=1" : "");
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
+				finding->check->id);
+	}
+	return 0;
+}
+
+int fix_vm_machine(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
+	const struct vm *vm = report->vm;
+	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "machine", "q35",
+			vm_conf_get(&vm->conf.current, "machine"), finding->check->id);
+	return 0;
+}
+
+int fix_vm_cpu(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
+	const struct vm *vm = report->vm;
+	const char *value = vm_conf_get(&vm->conf.current, "cpu");
+	/* The type alone is replaced: flags and the like stay as they were. */
+	struct text text = {0};
+	struct property_string parsed = {0};
+	text_add(&text, "host");
+	if (value)
+		(void)property_string_parse(plan->arena, value, "cputype", &parsed, NULL);
+	for (size_t i = 0; i < parsed.properties.n; i++) {
+		const struct property *property = parsed.properties.item[i];
+		if (strcmp(property->key, "cputype") != 0)
+			text_addf(&text, ",%s=%s", property->key, property->value);
+	}
+	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "cpu",
+			text_take(&text, plan->arena), value, finding->check->id);
+	return 0;
+}
+
+int fix_vm_tablet(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
+	const struct vm *vm = report->vm;
+	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "tablet", "0",
+			vm_conf_get(&vm->conf.current, "tablet"), finding->check->id);
+	return 0;
+}
