@@ -589,6 +589,7 @@ void check_cmdline_pending(struct report *report, const struct check *check)
 	bool unseen = facts->proxmox_boot_tool == KNOWN_YES;
 	finding_fix(report, finding, !why_not_editable(report), "%s",
 			unseen ? "proxmox-boot-tool refresh and reboot" : "reboot");
+	finding->by_reboot = !unseen;
 }
 
 /* Both what runs and what is configured for the next boot. */
