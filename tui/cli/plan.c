@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/plan/planner.h"
 #include "tui/cli/cli.h"
 
-#include "pvegpu/plan/plan.h"
+#include "pvegpu/plan/planner.h"
 #include "tui/say.h"
 
 void print_plan(FILE *out, const struct plan *plan)
