@@ -28,10 +28,10 @@ static bool gives_now(const struct report *report, const struct plan *plan)
 		const struct change *change = plan->changes.item[i];
 		if (change_is_reboot(change))
 			return false;
-		gives = gives || (change_is_api(change) && report->vm &&
-						 change->vmid == report->vm->vmid &&
-						 (change->stage == STAGE_ATTACH ||
-								 change->stage == STAGE_START));
+		gives = gives ||
+			(change_is_api(change) && report->vm && change->vmid == report->vm->vmid &&
+					(change->stage == STAGE_ATTACH ||
+							change->stage == STAGE_START));
 	}
 	return gives;
 }
