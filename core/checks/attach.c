@@ -101,6 +101,24 @@ size_t for_each_hostpci(struct report *report, const struct check *check, judge_
 	return found;
 }
 
+/* Proxmox VE looks for the type where the device says what it offers (PVE/QemuServer/PCI.pm); only
+ * of GPUs is that read. NULL where there is nothing to say. */
+static const char *why_no_mdev(const struct report *report, const struct vm_hostpci *entry)
+{
+	if (!entry->valid || !property_get(&entry->parsed.properties, "mdev") ||
+			!report->facts->all_recorded)
+		return NULL;
+	for (size_t i = 0; i < entry->devices.n; i++) {
+		const struct pci_device *device = entry->devices.item[i];
+		if (pci_is_display(device) && device->mdev == KNOWN_NO)
+			return arena_printf(report->arena,
+					"mdev is set, but %s offers no mediated devices: the VM "
+					"cannot start",
+					device->name);
+	}
+	return NULL;
+}
+
 static bool judge_invalid(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm_hostpci *entry)
 {
@@ -109,6 +127,8 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 		why = "it has both an address and a mapping";
 	if (!why && !entry->parsed.hosts.n && !entry->parsed.mapping)
 		why = "it has neither an address nor a mapping";
+	if (!why)
+		why = why_no_mdev(report, entry);
 	if (!why)
 		return false;
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
@@ -327,6 +347,31 @@ static void tell_conflict(struct report *report, const struct check *check,
 	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
 }
 
+/* A line that names what an earlier line of the VM has: PVE/QemuServer/PCI.pm refuses the start
+ * with "device … assigned more than once". The goal's own line is judged by attach.hostpci. */
+static bool judge_twice(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	const struct pci_device *device = NULL;
+	const struct vm_hostpci *before = NULL;
+	for (size_t e = 0; !device && vm->hostpci.item[e] != entry; e++) {
+		before = vm->hostpci.item[e];
+		for (size_t d = 0; !device && before->valid && entry->valid && d < entry->devices.n;
+				d++)
+			if (has_device(before, entry->devices.item[d]))
+				device = entry->devices.item[d];
+	}
+	if (!device)
+		return false;
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+			"%s of %u %s names %s, which %s has already: the VM cannot start.",
+			entry->key, vm->vmid, vm->name, device->name, before->key);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "take one of the two lines out: qm set %u --delete %s",
+			vm->vmid, entry->key);
+	return true;
+}
+
 /* The goal's VM is judged by the goal. */
 static bool is_another(const struct report *report, const struct vm *vm)
 {
@@ -350,7 +395,8 @@ void check_attach_conflict(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
-	size_t found = tell_sharing(report, check, is_another, tell_conflict);
+	size_t found = tell_sharing(report, check, is_another, tell_conflict) +
+		       for_each_hostpci(report, check, judge_twice);
 	for (size_t i = 0; report->gpu && report->vm && i < report->facts->vms.n; i++) {
 		const struct vm *other = report->facts->vms.item[i];
 		const struct vm_hostpci *entry =
@@ -362,7 +408,7 @@ void check_attach_conflict(struct report *report, const struct check *check)
 		add_conflict(report, check, report->vm, other, entry, report->gpu);
 	}
 	if (!found)
-		tell_no_vm(report, check, "No device is given to two VMs.");
+		tell_no_vm(report, check, "No device is given twice.");
 }
 
 static bool describe(struct report *report, const struct check *check, const struct vm *vm,
