@@ -17,8 +17,11 @@ static struct strings allowed_nodes(const struct report *report, const struct ha
 	return guest->restricted == KNOWN_YES ? guest->nodes : report->facts->node_names;
 }
 
+/* A node without a cluster has no other to go to. */
 static bool stays_here(const struct report *report, const struct ha_guest *guest)
 {
+	if (report->facts->clustered == KNOWN_NO)
+		return true;
 	return guest->restricted == KNOWN_YES && guest->nodes.n == 1 && report->facts->node &&
 	       strcmp(guest->nodes.item[0], report->facts->node) == 0;
 }

@@ -446,6 +446,8 @@ class Findings(HostTest):
         self.assertEqual(self.status("vm.ha-managed", *goal), {"ok"})
         os.makedirs(self.path("etc/pve/ha"))
         self.write("etc/pve/ha/resources.cfg", "vm: 107\n\tstate started\n\nct: 200\n")
+        self.assertEqual(self.status("vm.ha-managed", *goal), {"ok"})  # there is no other node
+        self.write("etc/pve/corosync.conf", "totem {\n}\n")
         self.assertEqual(self.status("vm.ha-managed", *goal), {"fail"})  # by its address
 
     def test_quorum(self):

@@ -208,6 +208,8 @@ class OnTheHost(HostTest):
         entry = "\tmap node=%s,path=0000:01:00,id=10de:2206\n"
         os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
         self.write("etc/pve/mapping/pci.cfg", "gpu\n" + entry % "pve2")
+        self.assertEqual(status("hostpci0: 0000:01:00"), "ok")  # a node that is alone
+        self.write("etc/pve/corosync.conf", "totem {\n}\n")
         self.assertEqual(status("hostpci0: 0000:01:00"), "fail")
         self.assertEqual(status("hostpci0: mapping=gpu"), "warn")
         self.write("etc/pve/mapping/pci.cfg", "gpu\n" + entry % "pve2" + entry % "pve1")
