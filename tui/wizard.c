@@ -18,8 +18,7 @@ static bool quit_question(struct wizard *wizard)
 {
 	if (!wizard->plan || !wizard->plan->changes.n)
 		return true;
-	struct plan_totals totals = plan_totals(&wizard->plan->changes);
-	bool reboot_only = totals.reboots == wizard->plan->changes.n;
+	bool reboot_only = plan_count_reboots(&wizard->plan->changes) == wizard->plan->changes.n;
 	wizard->message = reboot_only ? "Quit? The reboot is still to be made. y quits, any other "
 					"key stays."
 				      : "Quit? The planned changes were not made. y quits, any "

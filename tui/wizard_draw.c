@@ -195,8 +195,7 @@ static void draw_planned(
 	if (layout->side.lines < WIZARD_STEPS + 3 || !wizard->plan || !wizard->plan->changes.n)
 		return;
 	int y = layout->side.y + WIZARD_STEPS + 1;
-	struct plan_totals totals = plan_totals(&wizard->plan->changes);
-	const char *text = plan_totals_text(arena, totals);
+	const char *text = plan_totals_text(arena, &wizard->plan->changes);
 	(void)draw_text(y, 2, layout->side.columns - 3, ROLE_DIM, "Planned so far:");
 	draw_wrapped((struct area){y + 1, 2, 3, layout->side.columns - 4}, ROLE_DIM, text);
 }

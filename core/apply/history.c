@@ -21,7 +21,7 @@ static enum run_state judge(const struct run_record *record, size_t *ret_done)
 	size_t wanted = 0;
 	for (size_t i = 0; i < record->plan->changes.n; i++) {
 		const struct change *change = record->plan->changes.item[i];
-		if (change->kind == CHANGE_REBOOT)
+		if (change->kind->ends_plan)
 			continue;
 		wanted++;
 		enum change_state state = record->states[i];
@@ -136,7 +136,7 @@ char *history_text(struct arena *arena, const struct history *history)
 	for (size_t i = 0; i < history->runs.n; i++) {
 		const struct run *run = history->runs.item[i];
 		text_addf(&text, "%s  %s: %s\n", run->id, run_state_names[run->state],
-				plan_totals_text(arena, plan_totals(&run->plan->changes)));
+				plan_totals_text(arena, &run->plan->changes));
 		const struct goal *goal = run->plan->goal;
 		if (goal->gpus.n && goal->vmid)
 			text_addf(&text, "    for: GPU %s to VM %u\n",

@@ -3,7 +3,6 @@
 
 #include "core/apply/internal.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/formats/hostpci.h"
 #include "pvegpu/pve/cluster.h"
 #include "pvegpu/pve/rights.h"
 
@@ -63,107 +62,6 @@ static int check_cluster(struct pve_client *client, const struct run_record *rec
 	return 0;
 }
 
-/* What undoing takes. */
-struct undo_needs {
-	struct arena *arena;
-	const struct run_record *record;
-	struct pve_client *client;
-	bool same; /* the one who applied it */
-	bool pve7; /* it has no mappings: every hostpci line is for root@pam */
-	struct list needs;
-	struct strings root_only;
-};
-
-static void need_root(struct undo_needs *undo, const struct change *change, const char *key,
-		const char *why)
-{
-	strings_add(undo->arena, &undo->root_only,
-			arena_printf(undo->arena, "%s of VM %u%s", key, change->vmid, why));
-}
-
-/* The value that is there and the one that comes back are both looked at (PVE/API2/Qemu.pm,
- * check_hostpci_perm). */
-static bool need_for_hostpci(struct undo_needs *undo, const struct change *change, const char *key,
-		const char *value)
-{
-	struct arena *arena = undo->arena;
-	struct hostpci parsed;
-	if (!value)
-		return true;
-	bool known = hostpci_parse(arena, value, &parsed, NULL) == 0;
-	if (undo->pve7 || !known || parsed.hosts.n) {
-		need_root(undo, change, key, " (a device by its address)");
-		return false;
-	}
-	if (parsed.romfile && !undo->same) {
-		need_root(undo, change, key, " (it has a romfile)");
-		return false;
-	}
-	if (parsed.mapping)
-		pve_need_add(arena, &undo->needs,
-				arena_printf(arena, "/mapping/pci/%s", parsed.mapping),
-				"Mapping.Use", NULL);
-	return true;
-}
-
-static void needs_of_config(struct undo_needs *undo, const struct change *change)
-{
-	struct arena *arena = undo->arena;
-	const char *vm = arena_printf(arena, "/vms/%u", change->vmid);
-	json_t *config = NULL;
-	/* What cannot be read yet lacks VM.Audit, and is then as the run left it. */
-	bool read = pve_vm_config(undo->client, undo->record->plan->node, change->vmid, &config,
-				    NULL) == 0;
-	for (size_t i = 0; i < change->before_params.n; i++) {
-		const struct pve_param *before = change->before_params.item[i];
-		const char *now = read ? pve_config_text(arena, config, before->key)
-				       : pve_param_get(&change->params, before->key);
-		const char *privilege = pve_config_privilege(before->key);
-		if (!now && !before->value)
-			continue; /* no call is made for it */
-		if (text_starts(before->key, "hostpci") &&
-				need_for_hostpci(undo, change, before->key, now))
-			(void)need_for_hostpci(undo, change, before->key, before->value);
-		if (privilege)
-			pve_need_add(arena, &undo->needs, vm, privilege, NULL);
-		else
-			need_root(undo, change, before->key, "");
-	}
-	json_decref(config);
-}
-
-/* A mapping that may not be seen looks as if it were gone. */
-static void need_sight(struct undo_needs *undo, const char *path)
-{
-	static const char *const any[] = {"Mapping.Use", "Mapping.Modify", "Mapping.Audit"};
-	struct pve_rights *rights = NULL;
-	if (pve_rights_read(undo->client, undo->arena, path, &rights, NULL) < 0)
-		return;
-	for (size_t i = 0; i < 3; i++)
-		if (strings_has(&rights->ours.here, any[i]))
-			return;
-	pve_need_add(undo->arena, &undo->needs, path, "Mapping.Audit", NULL);
-}
-
-static void needs_of_change(struct undo_needs *undo, const struct change *change)
-{
-	struct arena *arena = undo->arena;
-	const char *vm = arena_printf(arena, "/vms/%u", change->vmid);
-	if (change->mapping) {
-		const char *one = arena_printf(arena, "/mapping/pci/%s", change->mapping);
-		bool put = change->params.n && change->before_params.n;
-		pve_need_add(arena, &undo->needs, put ? one : "/mapping/pci", "Mapping.Modify",
-				NULL);
-		need_sight(undo, one);
-		return;
-	}
-	pve_need_add(arena, &undo->needs, vm, "VM.Audit", NULL);
-	if (change->stage == STAGE_START || change->stage == STAGE_STOP)
-		pve_need_add(arena, &undo->needs, vm, "VM.PowerMgmt", NULL);
-	else
-		needs_of_config(undo, change);
-}
-
 static void find_pve7(struct undo_needs *undo)
 {
 	json_t *version = NULL;
@@ -208,15 +106,15 @@ static int read_missing(struct undo_needs *undo, struct text *ret_text, struct e
 	return 0;
 }
 
-static int refuse_undo(const struct undo_needs *undo, const char *run, const char *missing,
-		struct error *err)
+static int refuse_undo(const struct undo_needs *undo, const char *applied_by, const char *run,
+		const char *missing, struct error *err)
 {
 	struct arena *arena = undo->arena;
 	const char *who = undo->client->identity;
 	struct text hint = {0};
 	bool cut = false;
-	if (undo->record->identity)
-		text_addf(&hint, "it was applied by %s", undo->record->identity);
+	if (applied_by)
+		text_addf(&hint, "it was applied by %s", applied_by);
 	if (undo->root_only.n)
 		text_addf(&hint,
 				"%sonly root@pam itself may set or take away %s; no token may, not "
@@ -242,20 +140,20 @@ static int check_rights_to_undo(struct pve_client *client, const struct run_reco
 		const char *run, struct arena *arena, struct error *err)
 {
 	struct undo_needs undo = {.arena = arena,
-			.record = record,
 			.client = client,
+			.node = record->plan->node,
 			.same = record->identity &&
 				strcmp(record->identity, client->identity) == 0};
 	struct text missing = {0};
 	find_pve7(&undo);
 	for (size_t i = 0; i < record->plan->changes.n; i++) {
 		const struct change *change = record->plan->changes.item[i];
-		if (change->kind == CHANGE_API && change_was_touched(record->states[i]))
-			needs_of_change(&undo, change);
+		if (change->kind->undo_needs && change_was_touched(record->states[i]))
+			change->kind->undo_needs(&undo, change);
 	}
 	int status = read_missing(&undo, &missing, err);
 	if (status == 0 && (missing.n || undo.root_only.n))
-		status = refuse_undo(&undo, run, text_string(&missing), err);
+		status = refuse_undo(&undo, record->identity, run, text_string(&missing), err);
 	text_free(&missing);
 	return status;
 }

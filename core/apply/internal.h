@@ -3,34 +3,13 @@
 #define PVEGPU_CORE_APPLY_INTERNAL_H
 
 #include "pvegpu/apply/apply.h"
+#include "pvegpu/plan/kind.h"
 
 #define STATE_DIR "/var/lib/pvegpu"
 #define RUNS_DIR  STATE_DIR "/runs"
 
-/* files.c: durable writes below a root. All give ERROR_IO naming the path. */
-int file_replace(const struct root *root, const char *path, const char *bytes, size_t n,
-		mode_t mode, struct error *err); /* mode: of a file that is new */
-/* Remove what a run that was killed in file_replace() may have left beside the file. */
-void file_clean(const struct root *root, const char *path);
-int file_remove(const struct root *root, const char *path, struct error *err);
-int file_make_dirs(const struct root *root, const char *path, mode_t mode, struct error *err);
-/* Remove a directory if it is there and empty. */
-int file_remove_dir(const struct root *root, const char *path, struct error *err);
-/* Can this file (the one behind a link) be written, made or removed, as far as that can be known
- * before it is tried? ERROR_REFUSED where something is mounted on it, or it or its directory may
- * not be changed (chattr +i, +a); ERROR_IO where its file system is read-only or has no room for
- * `bytes` more, or the directory is not ours to write to. */
-int file_check_place(const struct root *root, const char *path, size_t bytes, struct error *err);
-/* Hash of what is there; "" for no file. */
-int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX],
-		struct error *err);
-
 /* consent.c: ERROR_REFUSED unless the yes was given to `what`. */
 int consent_check(const struct consent *consent, const char *what, struct error *err);
-
-/* undo.c: the text as it is now without this change, a later edit kept; NULL when both are in the
- * same place. */
-char *undo_text(struct arena *arena, const struct change *change, const char *now);
 
 /* journal.c: one open run. */
 struct journal;
@@ -92,41 +71,27 @@ struct run_context {
 	struct process_keep keep; /* what commands that change something run under */
 	const struct change *change;
 	apply_progress *progress;
-	apply_ask *ask; /* or NULL */
+	change_ask *ask; /* or NULL */
 	void *user;
 };
 
 bool run_tell(struct run_context *context, enum apply_event event, const char *text);
-/* A process_line that keeps the line in the journal and hands it on. `user` is the context. */
-void run_line(void *user, const char *line, bool standard_error);
-/* Run it, look at what it said and at the boot entries after it; `undo`: the files are as before.
- */
-int run_watched(struct run_context *context, const struct change *change, bool undo,
-		struct error *err);
+/* What the functions of the change's kind get of the run. The arena is theirs until
+ * run_change_end(). */
+struct change_run run_change_begin(struct run_context *context);
+void run_change_end(struct change_run *run);
+/* All that can be known to fail, before the first write. */
+int run_check(struct run_context *context, struct error *err);
+/* Begin a journal and make the plan of the context, as it is. */
+int run_apply(struct run_context *context, struct apply_result *result, struct error *err);
+/* Nothing of a run that has ended is told any more. */
+void run_release_client(struct run_context *context);
 
 /* identity.c: keep with the run who makes it, and at which cluster. */
 int identity_record(struct run_context *context, struct error *err);
 /* ERROR_REFUSED where the run is of another cluster, or where we may not make each call that undoes
  * it: what is missing is said, with the line that gives it. Nothing is changed. */
 int identity_check(struct host *host, const struct run_record *record, const char *run,
-		struct error *err);
-
-/* api.c: one configuration call, with digest, read back. */
-int api_check_digest(struct pve_client *client, const char *node, const struct change *change,
-		struct error *err);
-int api_apply(struct run_context *context, struct pve_client *client, struct error *err);
-/* The host's client, its output led to this run. */
-int run_client(struct run_context *context, struct pve_client **ret_client, struct error *err);
-/* Nothing of a run that has ended is told any more. */
-void run_release_client(struct run_context *context);
-
-/* api_mapping.c: the same for a mapping. */
-int mapping_check(struct pve_client *client, const struct change *change, struct error *err);
-int mapping_apply(struct pve_client *client, const struct change *change, struct error *err);
-int mapping_undo(struct run_context *context, struct pve_client *client, bool *ret_changed_since,
-		char **ret_diff, bool force, struct arena *arena, struct error *err);
-int api_undo(struct pve_client *client, const char *node, const struct change *change,
-		bool *ret_changed_since, char **ret_diff, bool force, struct arena *arena,
 		struct error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/apply/internal.h"
+#include "pvegpu/base/files.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 

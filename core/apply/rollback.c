@@ -4,142 +4,6 @@
 #include <unistd.h>
 
 #include "core/apply/internal.h"
-#include "pvegpu/plan/diff.h"
-
-/* The directories that were made for a file, innermost first, where nothing else is in them now. */
-static int undo_dirs(const struct root *root, const struct change *change, struct error *err)
-{
-	int status = 0;
-	for (size_t i = change->dirs.n; status == 0 && i-- > 0;)
-		status = file_remove_dir(root, change->dirs.item[i], err);
-	return status;
-}
-
-/* Undo one change; `*ret_kept` when a person has changed it since and wants to keep that. */
-static int undo_file(
-		struct run_context *context, rollback_ask *ask, bool *ret_kept, struct error *err)
-{
-	const struct change *change = context->change;
-	char now[SHA256_HEX];
-	file_clean(context->root, change->path);
-	int status = file_hash(context->root, change->path, now, err);
-	if (status < 0)
-		return status;
-	if (strcmp(now, change->before_sha256) == 0) /* the directories may be there without it */
-		return change->before ? 0 : undo_dirs(context->root, change, err);
-	if (strcmp(now, change->after_sha256) != 0) {
-		struct arena *arena = arena_new();
-		char *text = NULL;
-		(void)root_read(context->root, change->path, arena, &text, NULL, NULL);
-		char *undone = undo_text(arena, change, text);
-		if (undone) {
-			run_line(context, "edited since: only what pvegpu changed is undone",
-					false);
-			status = file_replace(context->root, change->path, undone, strlen(undone),
-					0644, err);
-			arena_free(arena);
-			return status;
-		}
-		char *diff = diff_unified(arena, change->path, text, change->before);
-		bool overwrite = ask && ask(context->user, change, diff);
-		arena_free(arena);
-		if (!overwrite) {
-			*ret_kept = true;
-			return 0;
-		}
-	}
-	if (change->before)
-		return file_replace(context->root, change->path, change->before,
-				strlen(change->before), 0644, err);
-	status = file_remove(context->root, change->path, err);
-	return status < 0 ? status : undo_dirs(context->root, change, err);
-}
-
-static int try_undo(struct run_context *context, struct pve_client *client, bool *ret_changed,
-		char **ret_diff, bool force, struct arena *arena, struct error *err)
-{
-	const struct change *change = context->change;
-	if (change->mapping)
-		return mapping_undo(context, client, ret_changed, ret_diff, force, arena, err);
-	return api_undo(client, context->plan->node, change, ret_changed, ret_diff, force, arena,
-			err);
-}
-
-static int undo_call(
-		struct run_context *context, rollback_ask *ask, bool *ret_kept, struct error *err)
-{
-	struct arena *arena = arena_new();
-	bool changed = false;
-	char *diff = NULL;
-	struct pve_client *client = NULL;
-	int status = run_client(context, &client, err);
-	if (status == 0)
-		status = try_undo(context, client, &changed, &diff, false, arena, err);
-	if (status == 0 && changed) {
-		if (ask && ask(context->user, context->change, diff))
-			status = try_undo(context, client, &changed, &diff, true, arena, err);
-		else
-			*ret_kept = true;
-	}
-	if (status < 0 && err && strstr(err->text, "does not exist"))
-		error_hint(err,
-				"if VM %u was moved to another node: move it back to %s, then roll "
-				"back "
-				"once more",
-				context->change->vmid, context->plan->node);
-	arena_free(arena);
-	return status;
-}
-
-/* What a hostpci line of this VM that was kept rests on: the VM's machine, and its mapping. */
-static bool rests_on(const struct change *kept, const struct change *change)
-{
-	return kept && change->kind == CHANGE_API &&
-	       (change->mapping || (change->vmid == kept->vmid && change->params.n));
-}
-
-static bool sets_hostpci(const struct change *change)
-{
-	for (size_t i = 0; change->kind == CHANGE_API && i < change->params.n; i++) {
-		const struct pve_param *param = change->params.item[i];
-		if (text_starts(param->key, "hostpci"))
-			return true;
-	}
-	return false;
-}
-
-static int undo_one(struct run_context *context, rollback_ask *ask,
-		const struct change *kept_before, struct rollback_result *result, struct error *err)
-{
-	const struct change *change = context->change;
-	struct arena *arena = arena_new();
-	(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
-	arena_free(arena);
-	bool kept = false;
-	const char *why = "kept: it was changed since, and that was not overwritten";
-	int status = 0;
-	if (change->kind == CHANGE_API && root_kind(context->root) == ROOT_CHROOT) {
-		kept = true; /* Proxmox VE does not run in a chroot */
-		why = "left as it is: VMs are undone on the running host, by rollback once more";
-	} else if (rests_on(kept_before, change)) {
-		kept = true;
-		why = "kept: the hostpci line that was kept needs it";
-	} else {
-		status = change->kind == CHANGE_FILE ? undo_file(context, ask, &kept, err)
-						     : undo_call(context, ask, &kept, err);
-	}
-	if (status == 0)
-		status = journal_record(
-				context->journal, change->n, kept ? "kept" : "undone", NULL, err);
-	if (status < 0) {
-		(void)run_tell(context, APPLY_FAILED, err ? err->text : "it failed");
-		return status;
-	}
-	result->undone += !kept;
-	result->kept += kept;
-	(void)run_tell(context, kept ? APPLY_NOT_RUN : APPLY_DONE, kept ? why : NULL);
-	return 0;
-}
 
 bool change_was_touched(enum change_state state)
 {
@@ -147,60 +11,109 @@ bool change_was_touched(enum change_state state)
 	       state == STATE_KEPT;
 }
 
-/* What can be known to fail is found before anything is undone. */
-static int check_files(const struct root *root, const struct run_record *record, struct error *err)
+/* Why it stays as it is without a look at it, or NULL. `kept` are later changes that stay. */
+static const char *why_kept(
+		const struct run_context *context, const struct list *kept, struct arena *arena)
 {
-	const struct plan *plan = record->plan;
-	int status = 0;
-	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		char now[SHA256_HEX];
-		if (change->kind != CHANGE_FILE || !change_was_touched(record->states[i]))
-			continue;
-		status = file_hash(root, change->path, now, err);
-		if (status == 0 && strcmp(now, change->before_sha256) != 0)
-			status = file_check_place(root, change->path,
-					change->before ? strlen(change->before) : 0, err);
+	const struct change *change = context->change;
+	if (change->kind->not_in_chroot && root_kind(context->root) == ROOT_CHROOT)
+		return arena_printf(arena, "left as it is: %s, by rollback once more",
+				change->kind->not_in_chroot);
+	for (size_t i = 0; i < kept->n; i++) {
+		const struct change *other = kept->item[i];
+		const char *why =
+				other->kind->rests_on ? other->kind->rests_on(other, change) : NULL;
+		if (why)
+			return arena_printf(arena, "kept: %s", why);
 	}
+	return NULL;
+}
+
+static int undo_change(struct run_context *context, bool *ret_kept, struct error *err)
+{
+	const struct change *change = context->change;
+	const struct change_kind *kind = change->kind;
+	struct change_run run = run_change_begin(context);
+	if (context->journal)
+		journal_output(context->journal, change->n, change_title(run.arena, change), false);
+	int status = kind->undo(&run, change, ret_kept, err);
+	if (status == 0 && !*ret_kept && kind->seen_to_have_worked)
+		status = kind->seen_to_have_worked(&run, change, true, err);
+	run_change_end(&run);
 	return status;
 }
 
-static int rollback_locked(struct run_context *context, const struct run_record *record,
-		rollback_ask *ask, struct rollback_result *result, struct error *err)
+/* Undo the context's change, or say why not; what is kept is added to `kept`. */
+static int undo_one(struct run_context *context, struct list *kept, struct arena *arena,
+		struct rollback_result *result, struct error *err)
+{
+	const struct change *change = context->change;
+	(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
+	const char *why = why_kept(context, kept, arena);
+	bool stays = why != NULL;
+	int status = stays ? 0 : undo_change(context, &stays, err);
+	if (status == 0)
+		status = journal_record(
+				context->journal, change->n, stays ? "kept" : "undone", NULL, err);
+	if (status < 0) {
+		(void)run_tell(context, APPLY_FAILED, err ? err->text : "it failed");
+		return status;
+	}
+	result->undone += !stays;
+	result->kept += stays;
+	if (stays && !why) {
+		why = "kept: it was changed since, and that was not overwritten";
+		list_add(arena, kept, context->plan->changes.item[change->n - 1]);
+	}
+	(void)run_tell(context, stays ? APPLY_NOT_RUN : APPLY_DONE, why);
+	return 0;
+}
+
+/* What can be known to fail is found before anything is undone. */
+static int check_undo(
+		struct run_context *context, const struct run_record *record, struct error *err)
 {
 	const struct plan *plan = record->plan;
-	int status = check_files(context->root, record, err);
-	const struct change *kept_line = NULL;
+	struct change_run run = run_change_begin(context);
+	int status = 0;
+	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->kind->check_undo && change_was_touched(record->states[i]))
+			status = change->kind->check_undo(&run, change, err);
+	}
+	run_change_end(&run);
+	return status;
+}
+
+static bool is_due(const struct run_context *context, const struct run_record *record, size_t i,
+		enum undo_order order)
+{
+	const struct change *change = context->plan->changes.item[i];
+	return change->kind->undo_order == order && change_was_touched(record->states[i]);
+}
+
+static int rollback_locked(struct run_context *context, const struct run_record *record,
+		struct rollback_result *result, struct error *err)
+{
+	const struct plan *plan = record->plan;
+	struct arena *arena = arena_new();
+	struct list kept = {0};
+	int status = check_undo(context, record, err);
 	for (size_t i = plan->changes.n; status == 0 && i-- > 0;) {
 		context->change = plan->changes.item[i];
-		bool undoable = context->change->kind == CHANGE_FILE ||
-				context->change->kind == CHANGE_API;
-		if (!undoable || !change_was_touched(record->states[i]))
-			continue;
-		size_t kept = result->kept;
-		status = undo_one(context, ask, kept_line, result, err);
-		if (result->kept > kept && sets_hostpci(context->change))
-			kept_line = context->change;
+		if (is_due(context, record, i, UNDO_BACKWARDS))
+			status = undo_one(context, &kept, arena, result, err);
 	}
 	/* Then the commands once more, in their own order, over the files as they are again. */
 	for (size_t i = 0; status == 0 && i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		result->reboot = result->reboot || change->kind == CHANGE_REBOOT;
-		if (change->kind != CHANGE_COMMAND || !change_was_touched(record->states[i]))
-			continue;
-		context->change = change;
-		struct arena *arena = arena_new();
-		(void)run_tell(context, APPLY_BEGIN, change_title(arena, change));
-		arena_free(arena);
-		status = run_watched(context, change, true, err);
-		if (status == 0)
-			status = journal_record(context->journal, change->n, "undone", NULL, err);
-		(void)run_tell(context, status == 0 ? APPLY_DONE : APPLY_FAILED,
-				status < 0 && err ? err->text : NULL);
-		result->undone += status == 0;
+		context->change = plan->changes.item[i];
+		if (is_due(context, record, i, UNDO_AGAIN))
+			status = undo_one(context, &kept, arena, result, err);
 	}
+	result->reboot = plan_count_reboots(&plan->changes) > 0;
 	if (status == 0 && result->kept == 0)
 		status = journal_record(context->journal, 0, "rolled-back", NULL, err);
+	arena_free(arena);
 	return status;
 }
 
@@ -240,6 +153,7 @@ int rollback_run(struct host *host, const char *run, const struct consent *conse
 			.consent = consent,
 			.keep = {-1, -1},
 			.progress = progress,
+			.ask = ask,
 			.user = user};
 	struct run_record record = {0};
 	int lock = -1;
@@ -256,7 +170,7 @@ int rollback_run(struct host *host, const char *run, const struct consent *conse
 	if (status == 0) {
 		(void)snprintf(ret_result->run, sizeof ret_result->run, "%s", run);
 		context.plan = record.plan;
-		status = rollback_locked(&context, &record, ask, ret_result, err);
+		status = rollback_locked(&context, &record, ret_result, err);
 	}
 	run_release_client(&context);
 	journal_close(context.journal);

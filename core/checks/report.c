@@ -5,6 +5,7 @@
 
 #include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/facts/cmdline.h"
 
 struct finding *report_add(struct report *report, const struct check *check, enum status status,
 		const char *subject, const char *format, ...)
@@ -145,7 +146,7 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		return status;
 	}
 	if (!facts->remote) {
-		report->configured = boot_configured_words(facts, arena);
+		report->configured = facts_configured_words(facts, arena);
 		choose_params(report);
 		choose_vfio(report);
 	}

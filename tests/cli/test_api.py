@@ -325,7 +325,7 @@ class Undo(ApiTest):
         self.attach("--no-start")
         os.rename(os.path.join(self.state, CONF), os.path.join(self.state, "nodes/pve1/qemu-server/106.conf"))
         done = self.run_api("rollback", "--yes", expect=4)
-        self.assertIn("if VM 106 was moved to another node: move it back to pve2", done.stderr)
+        self.assertIn("VM 106 is on node pve1 now: move it back to pve2", done.stderr)
 
     def test_ha_is_waited_for(self):
         before = self.read(CONF)

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "pvegpu/base/text.h"
-#include "pvegpu/plan/diff.h"
 #include "tui/connect.h"
 #include "tui/say.h"
 
@@ -28,22 +27,13 @@ static void print_undo(FILE *out, const struct run *run)
 			run_state_names[run->state]);
 	for (size_t i = run->plan->changes.n; i-- > 0;) {
 		const struct change *change = run->plan->changes.item[i];
-		if (change->kind == CHANGE_COMMAND || change->kind == CHANGE_REBOOT)
-			continue;
-		say(out, "\n%s\n    undo: %s\n", change_title(arena, change), change->undo);
-		if (change->kind == CHANGE_FILE)
-			say(out, "%s",
-					diff_unified(arena, change->path, change->after,
-							change->before));
-		for (size_t p = 0; p < change->before_params.n; p++) {
-			const struct pve_param *before = change->before_params.item[p];
-			say(out, "    %s: %s\n", before->key,
-					before->value ? before->value : "(not set)");
-		}
+		if (change_is_undone(change))
+			say(out, "\n%s\n    undo: %s\n%s", change_title(arena, change),
+					change->undo, change_undo_detail(arena, change));
 	}
 	for (size_t i = 0; i < run->plan->changes.n; i++) {
 		const struct change *change = run->plan->changes.item[i];
-		if (change->kind == CHANGE_COMMAND)
+		if (change_is_done_again(change))
 			say(out, "\n%s (once more, at the end)\n", change_title(arena, change));
 	}
 	arena_free(arena);

@@ -209,7 +209,7 @@ static void run_job(struct job *job)
 		return;
 	}
 	term_hold(true);
-	bool calls = plan_totals(&job->plan->changes).api_calls > 0;
+	bool calls = plan_count_calls(&job->plan->changes) > 0;
 	while (!worker_has_ended(worker)) {
 		answer_question(job);
 		draw_job(job,

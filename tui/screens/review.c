@@ -136,10 +136,10 @@ static const char *headline(const struct review *review)
 	const struct plan *plan = review->wizard->plan;
 	struct arena *arena = review->arena;
 	char *text = arena_printf(arena, "pvegpu  Review: %s",
-			plan_totals_text(arena, plan_totals(&plan->changes)));
+			plan_totals_text(arena, &plan->changes));
 	if (plan->forecast.n)
 		text = arena_printf(arena, "%s; then, after it, %s", text,
-				plan_totals_text(arena, plan_totals(&plan->forecast)));
+				plan_totals_text(arena, &plan->forecast));
 	return text;
 }
 
@@ -148,7 +148,7 @@ static const char *headline(const struct review *review)
 static char *question(const struct review *review)
 {
 	const struct plan *plan = review->wizard->plan;
-	size_t n = plan->changes.n - plan_totals(&plan->changes).reboots;
+	size_t n = plan->changes.n - plan_count_reboots(&plan->changes);
 	if (!n)
 		return arena_printf(review->arena, "Type yes to reboot: %s_", review->typed);
 	return arena_printf(review->arena, "Type yes to make the %zu %s: %s_", n,
@@ -162,7 +162,7 @@ static const char *review_hint(const struct review *review)
 		return review->message;
 	if (plan->refusals.n)
 		return "Refused as it stands; the x lines say why. Nothing has been changed.";
-	size_t reboots = plan_totals(&plan->changes).reboots;
+	size_t reboots = plan_count_reboots(&plan->changes);
 	return reboots && reboots == plan->changes.n ? "All else is done."
 						     : "Nothing has been changed yet.";
 }

@@ -106,7 +106,7 @@ static void add_plan(struct wizard *wizard, struct rows *rows)
 		return;
 	const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
 	bool later = wizard->plan->forecast.n > 0;
-	size_t n = plan_totals(&wizard->plan->changes).api_calls + wizard->plan->forecast.n;
+	size_t n = plan_count_calls(&wizard->plan->changes) + wizard->plan->forecast.n;
 	if (n)
 		(void)rows_add(rows, ROW_HEADING,
 				later ? "After the reboot this will be done" : "The same by hand");

@@ -6,7 +6,7 @@
 #include "pvegpu/pve/host.h"
 
 /*
- * The only code that changes a host.
+ * What changes a host: nothing else calls the acting functions of the kinds of change (kind.h).
  *
  * apply_plan(): take the lock; see that the journal has a place and room, that every command is
  * there, and that every file and configuration is still as the plan saw it; save the plan; then,

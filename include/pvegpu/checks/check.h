@@ -94,9 +94,6 @@ struct param_choice {
 	const char *help; /* one sentence on what it does and costs */
 };
 
-/* The words that the boot loader's files ask for now. */
-struct strings boot_configured_words(const struct facts *facts, struct arena *arena);
-
 /* The plan puts it in, or takes it out. */
 bool param_is_put(const struct param_choice *param);
 bool param_is_taken(const struct param_choice *param);

@@ -20,7 +20,7 @@
  * A plan ends at its first reboot: API calls that would follow one are a forecast, without hashes
  * and not part of the id; they are planned again from fresh facts after the reboot.
  */
-enum change_kind { CHANGE_FILE, CHANGE_COMMAND, CHANGE_API, CHANGE_REBOOT };
+struct change_kind; /* kind.h */
 enum file_operation { FILE_CREATE, FILE_EDIT, FILE_DELETE };
 
 /* API calls come in this order; settings of one stage go together in one call. */
@@ -28,26 +28,28 @@ enum file_operation { FILE_CREATE, FILE_EDIT, FILE_DELETE };
 enum api_stage { STAGE_MAPPING, STAGE_STOP, STAGE_SETTINGS, STAGE_ATTACH, STAGE_START };
 
 struct change {
-	enum change_kind kind;
+	const struct change_kind *kind;
 	size_t n;               /* from 1, over changes and forecast */
 	struct strings because; /* check ids */
 	char *undo;
 	char *cost; /* or NULL */
 
-	/* CHANGE_FILE */
+	/* A file, or an attribute of sysfs with its values. */
 	char *path;
+	char *before; /* NULL: there was no file */
+	char *after;
+
+	/* A file. */
 	char *real;           /* the file behind it, links followed; NULL in a plan that was read */
 	struct strings names; /* the paths it was drafted by: links may give one file several */
 	enum file_operation operation;
-	char *before; /* NULL: there was no file */
-	char *after;
 	char before_sha256[SHA256_HEX], after_sha256[SHA256_HEX]; /* "" without a file */
 	char *diff;
 	bool executable;     /* a new file is made 0755 instead of 0644 */
 	struct strings dirs; /* directories to be made first, outermost first; rollback takes away
 				those that are empty */
 
-	/* CHANGE_COMMAND and CHANGE_REBOOT: what runs, found in the system directories; no shell */
+	/* A command, or the reboot: what runs, found in the system directories; no shell. */
 	struct strings argv;
 
 	/* What a command must have done, though it ends well: proxmox-boot-tool skips an ESP with
@@ -63,7 +65,7 @@ struct change {
 	bool makes_images; /* each initramfs is made again, and holds what the host has then. Such a
 			    * command comes before those that make boot entries */
 
-	/* CHANGE_API */
+	/* An API call. */
 	enum api_stage stage;
 	char *method;              /* PUT, POST or DELETE */
 	char *api_path;            /* /nodes/pve2/qemu/106/config */
@@ -76,11 +78,30 @@ struct change {
 	char *digest;              /* of the configuration as planned; NULL: as read back after the
 				      call before it, or not used by this call */
 	bool waits;                /* the VM runs on: what is set counts after its next stop */
-	char *equivalent;          /* the qm or pvesh line that does the same; NULL in a plan that
-				      is refused */
+	char *asks_if_said; /* a task that fails saying this has a harder way, which a person is
+			     * asked about; or NULL */
+	char *equivalent;   /* the qm or pvesh line that does the same; NULL in a plan that
+			       is refused */
 	char *predicted; /* the diff that Proxmox VE will make in the VM's file, without its secrets
 			  * (vm_secret.h), or NULL */
 	bool predicted_by_api; /* from the API's values: the file itself was not read */
+};
+
+/* What a person must know first, the weightiest kind first. */
+enum consequence_kind {
+	CONSEQUENCE_REBOOT,
+	CONSEQUENCE_STOPS,
+	CONSEQUENCE_STAYS_STOPPED,
+	CONSEQUENCE_RISK,
+	CONSEQUENCE_ISOLATION,
+	CONSEQUENCE_CONSOLE,
+	CONSEQUENCE_LATER,
+};
+extern const char *const consequence_names[];
+struct consequence {
+	enum consequence_kind kind;
+	char *subject; /* as of a finding: host, vm/106, 0000:01:00.0, a path */
+	char *text;    /* one sentence */
 };
 
 struct refusal {
@@ -109,7 +130,8 @@ struct plan {
 	struct list refusals; /* of struct refusal */
 	struct list accepted; /* of struct refusal: what it would be refused for, had it not been
 				 accepted by the goal */
-	struct list confs;    /* of struct plan_conf, while the plan is made */
+	struct list consequences; /* of struct consequence, once it is sealed */
+	struct list confs;        /* of struct plan_conf, while the plan is made */
 	bool nothing_to_do;
 	bool sealed; /* after plan_finish() */
 };
@@ -130,6 +152,11 @@ void plan_set_executable(struct plan *plan, const char *path);
  * change is lent, to say what is expected of it. */
 struct change *plan_add_command(
 		struct plan *plan, const char *const *argv, const char *because, const char *undo);
+/* One value to an attribute of sysfs. Nothing is planned where it has that value. ERROR_REFUSED
+ * where the path does not lead below /sys or could not be put back; ERROR_NOT_HOST where there is
+ * no such attribute. `cost` may be NULL. */
+int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
+		const char *because, const char *cost, struct error *err);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* The same, and the firmware opens its setup instead of booting on. */
 void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost);
@@ -160,18 +187,21 @@ bool change_is_command(const struct change *change);
 bool change_is_api(const struct change *change);
 bool change_is_reboot(const struct change *change);
 
-/* Counts for a headline: files, commands, API calls, reboots among `changes`. */
-struct plan_totals {
-	size_t files, commands, api_calls, reboots;
-};
-struct plan_totals plan_totals(const struct list *changes);
-/* "2 files, 1 command, 1 reboot"; "nothing" when all are zero. */
-char *plan_totals_text(struct arena *arena, struct plan_totals totals);
+/* For a headline: how many API calls, and reboots, are among `changes`. */
+size_t plan_count_calls(const struct list *changes);
+size_t plan_count_reboots(const struct list *changes);
+/* "2 files, 1 command, 1 reboot"; "nothing" when there are none. */
+char *plan_totals_text(struct arena *arena, const struct list *changes);
 
 /* A change in a line: "~ /etc/default/grub", "$ update-grub", "> PUT …/106/config", "! reboot". */
 char *change_title(struct arena *arena, const struct change *change);
 /* Its whole content: the diff, the argv, or method, path, parameters and the qm line. */
 char *change_detail(struct arena *arena, const struct change *change);
+/* What undoing it brings back, beyond its `undo`; "" where that says it all. */
+char *change_undo_detail(struct arena *arena, const struct change *change);
+/* When a rollback comes to it (kind.h). */
+bool change_is_undone(const struct change *change);
+bool change_is_done_again(const struct change *change);
 /* The plan as text for a person. */
 char *plan_text(struct arena *arena, const struct plan *plan);
 

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/apply/internal.h"
-#include "pvegpu/base/text.h"
+#include "core/plan/internal.h"
+#include "pvegpu/formats/hostpci.h"
+#include "pvegpu/pve/rights.h"
+
+/* One call on a VM: its settings in one PUT with digest, its stop, its start. */
 
 /* The cluster does what high availability was asked for within some rounds of ten seconds. */
 enum { TASK_TIMEOUT_S = 600, HA_TIMEOUT_S = 120 };
 
-static bool is_config(const struct change *change)
-{
-	return change->stage == STAGE_SETTINGS || change->stage == STAGE_ATTACH;
-}
-
-int api_check_digest(struct pve_client *client, const char *node, const struct change *change,
+int api_vm_check(struct change_run *run, struct pve_client *client, const struct change *change,
 		struct error *err)
 {
-	if (!is_config(change) || !change->digest)
+	if (!api_sets_config(change) || !change->digest)
 		return 0;
 	json_t *config = NULL;
-	int status = pve_vm_config(client, node, change->vmid, &config, err);
+	int status = pve_vm_config(client, run->node, change->vmid, &config, err);
 	if (status < 0)
 		return status;
 	const char *digest = json_string_value(json_object_get(config, "digest"));
@@ -149,78 +147,79 @@ static int put_config(struct pve_client *client, const char *node, const struct 
 	json_decref(data);
 	json_decref(config);
 	arena_free(arena);
-	return status < 0 ? status : read_back(client, node, change, params, err);
+	return status;
 }
 
 /* `qm showcmd` builds the command line as a start does, and touches nothing: what it cannot build
  * cannot start. Where there is no qm (from afar, in a sample) the start itself tells. */
-static int try_start(struct run_context *context, struct error *err)
+static int try_start(struct change_run *run, const struct change *change, struct error *err)
 {
-	struct arena *arena = arena_new();
-	const char *vmid = arena_printf(arena, "%u", context->change->vmid);
+	struct arena *arena = run->arena;
+	const char *vmid = arena_printf(arena, "%u", change->vmid);
 	const char *const argv[] = {"qm", "showcmd", vmid, "--pretty", NULL};
 	struct process_result result;
 	int status = 0;
-	if (process_find(context->root, "qm", arena) &&
-			process_run(context->root, argv, 120, NULL, NULL, arena, &result, NULL) ==
-					0 &&
+	if (process_find(run->root, "qm", arena) &&
+			process_run(run->root, argv, 120, NULL, NULL, arena, &result, NULL) == 0 &&
 			result.exit_status != 0) {
 		char *said = text_trim(arena, result.error_out, strlen(result.error_out));
 		status = error_set(err, ERROR_API, "VM %s cannot start: %s", vmid,
 				text_printable(arena, said));
 		error_hint(err, "qm showcmd %s", vmid);
 	}
-	arena_free(arena);
 	return status;
 }
 
 /* By the guest's own shutdown; where it does not answer, a person is asked before the plug is
  * pulled. */
-static int stop_vm(struct run_context *context, struct pve_client *client, struct error *err)
+static int stop_vm(struct change_run *run, struct pve_client *client, const struct change *change,
+		struct error *err)
 {
-	const struct change *change = context->change;
-	const char *node = context->plan->node;
 	struct error error = {0};
-	int status = pve_task(
-			client, node, change->api_path, &change->params, TASK_TIMEOUT_S, &error);
-	if (status < 0 && err)
+	int status = pve_task(client, run->node, change->api_path, &change->params, TASK_TIMEOUT_S,
+			&error);
+	if (status == 0)
+		return 0;
+	if (err)
 		*err = error;
-	if (status < 0 && !strstr(error.text, "powerdown failed"))
+	if (!change->asks_if_said || !strstr(error.text, change->asks_if_said))
 		return status;
-	struct arena *arena = arena_new();
-	if (status < 0) {
-		const char *question = arena_printf(arena,
-				"VM %u did not shut down in time. Stop it now? That is like "
-				"pulling "
-				"its plug: what it has not written is lost.",
-				change->vmid);
-		if (context->ask && context->ask(context->user, change, question)) {
-			char *path = arena_printf(
-					arena, "/nodes/%s/qemu/%u/status/stop", node, change->vmid);
-			status = pve_task(client, node, path, NULL, TASK_TIMEOUT_S, err);
-		} else {
-			error_hint(err, "shut it down from inside, or: qm stop %u", change->vmid);
-		}
+	const char *question = arena_printf(run->arena,
+			"VM %u did not shut down in time. Stop it now? That is like pulling its "
+			"plug: what it has not written is lost.",
+			change->vmid);
+	if (!run->ask || !run->ask(run->ask_user, change, question)) {
+		error_hint(err, "shut it down from inside, or: qm stop %u", change->vmid);
+		return status;
 	}
-	arena_free(arena);
-	return status < 0 ? status
-			  : pve_wait_running(client, node, change->vmid, false, HA_TIMEOUT_S, err);
+	char *path = arena_printf(
+			run->arena, "/nodes/%s/qemu/%u/status/stop", run->node, change->vmid);
+	return pve_task(client, run->node, path, NULL, TASK_TIMEOUT_S, err);
 }
 
-int api_apply(struct run_context *context, struct pve_client *client, struct error *err)
+int api_vm_apply(struct change_run *run, struct pve_client *client, const struct change *change,
+		struct error *err)
 {
-	const struct change *change = context->change;
-	const char *node = context->plan->node;
-	if (is_config(change))
-		return put_config(client, node, change, &change->params, true, err);
+	if (api_sets_config(change))
+		return put_config(client, run->node, change, &change->params, true, err);
 	if (change->stage == STAGE_STOP)
-		return stop_vm(context, client, err);
-	int status = try_start(context, err);
-	if (status == 0)
-		status = pve_task(client, node, change->api_path, &change->params, TASK_TIMEOUT_S,
-				err);
+		return stop_vm(run, client, change, err);
+	int status = try_start(run, change, err);
 	return status < 0 ? status
-			  : pve_wait_running(client, node, change->vmid, true, HA_TIMEOUT_S, err);
+			  : pve_task(client, run->node, change->api_path, &change->params,
+					    TASK_TIMEOUT_S, err);
+}
+
+int api_vm_seen(struct change_run *run, struct pve_client *client, const struct change *change,
+		bool undone, struct error *err)
+{
+	if (api_sets_config(change))
+		return read_back(client, run->node, change,
+				undone ? &change->before_params : &change->params, err);
+	if (undone) /* its power is waited for on the way: what HA is asked for comes after that */
+		return 0;
+	return pve_wait_running(client, run->node, change->vmid, change->stage == STAGE_START,
+			HA_TIMEOUT_S, err);
 }
 
 static int is_running(struct pve_client *client, const char *node, unsigned vmid,
@@ -347,48 +346,122 @@ static int undo_ha_request(struct pve_client *client, const char *node, const st
 	return status;
 }
 
-int api_undo(struct pve_client *client, const char *node, const struct change *change,
-		bool *ret_changed_since, char **ret_diff, bool force, struct arena *arena,
-		struct error *err)
+/* A start is undone by a shutdown, a stop by a start. */
+static int undo_power(struct change_run *run, struct pve_client *client,
+		const struct change *change, struct error *err)
 {
-	*ret_changed_since = false;
-	if (change->stage == STAGE_START || change->stage == STAGE_STOP) {
-		bool running = false;
-		int asked = none_runs(client, node, change->vmid, arena, err);
-		if (asked == 0)
-			asked = is_running(client, node, change->vmid, arena, &running, err);
-		bool stop = change->stage == STAGE_START;
-		if (asked < 0)
-			return asked;
-		if (running != stop) /* it is as it was already, but for what was asked of HA */
-			return stop ? undo_ha_request(client, node, change, arena, err) : 0;
+	struct arena *arena = run->arena;
+	const char *node = run->node;
+	bool running = false;
+	bool stop = change->stage == STAGE_START;
+	int status = none_runs(client, node, change->vmid, arena, err);
+	if (status == 0)
+		status = is_running(client, node, change->vmid, arena, &running, err);
+	if (status < 0)
+		return status;
+	if (running == stop) {
 		struct list params = {0};
 		if (stop) /* by the guest's own shutdown: pulling the plug is a person's decision */
 			pve_param_add(arena, &params, "timeout", "180");
 		char *path = arena_printf(arena, "/nodes/%s/qemu/%u/status/%s", node, change->vmid,
 				stop ? "shutdown" : "start");
-		int done = pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);
-		if (done < 0 && stop)
+		status = pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);
+		if (status < 0 && stop)
 			error_hint(err,
 					"shut it down from inside, or: qm stop %u; then roll back "
 					"once more",
 					change->vmid);
 		/* Of a VM that HA looks after the task is only a request. */
-		if (done == 0)
-			done = pve_wait_running(
+		if (status == 0)
+			status = pve_wait_running(
 					client, node, change->vmid, !stop, HA_TIMEOUT_S, err);
-		return done == 0 && stop ? undo_ha_request(client, node, change, arena, err) : done;
 	}
+	/* It may be as it was already, but for what was asked of HA. */
+	return status == 0 && stop ? undo_ha_request(client, node, change, arena, err) : status;
+}
+
+int api_vm_undo(struct change_run *run, struct pve_client *client, const struct change *change,
+		char **ret_diff, bool force, struct error *err)
+{
+	*ret_diff = NULL;
+	if (!api_sets_config(change))
+		return undo_power(run, client, change, err);
 	json_t *config = NULL;
-	int status = get_config(client, node, change, &config, err);
+	int status = get_config(client, run->node, change, &config, err);
 	if (status < 0)
 		return status;
-	char *diff = changed_since(config, change, arena);
+	char *diff = changed_since(config, change, run->arena);
 	json_decref(config);
 	if (diff && !force) {
-		*ret_changed_since = true;
 		*ret_diff = diff;
 		return 0;
 	}
-	return put_config(client, node, change, &change->before_params, false, err);
+	return put_config(client, run->node, change, &change->before_params, false, err);
+}
+
+static void need_root(struct undo_needs *undo, const struct change *change, const char *key,
+		const char *why)
+{
+	strings_add(undo->arena, &undo->root_only,
+			arena_printf(undo->arena, "%s of VM %u%s", key, change->vmid, why));
+}
+
+/* The value that is there and the one that comes back are both looked at (PVE/API2/Qemu.pm,
+ * check_hostpci_perm). */
+static bool need_for_hostpci(struct undo_needs *undo, const struct change *change, const char *key,
+		const char *value)
+{
+	struct arena *arena = undo->arena;
+	struct hostpci parsed;
+	if (!value)
+		return true;
+	bool known = hostpci_parse(arena, value, &parsed, NULL) == 0;
+	if (undo->pve7 || !known || parsed.hosts.n) {
+		need_root(undo, change, key, " (a device by its address)");
+		return false;
+	}
+	if (parsed.romfile && !undo->same) {
+		need_root(undo, change, key, " (it has a romfile)");
+		return false;
+	}
+	if (parsed.mapping)
+		pve_need_add(arena, &undo->needs,
+				arena_printf(arena, "/mapping/pci/%s", parsed.mapping),
+				"Mapping.Use", NULL);
+	return true;
+}
+
+static void needs_of_config(struct undo_needs *undo, const struct change *change)
+{
+	struct arena *arena = undo->arena;
+	const char *vm = arena_printf(arena, "/vms/%u", change->vmid);
+	json_t *config = NULL;
+	/* What cannot be read yet lacks VM.Audit, and is then as the run left it. */
+	bool read = pve_vm_config(undo->client, undo->node, change->vmid, &config, NULL) == 0;
+	for (size_t i = 0; i < change->before_params.n; i++) {
+		const struct pve_param *before = change->before_params.item[i];
+		const char *now = read ? pve_config_text(arena, config, before->key)
+				       : pve_param_get(&change->params, before->key);
+		const char *privilege = pve_config_privilege(before->key);
+		if (!now && !before->value)
+			continue; /* no call is made for it */
+		if (text_starts(before->key, "hostpci") &&
+				need_for_hostpci(undo, change, before->key, now))
+			(void)need_for_hostpci(undo, change, before->key, before->value);
+		if (privilege)
+			pve_need_add(arena, &undo->needs, vm, privilege, NULL);
+		else
+			need_root(undo, change, before->key, "");
+	}
+	json_decref(config);
+}
+
+void api_vm_undo_needs(struct undo_needs *undo, const struct change *change)
+{
+	const char *vm = arena_printf(undo->arena, "/vms/%u", change->vmid);
+	pve_need_add(undo->arena, &undo->needs, vm, "VM.Audit", NULL);
+	if (api_sets_config(change))
+		needs_of_config(undo, change);
+	else
+		pve_need_add(undo->arena, &undo->needs, vm, "VM.PowerMgmt", NULL);
 }

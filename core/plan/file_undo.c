@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/apply/internal.h"
+#include "core/plan/internal.h"
 #include "pvegpu/formats/grub_default.h"
 #include "pvegpu/formats/kernel_cmdline.h"
 #include "pvegpu/plan/diff.h"
@@ -63,7 +63,7 @@ static char *undo_cmdline(struct arena *arena, const struct change *change, cons
 											   : NULL;
 }
 
-char *undo_text(struct arena *arena, const struct change *change, const char *now)
+char *file_undo_text(struct arena *arena, const struct change *change, const char *now)
 {
 	if (!change->before || !change->after || !now)
 		return NULL;

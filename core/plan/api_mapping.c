@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/apply/internal.h"
-#include "pvegpu/base/text.h"
+#include "core/plan/internal.h"
 #include "pvegpu/formats/hostpci.h"
 #include "pvegpu/formats/vm_conf.h"
+#include "pvegpu/pve/rights.h"
 
 /* One call on a PCI mapping: what it was is looked at first, what it is now is read back. */
 
@@ -86,8 +86,10 @@ static int read_unchanged(struct pve_client *client, const struct change *change
 	return status;
 }
 
-int mapping_check(struct pve_client *client, const struct change *change, struct error *err)
+int api_mapping_check(struct change_run *run, struct pve_client *client,
+		const struct change *change, struct error *err)
 {
+	(void)run;
 	json_t *now = NULL;
 	int status = read_unchanged(client, change, &now, err);
 	json_decref(now);
@@ -116,25 +118,31 @@ static int set_mapping(struct pve_client *client, const char *name, const json_t
 		     : there    ? pve_call(client, "PUT", one, &sent, &data, err)
 				: pve_call(client, "POST", all, &sent, &data, err);
 	json_decref(data);
+	return status;
+}
+
+int api_mapping_seen(struct change_run *run, struct pve_client *client, const struct change *change,
+		bool undone, struct error *err)
+{
+	const struct list *wanted = undone ? &change->before_params : &change->params;
 	json_t *after = NULL;
-	if (status == 0)
-		status = pve_mapping(client, name, &after, err);
-	if (status == 0 && !is_as(arena, after, wanted))
+	int status = pve_mapping(client, change->mapping, &after, err);
+	if (status == 0 && !is_as(run->arena, after, wanted))
 		status = error_set(err, ERROR_API,
-				"mapping %s reads back otherwise than it was set", name);
+				"mapping %s reads back otherwise than it was set", change->mapping);
 	json_decref(after);
 	return status;
 }
 
-int mapping_apply(struct pve_client *client, const struct change *change, struct error *err)
+int api_mapping_apply(struct change_run *run, struct pve_client *client,
+		const struct change *change, struct error *err)
 {
 	json_t *now = NULL;
 	/* The digest that is sent is of the very answer that was compared. */
 	int status = read_unchanged(client, change, &now, err);
-	struct arena *arena = arena_new();
 	if (status == 0)
-		status = set_mapping(client, change->mapping, now, &change->params, arena, err);
-	arena_free(arena);
+		status = set_mapping(
+				client, change->mapping, now, &change->params, run->arena, err);
 	json_decref(now);
 	return status;
 }
@@ -226,10 +234,10 @@ static void users_by_api(struct pve_client *client, const char *name, struct are
 }
 
 /* Why a mapping that we made is not to be taken away unasked, as lines; NULL when nothing is. */
-static char *still_wanted(const struct run_context *context, struct pve_client *client,
-		const json_t *now, struct arena *arena)
+static char *still_wanted(struct change_run *run, struct pve_client *client,
+		const struct change *change, const json_t *now)
 {
-	const struct change *change = context->change;
+	struct arena *arena = run->arena;
 	struct text why = {0};
 	struct strings users = {0};
 	if (change->before_params.n || json_is_null(now))
@@ -237,20 +245,32 @@ static char *still_wanted(const struct run_context *context, struct pve_client *
 	const char *description = json_string_value(json_object_get(now, "description"));
 	if (description)
 		text_addf(&why, "-description: %s\n", description);
-	if (root_kind(context->root) == ROOT_REMOTE)
+	if (root_kind(run->root) == ROOT_REMOTE)
 		users_by_api(client, change->mapping, arena, &users);
 	else
-		users_in_files(context->root, change->mapping, arena, &users);
+		users_in_files(run->root, change->mapping, arena, &users);
 	for (size_t i = 0; i < users.n; i++)
 		text_addf(&why, " used by: %s\n", users.item[i]);
 	return why.n ? text_take(&why, arena) : NULL;
 }
 
-int mapping_undo(struct run_context *context, struct pve_client *client, bool *ret_changed_since,
-		char **ret_diff, bool force, struct arena *arena, struct error *err)
+static char *diff_of(struct arena *arena, const json_t *now, const struct list *wanted)
 {
-	const struct change *change = context->change;
-	*ret_changed_since = false;
+	struct text diff = {0};
+	struct strings have = map_of_json(arena, now);
+	struct strings before = map_of_params(arena, wanted);
+	for (size_t i = 0; i < have.n; i++)
+		text_addf(&diff, "-map: %s\n", have.item[i]);
+	for (size_t i = 0; i < before.n; i++)
+		text_addf(&diff, "+map: %s\n", before.item[i]);
+	return text_take(&diff, arena);
+}
+
+int api_mapping_undo(struct change_run *run, struct pve_client *client, const struct change *change,
+		char **ret_diff, bool force, struct error *err)
+{
+	struct arena *arena = run->arena;
+	*ret_diff = NULL;
 	json_t *now = NULL;
 	int status = pve_mapping(client, change->mapping, &now, err);
 	if (status < 0)
@@ -259,24 +279,35 @@ int mapping_undo(struct run_context *context, struct pve_client *client, bool *r
 		json_decref(now);
 		return 0; /* it is as it was */
 	}
-	char *wanted = force ? NULL : still_wanted(context, client, now, arena);
-	if (wanted) {
-		*ret_diff = wanted;
-		*ret_changed_since = true;
-	} else if (!force && !is_as(arena, now, &change->params)) {
-		struct text diff = {0};
-		struct strings have = map_of_json(arena, now);
-		struct strings before = map_of_params(arena, &change->before_params);
-		for (size_t i = 0; i < have.n; i++)
-			text_addf(&diff, "-map: %s\n", have.item[i]);
-		for (size_t i = 0; i < before.n; i++)
-			text_addf(&diff, "+map: %s\n", before.item[i]);
-		*ret_diff = text_take(&diff, arena);
-		*ret_changed_since = true;
-	} else {
+	if (!force) {
+		*ret_diff = still_wanted(run, client, change, now);
+		if (!*ret_diff && !is_as(arena, now, &change->params))
+			*ret_diff = diff_of(arena, now, &change->before_params);
+	}
+	if (!*ret_diff)
 		status = set_mapping(
 				client, change->mapping, now, &change->before_params, arena, err);
-	}
 	json_decref(now);
 	return status;
+}
+
+/* A mapping that may not be seen looks as if it were gone. */
+static void need_sight(struct undo_needs *undo, const char *path)
+{
+	static const char *const any[] = {"Mapping.Use", "Mapping.Modify", "Mapping.Audit"};
+	struct pve_rights *rights = NULL;
+	if (pve_rights_read(undo->client, undo->arena, path, &rights, NULL) < 0)
+		return;
+	for (size_t i = 0; i < 3; i++)
+		if (strings_has(&rights->ours.here, any[i]))
+			return;
+	pve_need_add(undo->arena, &undo->needs, path, "Mapping.Audit", NULL);
+}
+
+void api_mapping_undo_needs(struct undo_needs *undo, const struct change *change)
+{
+	const char *one = arena_printf(undo->arena, "/mapping/pci/%s", change->mapping);
+	bool put = change->params.n && change->before_params.n;
+	pve_need_add(undo->arena, &undo->needs, put ? one : "/mapping/pci", "Mapping.Modify", NULL);
+	need_sight(undo, one);
 }

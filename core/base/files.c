@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "pvegpu/base/files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,8 +10,6 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include "core/apply/internal.h"
 
 /* A path taken apart where it really is: links followed inside the root, so that what is written
  * is the file behind a link and never the link. */
@@ -329,4 +329,23 @@ int file_hash(const struct root *root, const char *path, char ret_hex[SHA256_HEX
 	}
 	arena_free(arena);
 	return status;
+}
+
+int file_write_attribute(
+		const struct root *root, const char *path, const char *value, struct error *err)
+{
+	char line[4096]; /* sysfs takes a page at most */
+	int n = snprintf(line, sizeof line, "%s\n", value);
+	if (n >= (int)sizeof line)
+		return error_set_errno(err, EINVAL, "cannot write '%s%s'", root_dir(root), path);
+	int fd = root_openat(root, path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NOCTTY);
+	ssize_t done = fd < 0 ? -1 : write(fd, line, (size_t)n);
+	int number = done < 0 ? errno : EIO;
+	if (fd >= 0 && close(fd) < 0 && done == n) {
+		number = errno;
+		done = -1;
+	}
+	return done == n ? 0
+			 : error_set_errno(err, number, "cannot write '%s' to '%s%s'", value,
+					   root_dir(root), path);
 }

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/plan/internal.h"
+#include "pvegpu/base/files.h"
+#include "pvegpu/base/json.h"
+
+/* One value is written to an attribute of sysfs (Documentation/filesystems/sysfs.rst: one value a
+ * file). `path` is the attribute, `before` and `after` its values. It does not outlast a reboot. */
+
+/* What an attribute says as its value: of a choice ("[always] madvise never") the one in brackets,
+ * else all of it. NULL where it cannot be read. */
+static char *read_value(const struct root *root, const char *path, struct arena *arena)
+{
+	char *text = root_read_value(root, path, arena);
+	const char *open = text ? strchr(text, '[') : NULL;
+	const char *close = open ? strchr(open, ']') : NULL;
+	return close ? arena_strndup(arena, open + 1, (size_t)(close - open - 1)) : text;
+}
+
+/* The attribute itself, links followed: they are what sysfs is made of, and must not lead out. */
+static int find_attribute(const struct root *root, const char *path, struct arena *arena,
+		char **ret_real, struct error *err)
+{
+	char *real = root_real_path(root, path, arena);
+	struct stat status;
+	if (real && !text_starts(real, "/sys/"))
+		return error_set(err, ERROR_REFUSED, "'%s%s' is not below /sys: it leads to '%s'",
+				root_dir(root), path, real);
+	if (!real || root_stat(root, real, &status) < 0 || !S_ISREG(status.st_mode))
+		return error_set(err, ERROR_NOT_HOST, "there is no attribute '%s%s'",
+				root_dir(root), path);
+	*ret_real = real;
+	return 0;
+}
+
+/* Its value now, too. One that cannot be read could not be put back. */
+static int read_attribute(const struct root *root, const char *path, struct arena *arena,
+		char **ret_real, char **ret_value, struct error *err)
+{
+	int status = find_attribute(root, path, arena, ret_real, err);
+	if (status < 0)
+		return status;
+	*ret_value = read_value(root, *ret_real, arena);
+	return *ret_value ? 0
+			  : error_set(err, ERROR_REFUSED,
+					    "'%s%s' cannot be read, so it could not be put back",
+					    root_dir(root), path);
+}
+
+/* Written once: the last word counts. */
+static struct change *find_write(const struct plan *plan, const char *path)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind == &kind_sysfs && strcmp(change->path, path) == 0)
+			return change;
+	}
+	return NULL;
+}
+
+int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
+		const char *because, const char *cost, struct error *err)
+{
+	char *real = NULL;
+	char *now = NULL;
+	int status = read_attribute(root, path, plan->arena, &real, &now, err);
+	if (status < 0)
+		return status;
+	struct change *change = find_write(plan, path);
+	if (!change)
+		change = plan_add_change(plan, &kind_sysfs);
+	change->path = arena_strdup(plan->arena, path);
+	change->before = now;
+	change->after = arena_strdup(plan->arena, value);
+	change->cost = arena_strdup(plan->arena, cost);
+	change->undo = arena_strdup(plan->arena, "the value as it was is written back");
+	plan_add_because(plan, change, because);
+	return 0;
+}
+
+static bool is_empty(const struct change *change)
+{
+	return strcmp(change->before, change->after) == 0;
+}
+
+static char *title(struct arena *arena, const struct change *change)
+{
+	return arena_printf(arena, "= %s %s", change->path, change->after);
+}
+
+static void detail(struct text *text, struct arena *arena, const struct change *change)
+{
+	(void)arena;
+	text_addf(text, "writes: %s\n  to %s\nnow: %s\n", change->after, change->path,
+			change->before);
+}
+
+static void undo_detail(struct text *text, struct arena *arena, const struct change *change)
+{
+	(void)arena;
+	text_addf(text, "    %s: %s\n", change->path, change->before);
+}
+
+static void hash(struct text *text, const struct change *change)
+{
+	hash_field(text, change->path);
+	hash_field(text, change->before);
+	hash_field(text, change->after);
+}
+
+static void to_json(
+		json_t *object, const struct plan *plan, const struct change *change, bool forecast)
+{
+	(void)plan;
+	(void)forecast;
+	(void)json_object_set_new(object, "path", json_text(change->path));
+	(void)json_object_set_new(object, "value", json_text(change->after));
+	(void)json_object_set_new(object, "before_value", json_text(change->before));
+}
+
+static bool from_json(struct arena *arena, const json_t *json, struct change *change)
+{
+	change->path = arena_strdup(arena, json_member(json, "path"));
+	change->after = arena_strdup(arena, json_member(json, "value"));
+	change->before = arena_strdup(arena, json_member(json, "before_value"));
+	return change->path && change->path[0] == '/' && change->after && change->before;
+}
+
+static int check(struct change_run *run, const struct change *change, struct error *err)
+{
+	char *real = NULL;
+	char *now = NULL;
+	int status = read_attribute(run->root, change->path, run->arena, &real, &now, err);
+	if (status < 0 || strcmp(now, change->before) == 0)
+		return status;
+	(void)error_set(err, ERROR_DRIFT, "'%s%s' is '%s' now; the plan saw '%s'",
+			root_dir(run->root), change->path, now, change->before);
+	error_hint(err, "make a new plan; nothing was changed");
+	return ERROR_DRIFT;
+}
+
+static int write_value(
+		struct change_run *run, const char *path, const char *value, struct error *err)
+{
+	char *real = NULL;
+	int status = find_attribute(run->root, path, run->arena, &real, err);
+	return status < 0 ? status : file_write_attribute(run->root, real, value, err);
+}
+
+static int apply(struct change_run *run, const struct change *change, struct error *err)
+{
+	/* Looked at once more right before the write: time has passed since the first check. */
+	int status = check(run, change, err);
+	return status < 0 ? status : write_value(run, change->path, change->after, err);
+}
+
+/* A driver may take a value and do otherwise. */
+static int seen(struct change_run *run, const struct change *change, bool undone, struct error *err)
+{
+	const char *wanted = undone ? change->before : change->after;
+	char *real = NULL;
+	char *now = NULL;
+	int status = read_attribute(run->root, change->path, run->arena, &real, &now, err);
+	if (status < 0 || strcmp(now, wanted) == 0)
+		return status;
+	return error_set(err, ERROR_IO, "'%s%s' reads back as '%s' instead of '%s'",
+			root_dir(run->root), change->path, now, wanted);
+}
+
+static int undo(struct change_run *run, const struct change *change, bool *ret_kept,
+		struct error *err)
+{
+	char *real = NULL;
+	char *now = NULL;
+	int status = read_attribute(run->root, change->path, run->arena, &real, &now, err);
+	if (status < 0 || strcmp(now, change->before) == 0)
+		return status;
+	if (strcmp(now, change->after) != 0) {
+		const char *diff = arena_printf(run->arena, "-%s\n+%s\n", now, change->before);
+		*ret_kept = !run->ask || !run->ask(run->ask_user, change, diff);
+	}
+	return *ret_kept ? 0 : write_value(run, change->path, change->before, err);
+}
+
+const struct change_kind kind_sysfs = {
+		.name = "sysfs",
+		.one = "sysfs value",
+		.many = "sysfs values",
+		.place = 20, /* after the commands, before a VM takes what it makes */
+		.follows_reboot = true,
+		.runs_on_host = true,
+		.not_in_chroot = "values of the running kernel are undone on the running host",
+		.undo_order = UNDO_BACKWARDS,
+		.is_empty = is_empty,
+		.title = title,
+		.detail = detail,
+		.undo_detail = undo_detail,
+		.hash = hash,
+		.to_json = to_json,
+		.from_json = from_json,
+		.check = check,
+		.apply = apply,
+		.seen_to_have_worked = seen,
+		.undo = undo,
+};
