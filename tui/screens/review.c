@@ -135,8 +135,8 @@ static const char *headline(const struct review *review)
 {
 	const struct plan *plan = review->wizard->plan;
 	struct arena *arena = review->arena;
-	char *text = arena_printf(arena, "pvegpu  Review: %s",
-			plan_totals_text(arena, &plan->changes));
+	char *text = arena_printf(
+			arena, "pvegpu  Review: %s", plan_totals_text(arena, &plan->changes));
 	if (plan->forecast.n)
 		text = arena_printf(arena, "%s; then, after it, %s", text,
 				plan_totals_text(arena, &plan->forecast));
@@ -195,6 +195,30 @@ static void draw_bottom(const struct review *review, const struct layout *layout
 	draw_keys(layout->keys, acceptable ? refused_keys : keys);
 }
 
+/* What a person must know first, above all else where there is room: a line each. Returns how many
+ * lines it took. */
+static int draw_consequences(const struct review *review, struct area area)
+{
+	enum { MOST = 3, LEFT_FOR_CHANGES = 12 };
+	const struct list *all = &review->wizard->plan->consequences;
+	int n = (int)all->n < MOST ? (int)all->n : MOST;
+	if (!n || area.lines < LEFT_FOR_CHANGES + n + 1)
+		return 0;
+	for (int i = 0; i < n; i++) {
+		const struct consequence *one = all->item[i];
+		const char *text = i < MOST - 1 || (int)all->n == MOST
+						   ? one->text
+						   : arena_printf(review->arena,
+								     "and %zu more, below and in "
+								     "'pvegpu plan'",
+								     all->n - (MOST - 1));
+		(void)draw_text(area.y + i, 0, 2, ROLE_WARN, "! ");
+		(void)draw_text(area.y + i, 2, COLS - 3, ROLE_WARN, text);
+	}
+	draw_rule(area.y + n, COLS);
+	return n + 1;
+}
+
 /* Returns how far the detail can be scrolled. */
 static int draw_review(struct review *review)
 {
@@ -207,10 +231,15 @@ static int draw_review(struct review *review)
 	(void)draw_text(0, 0, COLS, ROLE_TITLE, headline(review));
 	draw_rule(layout.rule_top, COLS);
 	int more = 0;
+	int told = draw_consequences(review, layout.body);
 	struct area list = layout.side;
 	struct area detail = layout.body;
+	list.y += told;
+	list.lines -= told;
+	detail.y += told;
+	detail.lines -= told;
 	if (!layout.side_shown) { /* narrow: the list above, the detail below */
-		list = layout.body;
+		list = detail;
 		list.lines = list.lines / 3 > 2 ? list.lines / 3 : 2;
 		detail.y += list.lines;
 		detail.lines -= list.lines;
