@@ -139,11 +139,46 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 	return true;
 }
 
+/* The physical function among the devices whose virtual functions are among them too, or NULL. */
+static const struct pci_device *split_in(const struct list *devices)
+{
+	for (size_t i = 0; i < devices->n; i++) {
+		const struct pci_device *device = devices->item[i];
+		if (device->physfn && facts_in_list(devices, device->physfn))
+			return device->physfn;
+	}
+	return NULL;
+}
+
+/* A line for a slot takes what is in it now: a physical function that has been split since, and
+ * with it all its virtual functions, which go when its driver lets go of it. */
+static bool judge_widened(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	const struct pci_device *split = entry->valid ? split_in(&entry->devices) : NULL;
+	if (!split)
+		return false;
+	bool running = vm->running == KNOWN_YES;
+	struct finding *finding = report_add(report, check, running ? STATUS_WARN : STATUS_FAIL,
+			vm_subject(report, vm),
+			"%s of %u %s names a whole slot: the physical function %s and its "
+			"virtual functions, %zu devices in all.",
+			entry->key, vm->vmid, vm->name, split->name, entry->devices.n);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "name the function that is meant: qm set %u --%s %s",
+			vm->vmid, entry->key, ((struct pci_device *)split->virtfns.item[0])->name);
+	if (vm == report->vm && !running)
+		finding->risk = RISK_NEVER;
+	return true;
+}
+
 void check_hostpci_invalid(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
-	if (!for_each_hostpci(report, check, judge_invalid))
+	size_t found = for_each_hostpci(report, check, judge_invalid);
+	found += for_each_hostpci(report, check, judge_widened);
+	if (!found)
 		tell_no_vm(report, check, "All that there are is understood.");
 }
 
