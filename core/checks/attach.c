@@ -136,6 +136,7 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE", vm->vmid,
 			entry->key);
+	finding->prevents_start = true;
 	return true;
 }
 
@@ -200,6 +201,7 @@ static bool judge_missing(struct report *report, const struct check *check, cons
 						entry->key, vm->vmid, vm->name);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "find the device's present address with lspci");
+	finding->prevents_start = true;
 	return true;
 }
 
@@ -230,6 +232,7 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 						  "recorded.",
 						  entry->key, vm->vmid, vm->name, romfile);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding->prevents_start = missing;
 	if (missing)
 		finding_fix(report, finding, false,
 				"put the file into /usr/share/kvm and give its name only");
@@ -404,6 +407,7 @@ static bool judge_twice(struct report *report, const struct check *check, const 
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "take one of the two lines out: qm set %u --delete %s",
 			vm->vmid, entry->key);
+	finding->prevents_start = true;
 	return true;
 }
 

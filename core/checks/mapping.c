@@ -45,6 +45,7 @@ static bool judge_named(struct report *report, const struct check *check, const 
 		finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s",
 				map->line, map->text);
 	}
+	finding->prevents_start = why != NULL;
 	if (why)
 		finding_fix(report, finding, false,
 				"correct the mapping under Datacenter > Resource Mappings");
@@ -243,6 +244,7 @@ static void judge_drift(struct report *report, const struct check *check,
 				  : "it names the device that is there");
 	finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s", entry->line,
 			entry->text);
+	finding->prevents_start = why != NULL;
 	if (!why)
 		return;
 	const struct mapping_edit *edit = find_mapping_edit(report, mapping->name);

@@ -217,6 +217,7 @@ static void judge_machine(struct report *report, const struct check *check, cons
 			"machine: %s; pcie=1 needs q35.", text);
 	finding_evidence(report, finding, vm->path, "machine: %s",
 			machine ? machine : "(no such line)");
+	finding->prevents_start = true;
 	finding_fix(report, finding, goal && report->machine_q35,
 			"set machine to q35; the guest sees other PCI addresses then");
 	if (goal && !report->machine_q35 && report->attach)
@@ -479,6 +480,7 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 						"(%lu): QEMU refuses that.",
 						wanted, n_sockets * n_cores);
 		finding_evidence(report, finding, vm->path, "vcpus: %s", vcpus);
+		finding->prevents_start = true;
 		finding_fix(report, finding, false, "use cores: %lu instead of vcpus", wanted);
 		return;
 	}

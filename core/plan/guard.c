@@ -131,6 +131,7 @@ void guard_plan(const struct report *report, struct plan *plan)
 	add_no_quorum(report, plan);
 	refuse_unread(report, plan);
 	add_refusals(report, plan, RISK_NEVER); /* what nothing can accept stands first */
+	guard_starts(report, plan);
 	if (!plan->refusals.n)
 		add_no_groups(report, plan);
 	add_refusals(report, plan, RISK_ACCEPT);

@@ -56,6 +56,7 @@ struct finding {
 	char *fix;            /* what would mend it, for a person; or NULL */
 	bool automatic;       /* the planner does it */
 	bool by_reboot;       /* all is written already: a reboot alone does it */
+	bool prevents_start;  /* the VM it is about, or that uses the mapping, cannot start so */
 	bool unread;          /* it rests on something that could not be read */
 	enum risk risk;
 };

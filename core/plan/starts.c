@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/plan/remedies.h"
+#include "pvegpu/base/text.h"
+
+/*
+ * No plan starts what the audit says cannot start, and no start takes from the host, or from a
+ * guest that runs, what another line of the VM names: Proxmox VE takes every function that a line
+ * means, with its whole IOMMU group (PVE/QemuServer/PCI.pm). The line of the goal itself is judged
+ * where it is chosen.
+ */
+
+static bool starts(const struct plan *plan, unsigned vmid)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change_is_api(change) && change->vmid == vmid && change->stage == STAGE_START)
+			return true;
+	}
+	return false;
+}
+
+/* The finding is of the VM, or of a mapping that one of its lines uses. */
+static bool is_of_vm(const struct report *report, const struct finding *finding)
+{
+	const struct vm *vm = report->vm;
+	if (strcmp(finding->subject, vm_subject(report, vm)) == 0)
+		return true;
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[i];
+		const char *name = entry->valid ? entry->parsed.mapping : NULL;
+		if (name && text_starts(finding->subject, "mapping/") &&
+				strcmp(finding->subject + strlen("mapping/"), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void refuse_findings(const struct report *report, struct plan *plan)
+{
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		/* What is mended starts, and what has a risk of its own is refused by it. */
+		if (finding->prevents_start && !finding->automatic && finding->risk == RISK_NONE &&
+				is_of_vm(report, finding))
+			plan_refuse(plan, finding->check->id, finding->subject, finding->detail,
+					false);
+	}
+}
+
+static void refuse_host(const struct report *report, struct plan *plan,
+		const struct vm_hostpci *entry, const struct pci_device *device)
+{
+	const struct host_use *use = device->uses.n ? device->uses.item[0] : NULL;
+	if (use)
+		plan_refuse(plan, "gpu.group-host-critical", vm_subject(report, report->vm),
+				arena_printf(plan->arena,
+						"%s: %s would take %s from the host when the VM "
+						"starts: %s.",
+						entry->key, entry->value, device->name, use->what),
+				false);
+}
+
+/* Another guest that runs has it. */
+static void refuse_held(const struct report *report, struct plan *plan, const char *what,
+		const struct pci_device *device)
+{
+	struct list holders = facts_holders(report->facts, device, plan->arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		if (holder->vm == report->vm || holder->running != KNOWN_YES ||
+				holder->has == KNOWN_NO || holder->way == HOLDS_BY_MDEV)
+			continue;
+		plan_refuse(plan, holder->vm ? "attach.conflict" : "gpu.in-use",
+				vm_subject(report, report->vm),
+				arena_printf(plan->arena,
+						"%s needs %s, which %s %u %s has, and that runs.",
+						what, device->name, holder->vm ? "VM" : "container",
+						holder->id, holder->name),
+				false);
+		return;
+	}
+}
+
+/* One line: the functions that it means, and what is in their groups. */
+static void judge_line(
+		const struct report *report, struct plan *plan, const struct vm_hostpci *entry)
+{
+	struct strings judged = {0};
+	for (size_t d = 0; entry->valid && d < entry->devices.n; d++) {
+		const struct pci_device *device = entry->devices.item[d];
+		struct list group = facts_group(report->facts, device->group, plan->arena);
+		if (device->group < 0)
+			list_add(plan->arena, &group, entry->devices.item[d]);
+		refuse_held(report, plan, entry->key, device);
+		for (size_t g = 0; g < group.n; g++) {
+			const struct pci_device *member = group.item[g];
+			if (pci_is_bridge(member) || strings_has(&judged, member->name))
+				continue;
+			strings_add(plan->arena, &judged, member->name);
+			refuse_host(report, plan, entry, member);
+		}
+	}
+}
+
+void guard_starts(const struct report *report, struct plan *plan)
+{
+	const struct vm *vm = report->vm;
+	if (!vm || !starts(plan, vm->vmid))
+		return;
+	refuse_findings(report, plan);
+	for (size_t i = 0; i < vm->hostpci.n; i++)
+		judge_line(report, plan, vm->hostpci.item[i]);
+	struct list card = report->gpu ? facts_card(report->facts, report->gpu, plan->arena)
+				       : (struct list){0};
+	for (size_t i = 0; i < card.n; i++) {
+		const struct pci_device *function = card.item[i];
+		if (!hostpci_with(report, vm, function))
+			refuse_held(report, plan, "The GPU: the VM", function);
+	}
+}
