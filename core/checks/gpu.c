@@ -110,6 +110,12 @@ static void judge_only(struct report *report, const struct check *check, struct 
 				!device_on_vfio(other) && !vfio_takes_at_boot(report, other))
 			left++;
 	}
+	if (left && report->facts->drivers_known != KNOWN_YES) {
+		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Whether another GPU is left for the host is not known: drivers are not "
+				"recorded.");
+		return;
+	}
 	if (left) {
 		(void)report_add(report, check, STATUS_OK, gpu->name,
 				"%zu other %s left for the host.", left,
@@ -231,7 +237,12 @@ static void judge_isolated(struct report *report, const struct check *check, str
 		bridges = bridges || pci_is_bridge(group.item[i]);
 	struct finding *finding = NULL;
 	if (others.n) {
-		finding = report_add(report, check, driven ? STATUS_FAIL : STATUS_WARN, gpu->name,
+		bool known = report->facts->drivers_known == KNOWN_YES;
+		finding = report_add(report, check,
+				!known   ? STATUS_UNKNOWN
+				: driven ? STATUS_FAIL
+					 : STATUS_WARN,
+				gpu->name,
 				"Group %d holds %zu other %s, which would go to the VM's side too.",
 				gpu->group, others.n, text_plural(others.n, "device", "devices"));
 		finding_fix(report, finding, false,
@@ -242,6 +253,11 @@ static void judge_isolated(struct report *report, const struct check *check, str
 		finding = report_add(report, check, STATUS_WARN, gpu->name,
 				"Group %d has only this card, but the ACS override is on: the "
 				"hardware may not keep it apart.",
+				gpu->group);
+	} else if (!report->facts->cmdline_running && !report->facts->remote) {
+		finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+				"Group %d has only this card; whether an ACS override made it so is not "
+				"recorded.",
 				gpu->group);
 	} else {
 		finding = report_add(report, check, STATUS_OK, gpu->name,

@@ -10,11 +10,15 @@ char *reboot_cost(const struct report *report)
 	const struct facts *facts = report->facts;
 	struct strings names = {0};
 	struct strings containers = {0};
+	struct strings unknown = {0};
 	struct text text = {0};
 	for (size_t i = 0; i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
 		if (vm->running == KNOWN_YES)
 			strings_add(report->arena, &names,
+					arena_printf(report->arena, "%u %s", vm->vmid, vm->name));
+		if (vm->running == KNOWN_UNKNOWN)
+			strings_add(report->arena, &unknown,
 					arena_printf(report->arena, "%u %s", vm->vmid, vm->name));
 	}
 	for (size_t i = 0; i < facts->running_containers.n; i++)
@@ -26,6 +30,10 @@ char *reboot_cost(const struct report *report)
 		text_addf(&text, "%s%s %s", names.n ? " and " : "stops the running ",
 				text_plural(containers.n, "container", "containers"),
 				strings_join(report->arena, &containers, ", "));
+	if (unknown.n)
+		text_addf(&text, "%sstops, if %s, %s", text.n ? " and " : "",
+				unknown.n > 1 ? "they run" : "it runs",
+				strings_join(report->arena, &unknown, ", "));
 	if (!text.n)
 		text_add(&text, "the host is away for some minutes");
 	if (facts->ha_vms.n)

@@ -77,6 +77,12 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 				finding->check->id);
 		return 0;
 	}
+	if (pending) { /* two lines for one device, and the VM would not start */
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, pending->key,
+				with_options(report, pending, plan->arena),
+				vm_conf_get(&vm->conf.current, pending->key), finding->check->id);
+		return 0;
+	}
 	size_t lines = report->by_mapping && report->mappings_wanted.n ? report->mappings_wanted.n
 								       : 1;
 	int index = -1;
