@@ -155,7 +155,35 @@ void check_mapping(struct report *report, const struct check *check)
 		tell_no_vm(report, check, "No VM of this node uses a mapping.");
 }
 
-/* What a property should be by the device that is there, or NULL when it agrees. */
+/* What the group should be by the device that is there, or NULL when it agrees. */
+static const char *group_drift(struct arena *arena, const struct pci_mapping_entry *entry,
+		const struct pci_device *device)
+{
+	if (device->group < 0 || entry->group == device->group)
+		return NULL;
+	return entry->group < 0 ? arena_printf(arena, "iommugroup=%d is missing", device->group)
+				: arena_printf(arena, "%s is in IOMMU group %d now, not %d",
+						  device->name, device->group, entry->group);
+}
+
+/* The same of the subsystem. */
+static const char *subsystem_drift(struct arena *arena, const struct pci_mapping_entry *entry,
+		const struct pci_device *device)
+{
+	if (!device->subsystem_known || !device->subsystem_vendor)
+		return NULL;
+	const char *subsystem = arena_printf(
+			arena, "%04x:%04x", device->subsystem_vendor, device->subsystem_device);
+	if (!entry->subsystem_id)
+		return arena_printf(arena, "subsystem-id=%s is missing", subsystem);
+	return strcmp(subsystem, entry->subsystem_id) == 0
+			       ? NULL
+			       : arena_printf(arena, "subsystem-id is %s there, not %s", subsystem,
+						 entry->subsystem_id);
+}
+
+/* All that is not as the device that is there has it, or NULL when it agrees. The group is that of
+ * the `first` device of the path. */
 static const char *drift_of(struct arena *arena, const struct pci_mapping_entry *entry,
 		const struct pci_device *device, bool first, bool *ret_unknown)
 {
@@ -168,24 +196,13 @@ static const char *drift_of(struct arena *arena, const struct pci_mapping_entry 
 		       (entry->subsystem_id &&
 				       (!device->subsystem_known || !device->subsystem_vendor));
 	const char *id = arena_printf(arena, "%04x:%04x", device->vendor, device->device);
-	if (strcmp(entry->id, id) != 0)
+	if (strcmp(entry->id, id) != 0) /* another device: the rest is its own */
 		return arena_printf(arena, "%s is %s there, not %s", device->name, id, entry->id);
-	if (first && device->group >= 0 && entry->group < 0)
-		return arena_printf(arena, "iommugroup=%d is missing", device->group);
-	if (first && device->group >= 0 && entry->group != device->group)
-		return arena_printf(arena, "%s is in IOMMU group %d now, not %d", device->name,
-				device->group, entry->group);
-	const char *subsystem =
-			device->subsystem_known && device->subsystem_vendor
-					? arena_printf(arena, "%04x:%04x", device->subsystem_vendor,
-							  device->subsystem_device)
-					: NULL;
-	if (subsystem && !entry->subsystem_id)
-		return arena_printf(arena, "subsystem-id=%s is missing", subsystem);
-	if (subsystem && strcmp(subsystem, entry->subsystem_id) != 0)
-		return arena_printf(arena, "subsystem-id is %s there, not %s", subsystem,
-				entry->subsystem_id);
-	return NULL;
+	const char *group = first ? group_drift(arena, entry, device) : NULL;
+	const char *subsystem = subsystem_drift(arena, entry, device);
+	if (group && subsystem)
+		return arena_printf(arena, "%s, and %s", group, subsystem);
+	return group ? group : subsystem;
 }
 
 const char *mapping_entry_drift(const struct report *report, const struct pci_mapping_entry *entry,

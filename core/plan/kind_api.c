@@ -114,7 +114,7 @@ static void copy_params(struct arena *arena, struct list *to, const struct list 
 	}
 }
 
-void plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
+struct change *plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
 		const struct list *before, const char *because)
 {
 	static const char all[] = "/cluster/mapping/pci";
@@ -132,6 +132,7 @@ void plan_add_mapping(struct plan *plan, const char *name, const struct list *pa
 	copy_params(arena, &change->params, params);
 	copy_params(arena, &change->before_params, before);
 	plan_add_because(plan, change, because);
+	return change;
 }
 
 static int place_of(const struct change *change)

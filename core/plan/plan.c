@@ -91,7 +91,7 @@ void plan_finish(struct plan *plan)
 	plan->changes = (struct list){0};
 	for (size_t i = 0; i < changes.n; i++) {
 		struct change *change = changes.item[i];
-		bool later = reboot && change->kind->follows_reboot;
+		bool later = reboot && change->kind->follows_reboot && !change->early;
 		list_add(plan->arena, later ? &plan->forecast : &plan->changes, change);
 		if (change->kind->finish)
 			change->kind->finish(plan, &changes, change, later);

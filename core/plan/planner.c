@@ -36,6 +36,9 @@ char *reboot_cost(const struct report *report)
 				strings_join(report->arena, &unknown, ", "));
 	if (!text.n)
 		text_add(&text, "the host is away for some minutes");
+	if (facts->kernel && facts->kernel_next && strcmp(facts->kernel, facts->kernel_next) != 0)
+		text_addf(&text, "; boots kernel %s, where %s runs now", facts->kernel_next,
+				facts->kernel);
 	if (facts->ha_vms.n)
 		text_addf(&text, "; HA may start %s %s on another node meanwhile",
 				text_plural(facts->ha_vms.n, "VM", "VMs"),

@@ -4,6 +4,14 @@
 #include "core/plan/remedies.h"
 #include "pvegpu/base/text.h"
 
+/* Entries that are there are mended, by groups that are known, and none is added: a guest that
+ * starts at boot by the mapping needs that before the reboot. */
+static bool is_mended_only(const struct report *report, const struct mapping_edit *edit)
+{
+	return report->facts->iommu_active == KNOWN_YES && edit->mapping && !edit->deleted &&
+	       edit->map.n == edit->mapping->entries.n;
+}
+
 int fix_mapping(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;
@@ -46,6 +54,7 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 		pve_param_add(plan->arena, &before, "description", edit->mapping->description);
 	if (edit->deleted && edit->mapping && edit->mapping->mdev)
 		pve_param_add(plan->arena, &before, "mdev", "1");
-	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id);
+	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id)->early =
+			is_mended_only(report, edit);
 	return 0;
 }

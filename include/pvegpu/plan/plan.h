@@ -78,6 +78,7 @@ struct change {
 	char *digest;              /* of the configuration as planned; NULL: as read back after the
 				      call before it, or not used by this call */
 	bool waits;                /* the VM runs on: what is set counts after its next stop */
+	bool early;                /* made before the plan's reboot, not forecast for after it */
 	char *asks_if_said; /* a task that fails saying this has a harder way, which a person is
 			     * asked about; or NULL */
 	char *equivalent;   /* the qm or pvesh line that does the same; NULL in a plan that
@@ -172,8 +173,8 @@ struct change *plan_add_api_call(
 /* The VM runs and is not stopped: what its calls set may wait in PENDING. */
 void plan_let_wait(struct plan *plan, unsigned vmid);
 /* Create (`before` empty), change, or (`params` empty) delete a mapping; each list is of struct
- * pve_param. */
-void plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
+ * pve_param. Returns the call, lent. */
+struct change *plan_add_mapping(struct plan *plan, const char *name, const struct list *params,
 		const struct list *before, const char *because);
 void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
 		bool acceptable);

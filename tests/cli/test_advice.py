@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of a host is true of it, and what it does already is not advised to it."""
+import json
+import os
+
+from harness import HostTest, main, run
+
+CFG = "etc/pve/mapping/pci.cfg"
+DEVICES = "sys/bus/pci/devices/"
+
+
+class Advice(HostTest):
+    def audit(self, *arguments):
+        done = run("audit", "--format", "json", *arguments, root=self.root)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return json.loads(done.stdout)
+
+    def findings(self, check, *arguments, subject=None):
+        return [f for f in self.audit(*arguments)["findings"]
+                if f["id"] == check and subject in (None, f["subject"])]
+
+    def conf(self, vmid, *lines, drop=()):
+        """A VM's configuration with these lines put first, others of the same keys gone."""
+        name = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
+        keys = tuple(line.split(":")[0] + ":" for line in lines) + tuple(drop)
+        kept = [l for l in self.read(name).split("\n") if not keys or not l.startswith(keys)]
+        self.write(name, "\n".join(list(lines) + kept))
+
+    def iommu_on(self):
+        self.write("etc/default/grub", self.read("etc/default/grub").replace(
+            '="quiet"', '="quiet intel_iommu=on iommu=pt"'))
+        self.script("usr/sbin/update-grub")
+        self.script("usr/sbin/reboot")
+
+    # Mappings.
+
+    def test_all_that_differs_is_named_and_mended_before_the_reboot(self):
+        """A VM that starts at boot by the mapping would not, after the reboot."""
+        self.iommu_on()
+        os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
+        self.write(CFG, "card\n\tmap id=10de:2206,node=pve2,path=0000:01:00\n")
+        self.conf(107, "hostpci0: mapping=card,pcie=1", "onboot: 1")
+        detail = self.findings("attach.mapping-drift")[0]["detail"]
+        self.assertIn("iommugroup=1 is missing", detail)
+        self.assertIn("subsystem-id=1043:87b0 is missing", detail)
+        plan = self.plan("--gpu", "01:00", "--vm", "107", "--bind", "early", "--no-start")
+        kinds = [c["kind"] for c in plan["changes"]]
+        self.assertEqual(kinds[-1], "reboot")
+        self.assertEqual([c["mapping"] for c in plan["changes"] if c["kind"] == "api"], ["card"])
+        self.assertFalse([c for c in plan["forecast"] if c.get("mapping")])
+        self.apply()
+        self.assertEqual({f["status"] for f in self.findings("attach.mapping-drift")}, {"ok"})
+
+    def test_a_device_is_added_to_a_mapping_after_the_reboot(self):
+        """Another VM could take it before it is bound."""
+        self.iommu_on()
+        os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
+        self.write(CFG, "card\n\tmap id=10de:2206,node=other,path=0000:01:00\n")
+        plan = self.plan("--gpu", "01:00", "--vm", "107", "--bind", "early", "--no-start", "--mapping", "card")
+        self.assertFalse([c for c in plan["changes"] if c["kind"] == "api"])
+        self.assertEqual([c["mapping"] for c in plan["forecast"] if c.get("mapping")], ["card"])
+
+    # Reboots.
+
+    def test_a_reboot_names_the_kernel_it_changes_to(self):
+        self.iommu_on()
+        goal = ("--gpu", "01:00", "--bind", "early")
+
+        def cost():
+            return [c["cost"] for c in self.plan(*goal)["changes"] if c["kind"] == "reboot"][0]
+        self.assertNotIn("kernel", cost())
+        for name in ("boot/vmlinuz-6.8.4-2-pve", "boot/initrd.img-6.8.4-2-pve"):
+            self.write(name, "x")
+        self.script("usr/sbin/update-grub")
+        self.assertIn("boots kernel 6.8.4-2-pve, where 6.2.16-3-pve runs now", cost())
+
+
+if __name__ == "__main__":
+    main()
