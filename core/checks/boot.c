@@ -333,11 +333,22 @@ void check_boot_loader(struct report *report, const struct check *check)
 	}
 	const char *name = facts->boot_loader == BOOT_GRUB ? "GRUB" : "systemd-boot";
 	bool missing = facts->boot_loader == BOOT_GRUB && !facts->grub.text;
-	struct finding *finding = report_add(report, check, STATUS_OK, "host",
-			missing ? "%s boots this machine; %s, which would have effect, is not "
-				  "there."
-				: "%s boots this machine; %s has effect.",
-			name, facts->cmdline_file);
+	const char *idle_path = NULL;
+	struct strings idle = idle_words(report, &idle_path);
+	const char *words = strings_join(report->arena, &idle, " ");
+	struct finding *finding = report_add(report, check, idle.n ? STATUS_WARN : STATUS_OK,
+			"host",
+			idle.n    ? "%s boots this machine; %s has effect. What %s says never "
+				    "counts here: %s."
+			: missing ? "%s boots this machine; %s, which would have effect, is not "
+				    "there."
+				  : "%s boots this machine; %s has effect.",
+			name, facts->cmdline_file, idle_path, words);
+	if (idle.n) {
+		finding_evidence(report, finding, idle_path, "%s", words);
+		finding_fix(report, finding, false, "put what is wanted of it into %s",
+				facts->cmdline_file);
+	}
 	finding_evidence(report, finding, facts->boot_loader_source, "%s",
 			facts->cmdline_running ? facts->cmdline_running : "");
 	if (facts->grub_unused.n) {

@@ -83,6 +83,37 @@ static const struct grub_file *override_of(const struct facts *facts)
 	return found;
 }
 
+/* What an installer writes there, and what each loader finds out by itself. */
+static bool goes_without_saying(const char *word)
+{
+	static const char *const starts[] = {"root=", "boot=", "rootfstype="};
+	static const char *const whole[] = {"quiet", "splash", "ro", "rw"};
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+		if (text_starts(word, starts[i]))
+			return true;
+	for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+		if (strcmp(word, whole[i]) == 0)
+			return true;
+	return false;
+}
+
+struct strings idle_words(const struct report *report, const char **ret_path)
+{
+	const struct facts *facts = report->facts;
+	bool systemd = facts->boot_loader == BOOT_SYSTEMD;
+	const char *text = facts->kernel_cmdline.text;
+	struct strings words = systemd ? facts->grub_unused
+				       : cmdline_words(report->arena,
+							 cmdline_file_line(report->arena, text ? text : ""));
+	struct strings idle = {0};
+	*ret_path = systemd ? facts->grub.path : facts->kernel_cmdline.path;
+	for (size_t i = 0; i < words.n; i++)
+		if (!goes_without_saying(words.item[i]) && !strings_has(&idle, words.item[i]) &&
+				!strings_has(&report->configured, words.item[i]))
+			strings_add(report->arena, &idle, words.item[i]);
+	return idle;
+}
+
 void add_words(const struct report *report, struct strings *words, struct index *known,
 		const struct strings *more)
 {

@@ -118,6 +118,9 @@ void add_words(const struct report *report, struct strings *words, struct index 
 		const struct strings *more);
 /* Why the boot loader's file cannot be edited, nor a file of our own made; or NULL. */
 const char *why_not_editable(const struct report *report);
+/* Words of the file that has no effect because another loader boots this machine, which the file
+ * that has effect lacks; and the path of that file. */
+struct strings idle_words(const struct report *report, const char **ret_path);
 /* Words that the running kernel or a boot entry still has and the boot loader's file dropped. */
 struct strings stale_words(const struct report *report);
 /* fallback.c: the entry in custom.cfg that boots without what is planned. */

@@ -60,6 +60,30 @@ class Advice(HostTest):
         self.assertFalse([c for c in plan["changes"] if c["kind"] == "api"])
         self.assertEqual([c["mapping"] for c in plan["forecast"] if c.get("mapping")], ["card"])
 
+    # The boot loader.
+
+    def boot_by(self, image):
+        self.write("proc/cmdline", image + " root=ZFS=rpool/ROOT/pve-1 boot=zfs\n")
+
+    def test_words_for_the_other_boot_loader(self):
+        """They never count, whatever is run after writing them; which they are is said."""
+        systemd = "initrd=\\EFI\\proxmox\\6.2.16-3-pve\\initrd.img-6.2.16-3-pve"
+        self.write("etc/kernel/cmdline", "root=ZFS=rpool/ROOT/pve-1 boot=zfs iommu=pt\n")
+        grub = self.read("etc/default/grub")
+        self.boot_by(systemd)
+        self.assertEqual([f["status"] for f in self.findings("boot.loader")], ["ok"])
+        self.write("etc/default/grub", grub.replace('="quiet"', '="quiet iommu=pt pcie_acs_override=downstream"'))
+        found = self.findings("boot.loader")
+        self.assertEqual([f["status"] for f in found], ["warn"])
+        self.assertIn("/etc/default/grub says never counts here: pcie_acs_override=downstream.", found[0]["detail"])
+        self.assertIn("/etc/kernel/cmdline", found[0]["fix"]["summary"])
+        # The same the other way round.
+        self.write("etc/default/grub", grub)
+        self.boot_by("BOOT_IMAGE=/boot/vmlinuz-6.2.16-3-pve")
+        found = self.findings("boot.loader")
+        self.assertIn("/etc/kernel/cmdline says never counts here: iommu=pt.", found[0]["detail"])
+        self.assertIn("/etc/default/grub", found[0]["fix"]["summary"])
+
     # Reboots.
 
     def test_a_reboot_names_the_kernel_it_changes_to(self):
