@@ -5,7 +5,7 @@
 #include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
-/* The card by itself: its memory windows, ROM, reset, virtual functions, and who uses it now. */
+/* The card by itself: its memory windows, ROM, virtual functions, and who uses it now. */
 
 static const char *size_text(struct arena *arena, uint64_t bytes)
 {
@@ -52,35 +52,6 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 void check_above_4g(struct report *report, const struct check *check)
 {
 	for_each_gpu(report, check, judge_above_4g);
-}
-
-static void judge_reset(struct report *report, const struct check *check, struct pci_device *gpu)
-{
-	if (!gpu->reset_method) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
-				"What resets it is not recorded.");
-		return;
-	}
-	static const char *const own[] = {"flr", "device_specific", "acpi", "pm"};
-	bool function = false;
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		function = function || strstr(gpu->reset_method, own[i]);
-	enum status status = function ? STATUS_OK : *gpu->reset_method ? STATUS_INFO : STATUS_WARN;
-	struct finding *finding = report_add(report, check, status, gpu->name,
-			function             ? "It can be reset by itself (%s)."
-			: *gpu->reset_method ? "It is reset with its whole bus (%s)."
-					     : "The kernel knows no way to reset it%s: it may "
-					       "work once and not again.",
-			gpu->reset_method);
-	finding_evidence(report, finding,
-			arena_printf(report->arena, "/sys/bus/pci/devices/%s/reset_method",
-					gpu->name),
-			"%s", *gpu->reset_method ? gpu->reset_method : "(empty)");
-}
-
-void check_gpu_reset(struct report *report, const struct check *check)
-{
-	for_each_gpu(report, check, judge_reset);
 }
 
 static const char *count_text(struct arena *arena, const struct pci_device *gpu)

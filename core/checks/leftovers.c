@@ -100,6 +100,9 @@ static void judge_words(
 				!modules_same_name(entry->module, drivers[i]) ||
 				text_ends(entry->file, "/pve-blacklist.conf"))
 			continue;
+		/* Those that do not let go well are rightly kept away; of these only one that is
+		 * used all the same is told. */
+		bool wanted = driver_clings(drivers[i]);
 		const struct pci_device *user = NULL;
 		for (size_t d = 0; d < report->facts->devices.n; d++) {
 			const struct pci_device *device = report->facts->devices.item[d];
@@ -107,6 +110,8 @@ static void judge_words(
 			if (same && device != report->gpu)
 				user = device;
 		}
+		if (wanted && !user)
+			continue;
 		add(report->arena, found,
 				(struct leftover){entry, NULL,
 						user ? arena_printf(report->arena,

@@ -94,6 +94,10 @@ bool group_has_others(const struct report *report, const struct pci_device *gpu)
 /* Modules that could take the function before vfio-pci, each once. */
 void add_rivals(const struct report *report, const struct pci_device *function,
 		struct strings *rivals);
+/* Why a host driver should not touch a card that is to be given away, or NULL where unbinding it is
+ * known to work. amdgpu has hung in it (Proxmox's kernels 7.0.14-1 and -2), and leaves a card
+ * without a reset of its own unusable. */
+const char *driver_clings(const char *driver);
 /* "vm/106": the subject of findings on a VM. */
 const char *vm_subject(const struct report *report, const struct vm *vm);
 /* Judge each display function by itself. */

@@ -13,6 +13,15 @@
 static const char *const wanted_modules[] = {"vfio", "vfio_iommu_type1", "vfio_pci"};
 enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
 
+const char *driver_clings(const char *driver)
+{
+	if (driver && (strcmp(driver, "nvidia") == 0 || strcmp(driver, "nvidia_drm") == 0))
+		return "the nvidia driver does not let go while something uses it";
+	if (driver && strcmp(driver, "amdgpu") == 0)
+		return "amdgpu may hang when it has to let go, or leave the card unusable";
+	return NULL;
+}
+
 void choose_vfio(struct report *report)
 {
 	const struct goal *goal = report->goal;
@@ -30,13 +39,9 @@ void choose_vfio(struct report *report)
 		return;
 	} else if (device_on_vfio(gpu)) {
 		report->bind_reason = "the GPU is on vfio-pci already";
-	} else if (gpu->driver && strcmp(gpu->driver, "nvidia") == 0) {
+	} else if (driver_clings(gpu->driver)) {
 		advised = true;
-		report->bind_reason = "the nvidia driver does not let go while something uses it";
-	} else if (gpu->driver && strcmp(gpu->driver, "amdgpu") == 0 &&
-			!facts_in_processor(report->facts, gpu)) {
-		advised = true;
-		report->bind_reason = "amdgpu does not let go of a card without harm";
+		report->bind_reason = driver_clings(gpu->driver);
 	} else if (gpu->boot_vga == KNOWN_YES) {
 		advised = true;
 		report->bind_reason = "the host's console is on this GPU and may not let go";
@@ -142,6 +147,13 @@ static const struct holder *keeper_of(const struct report *report, const struct 
 	return NULL;
 }
 
+/* What VMs get of it is made by the driver that holds it. */
+static bool serves_parts(const struct pci_device *gpu)
+{
+	return gpu->virtfns.n || gpu->sriov_active > 0 ||
+	       (pci_is_virtual(gpu) && gpu->mdev == KNOWN_YES);
+}
+
 void check_host_driver(struct report *report, const struct check *check)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
@@ -158,16 +170,25 @@ void check_host_driver(struct report *report, const struct check *check)
 		} else if (device_on_vfio(gpu)) {
 			finding = report_add(
 					report, check, STATUS_OK, gpu->name, "It is on vfio-pci.");
-		} else if (strcmp(gpu->driver, "nvidia") == 0) {
-			finding = report_add(report, check, STATUS_WARN, gpu->name,
-					"The nvidia driver holds it, which does not let go while "
-					"anything uses it.");
-			finding_fix(report, finding, false, "bind it to vfio-pci at boot");
 		} else if (keeper_of(report, gpu)) {
 			finding = report_add(report, check, STATUS_INFO, gpu->name,
 					"%s holds it, and VM %u asks for it with driver=keep: "
 					"Proxmox VE leaves it there.",
 					gpu->driver, keeper_of(report, gpu)->id);
+		} else if (serves_parts(gpu)) {
+			finding = report_add(report, check, STATUS_INFO, gpu->name,
+					"%s holds it and must stay: %s.", gpu->driver,
+					pci_is_virtual(gpu) ? "it makes vGPUs of it"
+							    : "its virtual functions need it");
+		} else if (driver_clings(gpu->driver)) {
+			finding = report_add(report, check,
+					report->gpu == gpu ? STATUS_WARN : STATUS_INFO, gpu->name,
+					"%s holds it: %s.", gpu->driver,
+					driver_clings(gpu->driver));
+			if (!vfio_takes_at_boot(report, gpu))
+				finding_fix(report, finding, false,
+						"bind it to vfio-pci at boot if a VM is to have "
+						"it");
 		} else {
 			finding = report_add(report, check, STATUS_INFO, gpu->name,
 					"%s holds it; Proxmox VE unbinds it when the VM starts.",

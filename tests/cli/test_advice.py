@@ -84,6 +84,68 @@ class Advice(HostTest):
         self.assertIn("/etc/kernel/cmdline says never counts here: iommu=pt.", found[0]["detail"])
         self.assertIn("/etc/default/grub", found[0]["fix"]["summary"])
 
+    # AMD's cards.
+
+    def set_device(self, address, **attributes):
+        """Ids, driver and the like of a card, as sysfs and lspci show them."""
+        path = DEVICES + address + "/"
+        lines = self.read(path + "uevent").split("\n")
+        for key, value in attributes.items():
+            if key in ("driver", "id"):
+                name = {"driver": "DRIVER=", "id": "PCI_ID="}[key]
+                lines = [name + value if line.startswith(name) else line for line in lines]
+            else:
+                self.write(path + key, value + "\n")
+        self.write(path + "uevent", "\n".join(lines))
+        if "driver" in attributes:
+            os.makedirs(self.path("sys/bus/pci/drivers/" + attributes["driver"]), exist_ok=True)
+            os.unlink(self.path(path + "driver"))
+            os.symlink("../../../../bus/pci/drivers/" + attributes["driver"], self.path(path + "driver"))
+
+    def test_a_card_of_amdgpu_is_bound_at_boot(self):
+        """That driver is not made to let go of it, nor is keeping it away called useless."""
+        self.iommu_on()
+        self.set_device("0000:01:00.0", driver="amdgpu", id="1002:73DF")
+        found = self.findings("vfio.host-driver", subject="0000:01:00.0")
+        self.assertEqual([f["status"] for f in found], ["info"])
+        found = self.findings("vfio.host-driver", "--gpu", "01:00", subject="0000:01:00.0")
+        self.assertEqual([f["status"] for f in found], ["warn"])
+        self.assertIn("amdgpu", found[0]["detail"])
+        plan = self.plan("--gpu", "01:00", "--vm", "107")
+        self.assertIn("reboot", [c["kind"] for c in plan["changes"]])
+        self.assertIn("softdep amdgpu pre: vfio-pci",
+                      [c["after"] for c in plan["changes"] if c.get("path") == "/etc/modprobe.d/pvegpu.conf"][0])
+        self.assertEqual([f["fix"] for f in self.findings("vfio.host-driver", subject="0000:01:00.0")][0]["summary"],
+                         "bind it to vfio-pci at boot if a VM is to have it")
+        self.write("etc/modprobe.d/a.conf", "options vfio-pci ids=1002:73df,10de:1aef\n")
+        self.assertEqual([f["fix"] for f in self.findings("vfio.host-driver", subject="0000:01:00.0")], [None])
+        self.set_device("0000:01:00.0", driver="vfio-pci")
+        self.write("etc/modprobe.d/a.conf", "blacklist amdgpu\nblacklist nvidia\n")
+        self.assertEqual([f["status"] for f in self.findings("vfio.leftovers")], ["ok"])
+
+    def test_cards_that_a_bus_reset_does_not_bring_back(self):
+        def told(**attributes):
+            self.set_device("0000:01:00.0", **attributes)
+            found = self.findings("gpu.reset", subject="0000:01:00.0")
+            return found[0]["status"], found[0]["detail"], (found[0]["fix"] or {}).get("summary")
+        self.assertEqual(told(id="1002:73BF", reset_method="bus")[0], "info")
+        for device in ("66A1", "67DF", "687F", "699F", "731F", "7340"):
+            status, detail, fix = told(id="1002:" + device, reset_method="bus")
+            self.assertEqual(status, "warn", device)
+            self.assertIn("vendor-reset can reset it", detail)
+            self.assertIn("install", fix)
+        self.assertEqual(told(reset_method="pm bus")[0], "warn")
+        self.write("proc/modules", self.read("proc/modules") + "vendor_reset 114688 0 - Live 0x0\n")
+        status, detail, fix = told()
+        self.assertEqual((status, fix), ("warn", "echo device_specific >" + "/" + DEVICES + "0000:01:00.0/reset_method"))
+        self.assertEqual(told(reset_method="device_specific bus")[::2], ("ok", None))
+        self.assertFalse(self.findings("gpu.reset", subject="host"))
+        # For no GPU of this host.
+        self.assertEqual(told(id="1002:164E", reset_method="pm")[0], "ok")
+        found = self.findings("gpu.reset", subject="host")
+        self.assertEqual([f["status"] for f in found], ["info"])
+        self.assertIn("not for the GPUs of processors", found[0]["detail"])
+
     # Reboots.
 
     def test_a_reboot_names_the_kernel_it_changes_to(self):
