@@ -68,8 +68,9 @@ void choose_attach(struct report *report)
 	/* A guest that runs with its GPU works: what is merely the guide's is not set on it. */
 	bool works = entry && report->vm->running == KNOWN_YES;
 	report->cpu_host = works ? goal->cpu_host == CHOICE_YES : chosen(goal, goal->cpu_host);
-	report->tablet_off =
-			works ? goal->tablet_off == CHOICE_YES : chosen(goal, goal->tablet_off);
+	report->tablet_off = works || (report->vm && vm_is_windows(report->vm))
+					     ? goal->tablet_off == CHOICE_YES
+					     : chosen(goal, goal->tablet_off);
 	report->attach = chosen(goal, goal->attach);
 	report->start = chosen(goal, goal->start);
 }

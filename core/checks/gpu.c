@@ -95,6 +95,14 @@ void check_gpu_present(struct report *report, const struct check *check)
 	finding_fix(report, finding, false, "check the slot, its power, and the firmware setup");
 }
 
+/* It left the host before: bound to vfio-pci now, and no earlier at the next boot than before. What
+ * stands against taking it from the host stands no more. */
+static bool has_left(const struct report *report, const struct pci_device *gpu)
+{
+	bool earlier = is_goal(report, gpu) && report->bind_early && !report->bound_at_boot;
+	return device_on_vfio(gpu) && !earlier;
+}
+
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	if (!pci_has_screen(gpu)) {
@@ -120,6 +128,12 @@ static void judge_only(struct report *report, const struct check *check, struct 
 		(void)report_add(report, check, STATUS_OK, gpu->name,
 				"%zu other %s left for the host.", left,
 				text_plural(left, "GPU is", "GPUs are"));
+		return;
+	}
+	if (has_left(report, gpu)) {
+		(void)report_add(report, check, STATUS_INFO, gpu->name,
+				"It is on vfio-pci, and no other GPU with a screen is left for the "
+				"host: the host has no local console.");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
@@ -168,14 +182,19 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 			arena_printf(report->arena, "/sys/bus/pci/devices/%s/boot_vga", gpu->name);
 	struct finding *finding = NULL;
 	if (gpu->boot_vga == KNOWN_YES) {
-		finding = report_add(report, check,
-				is_goal(report, gpu) ? STATUS_WARN : STATUS_INFO, gpu->name,
-				"The firmware booted with this GPU: the host's console is on it, "
-				"and its "
-				"screen stays black when a VM has it. Keep SSH or the web "
-				"interface.");
+		bool left = has_left(report, gpu);
+		bool asked = is_goal(report, gpu) && !left;
+		finding = report_add(report, check, asked ? STATUS_WARN : STATUS_INFO, gpu->name,
+				left ? "The firmware booted with this GPU, which is on vfio-pci "
+				       "now: "
+				       "the host's console does not show on it."
+				     : "The firmware booted with this GPU: the host's console is "
+				       "on "
+				       "it, and its screen stays black when a VM has it. Keep SSH "
+				       "or "
+				       "the web interface.");
 		finding_evidence(report, finding, source, "1");
-		if (is_goal(report, gpu))
+		if (asked)
 			finding->risk = RISK_ACCEPT;
 	} else if (gpu->boot_vga == KNOWN_NO) {
 		finding = report_add(report, check, STATUS_OK, gpu->name,

@@ -98,6 +98,8 @@ void add_rivals(const struct report *report, const struct pci_device *function,
  * known to work. amdgpu has hung in it (Proxmox's kernels 7.0.14-1 and -2), and leaves a card
  * without a reset of its own unusable. */
 const char *driver_clings(const char *driver);
+/* By its ostype (win11, w2k22, wxp …): its desktop needs what a server does without. */
+bool vm_is_windows(const struct vm *vm);
 /* "vm/106": the subject of findings on a VM. */
 const char *vm_subject(const struct report *report, const struct vm *vm);
 /* Judge each display function by itself. */

@@ -33,6 +33,12 @@ static bool tell_waiting(struct report *report, const struct check *check, const
 	return true;
 }
 
+bool vm_is_windows(const struct vm *vm)
+{
+	const char *type = get_next(vm, "ostype");
+	return type && type[0] == 'w'; /* PVE/QemuServer/Helpers.pm, windows_version */
+}
+
 static bool is_q35(const char *machine)
 {
 	return machine && strstr(machine, "q35");
@@ -300,11 +306,16 @@ void check_vm_tablet(struct report *report, const struct check *check)
 	}
 	if (is_off(get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
 		return;
-	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
-			"The VM has the emulated USB tablet.");
+	bool windows = vm_is_windows(vm) && !report->tablet_off;
+	struct finding *finding = report_add(report, check, windows ? STATUS_OK : STATUS_INFO,
+			vm_subject(report, vm),
+			windows ? "The VM has the emulated USB tablet: the mouse of its desktop in "
+				  "the web interface."
+				: "The VM has the emulated USB tablet.");
 	finding_evidence(report, finding, vm->path, "tablet: %s",
 			value ? value : "(no such line, so 1)");
-	finding_fix(report, finding, report->gpu && report->tablet_off, "set tablet to 0");
+	if (!windows)
+		finding_fix(report, finding, report->gpu && report->tablet_off, "set tablet to 0");
 }
 
 static bool is_ovmf(const struct vm *vm)
@@ -412,14 +423,14 @@ static void judge_display(struct report *report, const struct check *check, cons
 		primary = primary || (entry->valid && entry->parsed.x_vga);
 	}
 	const char *vga = get(vm, "vga");
-	bool two = primary && vga && strcmp(vga, "none") != 0;
-	bool none = !primary && vga &&
-		    (strcmp(vga, "none") == 0 || text_starts(vga, "none,") ||
-				    text_starts(vga, "type=none"));
+	bool none = vga && (strcmp(vga, "none") == 0 || text_starts(vga, "none,") ||
+					 text_starts(vga, "type=none"));
+	bool two = primary && vga && !none;
 	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
 			vm_subject(report, vm),
-			none  ? "It has no emulated display (vga: none): the console of the web "
-				"interface stays empty%s."
+			none && !primary
+				? "It has no emulated display (vga: none): the console of the web "
+				  "interface stays empty%s."
 			: two ? "x-vga=1 and vga: %s: the guest has two primary displays."
 			: primary ? "The GPU is the only display: the console of the web interface "
 				    "stays "

@@ -146,6 +146,48 @@ class Advice(HostTest):
         self.assertEqual([f["status"] for f in found], ["info"])
         self.assertIn("not for the GPUs of processors", found[0]["detail"])
 
+    # The VM.
+
+    def test_a_desktop_keeps_its_mouse(self):
+        """The emulated tablet goes from a server, and from Windows when that is asked for by name."""
+        self.iommu_on()
+        goal = ("--gpu", "01:00", "--vm", "107")
+        self.conf(107, "ostype: l26", drop=("tablet:",))
+
+        def sets(*arguments):
+            return [c["params"] for c in self.plan(*goal, *arguments)["changes"]
+                    if c["kind"] == "api" and "tablet" in c.get("params", {})]
+        self.assertTrue(sets())
+        self.conf(107, "ostype: win11")
+        self.assertFalse(sets())
+        found = self.findings("vm.tablet", *goal)
+        self.assertEqual([(f["status"], f["fix"]) for f in found], [("ok", None)])
+        self.assertTrue(sets("--no-tablet"))
+
+    def test_the_display_is_told_as_it_is(self):
+        self.conf(107, "hostpci0: 0000:01:00,pcie=1", drop=("vga:",))
+        for lines, words in ((("vga: none",), "It has no emulated display (vga: none)"),
+                             (("vga: std",), "The emulated display stays"),
+                             (("vga: none", "hostpci0: 0000:01:00,pcie=1,x-vga=1"), "The GPU is the only display")):
+            self.conf(107, *lines)
+            self.assertIn(words, self.findings("vm.display", subject="vm/107")[0]["detail"])
+
+    def test_what_has_left_the_host_is_not_refused_again(self):
+        """A finished host has nothing to accept."""
+        self.iommu_on()
+        goal = ("--gpu", "02:00", "--vm", "107", "--no-start")
+        refused = {r["check"] for r in self.plan(*goal, expect=1)["refusals"]}
+        self.assertEqual(refused, {"gpu.boot-vga"})
+        self.plan(*goal, "--accept", "gpu.boot-vga=0000:02:00.0")
+        self.apply()
+        self.script("usr/sbin/reboot")
+        self.plan(*goal)
+        self.apply()
+        plan = self.plan(*goal)
+        self.assertTrue(plan["nothing_to_do"])
+        self.assertFalse(plan["refusals"])
+        self.assertEqual({f["status"] for f in self.findings("gpu.boot-vga", *goal, subject="0000:02:00.0")}, {"info"})
+
     # Reboots.
 
     def test_a_reboot_names_the_kernel_it_changes_to(self):
