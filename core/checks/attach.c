@@ -184,24 +184,65 @@ void check_hostpci_invalid(struct report *report, const struct check *check)
 		tell_no_vm(report, check, "All that there are is understood.");
 }
 
+/* Ids that vfio-pci was set up for and that no device has: what had them is gone, not moved. */
+static struct strings lost_ids(const struct report *report)
+{
+	struct strings lost = {0};
+	const char *ids = configured_ids(report, NULL);
+	while (ids && *ids) {
+		char *id = arena_strndup(report->arena, ids, strcspn(ids, ","));
+		bool found = false;
+		for (size_t i = 0; i < report->facts->devices.n; i++) {
+			const struct pci_device *device = report->facts->devices.item[i];
+			found = found || device->vendor == 0xffff || ids_have(id, device);
+		}
+		if (!found)
+			strings_add(report->arena, &lost, id);
+		ids += strcspn(ids, ",");
+		ids += *ids == ',';
+	}
+	return lost;
+}
+
+static void tell_gone(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	struct strings lost = lost_ids(report);
+	const char *ids = strings_join(report->arena, &lost, ", ");
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+			lost.n ? "%s of %u %s names %s, where no device is, and none of the host "
+				 "has the ids %s that vfio-pci is set up for: the card is gone."
+			       : "%s of %u %s names %s, where no device is%s.",
+			entry->key, vm->vmid, vm->name,
+			strings_join(report->arena, &entry->parsed.hosts, ";"), ids);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false,
+			lost.n ? "power the host off fully and on again; if the card stays away, "
+				 "look at the power supply, cables, riser and slot, and take back "
+				 "an overclock"
+			       : "lspci shows whether the card is at another address now; if it is "
+				 "at none, power the host off fully, and look at its power and "
+				 "slot");
+	finding->prevents_start = true;
+}
+
 static bool judge_missing(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm_hostpci *entry)
 {
 	if (!entry->valid || !entry->parsed.hosts.n)
 		return false;
 	const struct pci_device *first = entry->devices.n ? entry->devices.item[0] : NULL;
-	if (first && !pci_is_bridge(first))
+	if (!first) {
+		tell_gone(report, check, vm, entry);
+		return true;
+	}
+	if (!pci_is_bridge(first))
 		return false;
-	struct finding *finding =
-			first ? report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
-						"%s of %u %s names a bridge (%s), not the card "
-						"behind it.",
-						entry->key, vm->vmid, vm->name, first->label)
-			      : report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
-						"%s of %u %s names a device that is not there.",
-						entry->key, vm->vmid, vm->name);
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+			"%s of %u %s names a bridge (%s), not the card behind it.", entry->key,
+			vm->vmid, vm->name, first->label);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "find the device's present address with lspci");
+	finding_fix(report, finding, false, "find the card's own address with lspci");
 	finding->prevents_start = true;
 	return true;
 }

@@ -89,6 +89,34 @@ static void hint_other_node(const struct facts *facts, unsigned vmid, struct err
 	}
 }
 
+/* A GPU that is not there, though a VM's line names it. */
+static void hint_gone_gpu(
+		const struct facts *facts, const char *text, struct arena *arena, struct error *err)
+{
+	struct pci_address wanted;
+	bool whole = false;
+	if (!pci_address_parse(text, &wanted, &whole) || facts_device(facts, &wanted))
+		return;
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			struct pci_address address;
+			bool slot = false;
+			for (size_t h = 0; entry->valid && h < entry->parsed.hosts.n; h++)
+				if (pci_address_parse(
+						    entry->parsed.hosts.item[h], &address, &slot) &&
+						pci_address_same_slot(&address, &wanted))
+					error_hint(err,
+							"%s of VM %u %s names it, and nothing is "
+							"there now: pvegpu audit --only "
+							"attach.device-missing",
+							entry->key, vm->vmid,
+							text_printable(arena, vm->name));
+		}
+	}
+}
+
 /* What only the host's files tell is not guessed from its API: what to run there is said. */
 static void add_unseen(struct report *report, const struct check *check)
 {
@@ -115,6 +143,8 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 	int status = 0;
 	if (goal->gpus.n)
 		status = facts_find_gpu(facts, goal->gpus.item[0], &report->gpu, err);
+	if (status < 0)
+		hint_gone_gpu(facts, goal->gpus.item[0], arena, err);
 	int hidden = status < 0 ? tell_hidden(facts,
 						  arena_printf(arena, "a GPU at '%s'",
 								  (char *)goal->gpus.item[0]),

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include <strings.h>
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/doctor/doctor.h"
+#include "pvegpu/formats/kernel_cmdline.h"
+#include "pvegpu/formats/modprobe_conf.h"
 #include "pvegpu/formats/upid.h"
 
 enum { EVIDENCE_MAX = 12, FIXES_MAX = 8 };
@@ -116,6 +119,8 @@ static void sort_finding(struct arena *arena, struct doctor_case *found, struct 
 		list_add(arena, &found->unknown, finding);
 		return;
 	}
+	if (finding->status == STATUS_INFO && !finding->evidence.n)
+		return; /* it tells what pvegpu would do, not how it is here */
 	add_evidence(arena, &found->evidence,
 			arena_printf(arena, "%s, %s", finding->check->id, finding->subject),
 			finding->detail);
@@ -166,20 +171,39 @@ static bool has_fix_of(const struct list *fixes, const char *check)
 	return false;
 }
 
-/* The row's fixes, but for those whose check is fine here already; then what else the findings
- * advise. */
+/* The host has KEY=VALUE on its command line, or MODULE.KEY=VALUE there or in modprobe.d. */
+static bool is_set(const struct facts *facts, struct arena *arena, const char *setting)
+{
+	const char *equals = strchr(setting, '=');
+	const char *dot = memchr(setting, '.', (size_t)(equals - setting));
+	char *name = arena_strndup(arena, setting, (size_t)(equals - setting));
+	const char *value = cmdline_value(&facts->cmdline_words, name);
+	if (!value && dot)
+		value = modprobe_option(&facts->modprobe,
+				arena_strndup(arena, setting, (size_t)(dot - setting)),
+				name + (dot - setting) + 1, NULL);
+	if (!value)
+		return false;
+	bool yes = strcasecmp(value, "y") == 0; /* the kernel's other way to write 1 */
+	return strcmp(yes ? "1" : value, equals + 1) == 0;
+}
+
+/* The row's fixes, but for those that are done here already: their check is fine, or they are set;
+ * then what else the findings advise. */
 static void collect_fixes(
 		struct arena *arena, const struct report *report, struct doctor_case *found)
 {
 	const struct symptom *symptom = found->match->symptom;
 	for (size_t i = 0; i < SYMPTOM_FIXES && symptom->fix[i].text; i++) {
 		const struct symptom_fix *fix = &symptom->fix[i];
+		bool setting = fix->by && strchr(fix->by, '=');
+		const char *check = setting ? NULL : fix->by;
 		const struct finding *finding =
-				fix->check ? worst_finding(report, &found->named, fix->check)
-					   : NULL;
-		if (finding && finding->status == STATUS_OK)
+				check ? worst_finding(report, &found->named, check) : NULL;
+		if ((finding && finding->status == STATUS_OK) ||
+				(setting && report && is_set(report->facts, arena, fix->by)))
 			continue;
-		add_fix(arena, &found->fixes, fix->text, fix->check, finding && finding->automatic);
+		add_fix(arena, &found->fixes, fix->text, check, finding && finding->automatic);
 	}
 	const char *cursor = symptom->checks;
 	while (report && *cursor) {

@@ -97,7 +97,7 @@ const struct symptom symptoms_iommu[] = {
 		"no device away.",
 		{{"take intremap=off, nointremap out of the command line", NULL},
 		 {"switch x2APIC and VT-d's interrupt remapping on in the firmware setup", NULL},
-		 {"last resort, unsafe: vfio_iommu_type1 allow_unsafe_interrupts=1", NULL}},
+		 {"last resort, unsafe: vfio_iommu_type1 allow_unsafe_interrupts=1", "vfio_iommu_type1.allow_unsafe_interrupts=1"}},
 		"bios.interrupt-remapping vfio.unsafe-interrupts boot.cmdline-conflict", KIND_START,
 		CONFIRM_START},
 	{"intremap-failed", WHERE_KERNEL, SEVERITY_WARNING, RANK_CAUSE,

@@ -188,6 +188,40 @@ class Advice(HostTest):
         self.assertFalse(plan["refusals"])
         self.assertEqual({f["status"] for f in self.findings("gpu.boot-vga", *goal, subject="0000:02:00.0")}, {"info"})
 
+    # A card that is gone, and what the doctor says.
+
+    def test_a_card_that_is_gone_is_not_said_to_have_moved(self):
+        self.conf(107, "hostpci0: 0000:0a:00,pcie=1")
+        found = self.findings("attach.device-missing")[0]
+        self.assertIn("names 0000:0a:00, where no device is", found["detail"])
+        self.assertIn("at another address now", found["fix"]["summary"])
+        self.write("etc/modprobe.d/vfio.conf", "options vfio-pci ids=10de:2705,10DE:2206\n")
+        found = self.findings("attach.device-missing")[0]
+        self.assertIn("the ids 10de:2705 that vfio-pci is set up for: the card is gone.", found["detail"])
+        self.assertIn("power the host off fully", found["fix"]["summary"])
+        done = run("plan", "--gpu", "0a:00.0", "--vm", "107", root=self.root)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("hostpci0 of VM 107", done.stderr)
+
+    def test_the_doctor_does_not_advise_what_is_set(self):
+        log = os.path.join(self.directory, "x.log")
+        with open(log, "w", encoding="ascii") as file:
+            file.write("vfio-pci 0000:01:00.0: Unable to change power state from D3hot to D0, device inaccessible\n")
+
+        def fixes():
+            done = run("doctor", "--format", "json", "--log", log, root=self.root)
+            found = json.loads(done.stdout)["matches"][0]
+            return " | ".join(f["text"] for f in found["fix"])
+        self.assertIn("disable_idle_d3=1", fixes())
+        self.assertIn("pcie_port_pm=off", fixes())
+        self.write("etc/modprobe.d/x.conf", "options vfio_pci disable_idle_d3=1\n")
+        self.assertNotIn("disable_idle_d3", fixes())
+        self.write("etc/modprobe.d/x.conf", "options vfio_pci disable_idle_d3=0\n")
+        self.assertIn("disable_idle_d3=1", fixes())
+        self.write("proc/cmdline", self.read("proc/cmdline").strip() + " pcie_port_pm=off vfio_pci.disable_idle_d3=Y\n")
+        self.assertNotIn("disable_idle_d3", fixes())
+        self.assertNotIn("pcie_port_pm", fixes())
+
     # Reboots.
 
     def test_a_reboot_names_the_kernel_it_changes_to(self):

@@ -45,12 +45,12 @@ static bool row_is_whole(struct arena *arena, const struct symptom *row)
 	if (fault && (!row->fix[0].text || !row->confirm))
 		fine = false;
 	for (size_t i = 0; i < SYMPTOM_FIXES && row->fix[i].text; i++) {
-		const struct check *check =
-				row->fix[i].check ? check_by_id(row->fix[i].check) : NULL;
+		const char *by = row->fix[i].by;
+		const struct check *check = by ? check_by_id(by) : NULL;
 		/* A fix that names a check promises that pvegpu can do it. */
-		if (row->fix[i].check &&
+		if (by && !strchr(by, '=') &&
 				(!check || (!check->plans && strcmp(check->id, "vfio.leftovers") !=
-									   0)))
+									     0)))
 			fine = false;
 	}
 	if (!fine)

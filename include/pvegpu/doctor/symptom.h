@@ -52,7 +52,10 @@ enum {
 
 struct symptom_fix {
 	const char *text;
-	const char *check; /* the check whose fix does it, where pvegpu can; or NULL */
+	/* The check whose fix does it, where pvegpu can; or the setting that it is, as the command
+	 * line has it ("pcie_aspm=off", "vfio-pci.disable_idle_d3=1"): where the host has that it is
+	 * not advised; or NULL. */
+	const char *by;
 };
 enum { SYMPTOM_FIXES = 4 };
 
