@@ -225,31 +225,95 @@ static void add_gpu(const struct report *report, struct text *text, const struct
 	}
 }
 
-static void add_finding(
+/* One says of another subject just what the other says of its own. */
+static bool are_alike(const struct finding *a, const struct finding *b)
+{
+	bool fix = a->fix && b->fix ? strcmp(a->fix, b->fix) == 0 : !a->fix && !b->fix;
+	return a->check == b->check && a->status == b->status && a->risk == b->risk && fix &&
+	       strcmp(a->detail, b->detail) == 0;
+}
+
+/* Those of its check that say the same, itself among them. */
+static struct list list_alike(const struct report *report, const struct finding *finding)
+{
+	struct list alike = {0};
+	for (size_t i = 0; i < report->findings.n; i++) {
+		struct finding *other = report->findings.item[i];
+		if (other == finding || are_alike(finding, other))
+			list_add(report->arena, &alike, other);
+	}
+	return alike;
+}
+
+/* " (0000:01:00.0, 0000:02:00.0)", "" of the host. */
+static const char *subjects_text(struct arena *arena, const struct list *alike)
+{
+	struct strings subjects = {0};
+	for (size_t i = 0; i < alike->n; i++) {
+		const struct finding *finding = alike->item[i];
+		if (strcmp(finding->subject, "host") != 0 &&
+				!strings_has(&subjects, finding->subject))
+			strings_add(arena, &subjects, finding->subject);
+	}
+	return subjects.n ? arena_printf(arena, " (%s)", strings_join(arena, &subjects, ", ")) : "";
+}
+
+static void add_evidence(
 		const struct report *report, struct text *text, const struct finding *finding)
+{
+	for (size_t i = 0; i < finding->evidence.n; i++) {
+		const struct evidence *item = finding->evidence.item[i];
+		const char *line = arena_printf(report->arena, "%s: %s", item->source, item->text);
+		text_addf(text, "%11s", "");
+		text_add_wrapped(text, text_printable(report->arena, line), 11, 13, WIDTH);
+	}
+}
+
+/* What is said alike of several subjects, once. */
+static void add_findings(const struct report *report, struct text *text, const struct list *alike)
 {
 	static const char *const marks[] = {"[ OK ]", "[INFO]", "[WARN]", "[FAIL]", "[ ?? ]"};
 	struct arena *arena = report->arena;
-	bool host = strcmp(finding->subject, "host") == 0;
-	const char *line = arena_printf(arena, "%s%s%s%s: %s", finding->check->title,
-			host ? "" : " (", host ? "" : finding->subject, host ? "" : ")",
-			finding->detail);
+	const struct finding *finding = alike->item[0];
+	const char *line = arena_printf(arena, "%s%s: %s", finding->check->title,
+			subjects_text(arena, alike), finding->detail);
 	text_addf(text, "  %s ", marks[finding->status]);
 	text_add_wrapped(text, text_printable(arena, line), 9, 9, WIDTH);
 	if (finding->status == STATUS_OK)
 		return;
-	for (size_t i = 0; i < finding->evidence.n; i++) {
-		const struct evidence *item = finding->evidence.item[i];
-		text_addf(text, "%11s", "");
-		text_add_wrapped(text,
-				text_printable(arena, arena_printf(arena, "%s: %s", item->source,
-								      item->text)),
-				11, 13, WIDTH);
-	}
+	for (size_t i = 0; i < alike->n; i++)
+		add_evidence(report, text, alike->item[i]);
 	if (finding->fix) {
 		text_addf(text, "%9s-> ", "");
 		text_add_wrapped(text, text_printable(arena, finding->fix), 12, 12, WIDTH);
 	}
+}
+
+/* The findings of a step, those that say the same as one line, counted by what is shown. */
+static void add_step(const struct report *report, struct text *text, enum step step,
+		struct report_counts *counts)
+{
+	bool first = true;
+	size_t unseen = 0;
+	for (size_t i = 0; i < report->findings.n; i++) {
+		const struct finding *finding = report->findings.item[i];
+		if (finding->check->step != step)
+			continue;
+		if (first)
+			text_addf(text, "\n%s\n", step_names[step]);
+		first = false;
+		struct list alike = list_alike(report, finding);
+		if (alike.item[0] == finding)
+			counts->by_status[finding->status]++;
+		if (finding_is_unseen(report, finding))
+			unseen++;
+		else if (alike.item[0] == finding)
+			add_findings(report, text, &alike);
+	}
+	if (unseen)
+		text_addf(text, "  [ ?? ] %zu %s the files of %s: pvegpu audit there, as root.\n",
+				unseen, text_plural(unseen, "check needs", "checks need"),
+				report->facts->node);
 }
 
 char *report_text(struct arena *arena, const struct report *report)
@@ -265,29 +329,9 @@ char *report_text(struct arena *arena, const struct report *report)
 	for (size_t i = 0; i < facts->devices.n; i++)
 		if (pci_is_gpu(facts->devices.item[i]))
 			add_gpu(report, &text, facts->devices.item[i]);
-	for (int step = 0; step < STEP_COUNT; step++) {
-		bool first = true;
-		size_t unseen = 0;
-		for (size_t i = 0; i < report->findings.n; i++) {
-			const struct finding *finding = report->findings.item[i];
-			if ((int)finding->check->step != step)
-				continue;
-			if (first)
-				text_addf(&text, "\n%s\n", step_names[step]);
-			first = false;
-			if (finding_is_unseen(report, finding))
-				unseen++;
-			else
-				add_finding(report, &text, finding);
-		}
-		if (unseen)
-			text_addf(&text,
-					"  [ ?? ] %zu %s the files of %s: pvegpu audit there, as "
-					"root.\n",
-					unseen, text_plural(unseen, "check needs", "checks need"),
-					facts->node);
-	}
-	struct report_counts counts = report_counts(report);
+	struct report_counts counts = {0};
+	for (int step = 0; step < STEP_COUNT; step++)
+		add_step(report, &text, (enum step)step, &counts);
 	text_addf(&text, "\n%zu fail, %zu warn, %zu info, %zu unknown, %zu ok\n",
 			counts.by_status[STATUS_FAIL], counts.by_status[STATUS_WARN],
 			counts.by_status[STATUS_INFO], counts.by_status[STATUS_UNKNOWN],

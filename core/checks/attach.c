@@ -492,27 +492,39 @@ void check_attach_conflict(struct report *report, const struct check *check)
 		tell_no_vm(report, check, "No device is given twice.");
 }
 
-static bool describe(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *entry)
+/* Each VM's devices in one finding, however many lines give them. */
+static void describe(struct report *report, const struct check *check, const struct vm *vm)
 {
+	const struct vm_hostpci *only = vm->hostpci.n == 1 ? vm->hostpci.item[0] : NULL;
+	if (!vm->hostpci.n)
+		return;
 	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
-			"%u %s has %s: %s", vm->vmid, vm->name, entry->key, entry->value);
-	for (size_t i = 0; i < entry->devices.n; i++)
-		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
-				device_text(report->arena, entry->devices.item[i]));
-	/* What runs or is given beside the line, and is not looked into. */
-	static const char *const beside[] = {"args", "hookscript"};
-	for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-		const char *shown = vm_conf_shown(&vm->conf.current, beside[i]);
-		if (shown)
-			finding_evidence(report, finding, vm->path, "%s: %s", beside[i], shown);
+			"%u %s has %s", vm->vmid, vm->name,
+			only ? arena_printf(report->arena, "%s: %s", only->key, only->value)
+			     : arena_printf(report->arena, "%zu hostpci lines.", vm->hostpci.n));
+	for (size_t e = 0; e < vm->hostpci.n; e++) {
+		const struct vm_hostpci *entry = vm->hostpci.item[e];
+		if (!only)
+			finding_evidence(report, finding, vm->path, "%s: %s", entry->key,
+					entry->value);
+		for (size_t i = 0; i < entry->devices.n; i++)
+			finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
+					device_text(report->arena, entry->devices.item[i]));
 	}
-	return true;
+	/* What runs beside the lines, and is not looked into. */
+	const char *hook = vm_conf_shown(&vm->conf.current, "hookscript");
+	if (hook)
+		finding_evidence(report, finding, vm->path, "hookscript: %s", hook);
 }
 
 static void describe_attached(struct report *report, const struct check *check)
 {
-	if (!vms_unknown(report, check) && !for_each_hostpci(report, check, describe))
+	if (vms_unknown(report, check))
+		return;
+	size_t before = report->findings.n;
+	for (size_t i = 0; i < report->facts->vms.n; i++)
+		describe(report, check, report->facts->vms.item[i]);
+	if (report->findings.n == before)
 		(void)report_add(report, check, STATUS_INFO, "host",
 				"No VM of this node has a PCI device.");
 }

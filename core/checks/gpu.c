@@ -270,18 +270,15 @@ static void judge_isolated(struct report *report, const struct check *check, str
 			finding->risk = RISK_ACCEPT;
 	} else if (acs_override_works(&report->facts->cmdline_words)) {
 		finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"Group %d has only this card, but the ACS override is on: the "
-				"hardware may not keep it apart.",
-				gpu->group);
+				"Its group has only this card, but the ACS override is on: the "
+				"hardware may not keep it apart.");
 	} else if (!report->facts->cmdline_running && !report->facts->remote) {
 		finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
-				"Group %d has only this card; whether an ACS override made it so is not "
-				"recorded.",
-				gpu->group);
+				"Its group has only this card; whether an ACS override made it so "
+				"is not recorded.");
 	} else {
 		finding = report_add(report, check, STATUS_OK, gpu->name,
-				"Group %d has only this card%s.", gpu->group,
-				bridges ? " and bridges" : "");
+				"Its group has only this card%s.", bridges ? " and bridges" : "");
 	}
 	const char *source = arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
 	for (size_t i = 0; i < group.n; i++)
@@ -394,8 +391,7 @@ static void judge_critical(struct report *report, const struct check *check, str
 	} else {
 		(void)report_add(report, check, STATUS_OK, subject,
 				"No disk, network link or default route of the host goes along "
-				"with %s.",
-				gpu->name);
+				"with it.");
 	}
 }
 
@@ -462,6 +458,46 @@ void check_gpu_functions(struct report *report, const struct check *check)
 	for_each_gpu(report, check, judge_functions);
 }
 
+/* Every GPU with the id of this one, itself among them. */
+static struct strings same_gpus(const struct report *report, const struct pci_device *gpu)
+{
+	struct strings names = {0};
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (pci_is_gpu(other) && !pci_is_virtual(other) && other->vendor == gpu->vendor &&
+				other->device == gpu->device)
+			strings_add(report->arena, &names, other->name);
+	}
+	return names;
+}
+
+/* Of several with one id one speaks for all: the goal's, or else the first. */
+static bool is_spokesman(const struct report *report, const struct pci_device *gpu,
+		const struct strings *same)
+{
+	const char *goal = report->gpu ? report->gpu->name : NULL;
+	return strcmp(gpu->name, goal && strings_has(same, goal) ? goal : same->item[0]) == 0;
+}
+
+/* The twins of the card's functions; the first of them. */
+static const struct pci_device *add_twins(
+		struct report *report, struct strings *texts, const struct pci_device *gpu)
+{
+	struct list card = facts_card(report->facts, gpu, report->arena);
+	const struct pci_device *first = NULL;
+	for (size_t i = 0; i < card.n; i++) {
+		const struct pci_device *function = card.item[i];
+		const struct pci_device *twin = twin_of(report, function);
+		if (!twin)
+			continue;
+		first = first ? first : twin;
+		strings_add(report->arena, texts,
+				arena_printf(report->arena, "%s and %s: %04x:%04x", function->name,
+						twin->name, function->vendor, function->device));
+	}
+	return first;
+}
+
 static void judge_identical(
 		struct report *report, const struct check *check, struct pci_device *gpu)
 {
@@ -470,25 +506,29 @@ static void judge_identical(
 				"Its vendor and device id are not recorded.");
 		return;
 	}
-	struct list card = facts_card(report->facts, gpu, report->arena);
-	struct finding *finding = NULL;
-	for (size_t i = 0; i < card.n; i++) {
-		const struct pci_device *function = card.item[i];
-		const struct pci_device *twin = twin_of(report, function);
-		if (!twin)
-			continue;
-		if (!finding)
-			finding = report_add(report, check,
-					pci_is_gpu(twin) ? STATUS_WARN : STATUS_INFO, gpu->name,
-					"%s has the id %04x:%04x of %s too: tell them apart by "
-					"address.",
-					twin->name, function->vendor, function->device,
-					function->name);
-		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s and %s: %04x:%04x",
-				function->name, twin->name, function->vendor, function->device);
-	}
-	if (!finding)
+	struct strings texts = {0};
+	struct strings same = same_gpus(report, gpu);
+	const struct pci_device *twin = add_twins(report, &texts, gpu);
+	if (!twin) {
 		(void)report_add(report, check, STATUS_OK, gpu->name, "No other card has its ids.");
+		return;
+	}
+	if (!is_spokesman(report, gpu, &same))
+		return;
+	struct finding *finding =
+			same.n > 1 ? report_add(report, check, STATUS_WARN, gpu->name,
+						     "%zu GPUs have the id %04x:%04x (%s): tell "
+						     "them apart by address.",
+						     same.n, gpu->vendor, gpu->device,
+						     strings_join(report->arena, &same, ", "))
+				   : report_add(report, check, STATUS_INFO, gpu->name,
+						     "%s has the id of a part of this card too: "
+						     "tell them apart by "
+						     "address.",
+						     twin->name);
+	for (size_t i = 0; i < texts.n; i++)
+		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
+				(char *)texts.item[i]);
 }
 
 void check_gpu_identical(struct report *report, const struct check *check)

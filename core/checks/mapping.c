@@ -244,26 +244,24 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 	return why;
 }
 
-static void judge_drift(struct report *report, const struct check *check,
+/* Whether an entry names the device that is there; what is said otherwise. */
+static bool judge_drift(struct report *report, const struct check *check,
 		const struct pci_mapping *mapping, const struct pci_mapping_entry *entry)
 {
 	const struct facts *facts = report->facts;
 	bool unknown = false;
 	const char *why = mapping_drift(report, mapping, entry, &unknown);
-	const char *subject = arena_printf(report->arena, "mapping/%s", mapping->name);
-	struct finding *finding = report_add(report, check,
-			why       ? STATUS_FAIL
-			: unknown ? STATUS_UNKNOWN
-				  : STATUS_OK,
-			subject, "%s: %s.", mapping->name,
-			why       ? why
-			: unknown ? "not all it names could be compared (ids, group, subsystem)"
-				  : "it names the device that is there");
+	if (!why && !unknown)
+		return true;
+	struct finding *finding = report_add(report, check, why ? STATUS_FAIL : STATUS_UNKNOWN,
+			arena_printf(report->arena, "mapping/%s", mapping->name), "%s: %s.",
+			mapping->name,
+			why ? why : "not all it names could be compared (ids, group, subsystem)");
 	finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s", entry->line,
 			entry->text);
 	finding->prevents_start = why != NULL;
 	if (!why)
-		return;
+		return false;
 	const struct mapping_edit *edit = find_mapping_edit(report, mapping->name);
 	const char *mended = mapping_mended(report, entry);
 	if (mended)
@@ -276,6 +274,36 @@ static void judge_drift(struct report *report, const struct check *check,
 				 : "set the mapping anew under Datacenter > Resource Mappings; a "
 				   "VM "
 				   "that uses it does not start until then");
+	return false;
+}
+
+/* The entries of this node: what is wrong with each, and once of all that are right. How many? */
+static size_t judge_entries(
+		struct report *report, const struct check *check, const struct pci_mapping *mapping)
+{
+	struct list right = {0};
+	size_t judged = 0;
+	for (size_t e = 0; e < mapping->entries.n; e++) {
+		struct pci_mapping_entry *entry = mapping->entries.item[e];
+		if (!facts_is_here(report->facts, entry))
+			continue;
+		judged++;
+		if (judge_drift(report, check, mapping, entry))
+			list_add(report->arena, &right, entry);
+	}
+	if (!right.n)
+		return judged;
+	struct finding *finding = report_add(report, check, STATUS_OK,
+			arena_printf(report->arena, "mapping/%s", mapping->name),
+			right.n == 1 ? "%s: it names the device that is there."
+				     : "%s: it names %zu devices that are there.",
+			mapping->name, right.n);
+	for (size_t i = 0; i < right.n; i++) {
+		const struct pci_mapping_entry *entry = right.item[i];
+		finding_evidence(report, finding, report->facts->pci_cfg.path, "line %zu: map %s",
+				entry->line, entry->text);
+	}
+	return judged;
 }
 
 void check_mapping_drift(struct report *report, const struct check *check)
@@ -291,16 +319,8 @@ void check_mapping_drift(struct report *report, const struct check *check)
 		(void)report_add(report, check, STATUS_UNKNOWN, "host", "%s.", why);
 		return;
 	}
-	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
-		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
-		for (size_t e = 0; e < mapping->entries.n; e++) {
-			const struct pci_mapping_entry *entry = mapping->entries.item[e];
-			if (!facts_is_here(facts, entry))
-				continue;
-			judge_drift(report, check, mapping, entry);
-			judged++;
-		}
-	}
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++)
+		judged += judge_entries(report, check, facts->mappings.mappings.item[i]);
 	if (!judged)
 		(void)report_add(report, check, STATUS_OK, "host",
 				"No mapping names a device of this node.");

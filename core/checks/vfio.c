@@ -371,6 +371,29 @@ static bool part_of_processor(const struct report *report, const struct pci_devi
 	return false;
 }
 
+/* What ids= takes of several devices with one id, all in one finding; NULL when there are none. A
+ * pool that is on vfio-pci as a whole is meant to be. */
+static struct finding *judge_shared_ids(
+		struct report *report, const struct check *check, const char *ids)
+{
+	struct strings names = {0};
+	bool driven = false;
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *device = report->facts->devices.item[i];
+		if (pci_is_bridge(device) || !ids_have(ids, device) || device->uses.n ||
+				!twin_of(report, device))
+			continue;
+		strings_add(report->arena, &names, device->name);
+		driven = driven || !device_on_vfio(device);
+	}
+	if (!names.n)
+		return NULL;
+	return report_add(report, check, driven ? STATUS_WARN : STATUS_INFO, names.item[0],
+			"ids= takes %s: each has the id of another%s.",
+			strings_join(report->arena, &names, ", "),
+			driven ? "" : ", and all of them are on vfio-pci");
+}
+
 void check_ids_overreach(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
@@ -389,13 +412,15 @@ void check_ids_overreach(struct report *report, const struct check *check)
 	}
 	judge_repeated_ids(report, check);
 	struct strings taken = {0};
-	bool found = false;
+	struct finding *shared = judge_shared_ids(report, check, ids);
+	bool found = shared;
+	if (shared)
+		finding_evidence(report, shared, source, "ids=%s", ids);
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *device = facts->devices.item[i];
 		if (pci_is_bridge(device) || !ids_have(ids, device))
 			continue;
 		strings_add(report->arena, &taken, device->name);
-		const struct pci_device *twin = twin_of(report, device);
 		struct finding *finding = NULL;
 		if (device->uses.n) {
 			const struct host_use *use = device->uses.item[0];
@@ -405,10 +430,6 @@ void check_ids_overreach(struct report *report, const struct check *check)
 			finding_fix(report, finding, false,
 					"take %04x:%04x out of ids=", device->vendor,
 					device->device);
-		} else if (twin && pci_address_compare(&device->address, &twin->address) < 0) {
-			finding = report_add(report, check, STATUS_WARN, device->name,
-					"ids= takes both %s and %s: they have one id.",
-					device->name, twin->name);
 		} else if (part_of_processor(report, device)) {
 			finding = report_add(report, check, STATUS_WARN, device->name,
 					"ids= takes %s, a part of the processor that shares the "

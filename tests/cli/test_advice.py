@@ -222,6 +222,43 @@ class Advice(HostTest):
         self.assertNotIn("disable_idle_d3", fixes())
         self.assertNotIn("pcie_port_pm", fixes())
 
+    # Many alike.
+
+    def test_what_is_alike_is_said_once(self):
+        """Two cards, two VMs and two entries that are alike make one line each."""
+        self.iommu_on()
+        self.set_device("0000:02:00.0", id="10DE:2206")
+        self.assertEqual([(f["status"], f["subject"]) for f in self.findings("gpu.identical")],
+                         [("warn", "0000:01:00.0")])
+        self.assertEqual([f["subject"] for f in self.findings("gpu.identical", "--gpu", "02:00")], ["0000:02:00.0"])
+        self.write("etc/modprobe.d/a.conf", "options vfio-pci ids=10de:2206\n")
+        found = self.findings("vfio.ids-overreach")
+        self.assertEqual([f["status"] for f in found], ["warn"])
+        self.assertIn("0000:01:00.0, 0000:02:00.0", found[0]["detail"])
+        for address in ("0000:01:00.0", "0000:02:00.0"):
+            self.set_device(address, driver="vfio-pci")
+        self.assertEqual([f["status"] for f in self.findings("vfio.ids-overreach")], ["info"])
+        self.conf(107, "hostpci0: 0000:01:00.0", "hostpci1: 0000:01:00.1")
+        found = self.findings("attach.hostpci", subject="vm/107")
+        self.assertEqual(len(found), 1)
+        self.assertIn("hostpci1: 0000:01:00.1", [e["text"] for e in found[0]["evidence"]])
+        text = run("audit", root=self.root).stdout
+        self.assertIn("What the host would lose (group/1, group/8): No disk", text)
+        self.assertEqual(text.count("What the host would lose"), 1)
+        shown = sum(text.count(mark) for mark in ("[ OK ]", "[INFO]", "[WARN]", "[FAIL]", "[ ?? ]"))
+        self.assertEqual(sum(int(part.split()[0]) for part in text.splitlines()[-1].split(",")), shown)
+
+    def test_a_pool_is_right_as_a_whole(self):
+        self.iommu_on()
+        os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
+        good = ["node=pve2,path=0000:01:00,id=10de:2206,subsystem-id=1043:87b0,iommugroup=1",
+                "node=pve2,path=0000:01:00.1,id=10de:1aef,subsystem-id=1043:87b0,iommugroup=1"]
+        self.write(CFG, "pool\n\tmap %s\n\tmap %s\n" % tuple(good))
+        found = self.findings("attach.mapping-drift")
+        self.assertEqual([(f["status"], len(f["evidence"])) for f in found], [("ok", 2)])
+        self.write(CFG, "pool\n\tmap %s\n\tmap %s\n" % (good[0], good[1].replace("iommugroup=1", "iommugroup=9")))
+        self.assertEqual(sorted(f["status"] for f in self.findings("attach.mapping-drift")), ["fail", "ok"])
+
     # Reboots.
 
     def test_a_reboot_names_the_kernel_it_changes_to(self):
