@@ -218,6 +218,10 @@ const struct check check_catalogue[] = {
 		"vcpus is the number that is plugged in at start, not the number of cores; affinity pins the "
 		"whole of QEMU.",
 		MANUAL_VM, check_vm_pinning, false, BY_API},
+	{"vm.args", STEP_VM, "Arguments given to QEMU",
+		"args is handed to QEMU as it stands, after what Proxmox VE makes of the configuration: it may "
+		"contradict that, or name what is there already.",
+		MANUAL_VM, check_vm_args, false, BY_API},
 	{"vm.tablet", STEP_VM, "USB tablet",
 		"The emulated tablet keeps the guest's USB busy; a GPU worker has no use for it.",
 		MANUAL_VM, check_vm_tablet, true, BY_API},

@@ -212,6 +212,7 @@ void check_vm_running(struct report *report, const struct check *check);
 void check_vm_machine(struct report *report, const struct check *check);
 void check_vm_cpu(struct report *report, const struct check *check);
 void check_vm_tablet(struct report *report, const struct check *check);
+void check_vm_args(struct report *report, const struct check *check);
 void check_vm_syntax(struct report *report, const struct check *check);
 void check_attach_hostpci(struct report *report, const struct check *check);
 void check_hostpci_invalid(struct report *report, const struct check *check);

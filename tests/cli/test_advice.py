@@ -188,6 +188,32 @@ class Advice(HostTest):
         self.assertFalse(plan["refusals"])
         self.assertEqual({f["status"] for f in self.findings("gpu.boot-vga", *goal, subject="0000:02:00.0")}, {"info"})
 
+    def test_arguments_given_to_qemu(self):
+        """A root port twice: QEMU does not start. A -cpu of one's own: what the cpu line says is void."""
+        self.iommu_on()
+        goal = ("--gpu", "01:00", "--vm", "107")
+
+        def told(args):
+            self.conf(107, *(["args: " + args] if args else []), drop=("args:",))
+            found = self.findings("vm.args", *goal)
+            return [f["status"] for f in found], " ".join(f["detail"] for f in found)
+        self.assertEqual(told(None)[0], ["ok"])
+        status, detail = told("-cpu 'host,-hypervisor,kvm=off'")
+        self.assertEqual(status, ["info"])
+        self.assertIn("takes the place", detail)
+        self.assertEqual(told("-device 'pcie-root-port,id=mine,x-speed=16' -no-reboot")[0], ["info"])
+        # Of a fifth device Proxmox VE makes the port itself.
+        self.assertEqual(told("-device pcie-root-port,id=ich9-pcie-port-5")[0], ["info"])
+        self.conf(107, "hostpci4: 0000:02:00,pcie=1")
+        self.assertEqual(told("-device pcie-root-port,id=ich9-pcie-port-5")[0], ["fail"])
+        self.conf(107, drop=("hostpci4:",))
+        status, detail = told("-device pcie-root-port,id=ich9-pcie-port-1,bus=pcie.0 -cpu host")
+        self.assertEqual(sorted(status), ["fail", "info"])
+        self.assertIn("ich9-pcie-port-1", detail)
+        self.assertEqual([r["check"] for r in self.plan(*goal, expect=1)["refusals"]], ["vm.args"])
+        self.conf(107, drop=("machine:",))
+        self.assertEqual(told("-device pcie-root-port,id=ich9-pcie-port-1")[0], ["info"])
+
     # A card that is gone, and what the doctor says.
 
     def test_a_card_that_is_gone_is_not_said_to_have_moved(self):
