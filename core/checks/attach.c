@@ -138,6 +138,9 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 	finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE", vm->vmid,
 			entry->key);
 	finding->prevents_start = true;
+	/* Any change to the VM drops the line, and what it was meant to give with it. */
+	if (vm == report->vm && report->gpu)
+		finding->risk = RISK_NEVER;
 	return true;
 }
 

@@ -188,6 +188,16 @@ class Advice(HostTest):
         self.assertFalse(plan["refusals"])
         self.assertEqual({f["status"] for f in self.findings("gpu.boot-vga", *goal, subject="0000:02:00.0")}, {"info"})
 
+    def test_a_line_that_would_be_dropped_is_mended_first(self):
+        """Writing the VM's file loses it, with the x-vga that it asked for."""
+        self.iommu_on()
+        self.conf(107, "hostpci0: 0000:01:00,pcie=1,x-vga=1,bus=pcie.5")
+        plan = self.plan("--gpu", "01:00", "--vm", "107", expect=1)
+        self.assertEqual([(r["check"], r["acceptable"]) for r in plan["refusals"]],
+                         [("attach.hostpci-invalid", False)])
+        self.assertIn("'bus'", plan["refusals"][0]["reason"])
+        self.plan("--gpu", "01:00", "--vm", "106", "--no-start")
+
     def test_arguments_given_to_qemu(self):
         """A root port twice: QEMU does not start. A -cpu of one's own: what the cpu line says is void."""
         self.iommu_on()
