@@ -479,6 +479,20 @@ static bool is_spokesman(const struct report *report, const struct pci_device *g
 	return strcmp(gpu->name, goal && strings_has(same, goal) ? goal : same->item[0]) == 0;
 }
 
+/* One of another slot that is told apart by its address only. */
+static const struct pci_device *other_card(
+		const struct report *report, const struct pci_device *function)
+{
+	for (size_t i = 0; function->vendor != 0xffff && i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (other->vendor == function->vendor && other->device == function->device &&
+				!pci_is_virtual(other) &&
+				!pci_address_same_slot(&other->address, &function->address))
+			return other;
+	}
+	return NULL;
+}
+
 /* The twins of the card's functions; the first of them. */
 static const struct pci_device *add_twins(
 		struct report *report, struct strings *texts, const struct pci_device *gpu)
@@ -487,7 +501,7 @@ static const struct pci_device *add_twins(
 	const struct pci_device *first = NULL;
 	for (size_t i = 0; i < card.n; i++) {
 		const struct pci_device *function = card.item[i];
-		const struct pci_device *twin = twin_of(report, function);
+		const struct pci_device *twin = other_card(report, function);
 		if (!twin)
 			continue;
 		first = first ? first : twin;

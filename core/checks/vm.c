@@ -424,14 +424,14 @@ static void judge_display(struct report *report, const struct check *check, cons
 	}
 	const char *vga = get(vm, "vga");
 	bool none = vga && (strcmp(vga, "none") == 0 || text_starts(vga, "none,") ||
-					 text_starts(vga, "type=none"));
+					   text_starts(vga, "type=none"));
 	bool two = primary && vga && !none;
 	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
 			vm_subject(report, vm),
 			none && !primary
-				? "It has no emulated display (vga: none): the console of the web "
-				  "interface stays empty%s."
-			: two ? "x-vga=1 and vga: %s: the guest has two primary displays."
+					? "It has no emulated display (vga: none): the console of the web "
+					  "interface stays empty%s."
+			: two     ? "x-vga=1 and vga: %s: the guest has two primary displays."
 			: primary ? "The GPU is the only display: the console of the web interface "
 				    "stays "
 				    "empty%s."
