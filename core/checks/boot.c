@@ -346,23 +346,14 @@ void check_boot_loader(struct report *report, const struct check *check)
 			name, facts->cmdline_file, idle_path, words);
 	if (idle.n) {
 		finding_evidence(report, finding, idle_path, "%s", words);
-		finding_fix(report, finding, false, "put what is wanted of it into %s",
-				facts->cmdline_file);
+		finding_fix(report, finding, false, "put what is wanted of it into %s%s",
+				facts->cmdline_file,
+				facts->boot_loader == BOOT_SYSTEMD
+						? ", then proxmox-boot-tool refresh"
+						: ", then update-grub");
 	}
 	finding_evidence(report, finding, facts->boot_loader_source, "%s",
 			facts->cmdline_running ? facts->cmdline_running : "");
-	if (facts->grub_unused.n) {
-		finding->status = STATUS_WARN;
-		finding->detail = arena_printf(report->arena,
-				"%s What GRUB's files ask for never counts here: %s.",
-				finding->detail,
-				strings_join(report->arena, &facts->grub_unused, " "));
-		finding_evidence(report, finding, facts->grub.path, "%s",
-				strings_join(report->arena, &facts->grub_unused, " "));
-		finding_fix(report, finding, false,
-				"words that are meant belong into /etc/kernel/cmdline; then "
-				"proxmox-boot-tool refresh");
-	}
 	if (facts->proxmox_boot_tool == KNOWN_YES)
 		finding_evidence(report, finding, "/etc/kernel/proxmox-boot-uuids",
 				"proxmox-boot-tool keeps the EFI system partitions");

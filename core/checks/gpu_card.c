@@ -264,7 +264,11 @@ static void used_by_container(struct report *report, const struct check *check,
 			holder->id, holder->name);
 	finding_evidence(report, finding, holder->path, "%s", holder->line);
 	finding_fix(report, finding, false,
-			"use another GPU for one of them, or stop the container");
+			"use another GPU for one of them, or stop the container: pct shutdown %u",
+			holder->id);
+	/* It has the device open: the driver would be taken off under it. */
+	if (!stopped && report->gpu == gpu && !device_on_vfio(gpu))
+		finding->risk = report->bind_early ? RISK_ACCEPT : RISK_NEVER;
 }
 
 static void used_by_vm(struct report *report, const struct check *check,

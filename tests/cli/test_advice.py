@@ -106,18 +106,20 @@ class Advice(HostTest):
         """That driver is not made to let go of it, nor is keeping it away called useless."""
         self.iommu_on()
         self.set_device("0000:01:00.0", driver="amdgpu", id="1002:73DF")
+        self.set_device("0000:01:00.1", id="1002:AB28")
         found = self.findings("vfio.host-driver", subject="0000:01:00.0")
         self.assertEqual([f["status"] for f in found], ["info"])
         found = self.findings("vfio.host-driver", "--gpu", "01:00", subject="0000:01:00.0")
         self.assertEqual([f["status"] for f in found], ["warn"])
         self.assertIn("amdgpu", found[0]["detail"])
-        plan = self.plan("--gpu", "01:00", "--vm", "107")
+        plan = self.plan("--gpu", "01:00", "--vm", "107", expect=None)
+        self.assertEqual(plan["refusals"], [])
         self.assertIn("reboot", [c["kind"] for c in plan["changes"]])
         self.assertIn("softdep amdgpu pre: vfio-pci",
                       [c["after"] for c in plan["changes"] if c.get("path") == "/etc/modprobe.d/pvegpu.conf"][0])
         self.assertEqual([f["fix"] for f in self.findings("vfio.host-driver", subject="0000:01:00.0")][0]["summary"],
                          "bind it to vfio-pci at boot if a VM is to have it")
-        self.write("etc/modprobe.d/a.conf", "options vfio-pci ids=1002:73df,10de:1aef\n")
+        self.write("etc/modprobe.d/a.conf", "options vfio-pci ids=1002:73df,1002:ab28\n")
         self.assertEqual([f["fix"] for f in self.findings("vfio.host-driver", subject="0000:01:00.0")], [None])
         self.set_device("0000:01:00.0", driver="vfio-pci")
         self.write("etc/modprobe.d/a.conf", "blacklist amdgpu\nblacklist nvidia\n")
