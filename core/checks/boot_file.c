@@ -102,9 +102,10 @@ struct strings idle_words(const struct report *report, const char **ret_path)
 	const struct facts *facts = report->facts;
 	bool systemd = facts->boot_loader == BOOT_SYSTEMD;
 	const char *text = facts->kernel_cmdline.text;
-	struct strings words = systemd ? facts->grub_unused
-				       : cmdline_words(report->arena,
-							 cmdline_file_line(report->arena, text ? text : ""));
+	struct strings words =
+			systemd ? facts->grub_unused
+				: cmdline_words(report->arena, cmdline_file_line(report->arena,
+									       text ? text : ""));
 	struct strings idle = {0};
 	*ret_path = systemd ? facts->grub.path : facts->kernel_cmdline.path;
 	for (size_t i = 0; i < words.n; i++)
