@@ -128,6 +128,7 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 		why = "it has both an address and a mapping";
 	if (!why && !entry->parsed.hosts.n && !entry->parsed.mapping)
 		why = "it has neither an address nor a mapping";
+	bool dropped = why;
 	if (!why)
 		why = why_no_mdev(report, entry);
 	if (!why)
@@ -139,7 +140,7 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 			entry->key);
 	finding->prevents_start = true;
 	/* Any change to the VM drops the line, and what it was meant to give with it. */
-	if (vm == report->vm && report->gpu)
+	if (dropped && vm == report->vm && report->gpu)
 		finding->risk = RISK_NEVER;
 	return true;
 }
