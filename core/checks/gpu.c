@@ -46,6 +46,10 @@ static void judge_one(struct report *report, const struct check *check, struct p
 {
 	size_t before = report->findings.n;
 	bool apart = pci_is_virtual(gpu) && !is_goal(report, gpu);
+	/* Of a BMC's chip, which no guest gets, only what it is and that the console is on it. */
+	if (pci_is_bmc(gpu) && !is_goal(report, gpu) && strcmp(check->id, "gpu.present") != 0 &&
+			strcmp(check->id, "gpu.boot-vga") != 0)
+		return;
 	if (apart && strcmp(check->id, "gpu.in-use") != 0 &&
 			strncmp(check->id, "gpu.group-", strlen("gpu.group-")) != 0)
 		return;
