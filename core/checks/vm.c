@@ -26,9 +26,11 @@ static bool tell_waiting(struct report *report, const struct check *check, const
 	const char *pending = vm_conf_get(&vm->conf.pending, key);
 	if (!pending)
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
-			"%s: %s waits in PENDING: it counts when the VM was stopped and started.",
-			key, pending);
+	/* Of a stopped one Proxmox VE applies it with the next change or start: nothing should wait. */
+	bool stopped = vm->running == KNOWN_NO;
+	struct finding *finding = report_add(report, check, stopped ? STATUS_WARN : STATUS_INFO,
+			vm_subject(report, vm), "%s: %s waits in PENDING: it counts %s.", key, pending,
+			stopped ? "with the next start" : "when the VM was stopped and started");
 	finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", key, pending);
 	return true;
 }
