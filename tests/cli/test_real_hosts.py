@@ -64,15 +64,26 @@ def recorded_devices(facts):
             for address, d in facts["devs"].items()}
 
 
+def card_of(devices, address):
+    """What is on the card: of a processor's graphics (its slot has the processor's security engine)
+    only the audio, of a board all that is no GPU of its own."""
+    slot = [a for a in sorted(devices) if a.startswith(address.rsplit(".", 1)[0] + ".")]
+    if any(devices[a]["class"] == "1080" for a in slot):
+        vendor = devices[address]["id"].split(":")[0]
+        parts = [a for a in slot if devices[a]["class"] == "0403" and devices[a]["id"].startswith(vendor)]
+    else:
+        parts = [a for a in slot if devices[a]["class"] in ("0403", "0c03", "0c80", "0700")]
+    return [devices[a] for a in slot if a == address or (address.endswith(".0") and a in parts)]
+
+
 def gpus_of(devices):
     """The part of the audit's "gpus" that can be told from a list of devices."""
     gpus = []
     for address, gpu in sorted(devices.items()):
         if gpu["class"] not in ("0300", "0302", "0380"):
             continue
-        slot = address.rsplit(".", 1)[0] + "."
         group = gpu["iommu_group"]
-        gpus.append(dict(gpu, functions=[devices[a] for a in sorted(devices) if a.startswith(slot)],
+        gpus.append(dict(gpu, functions=card_of(devices, address),
                          group_members=[a for a in sorted(devices)
                                         if group is not None and devices[a]["iommu_group"] == group]))
     return gpus
@@ -81,7 +92,7 @@ def gpus_of(devices):
 def audited_gpus(audit):
     def without(members, *names):
         return {key: value for key, value in members.items() if key not in names}
-    return [dict(without(gpu, "name", "boot_vga", "verdict"),
+    return [dict(without(gpu, "name", "boot_vga", "verdict", "bmc", "physical_function"),
                  functions=[without(function, "name") for function in gpu["functions"]])
             for gpu in audit["gpus"]]
 
