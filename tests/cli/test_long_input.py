@@ -39,7 +39,8 @@ AROUND = {"etc/default/grub.d/long.cfg": ('GRUB_CMDLINE_LINUX_DEFAULT="', '"\n')
 class LongInput(HostTest):
     def instructions(self):
         done = subprocess.run(
-            ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", PVEGPU,
+            ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null",
+             "--child-silent-after-fork=yes", PVEGPU,
              "audit", "--root", self.root], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         return int(re.search(r"I\s+refs:\s+([0-9,]+)", done.stderr).group(1).replace(",", ""))
