@@ -158,7 +158,8 @@ static int take_bind(struct options *options, const struct option_row *row, cons
 	(void)row;
 	if (strcmp(argument, "early") != 0 && strcmp(argument, "at-start") != 0)
 		return wrong("--bind takes early or at-start, not", argument);
-	options->goal->bind_early = strcmp(argument, "early") == 0 ? CHOICE_YES : CHOICE_NO;
+	options->goal->chosen[CHOOSE_BIND_EARLY] =
+			strcmp(argument, "early") == 0 ? CHOICE_YES : CHOICE_NO;
 	return 0;
 }
 
@@ -577,9 +578,10 @@ static int read_line(struct reading_line *line, int argc, char **argv)
 		status = check_pairs(line);
 	/* To clean up is a plan of its own, unless there is more to do. */
 	struct goal *goal = options->goal;
-	if (status == 0 && goal->clean_up == CHOICE_YES && goal->advised == CHOICE_ADVISED &&
-			!goal->gpus.n && !goal->params.n)
-		goal->advised = CHOICE_NO;
+	if (status == 0 && goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES &&
+			goal->chosen[CHOOSE_ADVISED] == CHOICE_ADVISED && !goal->gpus.n &&
+			!goal->params.n)
+		goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
 	return status;
 }
 

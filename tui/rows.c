@@ -13,6 +13,17 @@ struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text)
 	return row;
 }
 
+struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on)
+{
+	const struct goal_choice *choice = &goal_choices[id];
+	struct row *row = rows_add(rows, ROW_CHECK, choice->text);
+	row->on = on;
+	row->note = choice->note;
+	row->hint = choice->hint;
+	row->choice = choice;
+	return row;
+}
+
 void rows_add_finding(struct rows *rows, const struct finding *finding)
 {
 	static const enum role roles[] = {ROLE_OK, ROLE_PLAIN, ROLE_WARN, ROLE_FAIL, ROLE_WARN};

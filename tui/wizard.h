@@ -47,9 +47,10 @@ struct row {
 	bool focusable;
 	int action; /* for the step's act function */
 	const void *data;
-	const struct finding *finding; /* what '?' explains, or NULL */
-	const struct check *check;     /* or the check a choice belongs to, or NULL */
-	row_page *page;                /* or NULL */
+	const struct finding *finding;    /* what '?' explains, or NULL */
+	const struct goal_choice *choice; /* the choice that it sets, or NULL */
+	const struct check *check;        /* or the check a choice belongs to, or NULL */
+	row_page *page;                   /* or NULL */
 	enum role role;
 };
 
@@ -59,6 +60,8 @@ struct rows {
 };
 
 struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text);
+/* The row of a choice, with the text that its table has. */
+struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
 /* A finding as a row: mark, title, and its detail as the hint. */
 void rows_add_finding(struct rows *rows, const struct finding *finding);
 /* Findings of a step; `all` takes the good ones too. `subject` NULL: any. */

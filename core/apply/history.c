@@ -177,8 +177,8 @@ struct goal *history_last_goal(const struct root *root)
 	history_free(history);
 	if (goal) { /* a risk is accepted for one plan, not for good */
 		goal->accepted.n = 0;
-		goal->firmware_setup = CHOICE_ADVISED;
-		goal->advised = CHOICE_ADVISED;
+		goal->chosen[CHOOSE_FIRMWARE_SETUP] = CHOICE_ADVISED;
+		goal->chosen[CHOOSE_ADVISED] = CHOICE_ADVISED;
 	}
 	return goal;
 }

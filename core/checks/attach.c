@@ -41,7 +41,8 @@ bool gpu_attached(const struct report *report)
 /* What is advised is done unless it is said otherwise, or unless only what is named is to be. */
 static bool chosen(const struct goal *goal, enum choice choice)
 {
-	return choice == CHOICE_YES || (choice == CHOICE_ADVISED && goal->advised != CHOICE_NO);
+	return choice == CHOICE_YES ||
+	       (choice == CHOICE_ADVISED && goal->chosen[CHOOSE_ADVISED] != CHOICE_NO);
 }
 
 void choose_attach(struct report *report)
@@ -51,28 +52,34 @@ void choose_attach(struct report *report)
 	/* Once attached, what is there stays unless something else is asked for. */
 	const struct vm_hostpci *entry =
 			gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
-	report->pcie = goal->pcie == CHOICE_ADVISED && entry ? entry->parsed.pcie
-							     : goal->pcie != CHOICE_NO;
-	report->x_vga = goal->x_vga == CHOICE_ADVISED && entry ? entry->parsed.x_vga
-							       : goal->x_vga == CHOICE_YES;
+	report->decided[CHOOSE_PCIE] = goal->chosen[CHOOSE_PCIE] == CHOICE_ADVISED && entry
+						       ? entry->parsed.pcie
+						       : goal->chosen[CHOOSE_PCIE] != CHOICE_NO;
+	report->decided[CHOOSE_X_VGA] = goal->chosen[CHOOSE_X_VGA] == CHOICE_ADVISED && entry
+							? entry->parsed.x_vga
+							: goal->chosen[CHOOSE_X_VGA] == CHOICE_YES;
 	/* Only root@pam itself may name an address (PVE/API2/Qemu.pm, check_hostpci_perm); what is
 	 * attached already stays by what it is. */
 	bool advised = entry ? entry->parsed.mapping != NULL : !report->facts->identity_root;
-	report->by_mapping = goal->by_mapping == CHOICE_YES ||
-			     (goal->by_mapping == CHOICE_ADVISED &&
-					     (goal->mapping || goal->mapping_devices.n || advised));
+	report->decided[CHOOSE_BY_MAPPING] =
+			goal->chosen[CHOOSE_BY_MAPPING] == CHOICE_YES ||
+			(goal->chosen[CHOOSE_BY_MAPPING] == CHOICE_ADVISED &&
+					(goal->mapping || goal->mapping_devices.n || advised));
 	if (report->facts->mappings_known == KNOWN_NO)
-		report->by_mapping = false;
+		report->decided[CHOOSE_BY_MAPPING] = false;
 	choose_mappings(report);
-	report->machine_q35 = chosen(goal, goal->machine_q35);
+	report->decided[CHOOSE_MACHINE_Q35] = chosen(goal, goal->chosen[CHOOSE_MACHINE_Q35]);
 	/* A guest that runs with its GPU works: what is merely the guide's is not set on it. */
 	bool works = entry && report->vm->running == KNOWN_YES;
-	report->cpu_host = works ? goal->cpu_host == CHOICE_YES : chosen(goal, goal->cpu_host);
-	report->tablet_off = works || (report->vm && vm_is_windows(report->vm))
-					     ? goal->tablet_off == CHOICE_YES
-					     : chosen(goal, goal->tablet_off);
-	report->attach = chosen(goal, goal->attach);
-	report->start = chosen(goal, goal->start);
+	report->decided[CHOOSE_CPU_HOST] = works ? goal->chosen[CHOOSE_CPU_HOST] == CHOICE_YES
+						 : chosen(goal, goal->chosen[CHOOSE_CPU_HOST]);
+	report->decided[CHOOSE_TABLET_OFF] =
+			works || (report->vm && vm_is_windows(report->vm))
+					? goal->chosen[CHOOSE_TABLET_OFF] == CHOICE_YES
+					: chosen(goal, goal->chosen[CHOOSE_TABLET_OFF]);
+	report->decided[CHOOSE_ATTACH] = chosen(goal, goal->chosen[CHOOSE_ATTACH]);
+	report->decided[CHOOSE_START] = chosen(goal, goal->chosen[CHOOSE_START]);
+	choose_done(report);
 }
 
 bool vms_unknown(struct report *report, const struct check *check)
@@ -549,16 +556,19 @@ bool vm_key_is_removed(const struct vm *vm, const char *key)
 /* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named another way. */
 bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 {
-	const struct mapping_edit *edit = report->by_mapping && report->mappings_wanted.n
-							  ? report->mappings_wanted.item[0]
-							  : NULL;
-	bool asked = report->goal->mapping || report->goal->by_mapping != CHOICE_ADVISED;
+	const struct mapping_edit *edit =
+			report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
+					? report->mappings_wanted.item[0]
+					: NULL;
+	bool asked = report->goal->mapping ||
+		     report->goal->chosen[CHOOSE_BY_MAPPING] != CHOICE_ADVISED;
 	if (asked && edit &&
 			(!entry->parsed.mapping || strcmp(entry->parsed.mapping, edit->name) != 0))
 		return true;
-	if (asked && !report->by_mapping && entry->parsed.mapping)
+	if (asked && !report->decided[CHOOSE_BY_MAPPING] && entry->parsed.mapping)
 		return true;
-	return entry->parsed.pcie != report->pcie || entry->parsed.x_vga != report->x_vga;
+	return entry->parsed.pcie != report->decided[CHOOSE_PCIE] ||
+	       entry->parsed.x_vga != report->decided[CHOOSE_X_VGA];
 }
 
 /* The line as it is wanted waits in PENDING already. */
@@ -576,7 +586,8 @@ bool attach_needs_change(const struct report *report)
 	const struct vm_hostpci *entry =
 			report->vm && report->gpu ? hostpci_with(report, report->vm, report->gpu)
 						  : NULL;
-	if (!report->attach || !report->gpu || (entry && !options_differ(report, entry)))
+	if (!report->decided[CHOOSE_ATTACH] || !report->gpu ||
+			(entry && !options_differ(report, entry)))
 		return false;
 	return !entry || !option_waits(report, entry);
 }
@@ -653,7 +664,8 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 				report_add(report, check, STATUS_INFO, vm_subject(report, vm),
 						"%s is attached with other options.", entry->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, report->attach, "set pcie and x-vga as chosen");
+		finding_fix(report, finding, report->decided[CHOOSE_ATTACH],
+				"set pcie and x-vga as chosen");
 		return;
 	}
 	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
@@ -666,10 +678,11 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 						pending->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", pending->key,
 				pending->value);
-		finding_fix(report, finding, report->attach, "stop and start the VM");
+		finding_fix(report, finding, report->decided[CHOOSE_ATTACH],
+				"stop and start the VM");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
-	finding_fix(report, finding, report->attach, "attach it");
+	finding_fix(report, finding, report->decided[CHOOSE_ATTACH], "attach it");
 }

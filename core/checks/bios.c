@@ -99,7 +99,8 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 				"The ACPI tables could not be listed.");
 	}
 	/* Asked for, whatever is found. */
-	if (report->goal->firmware_setup == CHOICE_YES && facts->firmware_setup == KNOWN_YES)
+	if (report->goal->chosen[CHOOSE_FIRMWARE_SETUP] == CHOICE_YES &&
+			facts->firmware_setup == KNOWN_YES)
 		finding_fix(report, finding, true, "restart into the firmware setup");
 }
 

@@ -208,7 +208,9 @@ static size_t count_word(const struct strings *words, const char *word)
 /* To clean up: words that this kernel ignores go, and repeated ones stay once. */
 static void choose_obsolete(struct report *report)
 {
-	for (size_t i = 0; report->goal->clean_up == CHOICE_YES && i < report->configured.n; i++) {
+	for (size_t i = 0; report->goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES &&
+			   i < report->configured.n;
+			i++) {
 		const char *word = report->configured.item[i];
 		bool obsolete = is_obsolete(report, word);
 		bool repeated = !obsolete && says_the_same_twice(word) &&
@@ -304,7 +306,7 @@ void choose_params(struct report *report)
 	choose_contradictions(report);
 	choose_obsolete(report);
 	const struct goal *goal = report->goal;
-	bool advised = goal->advised != CHOICE_NO;
+	bool advised = goal->chosen[CHOOSE_ADVISED] != CHOICE_NO;
 	for (size_t i = 0; i < goal->params.n; i++)
 		add_named(report, goal->params.item[i], "asked for");
 	for (size_t i = 0; i < goal->params_unwanted.n; i++)

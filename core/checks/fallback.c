@@ -49,7 +49,7 @@ void check_fallback_entry(struct report *report, const struct check *check)
 		finding_fix(report, finding, false,
 				"roll back what kept it from booting, or "
 				"reboot into the usual entry");
-		if (report->gpu && report->vm && report->attach)
+		if (report->gpu && report->vm && report->decided[CHOOSE_ATTACH])
 			finding->risk = RISK_NEVER;
 		return;
 	}
@@ -66,6 +66,7 @@ void check_fallback_entry(struct report *report, const struct check *check)
 			why ? ": " : "; one can be added before the host is changed",
 			why ? why : "");
 	if (!why)
-		finding_fix(report, finding, report->goal->fallback_entry == CHOICE_YES,
+		finding_fix(report, finding,
+				report->goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES,
 				"add a boot entry with today's command line and without vfio-pci");
 }

@@ -103,7 +103,8 @@ void check_gpu_present(struct report *report, const struct check *check)
  * stands against taking it from the host stands no more. */
 static bool has_left(const struct report *report, const struct pci_device *gpu)
 {
-	bool earlier = is_goal(report, gpu) && report->bind_early && !report->bound_at_boot;
+	bool earlier = is_goal(report, gpu) && report->decided[CHOOSE_BIND_EARLY] &&
+		       !report->bound_at_boot;
 	return device_on_vfio(gpu) && !earlier;
 }
 

@@ -268,7 +268,7 @@ static void used_by_container(struct report *report, const struct check *check,
 			holder->id);
 	/* It has the device open: the driver would be taken off under it. */
 	if (!stopped && report->gpu == gpu && !device_on_vfio(gpu))
-		finding->risk = report->bind_early ? RISK_ACCEPT : RISK_NEVER;
+		finding->risk = report->decided[CHOOSE_BIND_EARLY] ? RISK_ACCEPT : RISK_NEVER;
 }
 
 static void used_by_vm(struct report *report, const struct check *check,

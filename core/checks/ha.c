@@ -60,13 +60,14 @@ static size_t count_lines(
 		raw += entry->parsed.hosts.n > 0;
 		add_mapping(report, ret_mappings, entry->parsed.mapping);
 	}
-	if (vm != report->vm || !report->gpu || !report->attach || gpu_attached(report))
+	if (vm != report->vm || !report->gpu || !report->decided[CHOOSE_ATTACH] ||
+			gpu_attached(report))
 		return raw;
-	for (size_t i = 0; report->by_mapping && i < report->mappings_wanted.n; i++)
+	for (size_t i = 0; report->decided[CHOOSE_BY_MAPPING] && i < report->mappings_wanted.n; i++)
 		add_mapping(report, ret_mappings,
 				((const struct mapping_edit *)report->mappings_wanted.item[i])
 						->name);
-	return raw + !report->by_mapping;
+	return raw + !report->decided[CHOOSE_BY_MAPPING];
 }
 
 static void tell_evidence(struct report *report, struct finding *finding,

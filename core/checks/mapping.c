@@ -356,7 +356,7 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 		if (why)
 			fix = "log in as root@pam with its password: --user root@pam";
 	}
-	if (!why && !report->by_mapping) {
+	if (!why && !report->decided[CHOOSE_BY_MAPPING]) {
 		why = "only root@pam itself may give a VM a device by its address";
 		fix = "attach it by a mapping: --by-mapping, or --mapping NAME";
 	}

@@ -334,7 +334,8 @@ static const struct vm_hostpci *whole_slot_line(const struct report *report)
 static const char *why_not_named(const struct report *report, const struct mapping_edit *edit)
 {
 	struct arena *arena = report->arena;
-	const struct vm_hostpci *line = report->mapping_functions ? whole_slot_line(report) : NULL;
+	const struct vm_hostpci *line =
+			report->decided[CHOOSE_MAPPING_FUNCTIONS] ? whole_slot_line(report) : NULL;
 	if (line)
 		return arena_printf(arena,
 				"%s of VM %u gives it the whole card already; take that line away "
@@ -356,8 +357,8 @@ static void want_mappings(struct report *report)
 {
 	struct arena *arena = report->arena;
 	const char *wanted = report->goal->mapping;
-	struct list names = facts_card_names(
-			report->facts, report->gpu, report->mapping_functions, arena);
+	struct list names = facts_card_names(report->facts, report->gpu,
+			report->decided[CHOOSE_MAPPING_FUNCTIONS], arena);
 	size_t next = 0;
 	for (size_t i = 0; i < names.n; i++) {
 		const struct card_name *card = names.item[i];
@@ -444,7 +445,7 @@ const char *mapping_mended(struct report *report, const struct pci_mapping_entry
 /* Whether the goal wants it mended: where its VM uses the mapping, unless it is said otherwise. */
 static bool to_be_mended(const struct report *report, const char *name)
 {
-	enum choice choice = report->goal->fix_mappings;
+	enum choice choice = report->goal->chosen[CHOOSE_FIX_MAPPINGS];
 	for (size_t i = 0; choice == CHOICE_ADVISED && report->vm && i < report->vm->hostpci.n;
 			i++) {
 		const struct vm_hostpci *entry = report->vm->hostpci.item[i];
@@ -482,8 +483,9 @@ void mend_mappings(struct report *report)
 void choose_mappings(struct report *report)
 {
 	const struct goal *goal = report->goal;
-	report->mapping_functions = goal->mapping_functions == CHOICE_YES;
-	if (report->by_mapping && report->gpu && report->vm && report->facts->node)
+	report->decided[CHOOSE_MAPPING_FUNCTIONS] =
+			goal->chosen[CHOOSE_MAPPING_FUNCTIONS] == CHOICE_YES;
+	if (report->decided[CHOOSE_BY_MAPPING] && report->gpu && report->vm && report->facts->node)
 		want_mappings(report);
 	if (!goal->delete_mapping)
 		return;

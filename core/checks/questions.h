@@ -71,6 +71,8 @@ bool vm_key_is_removed(const struct vm *vm, const char *key);
 void choose_params(struct report *report);
 void choose_vfio(struct report *report);
 void choose_attach(struct report *report);
+/* What the goal's VM has already (vm.c). */
+void choose_done(struct report *report);
 
 /* Shared questions. */
 bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */

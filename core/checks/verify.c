@@ -7,8 +7,8 @@
 bool vm_is_to_start(const struct report *report)
 {
 	/* A start is for the GPU: without it the VM is none of our business. */
-	return report->vm && report->vm->running == KNOWN_NO && report->start && report->gpu &&
-	       (report->attach || gpu_attached(report));
+	return report->vm && report->vm->running == KNOWN_NO && report->decided[CHOOSE_START] &&
+	       report->gpu && (report->decided[CHOOSE_ATTACH] || gpu_attached(report));
 }
 
 void check_vm_started(struct report *report, const struct check *check)

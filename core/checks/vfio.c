@@ -25,8 +25,10 @@ const char *driver_clings(const char *driver)
 void choose_vfio(struct report *report)
 {
 	const struct goal *goal = report->goal;
-	report->modules = goal->modules == CHOICE_YES ||
-			  (goal->modules == CHOICE_ADVISED && goal->advised != CHOICE_NO);
+	report->decided[CHOOSE_MODULES] =
+			goal->chosen[CHOOSE_MODULES] == CHOICE_YES ||
+			(goal->chosen[CHOOSE_MODULES] == CHOICE_ADVISED &&
+					goal->chosen[CHOOSE_ADVISED] != CHOICE_NO);
 	const struct pci_device *gpu = report->gpu;
 	bool advised = false;
 	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
@@ -35,7 +37,7 @@ void choose_vfio(struct report *report)
 	} else if (pci_is_virtual(gpu)) {
 		report->bind_reason = "a virtual function is made after the boot, so it cannot be "
 				      "bound by then; Proxmox VE binds it when the VM starts";
-		report->bind_early = false;
+		report->decided[CHOOSE_BIND_EARLY] = false;
 		return;
 	} else if (device_on_vfio(gpu)) {
 		report->bind_reason = "the GPU is on vfio-pci already";
@@ -52,13 +54,14 @@ void choose_vfio(struct report *report)
 		if (!vfio_takes_at_boot(report, card.item[i]))
 			report->bound_at_boot = false;
 	if (report->bound_at_boot) {
-		report->bind_early = true;
+		report->decided[CHOOSE_BIND_EARLY] = true;
 		report->bind_reason = "it is given to vfio-pci at boot already";
 		return;
 	}
-	report->bind_early = goal->bind_early == CHOICE_ADVISED
-					     ? advised && goal->advised != CHOICE_NO
-					     : goal->bind_early == CHOICE_YES;
+	report->decided[CHOOSE_BIND_EARLY] =
+			goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_ADVISED
+					? advised && goal->chosen[CHOOSE_ADVISED] != CHOICE_NO
+					: goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES;
 }
 
 struct strings missing_modules(const struct report *report)
@@ -102,7 +105,7 @@ void check_vfio_modules(struct report *report, const struct check *check)
 			WANTED_MODULES - missing.n);
 	if (facts->etc_modules.error)
 		finding_evidence(report, finding, "/etc/modules", "%s", facts->etc_modules.error);
-	finding_fix(report, finding, report->modules && !facts->etc_modules.error,
+	finding_fix(report, finding, report->decided[CHOOSE_MODULES] && !facts->etc_modules.error,
 			"name them in /etc/modules");
 }
 
@@ -284,7 +287,7 @@ void check_vfio_binding(struct report *report, const struct check *check)
 	if (all_bound) {
 		(void)report_add(report, check, STATUS_OK, gpu->name,
 				"All functions are on vfio-pci.");
-	} else if (!report->bind_early) {
+	} else if (!report->decided[CHOOSE_BIND_EARLY]) {
 		(void)report_add(report, check, STATUS_OK, gpu->name, "At VM start: %s.",
 				report->bind_reason);
 	} else if (all_configured && rivals.n) {
@@ -315,8 +318,9 @@ void check_vfio_binding(struct report *report, const struct check *check)
 	} else {
 		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
 				"To be bound at boot: %s.",
-				report->goal->bind_early == CHOICE_YES ? "asked for"
-								       : report->bind_reason);
+				report->goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES
+						? "asked for"
+						: report->bind_reason);
 		finding_fix(report, finding, true, "tell vfio-pci its ids at boot");
 	}
 }

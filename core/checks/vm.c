@@ -26,10 +26,12 @@ static bool tell_waiting(struct report *report, const struct check *check, const
 	const char *pending = vm_conf_get(&vm->conf.pending, key);
 	if (!pending)
 		return false;
-	/* Of a stopped one Proxmox VE applies it with the next change or start: nothing should wait. */
+	/* Of a stopped one Proxmox VE applies it with the next change or start: nothing should
+	 * wait. */
 	bool stopped = vm->running == KNOWN_NO;
 	struct finding *finding = report_add(report, check, stopped ? STATUS_WARN : STATUS_INFO,
-			vm_subject(report, vm), "%s: %s waits in PENDING: it counts %s.", key, pending,
+			vm_subject(report, vm), "%s: %s waits in PENDING: it counts %s.", key,
+			pending,
 			stopped ? "with the next start" : "when the VM was stopped and started");
 	finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", key, pending);
 	return true;
@@ -165,7 +167,7 @@ static void tell_running(struct report *report, const struct check *check, const
 				vm->vmid, vm->name);
 		return;
 	}
-	bool again = report->goal->start != CHOICE_NO;
+	bool again = report->goal->chosen[CHOOSE_START] != CHOICE_NO;
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject,
 			"%u %s is running; a device reaches it only after a full stop. It is shut "
 			"down%s.",
@@ -201,7 +203,7 @@ void check_vm_running(struct report *report, const struct check *check)
 
 static bool has_pcie(const struct report *report, const struct vm *vm)
 {
-	bool pcie = vm == report->vm && report->gpu && report->pcie;
+	bool pcie = vm == report->vm && report->gpu && report->decided[CHOOSE_PCIE];
 	for (size_t i = 0; i < vm->hostpci.n; i++) {
 		const struct vm_hostpci *entry = vm->hostpci.item[i];
 		pcie = pcie || (entry->valid && entry->parsed.pcie);
@@ -226,9 +228,9 @@ static void judge_machine(struct report *report, const struct check *check, cons
 	finding_evidence(report, finding, vm->path, "machine: %s",
 			machine ? machine : "(no such line)");
 	finding->prevents_start = true;
-	finding_fix(report, finding, goal && report->machine_q35,
+	finding_fix(report, finding, goal && report->decided[CHOOSE_MACHINE_Q35],
 			"set machine to q35; the guest sees other PCI addresses then");
-	if (goal && !report->machine_q35 && report->attach)
+	if (goal && !report->decided[CHOOSE_MACHINE_Q35] && report->decided[CHOOSE_ATTACH])
 		finding->risk = RISK_NEVER;
 }
 
@@ -283,7 +285,8 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 			"cpu: %s; the guide sets host.",
 			value ? value : "not set, so a generic type");
 	finding_evidence(report, finding, vm->path, "cpu: %s", value ? value : "(no such line)");
-	finding_fix(report, finding, goal && report->cpu_host, "set the CPU type to host");
+	finding_fix(report, finding, goal && report->decided[CHOOSE_CPU_HOST],
+			"set the CPU type to host");
 }
 
 void check_vm_cpu(struct report *report, const struct check *check)
@@ -308,7 +311,7 @@ void check_vm_tablet(struct report *report, const struct check *check)
 	}
 	if (is_off(get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
 		return;
-	bool windows = vm_is_windows(vm) && !report->tablet_off;
+	bool windows = vm_is_windows(vm) && !report->decided[CHOOSE_TABLET_OFF];
 	struct finding *finding = report_add(report, check, windows ? STATUS_OK : STATUS_INFO,
 			vm_subject(report, vm),
 			windows ? "The VM has the emulated USB tablet: the mouse of its desktop in "
@@ -317,7 +320,18 @@ void check_vm_tablet(struct report *report, const struct check *check)
 	finding_evidence(report, finding, vm->path, "tablet: %s",
 			value ? value : "(no such line, so 1)");
 	if (!windows)
-		finding_fix(report, finding, report->gpu && report->tablet_off, "set tablet to 0");
+		finding_fix(report, finding, report->gpu && report->decided[CHOOSE_TABLET_OFF],
+				"set tablet to 0");
+}
+
+void choose_done(struct report *report)
+{
+	const struct vm *vm = report->vm;
+	if (!vm)
+		return;
+	report->done[CHOOSE_MACHINE_Q35] = is_q35(get(vm, "machine"));
+	report->done[CHOOSE_CPU_HOST] = is_cpu_host(report->arena, get(vm, "cpu"));
+	report->done[CHOOSE_TABLET_OFF] = is_off(get(vm, "tablet"));
 }
 
 static bool is_ovmf(const struct vm *vm)
@@ -419,7 +433,7 @@ void check_vm_balloon(struct report *report, const struct check *check)
 
 static void judge_display(struct report *report, const struct check *check, const struct vm *vm)
 {
-	bool primary = vm == report->vm && report->gpu && report->x_vga;
+	bool primary = vm == report->vm && report->gpu && report->decided[CHOOSE_X_VGA];
 	for (size_t i = 0; i < vm->hostpci.n; i++) {
 		const struct vm_hostpci *entry = vm->hostpci.item[i];
 		primary = primary || (entry->valid && entry->parsed.x_vga);

@@ -1,60 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/goal/goal.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "pvegpu/base/json.h"
-
-const struct goal_choice goal_choices[] = {
-		{"modules", offsetof(struct goal, modules), "modules", "no-modules",
-				"load the vfio modules at boot (/etc/modules)"},
-		{"bind_early", offsetof(struct goal, bind_early), "bind=early", "bind=at-start",
-				"give the GPU to vfio-pci at boot, or let PVE do it at VM start"},
-		{"pcie", offsetof(struct goal, pcie), "pcie", "no-pcie",
-				"show the GPU to the guest as a PCIe device (needs q35)"},
-		{"x_vga", offsetof(struct goal, x_vga), "x-vga", "no-x-vga",
-				"make the GPU the guest's primary display"},
-		{"machine_q35", offsetof(struct goal, machine_q35), "q35", "no-q35",
-				"change the VM's machine type to q35"},
-		{"cpu_host", offsetof(struct goal, cpu_host), "cpu-host", "no-cpu-host",
-				"change the VM's CPU type to host"},
-		{"tablet_off", offsetof(struct goal, tablet_off), "no-tablet", "tablet",
-				"remove the VM's USB tablet"},
-		{"by_mapping", offsetof(struct goal, by_mapping), "by-mapping", "by-address",
-				"attach by a PCI mapping, as an API token must, or by address"},
-		{"mapping_functions", offsetof(struct goal, mapping_functions),
-				"mapping-per-function", "mapping-per-slot",
-				"one mapping for each function, or one for the whole slot"},
-		{"fix_mappings", offsetof(struct goal, fix_mappings), "fix-mappings",
-				"no-fix-mappings",
-				"mend mappings that name another device than there is"},
-		{"attach", offsetof(struct goal, attach), "attach", "no-attach",
-				"give the GPU to the VM, or leave it to settings alone"},
-		{"start", offsetof(struct goal, start), "start", "no-start",
-				"start the VM after attaching; of one that runs: again, so that "
-				"what is set counts now"},
-		{"fallback_entry", offsetof(struct goal, fallback_entry), "fallback-entry",
-				"no-fallback-entry",
-				"a boot entry that starts the host as it was (GRUB)"},
-		{"clean_up", offsetof(struct goal, clean_up), "clean-up", "no-clean-up",
-				"take out what old guides and other tools left without effect"},
-		{"advised", offsetof(struct goal, advised), "advised", "no-advised",
-				"also what is advised; --clean-up by itself leaves it out"},
-		{"firmware_setup", offsetof(struct goal, firmware_setup), "firmware-setup",
-				"no-firmware-setup", "restart into the firmware setup (once)"},
-		{0},
-};
-
-enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice)
-{
-	return (enum choice *)(void *)((char *)goal + choice->offset);
-}
-
-static enum choice choice_value(const struct goal *goal, const struct goal_choice *choice)
-{
-	return *(const enum choice *)(const void *)((const char *)goal + choice->offset);
-}
 
 struct goal *goal_new(void)
 {
@@ -84,7 +33,7 @@ struct goal *goal_copy(const struct goal *goal)
 	copy_strings(copy->arena, &copy->params_unwanted, &goal->params_unwanted);
 	copy_strings(copy->arena, &copy->accepted, &goal->accepted);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		*goal_choice_at(copy, choice) = choice_value(goal, choice);
+		*goal_choice_at(copy, choice) = goal->chosen[choice->id];
 	return copy;
 }
 
@@ -139,7 +88,7 @@ json_t *goal_to_json(const struct goal *goal)
 {
 	json_t *options = json_object();
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		enum choice value = choice_value(goal, choice);
+		enum choice value = goal->chosen[choice->id];
 		if (value != CHOICE_ADVISED)
 			(void)json_object_set_new(
 					options, choice->name, json_boolean(value == CHOICE_YES));

@@ -101,9 +101,10 @@ static void refuse_unread(const struct report *report, struct plan *plan)
 /* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
 static bool is_touched(const struct report *report, const struct plan *plan, enum step step)
 {
-	if (report->goal->advised != CHOICE_NO || plan_has_calls(plan))
+	if (report->goal->chosen[CHOOSE_ADVISED] != CHOICE_NO || plan_has_calls(plan))
 		return true;
-	return step == STEP_GPU ? report->bind_early : step != STEP_VM && step != STEP_ATTACH;
+	return step == STEP_GPU ? report->decided[CHOOSE_BIND_EARLY]
+				: step != STEP_VM && step != STEP_ATTACH;
 }
 
 static void add_refusals(const struct report *report, struct plan *plan, enum risk risk)

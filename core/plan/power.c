@@ -21,7 +21,7 @@ static void restart(const struct planning *planning, unsigned vmid)
 {
 	struct plan *plan = planning->plan;
 	struct change *stop = plan_add_api_call(plan, STAGE_STOP, vmid, "vm.running");
-	if (planning->report->goal->start != CHOICE_NO)
+	if (planning->report->goal->chosen[CHOOSE_START] != CHOICE_NO)
 		plan_add_api_call(plan, STAGE_START, vmid, "verify.vm-started");
 	else
 		stop->cost = arena_strdup(plan->arena,
@@ -39,7 +39,8 @@ void plan_power(const struct planning *planning)
 		if (vm_is_to_start(report))
 			plan_add_api_call(
 					planning->plan, STAGE_START, vm->vmid, "verify.vm-started");
-	} else if (*planning->gives || (calls && report->goal->start == CHOICE_YES)) {
+	} else if (*planning->gives ||
+			(calls && report->goal->chosen[CHOOSE_START] == CHOICE_YES)) {
 		restart(planning, vm->vmid);
 	} else if (calls) {
 		plan_let_wait(planning->plan, vm->vmid);

@@ -33,8 +33,9 @@ static const char *named(const struct report *report, size_t n, struct arena *ar
 {
 	const struct mapping_edit *edit =
 			n < report->mappings_wanted.n ? report->mappings_wanted.item[n] : NULL;
-	return edit && report->by_mapping ? arena_printf(arena, "mapping=%s", edit->name)
-					  : host_value(report, arena);
+	return edit && report->decided[CHOOSE_BY_MAPPING]
+			       ? arena_printf(arena, "mapping=%s", edit->name)
+			       : host_value(report, arena);
 }
 
 /* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
@@ -42,7 +43,8 @@ static const char *with_options(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct text text = {0};
-	bool same = report->by_mapping == (entry->parsed.mapping != NULL) && !report->goal->mapping;
+	bool same = report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
+		    !report->goal->mapping;
 	if (!same)
 		text_add(&text, named(report, 0, arena));
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
@@ -56,7 +58,8 @@ static const char *with_options(
 				strcmp(property->key, "host") == 0 ? "" : property->key,
 				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
 	}
-	text_addf(&text, "%s%s", report->pcie ? ",pcie=1" : "", report->x_vga ? ",x-vga=1" : "");
+	text_addf(&text, "%s%s", report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
+			report->decided[CHOOSE_X_VGA] ? ",x-vga=1" : "");
 	return text_take(&text, arena);
 }
 
@@ -83,8 +86,9 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 				vm_conf_get(&vm->conf.current, pending->key), finding->check->id);
 		return 0;
 	}
-	size_t lines = report->by_mapping && report->mappings_wanted.n ? report->mappings_wanted.n
-								       : 1;
+	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
+				       ? report->mappings_wanted.n
+				       : 1;
 	int index = -1;
 	for (size_t i = 0; i < lines; i++) {
 		const char *key = free_key(vm, &index, plan->arena);
@@ -92,8 +96,9 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 			return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot",
 					vm->vmid);
 		const char *value = arena_printf(plan->arena, "%s%s%s",
-				named(report, i, plan->arena), report->pcie ? ",pcie=1" : "",
-				report->x_vga && i == 0 ? ",x-vga=1" : "");
+				named(report, i, plan->arena),
+				report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
+				report->decided[CHOOSE_X_VGA] && i == 0 ? ",x-vga=1" : "");
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
 				finding->check->id);
 	}

@@ -164,8 +164,10 @@ static void many_choices(void **state)
 	for (size_t i = 0; i < MANY; i++) {
 		(void)snprintf(words[i][0], sizeof words[i][0], "w%zu", i);
 		(void)snprintf(words[i][1], sizeof words[i][1], "no-w%zu", i);
-		choices[i] = (struct goal_choice){
-				"choice", 0, words[i][0], words[i][1], "to have it"};
+		choices[i] = (struct goal_choice){.name = "choice",
+				.yes = words[i][0],
+				.no = words[i][1],
+				.help = "to have it"};
 	}
 	const struct option_row *rows = options_rows(*state, choices, &n);
 	assert_int_equal(n, sizeof expected / sizeof *expected + 2 * (size_t)MANY);

@@ -46,8 +46,8 @@ static int judge(void **state)
 	sample->goal = goal_new();
 	strings_add(sample->goal->arena, &sample->goal->gpus, "0000:01:00.0");
 	sample->goal->vmid = 106;
-	sample->goal->clean_up = CHOICE_YES;
-	sample->goal->bind_early = CHOICE_YES;
+	sample->goal->chosen[CHOOSE_CLEAN_UP] = CHOICE_YES;
+	sample->goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_YES;
 	return report_new(sample->facts, sample->goal, &sample->report, NULL);
 }
 

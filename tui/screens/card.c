@@ -36,7 +36,7 @@ static void add_boot(struct text *text, const struct wizard *wizard)
 	text_free(&words);
 	text_addf(text, "nano /etc/modules\n  vfio\n  vfio_iommu_type1\n  vfio_pci\n%s",
 			facts->virqfd_exists == KNOWN_YES ? "  vfio_virqfd\n" : "");
-	if (report->bind_early)
+	if (report->decided[CHOOSE_BIND_EARLY])
 		text_add(text, "After a change in /etc/modprobe.d: update-initramfs -u -k all && "
 			       "reboot\n");
 }

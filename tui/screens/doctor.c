@@ -107,7 +107,7 @@ static void open_goal(struct wizard *wizard)
 {
 	struct doctor *doctor = wizard->doctor;
 	struct goal *goal = goal_new();
-	goal->advised = CHOICE_NO;
+	goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
 	for (size_t i = 0; i < wizard->goal->gpus.n; i++)
 		strings_add(goal->arena, &goal->gpus, wizard->goal->gpus.item[i]);
 	goal->vmid = wizard->goal->vmid;

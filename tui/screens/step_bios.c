@@ -116,11 +116,8 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 			amd ? "Its names: SVM or AMD-V, and IOMMU or AMD-Vi. Keys: DEL, F2 or F12."
 			    : "Its names: VT-x, and VT-d. Keys: DEL, F2 or F12.");
 	if (facts->firmware_setup == KNOWN_YES) {
-		struct row *row = rows_add(rows, ROW_CHECK, "restart into the setup");
-		row->on = wizard->goal->firmware_setup == CHOICE_YES;
-		row->note = "no key to catch";
-		row->hint = "Plans a restart that opens the firmware setup by itself (systemctl "
-			    "reboot --firmware-setup). It is shown and asked for in the review.";
+		struct row *row = rows_add_choice(rows, CHOOSE_FIRMWARE_SETUP,
+				wizard->goal->chosen[CHOOSE_FIRMWARE_SETUP] == CHOICE_YES);
 		row->action = ACT_SETUP;
 	}
 }
@@ -131,8 +128,9 @@ static void bios_act(struct wizard *wizard, const struct row *row)
 	if (row->action == ACT_SEEN)
 		wizard->seen_by_hand ^= 1U << ((const struct by_hand *)row->data - by_hand);
 	else if (row->action == ACT_SETUP)
-		goal->firmware_setup =
-				goal->firmware_setup == CHOICE_YES ? CHOICE_ADVISED : CHOICE_YES;
+		goal->chosen[CHOOSE_FIRMWARE_SETUP] =
+				goal->chosen[CHOOSE_FIRMWARE_SETUP] == CHOICE_YES ? CHOICE_ADVISED
+										  : CHOICE_YES;
 }
 
 const struct wizard_step step_bios = {.name = "BIOS",

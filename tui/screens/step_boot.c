@@ -28,24 +28,18 @@ static void add_extras(const struct wizard *wizard, struct rows *rows)
 	const struct finding *leftovers = finding_of(wizard->report, "vfio.leftovers");
 	const struct finding *obsolete = finding_of(wizard->report, "boot.cmdline-obsolete");
 	if (fallback && fallback->fix) {
-		struct row *row = rows_add(rows, ROW_CHECK, "a way back at boot");
-		row->on = goal->fallback_entry == CHOICE_YES;
-		row->note = "boot entry as it is today";
-		row->hint = "Adds an entry to the boot menu with today's command line and without "
-			    "vfio-pci. Choose it there if the host does not come up.";
+		struct row *row = rows_add_choice(rows, CHOOSE_FALLBACK_ENTRY,
+				goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES);
 		row->action = ACT_FALLBACK;
 		row->check = fallback->check;
 	}
 	bool something = (leftovers && leftovers->fix) ||
 			 (obsolete && obsolete->status != STATUS_OK &&
 					 obsolete->status != STATUS_UNKNOWN) ||
-			 goal->clean_up == CHOICE_YES;
+			 goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES;
 	if (something) {
-		struct row *row = rows_add(rows, ROW_CHECK, "clean up");
-		row->on = goal->clean_up == CHOICE_YES;
-		row->note = "what has no effect goes";
-		row->hint = "Takes out parameters and modprobe.d options that old guides and other "
-			    "tools left and that do nothing here.";
+		struct row *row = rows_add_choice(
+				rows, CHOOSE_CLEAN_UP, goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES);
 		row->action = ACT_CLEAN_UP;
 		row->check = leftovers ? leftovers->check : NULL;
 	}
@@ -125,9 +119,9 @@ static void boot_act(struct wizard *wizard, const struct row *row)
 {
 	const struct param_choice *param = row->data;
 	if (row->action == ACT_FALLBACK)
-		toggle(&wizard->goal->fallback_entry);
+		toggle(&wizard->goal->chosen[CHOOSE_FALLBACK_ENTRY]);
 	else if (row->action == ACT_CLEAN_UP)
-		toggle(&wizard->goal->clean_up);
+		toggle(&wizard->goal->chosen[CHOOSE_CLEAN_UP]);
 	else if (param)
 		goal_param(wizard->goal, param->word, !param->selected);
 }

@@ -29,12 +29,8 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	if (modules && modules->status == STATUS_OK) {
 		rows_add_finding(rows, modules);
 	} else {
-		struct row *row = rows_add(rows, ROW_CHECK, "name them in /etc/modules");
-		row->on = report->modules;
-		row->note = "vfio, vfio_iommu_type1, vfio_pci";
-		row->hint = "Loads the driver that hands devices to VMs at every boot. Proxmox VE "
-			    "also "
-			    "loads it when a VM needs it.";
+		struct row *row = rows_add_choice(
+				rows, CHOOSE_MODULES, report->decided[CHOOSE_MODULES]);
 		row->action = ACT_MODULES;
 		row->finding = modules;
 	}
@@ -50,17 +46,15 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 		return;
 	}
 	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
-	start->on = !report->bind_early;
+	start->on = !report->decided[CHOOSE_BIND_EARLY];
 	start->action = ACT_BIND_START;
 	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci "
 		      "in "
 		      "its place when the VM starts.";
-	struct row *early = rows_add(rows, ROW_RADIO, "vfio-pci, at boot");
-	early->on = report->bind_early;
+	struct row *early = rows_add_choice(
+			rows, CHOOSE_BIND_EARLY, report->decided[CHOOSE_BIND_EARLY]);
+	early->kind = ROW_RADIO;
 	early->action = ACT_BIND_EARLY;
-	early->hint = "Names the card's ids in /etc/modprobe.d/pvegpu.conf (its addresses in the "
-		      "initramfs, where a twin stays), so that no host driver touches it. Costs "
-		      "a reboot.";
 	(void)rows_add(rows, ROW_TEXT,
 			arena_printf(rows->arena, "%s: %s.", report->gpu ? "Advice" : "The GPU",
 					report->bind_reason));
@@ -81,11 +75,12 @@ static void vfio_act(struct wizard *wizard, const struct row *row)
 {
 	struct goal *goal = wizard->goal;
 	if (row->action == ACT_MODULES)
-		goal->modules = wizard->report->modules ? CHOICE_NO : CHOICE_YES;
+		goal->chosen[CHOOSE_MODULES] =
+				wizard->report->decided[CHOOSE_MODULES] ? CHOICE_NO : CHOICE_YES;
 	else if (row->action == ACT_BIND_START)
-		goal->bind_early = CHOICE_NO;
+		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_NO;
 	else if (row->action == ACT_BIND_EARLY)
-		goal->bind_early = CHOICE_YES;
+		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_YES;
 }
 
 static const char *vfio_state(struct wizard *wizard, struct arena *arena)

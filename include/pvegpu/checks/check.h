@@ -111,8 +111,8 @@ struct report {
 	struct list params;        /* of struct param_choice */
 	struct strings configured; /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
-	bool modules, bind_early, pcie, x_vga, machine_q35, cpu_host, tablet_off, attach, start;
-	bool by_mapping, mapping_functions;
+	bool decided[CHOICES];
+	bool done[CHOICES];          /* it is so already, so there is nothing to choose */
 	struct list mapping_edits;   /* of struct mapping_edit: what mappings are to be like */
 	struct list mappings_wanted; /* of the same: those the GPU is attached by, in order */
 	bool bound_at_boot;          /* vfio-pci is set up to take the GPU's card at boot already */

@@ -8,11 +8,61 @@
 #include "pvegpu/base/arena.h"
 #include "pvegpu/base/error.h"
 
+struct goal;
+
 /*
  * What the person wants: which GPU to which VM, and each choice the wizard offers. It is the only
  * thing that is remembered between runs; how far the host is, is read from the host.
  */
 enum choice { CHOICE_ADVISED = -1, CHOICE_NO = 0, CHOICE_YES = 1 };
+
+/* The choices of yes and no, in the order of `--help`. To add one: a name here, a row in choices.c,
+ * and what follows from it (core/checks, core/plan). Options, help, JSON, the wizard's rows and the
+ * doctor's ticks are made from the row. */
+enum choice_id {
+	CHOOSE_MODULES,
+	CHOOSE_BIND_EARLY,
+	CHOOSE_PCIE,
+	CHOOSE_X_VGA,
+	CHOOSE_MACHINE_Q35,
+	CHOOSE_CPU_HOST,
+	CHOOSE_TABLET_OFF,
+	CHOOSE_BY_MAPPING,
+	CHOOSE_MAPPING_FUNCTIONS,
+	CHOOSE_FIX_MAPPINGS,
+	CHOOSE_ATTACH,
+	CHOOSE_START,
+	CHOOSE_FALLBACK_ENTRY,
+	CHOOSE_CLEAN_UP,
+	CHOOSE_ADVISED,        /* no: nothing but what is asked for by name. Not remembered */
+	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
+	CHOICES
+};
+
+/* What a choice is of. */
+enum choice_scope { SCOPE_HOST, SCOPE_ASSIGNMENT, SCOPE_GUEST };
+
+/* The wizard's step that has a row for it. */
+enum choice_page { PAGE_NONE, PAGE_BIOS, PAGE_BOOT, PAGE_VFIO, PAGE_ATTACH };
+
+struct goal_choice {
+	enum choice_id id;
+	const char *name; /* member of "options" */
+	enum choice_scope scope;
+	const char *yes; /* command-line option that asks for it, without -- */
+	const char *no;
+	const char *help;
+	/* The wizard's row; NULL where it has none: PAGE_NONE. */
+	enum choice_page page;
+	const char *text, *note, *hint;
+	/* The checks whose fix it is, with blanks between them, and what a doctor's tick of them
+	 * does; or NULL. */
+	const char *checks, *tick;
+};
+extern const struct goal_choice goal_choices[]; /* by id; ends with name NULL */
+enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
+/* The choice that is the fix of a check, or NULL. */
+const struct goal_choice *goal_choice_for(const char *check);
 
 struct goal {
 	struct arena *arena;
@@ -20,38 +70,14 @@ struct goal {
 	unsigned vmid;         /* 0: none chosen */
 	struct strings params; /* kernel parameters asked for */
 	struct strings params_unwanted;
-	enum choice modules;     /* load the vfio modules at boot (/etc/modules) */
-	enum choice bind_early;  /* bind to vfio-pci at boot; otherwise PVE does at VM start */
-	enum choice pcie, x_vga; /* of hostpciN */
-	enum choice machine_q35, cpu_host, tablet_off;
-	enum choice attach;         /* give the GPU to the VM; otherwise only its settings */
-	enum choice start;          /* start the VM after attaching */
-	enum choice fallback_entry; /* a boot entry with the old command line */
-	enum choice clean_up;       /* take out leftovers without effect */
-	enum choice advised;        /* no: nothing but what is asked for by name. Not remembered */
-	/* Restart into the firmware setup at the end. Once: it is not remembered. */
-	enum choice firmware_setup;
-	/* By a PCI mapping instead of an address; one for the slot, or one for each function. */
-	enum choice by_mapping, mapping_functions;
-	enum choice fix_mappings; /* mend mappings that name another device than there is */
-	char *mapping;            /* its name; NULL: one is proposed */
+	enum choice chosen[CHOICES];
+	char *mapping; /* its name; NULL: one is proposed */
 	/* What it names too: alternatives on this node (02:00), or the device of another node
 	 * (pve3=0000:41:00). */
 	struct strings mapping_devices;
 	char *delete_mapping;    /* a mapping that no VM uses is to go; NULL none */
 	struct strings accepted; /* CHECK=SUBJECT */
 };
-
-/* The yes/no choices as one table, for options, JSON and screens. */
-struct goal_choice {
-	const char *name; /* member of "options" */
-	size_t offset;    /* of an enum choice in struct goal */
-	const char *yes;  /* command-line option that asks for it, without -- */
-	const char *no;
-	const char *help;
-};
-extern const struct goal_choice goal_choices[]; /* ends with name NULL */
-enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
 
 struct goal *goal_new(void);
 struct goal *goal_copy(const struct goal *goal);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Each choice of the table, all the way round: it is asked for and taken back on the command line,
+ * goes through JSON, stands in the manual page, has its row in the wizard where it can be set and
+ * unset, and is the fix of checks that there are.
+ */
+#include <getopt.h>
+#include <jansson.h>
+
+#include "core/checks/questions.h"
+#include "tests/unit/helper.h"
+#include "tui/options.h"
+#include "tui/screens/steps.h"
+
+struct sample {
+	struct arena *arena;
+	struct root *root;
+	struct facts *facts;
+	char *manual;
+};
+
+static int open_sample(void **state)
+{
+	static struct sample sample;
+	const char *source = getenv("PVEGPU_SOURCE");
+	struct root *project = NULL;
+	sample.arena = arena_new();
+	char *path = arena_printf(sample.arena, "%s/tests/sample_host/root", source ? source : ".");
+	*state = &sample;
+	if (root_open(path, &sample.root, NULL) < 0 ||
+			facts_read(sample.root, &sample.facts, NULL) < 0 ||
+			root_open(source ? source : ".", &project, NULL) < 0)
+		return -1;
+	int status = root_read(
+			project, "/tui/share/pvegpu.8", sample.arena, &sample.manual, NULL, NULL);
+	root_close(project);
+	/* A host that has something to offer for each of them. */
+	sample.facts->firmware_setup = KNOWN_YES;
+	return status;
+}
+
+static int close_sample(void **state)
+{
+	struct sample *sample = *state;
+	facts_free(sample->facts);
+	root_close(sample->root);
+	arena_free(sample->arena);
+	return 0;
+}
+
+static void test_rows_are_whole(void **state)
+{
+	(void)state;
+	size_t n = 0;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++, n++) {
+		assert_int_equal(choice->id, n);
+		assert_non_null(choice->yes);
+		assert_non_null(choice->no);
+		assert_non_null(choice->help);
+		assert_true((choice->page == PAGE_NONE) == (choice->text == NULL));
+		assert_true((choice->checks == NULL) == (choice->tick == NULL));
+		if (choice->text && (!choice->hint || strlen(choice->text) > 40))
+			fail_msg("%s", choice->name);
+	}
+	assert_int_equal(n, CHOICES);
+}
+
+static enum choice parsed(const struct goal_choice *choice, const char *option)
+{
+	char word[64];
+	char command[] = "plan";
+	char program[] = "pvegpu";
+	char *words[] = {program, command, word, NULL};
+	struct options options;
+	(void)snprintf(word, sizeof word, "--%s", option);
+	optind = 0;
+	assert_int_equal(options_parse(3, words, &options), 0);
+	enum choice value = options.goal->chosen[choice->id];
+	goal_free(options.goal);
+	return value;
+}
+
+static void test_settable(void **state)
+{
+	(void)state;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		assert_int_equal(parsed(choice, choice->yes), CHOICE_YES);
+		assert_int_equal(parsed(choice, choice->no), CHOICE_NO);
+	}
+}
+
+static void test_through_json(void **state)
+{
+	(void)state;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+		for (enum choice value = CHOICE_ADVISED; value <= CHOICE_YES; value++) {
+			struct goal *goal = goal_new();
+			struct goal *copy = NULL;
+			goal->chosen[choice->id] = value;
+			json_t *json = goal_to_json(goal);
+			assert_int_equal(goal_from_json(json, &copy, NULL), 0);
+			for (int i = 0; i < CHOICES; i++)
+				assert_int_equal(copy->chosen[i], goal->chosen[i]);
+			json_decref(json);
+			goal_free(copy);
+			goal_free(goal);
+		}
+}
+
+/* In roff a hyphen that is typed is written \\-. */
+static void test_documented(void **state)
+{
+	struct sample *sample = *state;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		struct text text = {0};
+		text_add(&text, "\\-\\-");
+		for (const char *c = choice->yes; *c && *c != '='; c++)
+			text_addf(&text, "%s%c", *c == '-' ? "\\" : "", *c);
+		char *word = text_take(&text, sample->arena);
+		if (!strstr(sample->manual, word))
+			fail_msg("the manual page has no %s", word);
+	}
+}
+
+static void test_checks_are_there(void **state)
+{
+	(void)state;
+	for (const struct check *check = check_catalogue; check->id; check++)
+		if (goal_choice_for(check->id))
+			assert_non_null(goal_choice_for(check->id)->tick);
+	size_t named = 0;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+		for (const char *at = choice->checks; at && *at; named++) {
+			char id[64] = "";
+			size_t n = strcspn(at, " ");
+			memcpy(id, at, n < sizeof id ? n : 0);
+			if (!check_by_id(id))
+				fail_msg("%s names no check: %s", choice->name, id);
+			at += n + strspn(at + n, " ");
+		}
+	assert_true(named > 10);
+}
+
+static const struct wizard_step *step_of(enum choice_page page)
+{
+	return page == PAGE_BIOS   ? &step_bios
+	       : page == PAGE_BOOT ? &step_boot
+	       : page == PAGE_VFIO ? &step_vfio
+				   : &step_attach;
+}
+
+/* Its row on the screen of its step, as the goal is now; NULL when it is not shown. */
+static struct row *row_of(
+		struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
+{
+	report_free(wizard->report);
+	wizard->report = NULL;
+	assert_int_equal(report_new(wizard->facts, wizard->goal, &wizard->report, NULL), 0);
+	rows->list = (struct list){0};
+	step_of(choice->page)->rows(wizard, rows);
+	for (size_t i = 0; i < rows->list.n; i++) {
+		struct row *row = rows->list.item[i];
+		if (row->choice == choice)
+			return row;
+	}
+	return NULL;
+}
+
+static void press(struct wizard *wizard, const struct goal_choice *choice, const struct row *row)
+{
+	step_of(choice->page)->act(wizard, row);
+}
+
+/* Vendor-neutral and with nothing set on it: what can be chosen is all open. */
+static struct goal *whole_goal(void)
+{
+	struct goal *goal = goal_new();
+	strings_add(goal->arena, &goal->gpus, "0000:01:00.0");
+	goal->vmid = 106;
+	goal->chosen[CHOOSE_BY_MAPPING] = CHOICE_YES; /* how mappings are made is asked then */
+	goal->chosen[CHOOSE_CLEAN_UP] = CHOICE_YES;
+	return goal;
+}
+
+static void test_wizard_sets_and_unsets(void **state)
+{
+	struct sample *sample = *state;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (choice->page == PAGE_NONE)
+			continue;
+		struct wizard wizard = {
+				.facts = sample->facts, .root = sample->root, .goal = whole_goal()};
+		struct rows rows = {.arena = arena_new()};
+		struct row *row = row_of(&wizard, &rows, choice);
+		if (!row)
+			fail_msg("%s has no row", choice->name);
+		bool before = row->on;
+		if (choice->id == CHOOSE_BIND_EARLY) { /* one of two: the other row unsets it */
+			press(&wizard, choice, row);
+			assert_int_equal(wizard.goal->chosen[choice->id], CHOICE_YES);
+		} else {
+			press(&wizard, choice, row);
+			row = row_of(&wizard, &rows, choice);
+			if (row && row->on == before)
+				fail_msg("%s does not change", choice->name);
+			if (row) {
+				press(&wizard, choice, row);
+				row = row_of(&wizard, &rows, choice);
+				assert_true(row && row->on == before);
+			} else { /* gone with its last reason to be there */
+				assert_int_equal(choice->id, CHOOSE_CLEAN_UP);
+			}
+		}
+		report_free(wizard.report);
+		goal_free(wizard.goal);
+		arena_free(rows.arena);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_rows_are_whole),
+			cmocka_unit_test(test_settable),
+			cmocka_unit_test(test_through_json),
+			cmocka_unit_test(test_documented),
+			cmocka_unit_test(test_checks_are_there),
+			cmocka_unit_test(test_wizard_sets_and_unsets),
+	};
+	return cmocka_run_group_tests(tests, open_sample, close_sample);
+}
