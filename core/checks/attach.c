@@ -109,8 +109,8 @@ size_t for_each_hostpci(struct report *report, const struct check *check, judge_
 	return found;
 }
 
-/* Proxmox VE looks for the type where the device says what it offers (PVE/QemuServer/PCI.pm); only
- * of GPUs is that read. NULL where there is nothing to say. */
+/* Proxmox VE looks for the type where the device says what it offers (PVE/QemuServer/PCI.pm). NULL
+ * where there is nothing to say. */
 static const char *why_no_mdev(const struct report *report, const struct vm_hostpci *entry)
 {
 	if (!entry->valid || !property_get(&entry->parsed.properties, "mdev") ||
@@ -118,7 +118,7 @@ static const char *why_no_mdev(const struct report *report, const struct vm_host
 		return NULL;
 	for (size_t i = 0; i < entry->devices.n; i++) {
 		const struct pci_device *device = entry->devices.item[i];
-		if (pci_is_display(device) && device->mdev == KNOWN_NO)
+		if (device->mdev == KNOWN_NO)
 			return arena_printf(report->arena,
 					"mdev is set, but %s offers no mediated devices: the VM "
 					"cannot start",

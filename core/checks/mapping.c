@@ -234,9 +234,9 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 		const struct pci_device *device = device_of(facts, piece);
 		why = device ? drift_of(report->arena, entry, device, n == 0, ret_unknown)
 			     : arena_printf(report->arena, "there is no %s", piece);
-		/* Since qemu-server 8.3.9; only of GPUs is it known what they offer. */
-		if (device && !why && pci_is_display(device) && mapping->mdev &&
-				device->mdev == KNOWN_NO && facts->all_recorded)
+		/* Since qemu-server 8.3.9. */
+		if (device && !why && mapping->mdev && device->mdev == KNOWN_NO &&
+				facts->all_recorded)
 			why = arena_printf(report->arena,
 					"mdev is set, but %s offers no mediated devices",
 					device->name);

@@ -183,9 +183,6 @@ static void read_display(
 	device->sriov_total = read_count(dir, "sriov_totalvfs");
 	device->sriov_active = read_count(dir, "sriov_numvfs");
 	read_bars(dir, device);
-	device->mdev = has_entry(dir, "mdev_supported_types") || has_entry(dir, "nvidia")
-				       ? KNOWN_YES
-				       : KNOWN_NO;
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
 	read_attribute(dir, "power_state", value, sizeof value);
@@ -228,6 +225,10 @@ static struct pci_device *read_device(
 	device->group = group && text_to_ulong(group, 10, 1000000, &number) ? (int)number : -1;
 	device->physfn_name = link_base(arena, dir, "physfn");
 	device->virtual_function = device->physfn_name ? KNOWN_YES : KNOWN_NO;
+	if (!pci_is_bridge(device))
+		device->mdev = has_entry(dir, "mdev_supported_types") || has_entry(dir, "nvidia")
+					       ? KNOWN_YES
+					       : KNOWN_NO;
 	if (pci_is_gpu(device)) {
 		char value[8];
 		read_attribute(dir, "boot_vga", value, sizeof value);
