@@ -69,15 +69,17 @@ void choose_attach(struct report *report)
 		report->decided[CHOOSE_BY_MAPPING] = false;
 	choose_mappings(report);
 	report->decided[CHOOSE_MACHINE_Q35] = chosen(goal, goal->chosen[CHOOSE_MACHINE_Q35]);
-	/* A guest that runs with its GPU works: what is merely the guide's is not set on it. */
-	bool works = entry && report->vm->running == KNOWN_YES;
+	/* A guest that runs with its GPU, or is to get none, works: what is merely the guide's is
+	 * not set on it. */
+	bool attach = chosen(goal, goal->chosen[CHOOSE_ATTACH]);
+	bool works = report->vm && report->vm->running == KNOWN_YES && (entry || !attach);
 	report->decided[CHOOSE_CPU_HOST] = works ? goal->chosen[CHOOSE_CPU_HOST] == CHOICE_YES
 						 : chosen(goal, goal->chosen[CHOOSE_CPU_HOST]);
 	report->decided[CHOOSE_TABLET_OFF] =
 			works || (report->vm && vm_is_windows(report->vm))
 					? goal->chosen[CHOOSE_TABLET_OFF] == CHOICE_YES
 					: chosen(goal, goal->chosen[CHOOSE_TABLET_OFF]);
-	report->decided[CHOOSE_ATTACH] = chosen(goal, goal->chosen[CHOOSE_ATTACH]);
+	report->decided[CHOOSE_ATTACH] = attach;
 	report->decided[CHOOSE_START] = chosen(goal, goal->chosen[CHOOSE_START]);
 	choose_done(report);
 }
@@ -438,6 +440,36 @@ static void tell_conflict(struct report *report, const struct check *check,
 	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
 }
 
+/* Another line of the VM names the device for certain. */
+static const struct vm_hostpci *named_beside(const struct vm *vm, const struct vm_hostpci *entry,
+		const struct pci_device *device)
+{
+	for (size_t e = 0; e < vm->hostpci.n; e++) {
+		const struct vm_hostpci *other = vm->hostpci.item[e];
+		if (other != entry && other->valid && has_device(other, device))
+			return other;
+	}
+	return NULL;
+}
+
+/* A pool all of whose devices other lines of the VM have: "could not find a free device". */
+static bool judge_pool(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	for (size_t i = 0; i < entry->alternatives.n; i++)
+		if (!named_beside(vm, entry, entry->alternatives.item[i]))
+			return false;
+	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+			"%s of %u %s: other lines of the VM have every device of the mapping, so it "
+			"cannot start.",
+			entry->key, vm->vmid, vm->name);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, false, "take one of the lines out: qm set %u --delete %s",
+			vm->vmid, entry->key);
+	finding->prevents_start = true;
+	return true;
+}
+
 /* A line that names what an earlier line of the VM has: PVE/QemuServer/PCI.pm refuses the start
  * with "device … assigned more than once". The goal's own line is judged by attach.hostpci. */
 static bool judge_twice(struct report *report, const struct check *check, const struct vm *vm,
@@ -445,6 +477,8 @@ static bool judge_twice(struct report *report, const struct check *check, const 
 {
 	const struct pci_device *device = NULL;
 	const struct vm_hostpci *before = NULL;
+	if (entry->valid && entry->alternatives.n)
+		return judge_pool(report, check, vm, entry);
 	for (size_t e = 0; !device && vm->hostpci.item[e] != entry; e++) {
 		before = vm->hostpci.item[e];
 		for (size_t d = 0; !device && before->valid && entry->valid && d < entry->devices.n;

@@ -104,14 +104,52 @@ static void judge_line(
 	}
 }
 
+/* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
+ * (PVE/QemuServer/PCI.pm, choose_hostpci_devices goes through a hash). */
+static bool is_named_beside(const struct report *report, const struct vm_hostpci *entry,
+		const struct pci_device *device)
+{
+	const struct vm *vm = report->vm;
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
+		const struct vm_hostpci *other = vm->hostpci.item[i];
+		if (other != entry && other->valid && facts_in_list(&other->devices, device))
+			return true;
+	}
+	return report->decided[CHOOSE_ATTACH] && device == report->gpu && !gpu_attached(report);
+}
+
+/* A mapping with several devices here: any that is free may be taken. */
+static void judge_pool(
+		const struct report *report, struct plan *plan, const struct vm_hostpci *entry)
+{
+	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
+		const struct pci_device *device = entry->alternatives.item[i];
+		struct list group = facts_group(report->facts, device->group, plan->arena);
+		if (is_named_beside(report, entry, device)) {
+			plan_refuse(plan, "attach.conflict", vm_subject(report, report->vm),
+					arena_printf(plan->arena,
+							"%s: %s may take %s, which another line names: the VM "
+							"may not start.",
+							entry->key, entry->value, device->name),
+					false);
+			return;
+		}
+		for (size_t g = 0; g < group.n; g++)
+			if (!pci_is_bridge(group.item[g]))
+				refuse_host(report, plan, entry, group.item[g]);
+	}
+}
+
 void guard_starts(const struct report *report, struct plan *plan)
 {
 	const struct vm *vm = report->vm;
 	if (!vm || !starts(plan, vm->vmid))
 		return;
 	refuse_findings(report, plan);
-	for (size_t i = 0; i < vm->hostpci.n; i++)
+	for (size_t i = 0; i < vm->hostpci.n; i++) {
 		judge_line(report, plan, vm->hostpci.item[i]);
+		judge_pool(report, plan, vm->hostpci.item[i]);
+	}
 	struct list card = report->gpu ? facts_card(report->facts, report->gpu, plan->arena)
 				       : (struct list){0};
 	for (size_t i = 0; i < card.n; i++) {
