@@ -111,18 +111,19 @@ static bool mount_devices(const int nodes[DEVICES_N])
 /* The tree where it was; the directories above it may lie in what is new and empty. */
 static bool mount_tree(int mount, const char *tree)
 {
-	char above[PATH_BYTES];
+	char above[PATH_BYTES] = "";
 	size_t n = strlen(tree);
 	if (n >= sizeof above) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	for (size_t i = 0; i <= n; i++) {
-		above[i] = '\0';
-		if (i && (tree[i] == '/' || !tree[i]))
-			(void)mkdir(above, 0755); /* what is missing is found by the mount */
+	/* What is missing after this is found by the mount. */
+	for (size_t i = 0; i < n; i++) {
+		if (i && tree[i] == '/')
+			(void)mkdir(above, 0755);
 		above[i] = tree[i];
 	}
+	(void)mkdir(above, 0755);
 	return put_mount(mount, tree);
 }
 

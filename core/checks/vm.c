@@ -444,14 +444,13 @@ static void judge_display(struct report *report, const struct check *check, cons
 	bool two = primary && vga && !none;
 	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
 			vm_subject(report, vm),
-			none && !primary
-					? "It has no emulated display (vga: none): the console of the web "
-					  "interface stays empty%s."
-			: two     ? "x-vga=1 and vga: %s: the guest has two primary displays."
+			two       ? "x-vga=1 and vga: %s: the guest has two primary displays."
 			: primary ? "The GPU is the only display: the console of the web interface "
 				    "stays "
 				    "empty%s."
-				  : "The emulated display stays beside the GPU%s.",
+			: none ? "It has no emulated display (vga: none): the console of the web "
+				 "interface stays empty%s."
+			       : "The emulated display stays beside the GPU%s.",
 			two ? vga : "");
 	if (two) {
 		finding_evidence(report, finding, vm->path, "vga: %s", vga);

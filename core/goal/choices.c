@@ -5,6 +5,7 @@
 
 #define CLEANS "take out what has no effect on this host"
 
+/* clang-format off */
 const struct goal_choice goal_choices[] = {
 	{CHOOSE_MODULES, "modules", SCOPE_HOST, "modules", "no-modules",
 		"load the vfio modules at boot (/etc/modules)",
@@ -89,6 +90,7 @@ const struct goal_choice goal_choices[] = {
 		"bios.iommu-firmware", "restart into the firmware setup"},
 	{.id = CHOICES},
 };
+/* clang-format on */
 
 enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice)
 {

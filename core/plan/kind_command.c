@@ -240,10 +240,14 @@ static int check_entries(struct change_run *run, const struct change *change, bo
 		const char *command, struct error *err)
 {
 	struct arena *arena = run->arena;
-	struct strings with = undone ? (struct strings){0} : change->entries_with;
-	struct strings without = undone ? (struct strings){0} : change->entries_without;
-	if (undone)
+	struct strings with = {0};
+	struct strings without = {0};
+	if (!undone) {
+		with = change->entries_with;
+		without = change->entries_without;
+	} else {
 		undone_words(run->root, change, arena, &with, &without);
+	}
 	struct list entries = facts_boot_entries(run->root, arena);
 	if (!entries.n && change->entries_in)
 		return error_set(err, ERROR_COMMAND,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/cli/cli.h"
 
-#include "pvegpu/base/json.h"
 #include "pvegpu/audit/audit.h"
+#include "pvegpu/base/json.h"
 #include "tui/say.h"
 
 static int list_checks(bool json)

@@ -53,8 +53,8 @@ enum {
 struct symptom_fix {
 	const char *text;
 	/* The check whose fix does it, where pvegpu can; or the setting that it is, as the command
-	 * line has it ("pcie_aspm=off", "vfio-pci.disable_idle_d3=1"): where the host has that it is
-	 * not advised; or NULL. */
+	 * line has it ("pcie_aspm=off", "vfio-pci.disable_idle_d3=1"): where the host has that it
+	 * is not advised; or NULL. */
 	const char *by;
 };
 enum { SYMPTOM_FIXES = 4 };
