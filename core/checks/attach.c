@@ -549,10 +549,10 @@ static void describe(struct report *report, const struct check *check, const str
 			     : arena_printf(report->arena, "%zu hostpci lines.", vm->hostpci.n));
 	for (size_t e = 0; e < vm->hostpci.n; e++) {
 		const struct vm_hostpci *entry = vm->hostpci.item[e];
-		if (!only)
+		if (!only && entry)
 			finding_evidence(report, finding, vm->path, "%s: %s", entry->key,
 					entry->value);
-		for (size_t i = 0; i < entry->devices.n; i++)
+		for (size_t i = 0; entry && i < entry->devices.n; i++)
 			finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
 					device_text(report->arena, entry->devices.item[i]));
 	}

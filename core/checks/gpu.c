@@ -481,7 +481,8 @@ static bool is_spokesman(const struct report *report, const struct pci_device *g
 		const struct strings *same)
 {
 	const char *goal = report->gpu ? report->gpu->name : NULL;
-	return strcmp(gpu->name, goal && strings_has(same, goal) ? goal : same->item[0]) == 0;
+	const char *first = same->n ? same->item[0] : gpu->name;
+	return strcmp(gpu->name, goal && strings_has(same, goal) ? goal : first) == 0;
 }
 
 /* One of another slot that is told apart by its address only. */

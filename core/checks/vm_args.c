@@ -21,7 +21,7 @@ static struct strings split_args(struct arena *arena, const char *value)
 		char quote = '\0';
 		for (; *value && (quote || !strchr(" \t", *value)); value++) {
 			if (quote ? *value == quote : *value == '"' || *value == '\'')
-				quote = quote ? '\0' : *value;
+				quote = (char)(quote ? '\0' : *value);
 			else
 				text_add_bytes(&word, value, 1);
 		}

@@ -350,7 +350,11 @@ static void a_command_must_do_what_is_expected(void **state)
 		change->harmless = arena_strdup(arena, cases[i].harmless);
 		plan_finish(bench.plan);
 		assert_int_equal(check(&bench, NULL), 0);
-		assert_int_equal(apply(&bench, NULL), cases[i].status);
+		struct error why = {0};
+		int status = apply(&bench, &why);
+		if (status != cases[i].status)
+			print_error("%s\n", why.text);
+		assert_int_equal(status, cases[i].status);
 		bench_free(&bench);
 	}
 }
