@@ -293,7 +293,7 @@ static int enter(const struct launch *launch, int told)
 	(void)setsid();
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	mode_t mask = umask(0);
-	struct report report = {.step = make_rooms(launch->sandbox)};
+	struct report report = {.step = (int)make_rooms(launch->sandbox)};
 	report.number = errno;
 	(void)umask(mask);
 	pid_t pid = report.step == START ? fork() : -1;
