@@ -53,22 +53,12 @@ static void add(struct plan *plan, enum consequence_kind kind, const char *subje
 	list_add(plan->arena, &plan->consequences, one);
 }
 
-static bool starts(const struct list *changes, unsigned vmid)
-{
-	for (size_t i = 0; i < changes->n; i++) {
-		const struct change *change = changes->item[i];
-		if (change_is_api(change) && change->stage == STAGE_START && change->vmid == vmid)
-			return true;
-	}
-	return false;
-}
-
 static void add_of_call(struct plan *plan, const struct list *changes, const struct change *change)
 {
 	struct arena *arena = plan->arena;
 	const char *vm = arena_printf(arena, "vm/%u", change->vmid);
 	const char *when = changes == &plan->forecast ? "After the reboot " : "";
-	if (change->stage == STAGE_STOP && starts(changes, change->vmid))
+	if (change->stage == STAGE_STOP && plan_find_call(changes, STAGE_START, change->vmid))
 		add(plan, CONSEQUENCE_STOPS, vm,
 				arena_printf(arena,
 						"%sVM %u is shut down, and started again at the "

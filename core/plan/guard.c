@@ -65,18 +65,10 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 	}
 }
 
-bool plan_has_calls(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->changes.n; i++)
-		if (change_is_api(plan->changes.item[i]))
-			return true;
-	return false;
-}
-
 /* Proxmox VE would refuse each of them, and a run would stop in its middle. */
 static void add_no_quorum(const struct report *report, struct plan *plan)
 {
-	if (report->facts->quorate == KNOWN_NO && plan_has_calls(plan))
+	if (report->facts->quorate == KNOWN_NO && plan_count_calls(&plan->changes))
 		plan_refuse(plan, "host.quorum", "host",
 				"The cluster has no quorum: /etc/pve is read-only, and no VM or "
 				"mapping can be changed. Bring the other nodes back first: pvecm "
@@ -88,7 +80,7 @@ static void add_no_quorum(const struct report *report, struct plan *plan)
  */
 static void refuse_unread(const struct report *report, struct plan *plan)
 {
-	bool calls = plan_has_calls(plan);
+	bool calls = plan_count_calls(&plan->changes) > 0;
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		if (finding->risk == RISK_NONE && ((calls && unread_guards(report, finding)) ||
@@ -101,7 +93,7 @@ static void refuse_unread(const struct report *report, struct plan *plan)
 /* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
 static bool is_touched(const struct report *report, const struct plan *plan, enum step step)
 {
-	if (report->goal->chosen[CHOOSE_ADVISED] != CHOICE_NO || plan_has_calls(plan))
+	if (report->goal->chosen[CHOOSE_ADVISED] != CHOICE_NO || plan_count_calls(&plan->changes))
 		return true;
 	return step == STEP_GPU ? report->decided[CHOOSE_BIND_EARLY]
 				: step != STEP_VM && step != STEP_ATTACH;

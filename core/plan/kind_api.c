@@ -62,21 +62,37 @@ static struct change *add_call(struct plan *plan, enum api_stage stage, unsigned
 	return change;
 }
 
-/* The call of that stage, made once for each VM. */
-static struct change *find_call(struct plan *plan, enum api_stage stage, unsigned vmid)
+struct change *plan_find_call(const struct list *changes, enum api_stage stage, unsigned vmid)
 {
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		struct change *other = plan->changes.item[i];
-		if (change_is_api(other) && other->stage == stage && other->vmid == vmid)
-			return other;
+	for (size_t i = 0; i < changes->n; i++) {
+		struct change *change = changes->item[i];
+		if (change_is_api(change) && change->stage == stage && change->vmid == vmid)
+			return change;
 	}
-	return add_call(plan, stage, vmid);
+	return NULL;
+}
+
+bool plan_calls_on(const struct list *changes, unsigned vmid, const struct change *until)
+{
+	for (size_t i = 0; i < changes->n && changes->item[i] != until; i++) {
+		const struct change *change = changes->item[i];
+		if (change_is_api(change) && change->vmid == vmid)
+			return true;
+	}
+	return false;
+}
+
+/* The call of that stage, made once for each VM. */
+static struct change *call_of(struct plan *plan, enum api_stage stage, unsigned vmid)
+{
+	struct change *change = plan_find_call(&plan->changes, stage, vmid);
+	return change ? change : add_call(plan, stage, vmid);
 }
 
 void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const char *digest,
 		const char *key, const char *value, const char *before, const char *because)
 {
-	struct change *change = find_call(plan, stage, vmid);
+	struct change *change = call_of(plan, stage, vmid);
 	pve_param_add(plan->arena, &change->params, key, value);
 	pve_param_add(plan->arena, &change->before_params, key, before);
 	change->digest = arena_strdup(plan->arena, digest);
@@ -86,7 +102,7 @@ void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const 
 struct change *plan_add_api_call(
 		struct plan *plan, enum api_stage stage, unsigned vmid, const char *because)
 {
-	struct change *change = find_call(plan, stage, vmid);
+	struct change *change = call_of(plan, stage, vmid);
 	plan_add_because(plan, change, because);
 	return change;
 }
@@ -168,12 +184,7 @@ static bool stays_up(const struct plan *plan, const struct list *changes, unsign
 		const struct plan_conf *conf = plan->confs.item[i];
 		running = running || (conf->vmid == vmid && conf->running);
 	}
-	for (size_t i = 0; i < changes->n; i++) {
-		const struct change *change = changes->item[i];
-		if (change_is_api(change) && change->stage == STAGE_STOP && change->vmid == vmid)
-			running = false;
-	}
-	return running;
+	return running && !plan_find_call(changes, STAGE_STOP, vmid);
 }
 
 /* The diff a call will make in the VM's file, on top of those of the calls before it. */
@@ -207,18 +218,6 @@ static void predict(struct plan *plan, const struct list *changes, struct change
 	}
 }
 
-/* The first call on a VM's configuration carries the digest the plan was made from; for one that
- * follows another call it can only be known then. A stop counts too: it applies what is pending. */
-static bool follows_call(const struct list *changes, const struct change *change)
-{
-	for (size_t i = 0; i < changes->n && changes->item[i] != change; i++) {
-		const struct change *other = changes->item[i];
-		if (change_is_api(other) && other->vmid == change->vmid)
-			return true;
-	}
-	return false;
-}
-
 static void finish(
 		struct plan *plan, const struct list *changes, struct change *change, bool forecast)
 {
@@ -226,7 +225,10 @@ static void finish(
 	if (!plan->refusals.n)
 		change->equivalent = qm_line(plan, change);
 	predict(plan, changes, change);
-	if (forecast || follows_call(changes, change))
+	/* The first call on a VM's configuration carries the digest the plan was made from; for one
+	 * that follows another it can only be known then. A stop counts too: it applies what is
+	 * pending. */
+	if (forecast || plan_calls_on(changes, change->vmid, change))
 		change->digest = NULL;
 }
 

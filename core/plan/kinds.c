@@ -47,12 +47,17 @@ int change_run_client(struct change_run *run, struct pve_client **ret_client, st
 	return status;
 }
 
-size_t plan_count_calls(const struct list *changes)
+static size_t count_kind(const struct list *changes, const struct change_kind *kind)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < changes->n; i++)
-		n += change_is_api(changes->item[i]);
+		n += ((const struct change *)changes->item[i])->kind == kind;
 	return n;
+}
+
+size_t plan_count_calls(const struct list *changes)
+{
+	return count_kind(changes, &kind_api);
 }
 
 size_t plan_count_reboots(const struct list *changes)
@@ -60,14 +65,6 @@ size_t plan_count_reboots(const struct list *changes)
 	size_t n = 0;
 	for (size_t i = 0; i < changes->n; i++)
 		n += change_is_reboot(changes->item[i]);
-	return n;
-}
-
-static size_t count_kind(const struct list *changes, const struct change_kind *kind)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < changes->n; i++)
-		n += ((const struct change *)changes->item[i])->kind == kind;
 	return n;
 }
 

@@ -7,16 +7,6 @@
  * is to count now (--start). All else waits in PENDING for its next stop.
  */
 
-static bool has_calls_for(const struct plan *plan, unsigned vmid)
-{
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		if (change_is_api(change) && change->vmid == vmid)
-			return true;
-	}
-	return false;
-}
-
 static void restart(const struct planning *planning, unsigned vmid)
 {
 	struct plan *plan = planning->plan;
@@ -34,7 +24,7 @@ void plan_power(const struct planning *planning)
 	const struct vm *vm = report->vm;
 	if (!vm || vm->running == KNOWN_UNKNOWN || remedies_are_held(report, STEP_VERIFY))
 		return;
-	bool calls = has_calls_for(planning->plan, vm->vmid);
+	bool calls = plan_calls_on(&planning->plan->changes, vm->vmid, NULL);
 	if (vm->running == KNOWN_NO) {
 		if (vm_is_to_start(report))
 			plan_add_api_call(

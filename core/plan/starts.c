@@ -11,16 +11,6 @@
  * where it is chosen.
  */
 
-static bool starts(const struct plan *plan, unsigned vmid)
-{
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		if (change_is_api(change) && change->vmid == vmid && change->stage == STAGE_START)
-			return true;
-	}
-	return false;
-}
-
 /* The finding is of the VM, or of a mapping that one of its lines uses. */
 static bool is_of_vm(const struct report *report, const struct finding *finding)
 {
@@ -143,7 +133,7 @@ static void judge_pool(
 void guard_starts(const struct report *report, struct plan *plan)
 {
 	const struct vm *vm = report->vm;
-	if (!vm || !starts(plan, vm->vmid))
+	if (!vm || !plan_find_call(&plan->changes, STAGE_START, vm->vmid))
 		return;
 	refuse_findings(report, plan);
 	for (size_t i = 0; i < vm->hostpci.n; i++) {

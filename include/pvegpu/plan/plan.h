@@ -188,6 +188,10 @@ bool change_is_command(const struct change *change);
 bool change_is_api(const struct change *change);
 bool change_is_reboot(const struct change *change);
 
+/* Among these changes: the call of that stage on the VM, or NULL; and whether there is any call on
+ * it before `until` (NULL: at all). */
+struct change *plan_find_call(const struct list *changes, enum api_stage stage, unsigned vmid);
+bool plan_calls_on(const struct list *changes, unsigned vmid, const struct change *until);
 /* For a headline: how many API calls, and reboots, are among `changes`. */
 size_t plan_count_calls(const struct list *changes);
 size_t plan_count_reboots(const struct list *changes);
