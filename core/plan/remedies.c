@@ -28,6 +28,11 @@ static const struct remedy {
 };
 enum { REMEDIES = sizeof remedies / sizeof *remedies };
 
+int planning_draft(const struct planning *planning, const char *path, const char **ret_text)
+{
+	return plan_draft(planning->plan, planning->root, path, ret_text, planning->err);
+}
+
 bool planner_mends(const char *check)
 {
 	for (size_t i = 0; i < REMEDIES; i++)

@@ -14,6 +14,9 @@ struct planning {
 	bool *gives; /* set by a remedy: the goal's VM gets a device that it does not hold */
 };
 
+/* plan_draft() of the plan in the making. */
+int planning_draft(const struct planning *planning, const char *path, const char **ret_text);
+
 /* What mends a finding that is `automatic`: it adds to the drafts, commands and calls of the plan,
  * and to nothing else. 0 or an error. */
 typedef int remedy_function(const struct planning *planning, const struct finding *finding);

@@ -57,26 +57,27 @@ static void add_refresh(const struct report *report, struct plan *plan, const ch
 }
 
 /* Tell the draft of `path` every reason there is. */
-static void set_draft(
-		const struct report *report, struct plan *plan, const char *path, const char *text)
+static void set_draft(const struct planning *planning, const char *path, const char *text)
 {
-	for (size_t i = 0; i < report->params.n; i++) {
-		const struct param_choice *param = report->params.item[i];
+	const struct list *params = &planning->report->params;
+	for (size_t i = 0; i < params->n; i++) {
+		const struct param_choice *param = params->item[i];
 		if (param_is_put(param) || param_is_taken(param))
-			plan_set_draft(plan, path, text, param->check,
+			plan_set_draft(planning->plan, path, text, param->check,
 					strcmp(param->check, "boot.acs-override") == 0
 							? "isolation between devices is weakened"
 							: NULL);
 	}
 }
 
-static int edit_kernel_cmdline(const struct report *report, struct plan *plan,
-		const struct root *root, struct error *err)
+static int edit_kernel_cmdline(const struct planning *planning)
 {
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
 	const struct facts *facts = report->facts;
 	const char *path = facts->kernel_cmdline.path;
 	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
+	int status = planning_draft(planning, path, &text);
 	if (status < 0)
 		return status;
 	if (!text) {
@@ -90,22 +91,23 @@ static int edit_kernel_cmdline(const struct report *report, struct plan *plan,
 	struct edits edits = list_edits(report, plan->arena);
 	char *edited = NULL;
 	status = cmdline_file_edit(
-			plan->arena, path, text, &edits.add, &edits.remove, &edited, err);
+			plan->arena, path, text, &edits.add, &edits.remove, &edited, planning->err);
 	if (status == 0)
-		set_draft(report, plan, path, edited);
+		set_draft(planning, path, edited);
 	return status;
 }
 
 /* Our own file: with the words it adds already, those that are new, and without those that go. */
-static int edit_snippet(const struct report *report, struct plan *plan, const struct root *root,
-		const struct edits *edits, struct error *err)
+static int edit_snippet(const struct planning *planning, const struct edits *edits)
 {
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
 	const char *path = snippet_path(report);
 	const struct grub_file *snippet = find_snippet(report->facts);
 	const char *text = NULL;
 	if (!path)
 		return 0; /* refused: see check_cmdline_syntax() */
-	int status = plan_draft(plan, root, path, &text, err);
+	int status = planning_draft(planning, path, &text);
 	if (status < 0)
 		return status;
 	struct strings had = {0};
@@ -122,19 +124,20 @@ static int edit_snippet(const struct report *report, struct plan *plan, const st
 	const char *why = !snippet || moved
 					  ? why_not_in_place(report)
 					  : "The value is not edited in /etc/default/grub itself.";
-	set_draft(report, plan, path,
+	set_draft(planning, path,
 			words.n ? grub_snippet_make(plan->arena, GRUB_DEFAULT_NAME, &words, why)
 				: NULL);
 	return 0;
 }
 
-static int edit_grub(const struct report *report, struct plan *plan, const struct root *root,
-		struct error *err)
+static int edit_grub(const struct planning *planning)
 {
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
 	const struct facts *facts = report->facts;
 	const char *path = facts->grub.path;
 	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
+	int status = planning_draft(planning, path, &text);
 	if (status < 0)
 		return status;
 	struct edits edits = list_edits(report, plan->arena);
@@ -147,7 +150,7 @@ static int edit_grub(const struct report *report, struct plan *plan, const struc
 				grub_default_why_not_editable(
 						&facts->grub_parsed, names[i], plan->arena))
 			status = grub_default_take_out(plan->arena, path, edited, names[i],
-					&edits.remove, &edited, err);
+					&edits.remove, &edited, planning->err);
 		if (status < 0)
 			break;
 		const struct strings *add = in_place && i == 0 ? &edits.add : &none;
@@ -156,27 +159,23 @@ static int edit_grub(const struct report *report, struct plan *plan, const struc
 						&facts->grub_parsed, names[i], plan->arena) &&
 				(add->n || grub_file_sets(facts->grub_files.item[0], names[i])))
 			status = grub_default_edit(plan->arena, path, edited, names[i], add,
-					&edits.remove, &edited, err);
+					&edits.remove, &edited, planning->err);
 	}
 	if (status == 0)
-		set_draft(report, plan, path, edited);
+		set_draft(planning, path, edited);
 	if (status == 0 && !in_place && (edits.add.n || find_snippet(facts)))
-		status = edit_snippet(report, plan, root, &edits, err);
+		status = edit_snippet(planning, &edits);
 	return status;
 }
 
 int fix_params(const struct planning *planning, const struct finding *finding)
 {
 	(void)finding;
-	const struct report *report = planning->report;
-	struct plan *plan = planning->plan;
-	const struct root *root = planning->root;
-	struct error *err = planning->err;
-	int status = report->facts->boot_loader == BOOT_SYSTEMD
-				     ? edit_kernel_cmdline(report, plan, root, err)
-				     : edit_grub(report, plan, root, err);
+	int status = planning->report->facts->boot_loader == BOOT_SYSTEMD
+				     ? edit_kernel_cmdline(planning)
+				     : edit_grub(planning);
 	if (status == 0)
-		add_refresh(report, plan, "boot.iommu-cmdline");
+		add_refresh(planning->report, planning->plan, "boot.iommu-cmdline");
 	return status;
 }
 
@@ -231,22 +230,20 @@ static char *make_entry(struct arena *arena, const char *entry, const char *kern
 
 int fix_fallback_entry(const struct planning *planning, const struct finding *finding)
 {
-	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
-	const struct root *root = planning->root;
-	struct error *err = planning->err;
-	const struct facts *facts = report->facts;
+	const struct facts *facts = planning->report->facts;
 	const struct boot_entry *first = facts->boot_entries.item[0];
 	const char *text = NULL;
 	char *menu = NULL;
-	int status = root_read(root, first->path, plan->arena, &menu, NULL, err);
+	int status = root_read(
+			planning->root, first->path, plan->arena, &menu, NULL, planning->err);
 	if (status < 0)
 		return status;
 	char *entry = first_entry(plan->arena, menu);
 	if (!entry)
-		return error_set(err, ERROR_PARSE, "%s has no menu entry that could be copied",
-				first->path);
-	status = plan_draft(plan, root, facts->grub_custom.path, &text, err);
+		return error_set(planning->err, ERROR_PARSE,
+				"%s has no menu entry that could be copied", first->path);
+	status = planning_draft(planning, facts->grub_custom.path, &text);
 	if (status < 0)
 		return status;
 	bool finished = !text || !*text || text_ends(text, "\n");

@@ -74,16 +74,13 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	*planning->gives = !entry;
 	if (!entry && pending && !options_differ(report, pending))
 		return 0; /* the stop and the start that are planned make it count */
-	if (entry) {
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, entry->key,
-				with_options(report, entry, plan->arena), entry->value,
+	/* A line that waits is changed too: with two for one device the VM would not start. */
+	const struct vm_hostpci *there = entry ? entry : pending;
+	if (there) {
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, there->key,
+				with_options(report, there, plan->arena),
+				entry ? entry->value : vm_conf_get(&vm->conf.current, there->key),
 				finding->check->id);
-		return 0;
-	}
-	if (pending) { /* two lines for one device, and the VM would not start */
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, pending->key,
-				with_options(report, pending, plan->arena),
-				vm_conf_get(&vm->conf.current, pending->key), finding->check->id);
 		return 0;
 	}
 	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
@@ -105,44 +102,40 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	return 0;
 }
 
+/* Set a key of the goal's VM, whatever it holds now. */
+static int set_key(const struct planning *planning, const struct finding *finding, const char *key,
+		const char *value)
+{
+	const struct vm *vm = planning->report->vm;
+	plan_add_api(planning->plan, STAGE_SETTINGS, vm->vmid, vm->digest, key, value,
+			vm_conf_get(&vm->conf.current, key), finding->check->id);
+	return 0;
+}
+
 int fix_vm_machine(const struct planning *planning, const struct finding *finding)
 {
-	const struct report *report = planning->report;
-	struct plan *plan = planning->plan;
-	const struct vm *vm = report->vm;
-	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "machine", "q35",
-			vm_conf_get(&vm->conf.current, "machine"), finding->check->id);
-	return 0;
+	return set_key(planning, finding, "machine", "q35");
 }
 
 int fix_vm_cpu(const struct planning *planning, const struct finding *finding)
 {
-	const struct report *report = planning->report;
-	struct plan *plan = planning->plan;
-	const struct vm *vm = report->vm;
-	const char *value = vm_conf_get(&vm->conf.current, "cpu");
+	struct arena *arena = planning->plan->arena;
+	const char *value = vm_conf_get(&planning->report->vm->conf.current, "cpu");
 	/* The type alone is replaced: flags and the like stay as they were. */
 	struct text text = {0};
 	struct property_string parsed = {0};
 	text_add(&text, "host");
 	if (value)
-		(void)property_string_parse(plan->arena, value, "cputype", &parsed, NULL);
+		(void)property_string_parse(arena, value, "cputype", &parsed, NULL);
 	for (size_t i = 0; i < parsed.properties.n; i++) {
 		const struct property *property = parsed.properties.item[i];
 		if (strcmp(property->key, "cputype") != 0)
 			text_addf(&text, ",%s=%s", property->key, property->value);
 	}
-	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "cpu",
-			text_take(&text, plan->arena), value, finding->check->id);
-	return 0;
+	return set_key(planning, finding, "cpu", text_take(&text, arena));
 }
 
 int fix_vm_tablet(const struct planning *planning, const struct finding *finding)
 {
-	const struct report *report = planning->report;
-	struct plan *plan = planning->plan;
-	const struct vm *vm = report->vm;
-	plan_add_api(plan, STAGE_SETTINGS, vm->vmid, vm->digest, "tablet", "0",
-			vm_conf_get(&vm->conf.current, "tablet"), finding->check->id);
-	return 0;
+	return set_key(planning, finding, "tablet", "0");
 }

@@ -37,11 +37,8 @@ static bool holds_nothing(const char *text)
 
 int fix_leftovers(const struct planning *planning, const struct finding *finding)
 {
-	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
-	const struct root *root = planning->root;
-	struct error *err = planning->err;
-	struct list found = find_leftovers(report);
+	struct list found = find_leftovers(planning->report);
 	/* From the last line up, so that the numbers of those above stay right. */
 	for (size_t i = found.n; i-- > 0;) {
 		const struct leftover *leftover = found.item[i];
@@ -50,7 +47,7 @@ int fix_leftovers(const struct planning *planning, const struct finding *finding
 		/* A command is touched once: after that the numbers of its lines may be others. */
 		if (!leftover->goes || (next && next->goes && next->entry == leftover->entry))
 			continue;
-		int status = plan_draft(plan, root, leftover->entry->file, &text, err);
+		int status = planning_draft(planning, leftover->entry->file, &text);
 		if (status < 0)
 			return status;
 		const char *left = modprobe_conf_drop(plan->arena, text ? text : "",
@@ -67,13 +64,11 @@ int fix_vfio_modules(const struct planning *planning, const struct finding *find
 {
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
-	const struct root *root = planning->root;
-	struct error *err = planning->err;
 	const char *path = report->facts->etc_modules.path;
 	struct strings missing = missing_modules(report);
 	for (size_t i = 0; i < missing.n; i++) {
 		const char *text = NULL;
-		int status = plan_draft(plan, root, path, &text, err);
+		int status = planning_draft(planning, path, &text);
 		if (status < 0)
 			return status;
 		plan_set_draft(plan, path,
@@ -86,10 +81,8 @@ int fix_vfio_modules(const struct planning *planning, const struct finding *find
 int fix_modules_obsolete(const struct planning *planning, const struct finding *finding)
 {
 	struct plan *plan = planning->plan;
-	const struct root *root = planning->root;
-	struct error *err = planning->err;
 	const char *text = NULL;
-	int status = plan_draft(plan, root, finding->subject, &text, err);
+	int status = planning_draft(planning, finding->subject, &text);
 	if (status < 0)
 		return status;
 	plan_set_draft(plan, finding->subject,
@@ -124,15 +117,15 @@ static char *replace_ids(struct arena *arena, const char *text, const struct mod
 	return text_take(&edited, arena);
 }
 
-static int add_ids(const struct report *report, const struct list *slot, struct plan *plan,
-		const struct root *root, const char *because, struct error *err)
+static int add_ids(const struct planning *planning, const struct list *card, const char *because)
 {
+	struct plan *plan = planning->plan;
 	const struct modprobe_entry *entry = NULL;
-	const char *present = configured_ids(report, &entry);
+	const char *present = configured_ids(planning->report, &entry);
 	struct text ids = {0};
 	text_add(&ids, present ? present : "");
-	for (size_t i = 0; i < slot->n; i++) {
-		const struct pci_device *function = slot->item[i];
+	for (size_t i = 0; i < card->n; i++) {
+		const struct pci_device *function = card->item[i];
 		if (!pci_is_bridge(function) && !ids_have(text_string(&ids), function))
 			text_addf(&ids, "%s%04x:%04x", ids.n ? "," : "", function->vendor,
 					function->device);
@@ -140,7 +133,7 @@ static int add_ids(const struct report *report, const struct list *slot, struct 
 	char *value = text_take(&ids, plan->arena);
 	const char *path = present ? entry->file : own_file;
 	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
+	int status = planning_draft(planning, path, &text);
 	if (status < 0)
 		return status;
 	char *edited = present ? replace_ids(plan->arena, text ? text : "", entry, present, value)
@@ -158,12 +151,14 @@ static int add_ids(const struct report *report, const struct list *slot, struct 
  * driver. A udev rule would come too late: the twin's own event may load the driver first, which
  * then takes both. The ids are compared, so that a card that moves does not give its place away.
  */
-static int add_override(const struct report *report, const struct list *card, struct plan *plan,
-		const struct root *root, const char *because, struct error *err)
+static int add_override(
+		const struct planning *planning, const struct list *card, const char *because)
 {
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
 	const char *path = report->facts->init_script.path;
 	const char *text = NULL;
-	int status = plan_draft(plan, root, path, &text, err);
+	int status = planning_draft(planning, path, &text);
 	if (status < 0)
 		return status;
 	struct text script = {0};
@@ -197,7 +192,7 @@ static int add_override(const struct report *report, const struct list *card, st
 	plan_set_executable(plan, path);
 	/* The module must be in the initramfs for that. */
 	const char *modules = NULL;
-	status = plan_draft(plan, root, report->facts->init_modules.path, &modules, err);
+	status = planning_draft(planning, report->facts->init_modules.path, &modules);
 	struct strings named = status == 0 && modules ? modules_list_names(plan->arena, modules)
 						      : (struct strings){0};
 	if (status == 0 && !modules_list_has(&named, "vfio_pci"))
@@ -225,7 +220,7 @@ static int add_softdeps(const struct planning *planning, const struct pci_device
 		add_rivals(report, function, &rivals);
 	for (size_t i = 0; i < rivals.n; i++) {
 		const char *text = NULL;
-		int status = plan_draft(plan, planning->root, own_file, &text, planning->err);
+		int status = planning_draft(planning, own_file, &text);
 		if (status < 0)
 			return status;
 		const char *line = arena_printf(
@@ -243,8 +238,6 @@ int fix_vfio_binding(const struct planning *planning, const struct finding *find
 {
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
-	const struct root *root = planning->root;
-	struct error *err = planning->err;
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
 	if (finding->by_reboot) {
 		/* The image may be from before, when it could not be made. */
@@ -252,14 +245,14 @@ int fix_vfio_binding(const struct planning *planning, const struct finding *find
 			add_initramfs(plan, finding->check->id);
 		return 0;
 	}
-	struct list slot = facts_card(report->facts, report->gpu, plan->arena);
-	bool by_ids = report->bound_at_boot || !has_twin(report, &slot);
+	struct list card = facts_card(report->facts, report->gpu, plan->arena);
+	bool by_ids = report->bound_at_boot || !has_twin(report, &card);
 	int status = report->bound_at_boot ? 0
-		     : by_ids ? add_ids(report, &slot, plan, root, finding->check->id, err)
-			      : add_override(report, &slot, plan, root, finding->check->id, err);
+		     : by_ids              ? add_ids(planning, &card, finding->check->id)
+					   : add_override(planning, &card, finding->check->id);
 	/* By id vfio-pci must come before every driver that could take the device otherwise. */
-	for (size_t i = 0; by_ids && status == 0 && i < slot.n; i++)
-		status = add_softdeps(planning, slot.item[i], finding->check->id);
+	for (size_t i = 0; by_ids && status == 0 && i < card.n; i++)
+		status = add_softdeps(planning, card.item[i], finding->check->id);
 	if (status < 0)
 		return status;
 	add_initramfs(plan, finding->check->id);
