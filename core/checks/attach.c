@@ -5,21 +5,13 @@
 #include "core/checks/questions.h"
 #include "pvegpu/base/text.h"
 
-static bool has_device(const struct vm_hostpci *entry, const struct pci_device *device)
-{
-	for (size_t i = 0; i < entry->devices.n; i++)
-		if (entry->devices.item[i] == device)
-			return true;
-	return false;
-}
-
 const struct vm_hostpci *entry_with(const struct report *report, const struct list *entries,
 		const struct pci_device *device)
 {
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct vm_hostpci *entry = entries->item[i];
 		const char *mapping = entry->parsed.mapping;
-		if (entry->valid && (has_device(entry, device) ||
+		if (entry->valid && (facts_in_list(&entry->devices, device) ||
 						    (mapping && mapping_names(report, mapping,
 										device))))
 			return entry;
@@ -440,13 +432,12 @@ static void tell_conflict(struct report *report, const struct check *check,
 	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
 }
 
-/* Another line of the VM names the device for certain. */
-static const struct vm_hostpci *named_beside(const struct vm *vm, const struct vm_hostpci *entry,
+const struct vm_hostpci *named_beside(const struct vm *vm, const struct vm_hostpci *entry,
 		const struct pci_device *device)
 {
 	for (size_t e = 0; e < vm->hostpci.n; e++) {
 		const struct vm_hostpci *other = vm->hostpci.item[e];
-		if (other != entry && other->valid && has_device(other, device))
+		if (other != entry && other->valid && facts_in_list(&other->devices, device))
 			return other;
 	}
 	return NULL;
@@ -483,7 +474,7 @@ static bool judge_twice(struct report *report, const struct check *check, const 
 		before = vm->hostpci.item[e];
 		for (size_t d = 0; !device && before->valid && entry->valid && d < entry->devices.n;
 				d++)
-			if (has_device(before, entry->devices.item[d]))
+			if (facts_in_list(&before->devices, entry->devices.item[d]))
 				device = entry->devices.item[d];
 	}
 	if (!device)
@@ -504,15 +495,15 @@ static bool is_another(const struct report *report, const struct vm *vm)
 	return !report->gpu || vm != report->vm;
 }
 
-/* It runs, and of its mapping's devices it was given another one. */
-static bool has_another(
-		const struct report *report, const struct vm *vm, const struct vm_hostpci *entry)
+/* It runs, and of its mapping's devices it was given another one. `holders` are those of the GPU.
+ */
+static bool has_another(const struct list *holders, const struct vm_hostpci *entry)
 {
-	struct list holders = facts_holders(report->facts, report->gpu, report->arena);
-	for (size_t i = 0; i < holders.n; i++) {
-		const struct holder *holder = holders.item[i];
-		if (holder->vm == vm && holder->entry == entry)
-			return holder->pool && vm->running == KNOWN_YES && holder->has == KNOWN_NO;
+	for (size_t i = 0; entry->alternatives.n && i < holders->n; i++) {
+		const struct holder *holder = holders->item[i];
+		if (holder->entry == entry)
+			return holder->pool && holder->running == KNOWN_YES &&
+			       holder->has == KNOWN_NO;
 	}
 	return false;
 }
@@ -523,12 +514,15 @@ void check_attach_conflict(struct report *report, const struct check *check)
 		return;
 	size_t found = tell_sharing(report, check, is_another, tell_conflict) +
 		       for_each_hostpci(report, check, judge_twice);
-	for (size_t i = 0; report->gpu && report->vm && i < report->facts->vms.n; i++) {
+	bool goal = report->gpu && report->vm;
+	struct list holders = goal ? facts_holders(report->facts, report->gpu, report->arena)
+				   : (struct list){0};
+	for (size_t i = 0; goal && i < report->facts->vms.n; i++) {
 		const struct vm *other = report->facts->vms.item[i];
 		const struct vm_hostpci *entry =
 				other == report->vm ? NULL
 						    : hostpci_with(report, other, report->gpu);
-		if (!entry || has_another(report, other, entry))
+		if (!entry || has_another(&holders, entry))
 			continue;
 		found++;
 		add_conflict(report, check, report->vm, other, entry, report->gpu);

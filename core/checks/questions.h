@@ -175,7 +175,10 @@ struct list find_leftovers(const struct report *report);
 /* The tool that makes this file as a whole, or NULL. */
 const char *tool_of(const char *path);
 
-/* attach.c: an attached GPU has another pcie= or x-vga= than is asked for, or is to be named
+/* attach.c: another line of the VM that names the device for certain, or NULL. */
+const struct vm_hostpci *named_beside(const struct vm *vm, const struct vm_hostpci *entry,
+		const struct pci_device *device);
+/* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named
  * another way. */
 bool options_differ(const struct report *report, const struct vm_hostpci *entry);
 /* The entry of these that holds the device, or NULL. */

@@ -73,49 +73,43 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 	}
 }
 
-/* One line: the functions that it means, and what is in their groups. */
-static void judge_line(
-		const struct report *report, struct plan *plan, const struct vm_hostpci *entry)
+/* What goes with a function that the line takes: itself, and its group. */
+static void judge_taken(const struct report *report, struct plan *plan,
+		const struct vm_hostpci *entry, struct pci_device *device, struct strings *judged)
 {
-	struct strings judged = {0};
-	for (size_t d = 0; entry->valid && d < entry->devices.n; d++) {
-		const struct pci_device *device = entry->devices.item[d];
-		struct list group = facts_group(report->facts, device->group, plan->arena);
-		if (device->group < 0)
-			list_add(plan->arena, &group, entry->devices.item[d]);
-		refuse_held(report, plan, entry->key, device);
-		for (size_t g = 0; g < group.n; g++) {
-			const struct pci_device *member = group.item[g];
-			if (pci_is_bridge(member) || strings_has(&judged, member->name))
-				continue;
-			strings_add(plan->arena, &judged, member->name);
-			refuse_host(report, plan, entry, member);
-		}
+	struct list taken = facts_group(report->facts, device->group, plan->arena);
+	if (device->group < 0)
+		list_add(plan->arena, &taken, device);
+	for (size_t i = 0; i < taken.n; i++) {
+		const struct pci_device *member = taken.item[i];
+		if (pci_is_bridge(member) || strings_has(judged, member->name))
+			continue;
+		strings_add(plan->arena, judged, member->name);
+		refuse_host(report, plan, entry, member);
 	}
 }
 
 /* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
  * (PVE/QemuServer/PCI.pm, choose_hostpci_devices goes through a hash). */
-static bool is_named_beside(const struct report *report, const struct vm_hostpci *entry,
+static bool may_be_twice(const struct report *report, const struct vm_hostpci *entry,
 		const struct pci_device *device)
 {
-	const struct vm *vm = report->vm;
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *other = vm->hostpci.item[i];
-		if (other != entry && other->valid && facts_in_list(&other->devices, device))
-			return true;
-	}
-	return report->decided[CHOOSE_ATTACH] && device == report->gpu && !gpu_attached(report);
+	return named_beside(report->vm, entry, device) ||
+	       (report->decided[CHOOSE_ATTACH] && device == report->gpu && !gpu_attached(report));
 }
 
-/* A mapping with several devices here: any that is free may be taken. */
-static void judge_pool(
+/* A line names functions, or by a mapping several of which any that is free may be taken. */
+static void judge_line(
 		const struct report *report, struct plan *plan, const struct vm_hostpci *entry)
 {
+	struct strings judged = {0};
+	for (size_t i = 0; entry->valid && i < entry->devices.n; i++) {
+		refuse_held(report, plan, entry->key, entry->devices.item[i]);
+		judge_taken(report, plan, entry, entry->devices.item[i], &judged);
+	}
 	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
-		const struct pci_device *device = entry->alternatives.item[i];
-		struct list group = facts_group(report->facts, device->group, plan->arena);
-		if (is_named_beside(report, entry, device)) {
+		struct pci_device *device = entry->alternatives.item[i];
+		if (may_be_twice(report, entry, device)) {
 			plan_refuse(plan, "attach.conflict", vm_subject(report, report->vm),
 					arena_printf(plan->arena,
 							"%s: %s may take %s, which another line names: the VM "
@@ -124,9 +118,7 @@ static void judge_pool(
 					false);
 			return;
 		}
-		for (size_t g = 0; g < group.n; g++)
-			if (!pci_is_bridge(group.item[g]))
-				refuse_host(report, plan, entry, group.item[g]);
+		judge_taken(report, plan, entry, device, &judged);
 	}
 }
 
@@ -136,10 +128,8 @@ void guard_starts(const struct report *report, struct plan *plan)
 	if (!vm || !plan_find_call(&plan->changes, STAGE_START, vm->vmid))
 		return;
 	refuse_findings(report, plan);
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
+	for (size_t i = 0; i < vm->hostpci.n; i++)
 		judge_line(report, plan, vm->hostpci.item[i]);
-		judge_pool(report, plan, vm->hostpci.item[i]);
-	}
 	struct list card = report->gpu ? facts_card(report->facts, report->gpu, plan->arena)
 				       : (struct list){0};
 	for (size_t i = 0; i < card.n; i++) {
