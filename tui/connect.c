@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "pvegpu/base/text.h"
-#include "pvegpu/doctor/capture.h"
+#include "pvegpu/capture/capture.h"
 #include "pvegpu/pve/cluster.h"
 #include "pvegpu/pve/login.h"
 #include "pvegpu/pve/proxy.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "pvegpu/doctor/symptom.h"
+#include "pvegpu/doctor/symptoms.h"
 
 /* One family of the catalogue, as a file of its own; each ends with a row without an id. */
 extern const struct symptom symptoms_pve[];

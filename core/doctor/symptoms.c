@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/doctor/internal.h"
+#include "pvegpu/base/arena.h"
 
 const char *const where_names[WHERE_COUNT] = {"host-kernel", "qemu-stderr", "pve-task-log",
 		"pve-api", "host", "guest-kernel", "guest-nvidia", "talos", "kubernetes"};
@@ -54,4 +55,21 @@ const struct symptom_kind *symptom_kind_by_id(const char *id)
 		if (strcmp(kind->id, id) == 0)
 			return kind;
 	return NULL;
+}
+
+struct matcher *symptoms_matcher(void)
+{
+	struct arena *arena = arena_new();
+	size_t n = symptom_count();
+	const struct symptom **all = arena_alloc(arena, n * sizeof(const struct symptom *));
+	for (size_t i = 0; i < n; i++)
+		all[i] = symptom_at(i);
+	struct matcher *matcher = matcher_new(all, n);
+	arena_free(arena);
+	return matcher;
+}
+
+struct scan *symptoms_scan(const struct scan_limits *limits)
+{
+	return scan_new(symptoms_matcher(), limits);
 }

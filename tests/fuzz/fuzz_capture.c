@@ -3,7 +3,7 @@
  * is no longer than stand-ins make it, and a planted secret is not in it. */
 #include "tests/fuzz/fuzz.h"
 
-#include "core/doctor/capture_internal.h"
+#include "core/capture/internal.h"
 
 static const char *const paths[] = {"/etc/default/grub", "/etc/pve/qemu-server/100.conf",
 		"/proc/cmdline", "/var/log/dmesg", "/var/log/syslog", "/etc/pve/.members",

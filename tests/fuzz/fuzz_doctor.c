@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct matcher *matcher;
 	if (!matcher)
-		matcher = matcher_new();
+		matcher = symptoms_matcher();
 	if (size < 1)
 		return 0;
 	const char *bytes = (const char *)data + 1;
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct seen pieces = feed(matcher, bytes, size - 1, 1 + data[0] % 64);
 	CHECK(whole.hits == pieces.hits && whole.sum == pieces.sum);
 
-	struct scan *scan = scan_new(NULL);
+	struct scan *scan = symptoms_scan(NULL);
 	scan_text(scan, "fuzz", bytes, size - 1);
 	scan_sort(scan);
 	uint64_t count = 0;

@@ -4,7 +4,7 @@
  * finds no host that the first one left. */
 #include "tests/fuzz/fuzz.h"
 
-#include "pvegpu/doctor/redact.h"
+#include "pvegpu/capture/redact.h"
 
 static const char secret[] = "Kx7QvPz2Lm9T";
 

@@ -50,7 +50,7 @@ static void causes_come_first(void **state)
 			"vfio 0000:01:00.0: group 14 is not viable\n";
 	static const char *const order[] = {"vfio-group-not-viable", "rom-bad-signature",
 			"vfio-get-group", "pve-start-failed-qemu", "amd-unknown-option-on"};
-	struct scan *scan = scan_new(NULL);
+	struct scan *scan = symptoms_scan(NULL);
 	scan_text(scan, "x", text, sizeof text - 1);
 	scan_sort(scan);
 	assert_int_equal(scan->matches.n, COUNT(order));
@@ -67,7 +67,7 @@ static void without_a_host_it_still_tells(void **state)
 {
 	(void)state;
 	static const char text[] = "cannot prepare PCI pass-through, IOMMU not present\n";
-	struct scan *scan = scan_new(NULL);
+	struct scan *scan = symptoms_scan(NULL);
 	scan_text(scan, "x", text, sizeof text - 1);
 	scan_text(scan, "y", text, sizeof text - 1);
 	struct diagnosis *diagnosis = doctor_diagnose(scan, NULL, NULL, NULL);
@@ -94,7 +94,7 @@ static void bounds_are_kept_and_said(void **state)
 		text_add(&text, "nothing to see\n");
 	helper_write(path, text_string(&text));
 	text_free(&text);
-	struct scan *scan = scan_new(&limits);
+	struct scan *scan = symptoms_scan(&limits);
 	struct error error;
 	assert_int_equal(scan_file(scan, path, &error), 0);
 	const struct log_source *source = scan->sources.item[0];

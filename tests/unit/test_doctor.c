@@ -6,7 +6,8 @@
 #include <locale.h>
 
 #include "pvegpu/checks/check.h"
-#include "pvegpu/doctor/matcher.h"
+#include "pvegpu/doctor/symptoms.h"
+#include "pvegpu/logs/matcher.h"
 
 static char *source_path(struct arena *arena, const char *name)
 {
@@ -94,7 +95,7 @@ static void lines_name_their_rows(void **state)
 	json_error_t error;
 	FILE *file = fopen(source_path(*state, "lines.jsonl"), "re");
 	assert_non_null(file);
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	bool *seen = arena_alloc(*state, symptom_count() * sizeof *seen);
 	size_t wrong = 0;
 	json_t *row = NULL;
@@ -186,7 +187,7 @@ static void healthy_logs_are_quiet(void **state)
 	char *dir = source_path(*state, "healthy");
 	DIR *list = opendir(dir);
 	assert_non_null(list);
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	struct dirent *entry = NULL;
 	uint64_t lines = 0;
 	size_t faults = 0;
@@ -214,7 +215,7 @@ static void listings_are_quiet(void **state)
 		SKIP("no real hosts");
 	DIR *list = opendir(hosts);
 	assert_non_null(list);
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	struct dirent *entry = NULL;
 	size_t faults = 0;
 	while ((entry = readdir(list)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
@@ -237,7 +238,7 @@ static void streams_may_break_anywhere(void **state)
 	(void)state;
 	static const char text[] = "one\nkvm: vfio 0000:01:00.0: group 1 is not viable\r\n\ntwo\n"
 				   "TASK ERROR: no PCI device found for '01:00'";
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	for (size_t piece = 1; piece < sizeof text; piece++) {
 		struct tally tally = {.name = "pieces"};
 		struct matcher_stream stream = {.hit = count_hit, .user = &tally};
@@ -267,7 +268,7 @@ static void long_lines_are_cut(void **state)
 	memcpy(text + BIG - 100, hit, sizeof hit - 1);
 	text[BIG] = '\n';
 	memcpy(text + BIG + 1, whole, sizeof whole - 1);
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	struct tally tally = {.name = "long"};
 	struct matcher_stream stream = {.hit = count_hit, .user = &tally};
 	matcher_feed(matcher, &stream, text, BIG + sizeof whole);
@@ -284,7 +285,7 @@ static void bytes_may_be_anything(void **state)
 	(void)state;
 	static const char text[] = "\0\xff IOMMU\0 not present\nx\0y: cannot prepare PCI "
 				   "pass-through, IOMMU not present \xc3\n";
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	struct tally tally = {.name = "bytes"};
 	struct matcher_stream stream = {.hit = count_hit, .user = &tally};
 	matcher_feed(matcher, &stream, text, sizeof text - 1);
@@ -313,7 +314,7 @@ static void rows_may_be_many(void **state)
 				.pattern = "."};
 		lent[i] = &rows[i];
 	}
-	struct matcher *matcher = matcher_new_of(lent, MANY);
+	struct matcher *matcher = matcher_new(lent, MANY);
 	for (size_t i = 0; i < MANY; i++) {
 		const char *line = arena_printf(*state, "x%sy", rows[i].literal);
 		assert_ptr_equal(matcher_line(matcher, line, strlen(line)), &rows[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/doctor/redact.h"
+#include "pvegpu/capture/redact.h"
 #include "tests/unit/helper.h"
 
 struct example {

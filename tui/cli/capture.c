@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "pvegpu/doctor/capture.h"
+#include "pvegpu/capture/capture.h"
 #include "tui/connect.h"
 #include "tui/say.h"
 

@@ -52,7 +52,7 @@ static void print_new(void *user, const struct match *match)
 static int follow(const struct options *options, const struct root *root)
 {
 	struct error error;
-	struct scan *scan = scan_new(NULL);
+	struct scan *scan = symptoms_scan(NULL);
 	union {
 		const struct options *in; /* cppcheck-suppress unusedStructMember */
 		void *out;
@@ -103,7 +103,7 @@ static int diagnose(const struct options *options, const struct root *root,
 	struct error error;
 	struct facts *facts = NULL;
 	struct report *report = NULL;
-	struct scan *scan = scan_new(NULL);
+	struct scan *scan = symptoms_scan(NULL);
 	int status = 0;
 	if (!options->log)
 		scan_host(scan, root);

@@ -89,7 +89,7 @@ static bool scan_logs(struct wizard *wizard)
 	drop_diagnosis(doctor);
 	doctor->match = NULL;
 	scan_free(doctor->scan);
-	doctor->scan = scan_new(NULL);
+	doctor->scan = symptoms_scan(NULL);
 	struct worker *worker = worker_start(read_logs, wizard);
 	if (!worker)
 		read_logs(wizard);
@@ -265,7 +265,7 @@ static int paste_line(struct wizard *wizard)
 			draw_list, wizard);
 	if (key != '\n' || !doctor->pasted[0])
 		return key == KEY_ENDED ? key : 0;
-	struct matcher *matcher = matcher_new();
+	struct matcher *matcher = symptoms_matcher();
 	const struct symptom *symptom =
 			matcher_line(matcher, doctor->pasted, strlen(doctor->pasted));
 	matcher_free(matcher);

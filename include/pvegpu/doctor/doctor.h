@@ -5,7 +5,8 @@
 #include <jansson.h>
 
 #include "pvegpu/checks/check.h"
-#include "pvegpu/doctor/logs.h"
+#include "pvegpu/doctor/symptoms.h"
+#include "pvegpu/logs/logs.h"
 
 /*
  * From matches to a diagnosis: what each means on this host, what was found of it, what is ruled

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/doctor/redact_internal.h"
+#include "core/capture/redact_internal.h"
 
 /* A file, line by line: which keys of a form may keep their values, and which words of these. */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_CORE_DOCTOR_SCAN_H
-#define PVEGPU_CORE_DOCTOR_SCAN_H
+#ifndef PVEGPU_CORE_LOGS_SCAN_H
+#define PVEGPU_CORE_LOGS_SCAN_H
 
-#include "pvegpu/doctor/logs.h"
+#include "pvegpu/logs/logs.h"
 
 /* What the files of the log reader share. */
 

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/doctor/scan.h"
+#include "core/logs/scan.h"
 #include "pvegpu/base/process.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/doctor/logs.h"
+#include "pvegpu/logs/logs.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/scan.h"
+#include "core/logs/scan.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 
@@ -31,12 +31,12 @@ char *scan_size(struct arena *arena, uint64_t bytes)
 	return arena_printf(arena, "%llu bytes", (unsigned long long)bytes);
 }
 
-struct scan *scan_new(const struct scan_limits *limits)
+struct scan *scan_new(struct matcher *matcher, const struct scan_limits *limits)
 {
 	struct arena *arena = arena_new();
 	struct scan *scan = arena_alloc(arena, sizeof *scan);
 	struct scan_limits given = limits ? *limits : (struct scan_limits){0};
-	*scan = (struct scan){.arena = arena, .matcher = matcher_new()};
+	*scan = (struct scan){.arena = arena, .matcher = matcher};
 	scan->limits = (struct scan_limits){
 			.file_bytes = given.file_bytes ? given.file_bytes : 256ULL * MIB,
 			.host_bytes = given.host_bytes ? given.host_bytes : 128ULL * MIB,
@@ -461,8 +461,12 @@ void scan_sort(struct scan *scan)
 
 const struct match *scan_match(const struct scan *scan, const char *symptom)
 {
-	const struct symptom *row = symptom_by_id(symptom);
-	return row ? find_match(scan, row) : NULL;
+	for (size_t i = 0; i < scan->matches.n; i++) {
+		const struct match *match = scan->matches.item[i];
+		if (strcmp(match->symptom->id, symptom) == 0)
+			return match;
+	}
+	return NULL;
 }
 
 bool scan_has_read(const struct scan *scan)

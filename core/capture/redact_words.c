@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/doctor/redact_internal.h"
+#include "core/capture/redact_internal.h"
 
 /*
  * A piece of free text, word by word. At each word it is seen first whether a secret is named,

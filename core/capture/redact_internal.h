@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_CORE_DOCTOR_REDACT_INTERNAL_H
-#define PVEGPU_CORE_DOCTOR_REDACT_INTERNAL_H
+#ifndef PVEGPU_CORE_CAPTURE_REDACT_INTERNAL_H
+#define PVEGPU_CORE_CAPTURE_REDACT_INTERNAL_H
 
-#include "pvegpu/doctor/redact.h"
+#include "pvegpu/capture/redact.h"
 
 /*
  * How redaction is done: redact_forms.c takes a file apart line by line as its form asks,

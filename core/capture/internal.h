@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_CORE_DOCTOR_CAPTURE_INTERNAL_H
-#define PVEGPU_CORE_DOCTOR_CAPTURE_INTERNAL_H
+#ifndef PVEGPU_CORE_CAPTURE_INTERNAL_H
+#define PVEGPU_CORE_CAPTURE_INTERNAL_H
 
-#include "pvegpu/doctor/capture.h"
+#include "pvegpu/capture/capture.h"
 
 struct collector {
 	struct root *root;
@@ -12,7 +12,7 @@ struct collector {
 };
 
 void add_placeholder(struct collector *collector, struct capture_item *item, const char *note);
-/* capture_filter.c: what of a file goes into the item, redacted. */
+/* filter.c: what of a file goes into the item, redacted. */
 void capture_filter(struct collector *collector, struct capture_item *item, const char *path,
 		char *text, size_t n);
 /* Outputs of commands and of the kernel's log, where only the live host has them. */

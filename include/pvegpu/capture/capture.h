@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_DOCTOR_CAPTURE_H
-#define PVEGPU_DOCTOR_CAPTURE_H
+#ifndef PVEGPU_CAPTURE_CAPTURE_H
+#define PVEGPU_CAPTURE_CAPTURE_H
 
 #include "pvegpu/base/root.h"
-#include "pvegpu/doctor/redact.h"
+#include "pvegpu/capture/redact.h"
 
 /*
  * A capture: what the audit and the doctor read of a host, redacted, as a tree that --root opens

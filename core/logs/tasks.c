@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/scan.h"
+#include "core/logs/scan.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/upid.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_DOCTOR_LOGS_H
-#define PVEGPU_DOCTOR_LOGS_H
+#ifndef PVEGPU_LOGS_LOGS_H
+#define PVEGPU_LOGS_LOGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,12 +9,12 @@
 #include "pvegpu/base/arena.h"
 #include "pvegpu/base/error.h"
 #include "pvegpu/base/root.h"
-#include "pvegpu/doctor/matcher.h"
+#include "pvegpu/logs/matcher.h"
 
 /*
  * Reading logs for symptoms: a file a person names, or what a host has. Nothing is written.
  *
- *	struct scan *scan = scan_new(NULL);
+ *	struct scan *scan = symptoms_scan(NULL);
  *	scan_file(scan, "task.log", &error);    and/or    scan_host(scan, root);
  *	... scan->sources, scan->matches ...
  *	scan_free(scan);
@@ -73,8 +73,9 @@ struct scan {
 	void *user;
 };
 
-struct scan *scan_new(const struct scan_limits *limits); /* NULL: the defaults */
-void scan_free(struct scan *scan);                       /* NULL is fine */
+/* Takes over the matcher; no limits: the defaults. */
+struct scan *scan_new(struct matcher *matcher, const struct scan_limits *limits);
+void scan_free(struct scan *scan); /* NULL is fine */
 
 /* A file the person names, "-" for standard input; plain, gzip, xz or zstd. ERROR_IO when it cannot
  * be read at all. */

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/doctor/capture_internal.h"
+#include "core/capture/internal.h"
 #include "pvegpu/base/text.h"
 
 /* A capture as a .tar.gz, and back. */

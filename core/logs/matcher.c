@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/doctor/matcher.h"
+#include "pvegpu/logs/matcher.h"
 
 #include <locale.h>
 #include <regex.h>
@@ -173,7 +173,7 @@ static void build(struct matcher *matcher)
 	free(trie.nodes);
 }
 
-struct matcher *matcher_new_of(const struct symptom *const *symptoms, size_t n)
+struct matcher *matcher_new(const struct symptom *const *symptoms, size_t n)
 {
 	struct matcher *matcher = zeroed(1, sizeof *matcher);
 	matcher->rules_n = n;
@@ -185,18 +185,6 @@ struct matcher *matcher_new_of(const struct symptom *const *symptoms, size_t n)
 	matcher->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	find_classes(matcher);
 	build(matcher);
-	return matcher;
-}
-
-struct matcher *matcher_new(void)
-{
-	size_t n = symptom_count();
-	/* A list of pointers it is. NOLINTNEXTLINE(bugprone-sizeof-expression) */
-	const struct symptom **all = zeroed(n, sizeof *all);
-	for (size_t i = 0; i < n; i++)
-		all[i] = symptom_at(i);
-	struct matcher *matcher = matcher_new_of(all, n);
-	free(all);
 	return matcher;
 }
 

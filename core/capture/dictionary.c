@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/doctor/redact_internal.h"
+#include "core/capture/redact_internal.h"
 
 /* A table of open addressing, at most half full. */
 struct dictionary_slot {

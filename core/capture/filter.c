@@ -2,7 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/doctor/capture_internal.h"
+#include "core/capture/internal.h"
 #include "pvegpu/base/process.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/facts/facts.h"

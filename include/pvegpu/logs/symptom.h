@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_DOCTOR_SYMPTOM_H
-#define PVEGPU_DOCTOR_SYMPTOM_H
+#ifndef PVEGPU_LOGS_SYMPTOM_H
+#define PVEGPU_LOGS_SYMPTOM_H
 
 #include <stddef.h>
 
 /*
- * The catalogue of symptoms: what logs say when passthrough goes wrong, what it means and what
- * mends it. One row a symptom, in the file of its family (core/doctor/symptoms_*.c).
- *
- * To add a symptom: one row there, and at least one real line in tests/doctor/lines.jsonl.
+ * A symptom: what logs say when passthrough goes wrong, what it means and what mends it. The rows
+ * are in pvegpu/doctor/symptoms.h; here is what a reader of logs must know of one.
  */
 enum symptom_where {
 	WHERE_KERNEL,     /* the host's kernel: dmesg, journalctl -k */
@@ -22,11 +20,9 @@ enum symptom_where {
 	WHERE_KUBERNETES, /* kubelet, events, device plugin, GPU operator */
 	WHERE_COUNT
 };
-extern const char *const where_names[WHERE_COUNT]; /* "host-kernel", "qemu-stderr" … */
 
 /* SEVERITY_NORMAL: looks alarming and is no fault. */
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_INFO, SEVERITY_NORMAL, SEVERITY_COUNT };
-extern const char *const severity_names[SEVERITY_COUNT];
 
 /* How near a line is to the cause. A line that only follows from another one never hides it. */
 enum rank {
@@ -72,21 +68,5 @@ struct symptom {
 	unsigned kinds;                        /* KIND_… */
 	const char *confirm;                   /* how to see that it worked; NULL: nothing to do */
 };
-
-/* All rows, in an order where of two that match one line with one rank the first is the better. */
-size_t symptom_count(void);
-const struct symptom *symptom_at(size_t index);
-const struct symptom *symptom_by_id(const char *id);
-
-enum { SYMPTOM_STEPS = 8 };
-struct symptom_kind {
-	const char *id;    /* vm-start-fails … */
-	const char *title; /* in plain words, at most 50 columns */
-	unsigned bit;
-	const char *checks;               /* to look at, in order, blanks between */
-	const char *steps[SYMPTOM_STEPS]; /* by hand, in order; NULL after the last one */
-};
-extern const struct symptom_kind symptom_kinds[]; /* ends with id NULL */
-const struct symptom_kind *symptom_kind_by_id(const char *id);
 
 #endif

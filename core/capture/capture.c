@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/doctor/capture.h"
+#include "pvegpu/capture/capture.h"
 
 #include <fcntl.h>
 #include <search.h>
@@ -7,10 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/capture_internal.h"
+#include "core/capture/internal.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/doctor/logs.h"
+#include "pvegpu/doctor/symptoms.h"
 #include "pvegpu/facts/facts.h"
+#include "pvegpu/logs/logs.h"
 
 enum { FILE_MAX = 4 << 20, LINKS_MAX = 40 };
 
@@ -237,7 +238,7 @@ int capture_collect(struct root *root, bool keep_comments, struct capture **ret_
 	root_watch(root, on_look, &looks);
 	int status = facts_read(root, &facts, err);
 	if (status == 0) {
-		struct scan *scan = scan_new(NULL);
+		struct scan *scan = symptoms_scan(NULL);
 		scan_host(scan, root);
 		scan_free(scan);
 	}

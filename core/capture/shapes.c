@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "core/doctor/redact_internal.h"
+#include "core/capture/redact_internal.h"
 
 /* What things look like that stand for one host only, and what stays although it looks odd. */
 

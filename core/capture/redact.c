@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/doctor/redact.h"
+#include "pvegpu/capture/redact.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-#include "core/doctor/redact_internal.h"
-#include "pvegpu/doctor/matcher.h"
+#include "core/capture/redact_internal.h"
+#include "pvegpu/doctor/symptoms.h"
+#include "pvegpu/logs/matcher.h"
 
 const char *const redact_names[REDACT_KINDS] = {"host name", "IP address", "MAC address",
 		"serial number", "UUID", "e-mail address", "user name", "name", "unknown word",
@@ -53,7 +54,7 @@ struct redactor *redactor_new(bool comments)
 	struct redactor *redactor = arena_alloc(arena, sizeof *redactor);
 	redactor->arena = arena;
 	redactor->comments = comments;
-	redactor->matcher = matcher_new();
+	redactor->matcher = symptoms_matcher();
 	for (size_t i = 0; redact_vocabulary[i]; i++)
 		add_words(redactor, redact_vocabulary[i]);
 	add_symptoms(redactor);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_DOCTOR_MATCHER_H
-#define PVEGPU_DOCTOR_MATCHER_H
+#ifndef PVEGPU_LOGS_MATCHER_H
+#define PVEGPU_LOGS_MATCHER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pvegpu/doctor/symptom.h"
+#include "pvegpu/logs/symptom.h"
 
 /*
- * Text in, matches out: finds the lines of a log that the catalogue of symptoms knows.
+ * Text in, matches out: finds the lines of a log that one of many symptoms knows.
  *
  * One automaton (Aho-Corasick) looks for the literals of all rows at once; the regular expressions
  * see only lines that hold one. They are compiled when first needed, and run in the C locale
@@ -23,9 +23,9 @@ enum { MATCHER_LINE_MAX = 64 * 1024 };
 
 struct matcher;
 
-struct matcher *matcher_new(void); /* of the whole catalogue */
-/* Of these rows, however many; the rows are lent. */
-struct matcher *matcher_new_of(const struct symptom *const *symptoms, size_t n);
+/* Of these rows, however many; where two of one rank match a line the first is the better. The
+ * rows are lent. */
+struct matcher *matcher_new(const struct symptom *const *symptoms, size_t n);
 void matcher_free(struct matcher *matcher); /* NULL is fine */
 
 /* The row that tells most about this line, or NULL. */

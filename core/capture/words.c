@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stddef.h>
 
-#include "core/doctor/redact_internal.h"
+#include "core/capture/redact_internal.h"
 
 /*
  * The words that may leave in a capture: those of the kernel's messages and modules, of Proxmox

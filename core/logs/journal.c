@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "core/doctor/scan.h"
+#include "core/logs/scan.h"
 #include "pvegpu/base/process.h"
 #include "pvegpu/base/text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PVEGPU_DOCTOR_REDACT_H
-#define PVEGPU_DOCTOR_REDACT_H
+#ifndef PVEGPU_CAPTURE_REDACT_H
+#define PVEGPU_CAPTURE_REDACT_H
 
 #include <stdbool.h>
 #include <stddef.h>
