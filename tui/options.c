@@ -134,6 +134,13 @@ static int take_gpu(struct options *options, const struct option_row *row, const
 	return 0;
 }
 
+static int take_assign(struct options *options, const struct option_row *row, const char *argument)
+{
+	struct error error;
+	(void)row;
+	return goal_assign(options->goal, argument, &error) < 0 ? say_error(&error, EXIT_USAGE) : 0;
+}
+
 static int take_vm(struct options *options, const struct option_row *row, const char *argument)
 {
 	unsigned long vmid = 0;
@@ -265,8 +272,11 @@ static const struct option_row fixed[] = {
 				"that are not private"},
 
 		{"gpu", "ADDRESS", GROUP_GOAL, GOALS, CALL(take_gpu), NULL,
-				"01:00, 01:00.0, 0000:01:00 ..."},
+				"01:00, 01:00.0, 0000:01:00 ... (repeatable: all for that VM)"},
 		{"vm", "VMID", GROUP_GOAL, GOALS, CALL(take_vm), NULL, "the VM that gets it"},
+		{"assign", "DEVICE[,OPTION...]=VMID", GROUP_GOAL, GOALS, CALL(take_assign), NULL,
+				"one device for one VM (repeatable); OPTION is pcie, x-vga, "
+				"bind=early, by-mapping, mapping=NAME ... of this device alone"},
 		{"param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,
 				"add a kernel parameter"},
 		{"no-param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,
@@ -580,7 +590,7 @@ static int read_line(struct reading_line *line, int argc, char **argv)
 	struct goal *goal = options->goal;
 	if (status == 0 && goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES &&
 			goal->chosen[CHOOSE_ADVISED] == CHOICE_ADVISED && !goal->gpus.n &&
-			!goal->params.n)
+			!goal->assignments.n && !goal->params.n)
 		goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
 	return status;
 }

@@ -36,13 +36,10 @@ static void drop_report(struct wizard *wizard)
 static void judge_first_facts(struct wizard *wizard)
 {
 	struct goal *goal = wizard->goal;
-	unsigned vmid = goal->vmid;
-	size_t gpus = goal->gpus.n;
-	goal->vmid = 0;
-	goal->gpus.n = 0;
+	struct goal as_it_is = *goal;
+	goal_forget_devices(goal);
 	(void)report_new(wizard->facts, goal, &wizard->report, NULL);
-	goal->vmid = vmid;
-	goal->gpus.n = gpus;
+	*goal = as_it_is;
 }
 
 void wizard_judge(struct wizard *wizard)
@@ -58,8 +55,7 @@ void wizard_judge(struct wizard *wizard)
 	if (planner_report(wizard->host, wizard->facts, wizard->goal, &wizard->report, &error) <
 			0) {
 		/* The GPU or VM of the goal is gone from the host: choose again. */
-		wizard->goal->gpus.n = 0;
-		wizard->goal->vmid = 0;
+		goal_forget_devices(wizard->goal);
 		wizard->message = "The GPU or VM chosen before is not on this host any more.";
 		(void)report_new(wizard->facts, wizard->goal, &wizard->report, NULL);
 	}

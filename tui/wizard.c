@@ -144,6 +144,12 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 	case ' ':
 		act(wizard, row);
 		return 0;
+	case '+':
+		if (row && wizard_steps[wizard->step]->add) {
+			wizard_steps[wizard->step]->add(wizard, row);
+			wizard_judge(wizard);
+		}
+		return 0;
 	case '\n':
 	case 'n':
 		return go_forward(wizard, row, key);

@@ -106,6 +106,8 @@ struct wizard_step {
 	void (*rows)(struct wizard *wizard, struct rows *rows);
 	/* Space (or Enter on a radio row) on a row: change the goal. */
 	void (*act)(struct wizard *wizard, const struct row *row);
+	/* + on a row: take it beside what is chosen, or not any more; NULL: there is but one. */
+	void (*add)(struct wizard *wizard, const struct row *row);
 	/* Enter on a row, instead of going on; returns a key, or NULL for the steps. */
 	int (*enter)(struct wizard *wizard, const struct row *row);
 	/* The state beside the name: at most 9 characters. */

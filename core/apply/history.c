@@ -137,10 +137,9 @@ char *history_text(struct arena *arena, const struct history *history)
 		const struct run *run = history->runs.item[i];
 		text_addf(&text, "%s  %s: %s\n", run->id, run_state_names[run->state],
 				plan_totals_text(arena, &run->plan->changes));
-		const struct goal *goal = run->plan->goal;
-		if (goal->gpus.n && goal->vmid)
-			text_addf(&text, "    for: GPU %s to VM %u\n",
-					strings_join(arena, &goal->gpus, ", "), goal->vmid);
+		const char *goal = goal_text(arena, run->plan->goal);
+		if (goal)
+			text_addf(&text, "    for: %s\n", goal);
 		if (run->identity)
 			text_addf(&text, "    by: %s%s%s\n", run->identity,
 					run->plan->api ? " at " : "",
@@ -171,7 +170,7 @@ struct goal *history_last_goal(const struct root *root)
 		const struct run *run = history->runs.item[i];
 		if (run->state == RUN_UNDONE)
 			break; /* the last word was to undo: start afresh */
-		if (run->plan->goal->gpus.n || run->plan->goal->vmid)
+		if (goal_text(history->arena, run->plan->goal) || run->plan->goal->vmid)
 			goal = goal_copy(run->plan->goal);
 	}
 	history_free(history);

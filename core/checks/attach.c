@@ -30,13 +30,6 @@ bool gpu_attached(const struct report *report)
 	return report->vm && report->gpu && hostpci_with(report, report->vm, report->gpu);
 }
 
-/* What is advised is done unless it is said otherwise, or unless only what is named is to be. */
-static bool chosen(const struct goal *goal, enum choice choice)
-{
-	return choice == CHOICE_YES ||
-	       (choice == CHOICE_ADVISED && goal->chosen[CHOOSE_ADVISED] != CHOICE_NO);
-}
-
 void choose_attach(struct report *report)
 {
 	const struct goal *goal = report->goal;
@@ -50,6 +43,13 @@ void choose_attach(struct report *report)
 	report->decided[CHOOSE_X_VGA] = goal->chosen[CHOOSE_X_VGA] == CHOICE_ADVISED && entry
 							? entry->parsed.x_vga
 							: goal->chosen[CHOOSE_X_VGA] == CHOICE_YES;
+	/* A guest has one primary display: its first. */
+	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
+		const struct report *before = report->whole->parts.item[i];
+		if (before->vm == report->vm && before->decided[CHOOSE_X_VGA] &&
+				!(entry && entry->parsed.x_vga))
+			report->decided[CHOOSE_X_VGA] = false;
+	}
 	/* Only root@pam itself may name an address (PVE/API2/Qemu.pm, check_hostpci_perm); what is
 	 * attached already stays by what it is. */
 	bool advised = entry ? entry->parsed.mapping != NULL : !report->facts->identity_root;
@@ -60,19 +60,17 @@ void choose_attach(struct report *report)
 	if (report->facts->mappings_known == KNOWN_NO)
 		report->decided[CHOOSE_BY_MAPPING] = false;
 	choose_mappings(report);
-	report->decided[CHOOSE_MACHINE_Q35] = chosen(goal, goal->chosen[CHOOSE_MACHINE_Q35]);
+	report->decided[CHOOSE_MACHINE_Q35] = goal_takes(goal, CHOOSE_MACHINE_Q35, true);
 	/* A guest that runs with its GPU, or is to get none, works: what is merely the guide's is
 	 * not set on it. */
-	bool attach = chosen(goal, goal->chosen[CHOOSE_ATTACH]);
+	bool attach = goal_takes(goal, CHOOSE_ATTACH, true);
 	bool works = report->vm && report->vm->running == KNOWN_YES && (entry || !attach);
-	report->decided[CHOOSE_CPU_HOST] = works ? goal->chosen[CHOOSE_CPU_HOST] == CHOICE_YES
-						 : chosen(goal, goal->chosen[CHOOSE_CPU_HOST]);
+	bool windows = report->vm && vm_is_windows(report->vm);
+	report->decided[CHOOSE_CPU_HOST] = goal_takes(goal, CHOOSE_CPU_HOST, !works);
 	report->decided[CHOOSE_TABLET_OFF] =
-			works || (report->vm && vm_is_windows(report->vm))
-					? goal->chosen[CHOOSE_TABLET_OFF] == CHOICE_YES
-					: chosen(goal, goal->chosen[CHOOSE_TABLET_OFF]);
+			goal_takes(goal, CHOOSE_TABLET_OFF, !works && !windows);
 	report->decided[CHOOSE_ATTACH] = attach;
-	report->decided[CHOOSE_START] = chosen(goal, goal->chosen[CHOOSE_START]);
+	report->decided[CHOOSE_START] = goal_takes(goal, CHOOSE_START, true);
 	choose_done(report);
 }
 

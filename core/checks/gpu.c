@@ -108,6 +108,13 @@ static bool has_left(const struct report *report, const struct pci_device *gpu)
 	return device_on_vfio(gpu) && !earlier;
 }
 
+/* Both are given away by the goal. */
+static bool both_given(const struct report *report, const struct pci_device *gpu,
+		const struct pci_device *other)
+{
+	return part_with(report, gpu) && part_with(report, other);
+}
+
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	if (!pci_has_screen(gpu)) {
@@ -120,7 +127,8 @@ static void judge_only(struct report *report, const struct check *check, struct 
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
 		if (pci_has_screen(other) && other != gpu && !facts_in_list(&taken, other) &&
-				!device_on_vfio(other) && !vfio_takes_at_boot(report, other))
+				!device_on_vfio(other) && !vfio_takes_at_boot(report, other) &&
+				!both_given(report, gpu, other))
 			left++;
 	}
 	if (left && report->facts->drivers_known != KNOWN_YES) {
@@ -225,10 +233,13 @@ static struct strings others_in_group(const struct report *report, const struct 
 {
 	struct strings others = {0};
 	struct list card = facts_card(report->facts, gpu, report->arena);
+	const struct report *mine = part_with(report, gpu);
 	*ret_driven = false;
 	for (size_t i = 0; i < group->n; i++) {
 		const struct pci_device *other = group->item[i];
-		if (pci_is_bridge(other) || facts_in_list(&card, other))
+		const struct report *theirs = mine ? part_with(report, other) : NULL;
+		if (pci_is_bridge(other) || facts_in_list(&card, other) ||
+				(theirs && theirs->vm == mine->vm))
 			continue;
 		strings_add(report->arena, &others, device_text(report->arena, other));
 		if (!device_on_vfio(other))
@@ -244,8 +255,40 @@ bool group_has_others(const struct report *report, const struct pci_device *gpu)
 	return others_in_group(report, &group, gpu, &driven).n > 0;
 }
 
+/* The part of the goal that gives a device of what goes along to another guest, or NULL. */
+static const struct report *given_elsewhere(
+		const struct report *report, const struct pci_device *gpu)
+{
+	struct list taken = is_goal(report, gpu) ? taken_with(report, gpu) : (struct list){0};
+	for (size_t i = 0; i < taken.n; i++) {
+		const struct report *part = part_with(report, taken.item[i]);
+		if (part && part->vm && part->vm != report->vm)
+			return part;
+	}
+	return NULL;
+}
+
+/* A group is handed out as a whole, to one guest (Documentation/driver-api/vfio.rst). */
+static void tell_elsewhere(struct report *report, const struct check *check,
+		const struct pci_device *gpu, const struct report *other)
+{
+	struct finding *finding = report_add(report, check, STATUS_FAIL, gpu->name,
+			"It is in one IOMMU group with %s, which is to go to VM %u: only one VM "
+			"can have a group.",
+			other->gpu->name, other->vm->vmid);
+	finding_evidence(report, finding, "/sys/kernel/iommu_groups", "%s, %s: group %d", gpu->name,
+			other->gpu->name, gpu->group);
+	finding_fix(report, finding, false, "give both to one VM");
+	finding->risk = RISK_NEVER;
+}
+
 static void judge_isolated(struct report *report, const struct check *check, struct pci_device *gpu)
 {
+	const struct report *elsewhere = given_elsewhere(report, gpu);
+	if (elsewhere) {
+		tell_elsewhere(report, check, gpu, elsewhere);
+		return;
+	}
 	if (gpu->group < 0) {
 		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
 				report->facts->iommu_active == KNOWN_NO

@@ -284,6 +284,20 @@ static char *name_part(struct arena *arena, const struct vm *vm)
 	return name;
 }
 
+/* Another device of the goal, before this one, is attached by that name. */
+static bool is_wanted_before(const struct report *report, const char *name)
+{
+	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
+		const struct report *before = report->whole->parts.item[i];
+		for (size_t m = 0; m < before->mappings_wanted.n; m++) {
+			const struct mapping_edit *edit = before->mappings_wanted.item[m];
+			if (strcmp(edit->name, name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* gpu-<vm>-<n>, the first n that is free or is this device's already. A mapping that names nothing
  * but this device is taken whatever its name. */
 static const char *propose(
@@ -314,7 +328,7 @@ static const char *propose(
 		size_t here = 0;
 		for (size_t e = 0; mapping && e < mapping->entries.n; e++)
 			here += facts_is_here(facts, mapping->entries.item[e]);
-		if (!here) {
+		if (!here && !is_wanted_before(report, name)) {
 			(*next)++;
 			return name;
 		}
@@ -341,6 +355,9 @@ static const char *why_not_named(const struct report *report, const struct mappi
 				"%s of VM %u gives it the whole card already; take that line away "
 				"first, for one line a function",
 				line->key, report->vm->vmid);
+	if (is_wanted_before(report, edit->name))
+		return arena_printf(arena, "mapping %s is for another device of the goal already",
+				edit->name);
 	if (edit->mapping && edit->mapping->mdev)
 		return "that mapping is for mediated devices (mdev)";
 	if (edit->mapping && edit->mapping->error)

@@ -23,6 +23,12 @@ void finding_fix(struct report *report, struct finding *finding, bool automatic,
  */
 void report_settle(struct report *report, size_t first);
 
+/* Of a goal with several parts: the findings of all on the whole, each once. To be called again
+ * when a part has got more. */
+void report_join(struct report *whole);
+/* The part of the goal whose card the device is of, or NULL; the report itself, another, or any. */
+const struct report *part_with(const struct report *report, const struct pci_device *device);
+
 /* rests.c: what could not be read. After a check ran: its findings, from number `first` on, that
  * rest on something unread become unknown, with the reason, and plan nothing. */
 void doubt_findings(struct report *report, const struct check *check, size_t first);

@@ -129,58 +129,81 @@ static void add_unseen(struct report *report, const struct check *check)
 			report->gpu ? report->gpu->name : "");
 }
 
-int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
-		struct error *err)
+static int find_gpu(struct report *part, struct error *err)
 {
-	struct arena *arena = arena_new();
-	struct report *report = arena_alloc(arena, sizeof *report);
-	*report = (struct report){.arena = arena, .facts = facts, .goal = goal};
-	if (goal->gpus.n > 1) {
-		arena_free(arena);
-		return error_set(err, ERROR_USAGE,
-				"one GPU at a time: attach the first, then the next");
+	const struct facts *facts = part->facts;
+	const char *name = part->goal->gpus.n ? part->goal->gpus.item[0] : NULL;
+	int status = name ? facts_find_gpu(facts, name, &part->gpu, err) : 0;
+	if (status == 0 && name)
+		part->card = facts_card(facts, part->gpu, part->arena);
+	if (status == 0)
+		return 0;
+	hint_gone_gpu(facts, name, part->arena, err);
+	int hidden = tell_hidden(facts, arena_printf(part->arena, "a GPU at '%s'", name), 0, err);
+	return hidden < 0 ? hidden : status;
+}
+
+static int find_vm(struct report *part, struct error *err)
+{
+	const struct facts *facts = part->facts;
+	struct arena *arena = part->arena;
+	unsigned vmid = part->goal->vmid;
+	part->vm = vmid ? facts_vm(facts, vmid) : NULL;
+	if (!vmid || part->vm)
+		return 0;
+	struct strings names = {0};
+	for (size_t i = 0; i < facts->vms.n && i < 8; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		strings_add(arena, &names, arena_printf(arena, "%u", vm->vmid));
 	}
-	int status = 0;
-	if (goal->gpus.n)
-		status = facts_find_gpu(facts, goal->gpus.item[0], &report->gpu, err);
+	int status = error_set(err, ERROR_USAGE, "there is no VM %u on this node", vmid);
+	error_hint(err, "VMs on this node: %s%s",
+			names.n ? strings_join(arena, &names, ", ") : "none",
+			facts->vms.n > 8 ? " ..." : "");
+	hint_other_node(facts, vmid, err);
+	int hidden = tell_hidden(facts, arena_printf(arena, "a VM %u", vmid), vmid, err);
+	return hidden < 0 ? hidden : status;
+}
+
+/* One device goes to one guest. */
+static int refuse_twice(const struct report *part, struct error *err)
+{
+	const struct list *parts = &part->whole->parts;
+	for (size_t i = 0; part->gpu && i < parts->n && parts->item[i] != part; i++) {
+		const struct report *other = parts->item[i];
+		if (facts_in_list(&other->card, part->gpu))
+			return error_set(err, ERROR_USAGE, "%s is assigned twice%s%s",
+					part->gpu->name,
+					other->gpu == part->gpu ? "" : ": it is of ",
+					other->gpu == part->gpu ? "" : other->gpu->name);
+	}
+	return 0;
+}
+
+static int find_named(struct report *part, struct error *err)
+{
+	int status = find_gpu(part, err);
+	if (status == 0)
+		status = find_vm(part, err);
 	if (status < 0)
-		hint_gone_gpu(facts, goal->gpus.item[0], arena, err);
-	int hidden = status < 0 ? tell_hidden(facts,
-						  arena_printf(arena, "a GPU at '%s'",
-								  (char *)goal->gpus.item[0]),
-						  0, err)
-				: 0;
-	status = hidden < 0 ? hidden : status;
-	if (status == 0 && goal->vmid) {
-		report->vm = facts_vm(facts, goal->vmid);
-		if (!report->vm) {
-			struct strings names = {0};
-			for (size_t i = 0; i < facts->vms.n && i < 8; i++) {
-				const struct vm *vm = facts->vms.item[i];
-				strings_add(arena, &names, arena_printf(arena, "%u", vm->vmid));
-			}
-			status = error_set(err, ERROR_USAGE, "there is no VM %u on this node",
-					goal->vmid);
-			error_hint(err, "VMs on this node: %s%s",
-					names.n ? strings_join(arena, &names, ", ") : "none",
-					facts->vms.n > 8 ? " ..." : "");
-			hint_other_node(facts, goal->vmid, err);
-			hidden = tell_hidden(facts, arena_printf(arena, "a VM %u", goal->vmid),
-					goal->vmid, err);
-			status = hidden < 0 ? hidden : status;
-		}
-	}
-	if (status < 0) {
-		hint_gap(facts, arena, goal->vmid && report->gpu, err);
-		arena_free(arena);
-		return status;
-	}
-	if (!facts->remote) {
-		report->configured = facts_configured_words(facts, arena);
+		hint_gap(part->facts, part->arena, part->goal->vmid && part->gpu, err);
+	return status < 0 ? status : refuse_twice(part, err);
+}
+
+/* Before the checks run, for what one part of a goal asks of another. */
+static void choose(struct report *report)
+{
+	if (!report->facts->remote) {
+		report->configured = facts_configured_words(report->facts, report->arena);
 		choose_params(report);
 		choose_vfio(report);
 	}
 	choose_attach(report);
+}
+
+static void judge(struct report *report)
+{
+	const struct facts *facts = report->facts;
 	for (const struct check *check = check_catalogue; check->id; check++) {
 		size_t first = report->findings.n;
 		if (facts->remote && check->needs_files) {
@@ -191,8 +214,136 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		doubt_findings(report, check, first);
 	}
 	report->judged = report->findings;
-	*ret_report = report;
+}
+
+/* A goal of the short form with one device, or none, is its own only part. */
+static struct list split(struct report *whole)
+{
+	struct list goals = goal_parts(whole->arena, whole->goal);
+	struct list parts = {0};
+	bool alone = goals.n == 1 && !whole->goal->assignments.n;
+	for (size_t i = 0; i < goals.n; i++) {
+		struct report *part = alone ? whole : arena_alloc(whole->arena, sizeof *part);
+		*part = (struct report){.arena = whole->arena,
+				.facts = whole->facts,
+				.goal = alone ? whole->goal : goals.item[i],
+				.whole = whole};
+		list_add(whole->arena, &parts, part);
+	}
+	return parts;
+}
+
+int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
+		struct error *err)
+{
+	struct arena *arena = arena_new();
+	struct report *whole = arena_alloc(arena, sizeof *whole);
+	*whole = (struct report){.arena = arena, .facts = facts, .goal = goal, .whole = whole};
+	struct list parts = split(whole);
+	int status = goal->mapping && parts.n > 1
+				     ? error_set(err, ERROR_USAGE,
+						       "--mapping names one mapping, and there are "
+						       "%zu devices: give each its own, --assign DEVICE,mapping=NAME=VMID",
+						       parts.n)
+				     : 0;
+	whole->parts = parts;
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		status = find_named(parts.item[i], err);
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		choose(parts.item[i]);
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		judge(parts.item[i]);
+	if (status < 0) {
+		arena_free(arena);
+		return status;
+	}
+	report_join(whole);
+	*ret_report = whole;
 	return 0;
+}
+
+/* How much a status says against going on. */
+static int weight(const struct finding *finding)
+{
+	static const int weights[STATUS_COUNT] = {[STATUS_OK] = 0,
+			[STATUS_INFO] = 1,
+			[STATUS_UNKNOWN] = 2,
+			[STATUS_WARN] = 3,
+			[STATUS_FAIL] = 4};
+	return 2 * weights[finding->status] + finding->automatic + 16 * (int)finding->risk;
+}
+
+static bool of_one(const struct finding *a, const struct finding *b)
+{
+	return a->check == b->check && strcmp(a->subject, b->subject) == 0;
+}
+
+/* The most that the part says against a check's subject; -1: nothing of it. */
+static int worst_of(const struct report *part, const struct finding *finding)
+{
+	int worst = -1;
+	for (size_t i = 0; i < part->findings.n; i++) {
+		const struct finding *other = part->findings.item[i];
+		if (of_one(other, finding) && weight(other) > worst)
+			worst = weight(other);
+	}
+	return worst;
+}
+
+static bool says(const struct report *part, const struct finding *finding)
+{
+	for (size_t i = 0; i < part->findings.n; i++) {
+		const struct finding *other = part->findings.item[i];
+		if (of_one(other, finding) && strcmp(other->detail, finding->detail) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of what several parts say on one thing that which says most is kept, and of the same once. */
+static bool is_said_elsewhere(const struct report *part, const struct finding *finding)
+{
+	const struct list *parts = &part->whole->parts;
+	int mine = worst_of(part, finding);
+	bool before = true;
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct report *other = parts->item[i];
+		int theirs = other == part ? mine : worst_of(other, finding);
+		before = before && other != part;
+		if (theirs > mine || (theirs == mine && before && says(other, finding)))
+			return true;
+	}
+	return false;
+}
+
+void report_join(struct report *whole)
+{
+	const struct report *first = whole->parts.item[0];
+	if (first == whole)
+		return;
+	struct report joined = *first;
+	joined.goal = whole->goal;
+	joined.parts = whole->parts;
+	joined.whole = whole;
+	joined.findings = (struct list){0};
+	for (size_t p = 0; p < whole->parts.n; p++) {
+		const struct report *part = whole->parts.item[p];
+		for (size_t i = 0; i < part->findings.n; i++)
+			if (!is_said_elsewhere(part, part->findings.item[i]))
+				list_add(whole->arena, &joined.findings, part->findings.item[i]);
+	}
+	*whole = joined;
+	report_settle(whole, 0);
+}
+
+const struct report *part_with(const struct report *report, const struct pci_device *device)
+{
+	for (size_t i = 0; i < report->whole->parts.n; i++) {
+		const struct report *part = report->whole->parts.item[i];
+		if (facts_in_list(&part->card, device))
+			return part;
+	}
+	return NULL;
 }
 
 void report_settle(struct report *report, size_t first)

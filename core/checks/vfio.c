@@ -25,10 +25,7 @@ const char *driver_clings(const char *driver)
 void choose_vfio(struct report *report)
 {
 	const struct goal *goal = report->goal;
-	report->decided[CHOOSE_MODULES] =
-			goal->chosen[CHOOSE_MODULES] == CHOICE_YES ||
-			(goal->chosen[CHOOSE_MODULES] == CHOICE_ADVISED &&
-					goal->chosen[CHOOSE_ADVISED] != CHOICE_NO);
+	report->decided[CHOOSE_MODULES] = goal_takes(goal, CHOOSE_MODULES, true);
 	const struct pci_device *gpu = report->gpu;
 	bool advised = false;
 	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
@@ -58,10 +55,7 @@ void choose_vfio(struct report *report)
 		report->bind_reason = "it is given to vfio-pci at boot already";
 		return;
 	}
-	report->decided[CHOOSE_BIND_EARLY] =
-			goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_ADVISED
-					? advised && goal->chosen[CHOOSE_ADVISED] != CHOICE_NO
-					: goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES;
+	report->decided[CHOOSE_BIND_EARLY] = goal_takes(goal, CHOOSE_BIND_EARLY, advised);
 }
 
 struct strings missing_modules(const struct report *report)
@@ -242,6 +236,9 @@ const struct pci_device *twin_of(const struct report *report, const struct pci_d
 {
 	for (size_t i = 0; device->vendor != 0xffff && i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
+		const struct report *part = part_with(report, other);
+		if (part && part->decided[CHOOSE_BIND_EARLY] && part_with(report, device))
+			continue; /* it is given away in the same way */
 		if (other != device && other->vendor == device->vendor &&
 				other->device == device->device &&
 				(pci_is_gpu(other) || !pci_address_same_slot(&other->address,

@@ -404,6 +404,8 @@ static const struct pci_device *spoken_of_gpu(const struct scan *scan, const str
 void doctor_fill_goal(struct scan *scan, const struct facts *facts, struct goal *goal)
 {
 	scan_sort(scan);
+	if (goal->assignments.n) /* it says which VM is meant */
+		return;
 	if (!goal->vmid)
 		goal->vmid = spoken_of_vm(scan, facts, true);
 	if (!goal->vmid)

@@ -97,6 +97,13 @@ enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice)
 	return &goal->chosen[choice->id];
 }
 
+bool goal_takes(const struct goal *goal, enum choice_id id, bool advised)
+{
+	return goal->chosen[id] == CHOICE_YES ||
+	       (advised && goal->chosen[id] == CHOICE_ADVISED &&
+			       goal->chosen[CHOOSE_ADVISED] != CHOICE_NO);
+}
+
 /* The name is one of the words. */
 static bool is_among(const char *words, const char *name)
 {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/goal/internal.h"
 #include "pvegpu/base/json.h"
 
 struct goal *goal_new(void)
@@ -21,6 +22,13 @@ static void copy_strings(struct arena *arena, struct strings *to, const struct s
 		strings_add(arena, to, from->item[i]);
 }
 
+static void copy_assignment(struct goal *goal, const struct assignment *assignment)
+{
+	struct assignment *copy = assignment_add(goal, assignment->device, assignment->vmid);
+	memcpy(copy->chosen, assignment->chosen, sizeof copy->chosen);
+	copy->mapping = arena_strdup(goal->arena, assignment->mapping);
+}
+
 struct goal *goal_copy(const struct goal *goal)
 {
 	struct goal *copy = goal_new();
@@ -32,6 +40,8 @@ struct goal *goal_copy(const struct goal *goal)
 	copy_strings(copy->arena, &copy->params, &goal->params);
 	copy_strings(copy->arena, &copy->params_unwanted, &goal->params_unwanted);
 	copy_strings(copy->arena, &copy->accepted, &goal->accepted);
+	for (size_t i = 0; i < goal->assignments.n; i++)
+		copy_assignment(copy, goal->assignments.item[i]);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
 		*goal_choice_at(copy, choice) = goal->chosen[choice->id];
 	return copy;
@@ -84,23 +94,37 @@ bool goal_accepted(const struct goal *goal, const char *check, const char *subje
 	return false;
 }
 
-json_t *goal_to_json(const struct goal *goal)
+void goal_set_choices(enum choice *chosen, const json_t *options)
+{
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		const json_t *value = json_object_get(options, choice->name);
+		if (json_is_boolean(value))
+			chosen[choice->id] = json_is_true(value) ? CHOICE_YES : CHOICE_NO;
+	}
+}
+
+json_t *goal_choices_json(const enum choice *chosen)
 {
 	json_t *options = json_object();
-	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		enum choice value = goal->chosen[choice->id];
-		if (value != CHOICE_ADVISED)
-			(void)json_object_set_new(
-					options, choice->name, json_boolean(value == CHOICE_YES));
-	}
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+		if (chosen[choice->id] != CHOICE_ADVISED)
+			(void)json_object_set_new(options, choice->name,
+					json_boolean(chosen[choice->id] == CHOICE_YES));
+	return options;
+}
+
+json_t *goal_to_json(const struct goal *goal)
+{
+	json_t *options = goal_choices_json(goal->chosen);
 	(void)json_object_set_new(options, "params", json_texts(&goal->params));
 	(void)json_object_set_new(options, "params_unwanted", json_texts(&goal->params_unwanted));
 	(void)json_object_set_new(options, "accepted", json_texts(&goal->accepted));
 	(void)json_object_set_new(options, "mapping_devices", json_texts(&goal->mapping_devices));
 	(void)json_object_set_new(options, "delete_mapping", json_text(goal->delete_mapping));
-	return json_pack("{s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus), "vmid",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus), "vmid",
 			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
-			json_text(goal->mapping), "options", options);
+			json_text(goal->mapping), "options", options, "assignments",
+			assignments_to_json(goal));
 }
 
 static void strings_from_json(struct arena *arena, const json_t *array, struct strings *list)
@@ -118,8 +142,7 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 		return error_set(err, ERROR_PARSE, "the goal is not a JSON object with options");
 	struct goal *goal = goal_new();
 	strings_from_json(goal->arena, json_object_get(json, "gpus"), &goal->gpus);
-	json_int_t vmid = json_integer_value(json_object_get(json, "vmid"));
-	goal->vmid = vmid > 0 && vmid <= 999999999 ? (unsigned)vmid : 0;
+	goal->vmid = goal_vmid_of(json_object_get(json, "vmid"));
 	strings_from_json(goal->arena, json_object_get(options, "params"), &goal->params);
 	strings_from_json(goal->arena, json_object_get(options, "params_unwanted"),
 			&goal->params_unwanted);
@@ -130,12 +153,8 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 			goal->arena, json_string_value(json_object_get(json, "mapping")));
 	goal->delete_mapping = arena_strdup(
 			goal->arena, json_string_value(json_object_get(options, "delete_mapping")));
-	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		const json_t *value = json_object_get(options, choice->name);
-		if (json_is_boolean(value))
-			*goal_choice_at(goal, choice) =
-					json_is_true(value) ? CHOICE_YES : CHOICE_NO;
-	}
+	goal_set_choices(goal->chosen, options);
+	assignments_from_json(goal, json_object_get(json, "assignments"));
 	*ret_goal = goal;
 	return 0;
 }

@@ -93,8 +93,10 @@ void plan_add_api(struct plan *plan, enum api_stage stage, unsigned vmid, const 
 		const char *key, const char *value, const char *before, const char *because)
 {
 	struct change *change = call_of(plan, stage, vmid);
-	pve_param_add(plan->arena, &change->params, key, value);
-	pve_param_add(plan->arena, &change->before_params, key, before);
+	if (!pve_param_get(&change->params, key)) { /* another device of the VM wants the same */
+		pve_param_add(plan->arena, &change->params, key, value);
+		pve_param_add(plan->arena, &change->before_params, key, before);
+	}
 	change->digest = arena_strdup(plan->arena, digest);
 	plan_add_because(plan, change, because);
 }

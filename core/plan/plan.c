@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/plan/plan.h"
 
+#include <string.h>
+
 #include "core/plan/internal.h"
 
 struct plan *plan_new(const struct goal *goal, const char *node)
@@ -35,9 +37,23 @@ void plan_add_because(struct plan *plan, struct change *change, const char *beca
 		strings_add(plan->arena, &change->because, because);
 }
 
+static bool is_listed(const struct list *refusals, const char *check, const char *subject,
+		const char *reason)
+{
+	for (size_t i = 0; i < refusals->n; i++) {
+		const struct refusal *refusal = refusals->item[i];
+		if (strcmp(refusal->check, check) == 0 && strcmp(refusal->subject, subject) == 0 &&
+				strcmp(refusal->reason, reason) == 0)
+			return true;
+	}
+	return false;
+}
+
 void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
 		bool acceptable)
 {
+	if (is_listed(&plan->refusals, check, subject, reason))
+		return;
 	struct refusal *refusal = arena_alloc(plan->arena, sizeof *refusal);
 	*refusal = (struct refusal){
 			.check = arena_strdup(plan->arena, check),
@@ -50,6 +66,8 @@ void plan_refuse(struct plan *plan, const char *check, const char *subject, cons
 
 void plan_accept(struct plan *plan, const char *check, const char *subject, const char *reason)
 {
+	if (is_listed(&plan->accepted, check, subject, reason))
+		return;
 	struct refusal *accepted = arena_alloc(plan->arena, sizeof *accepted);
 	*accepted = (struct refusal){
 			.check = arena_strdup(plan->arena, check),

@@ -62,32 +62,59 @@ static void keep_ha_state(const struct report *report, struct plan *plan)
 	}
 }
 
+/* Devices as the kernel writes them, however they were asked for. */
+static void name_devices(const struct report *report, struct goal *goal)
+{
+	const struct list *parts = &report->parts;
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct report *part = parts->item[i];
+		char *name = part->gpu ? arena_strdup(goal->arena, part->gpu->name) : NULL;
+		if (name && i < goal->gpus.n)
+			goal->gpus.item[i] = name;
+		else if (name)
+			((struct assignment *)goal->assignments.item[i - goal->gpus.n])->device =
+					name;
+	}
+}
+
+static void show_conf(struct plan *plan, const struct vm *vm)
+{
+	for (size_t i = 0; i < plan->confs.n; i++)
+		if (((const struct plan_conf *)plan->confs.item[i])->vmid == vm->vmid)
+			return;
+	plan_show_conf(plan, &(struct plan_conf){.vmid = vm->vmid,
+					     .path = vm->path,
+					     .text = vm->text,
+					     .source = vm->source,
+					     .running = vm->running == KNOWN_YES});
+}
+
 static struct plan *start_plan(const struct report *report)
 {
 	struct plan *plan = plan_new(report->goal, report->facts->node);
 	if (report->facts->remote)
 		plan->api = arena_strdup(plan->arena, report->facts->api);
-	if (report->gpu) /* as the kernel writes it, however it was asked for */
-		plan->goal->gpus.item[0] = arena_strdup(plan->goal->arena, report->gpu->name);
-	if (report->vm)
-		plan_show_conf(plan, &(struct plan_conf){.vmid = report->vm->vmid,
-						     .path = report->vm->path,
-						     .text = report->vm->text,
-						     .source = report->vm->source,
-						     .running = report->vm->running == KNOWN_YES});
+	name_devices(report, plan->goal);
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct report *part = report->parts.item[i];
+		if (part->vm)
+			show_conf(plan, part->vm);
+	}
 	return plan;
 }
 
-/* What mends the findings, and the power that it needs. */
+/* What mends the findings of each part of the goal, and the power that it needs. */
 static int draft(const struct report *report, const struct root *root, struct plan *plan,
 		struct error *err)
 {
-	bool gives = false;
-	const struct planning planning = {report, plan, root, err, &gives};
-	int status = remedies_draft(&planning);
-	if (status < 0)
-		return status;
-	plan_power(&planning);
+	struct list given = {0};
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct planning planning = {report->parts.item[i], plan, root, err, &given};
+		int status = remedies_draft(&planning);
+		if (status < 0)
+			return status;
+	}
+	plan_power(&(struct planning){report, plan, root, err, &given});
 	keep_ha_state(report, plan);
 	return 0;
 }
@@ -101,7 +128,8 @@ int planner_plan(const struct report *report, const struct root *root, struct pl
 		plan_free(plan);
 		return status;
 	}
-	guard_plan(report, plan);
+	for (size_t i = 0; i < report->parts.n; i++)
+		guard_plan(report->parts.item[i], plan);
 	plan_finish(plan);
 	*ret_plan = plan;
 	return 0;
@@ -126,9 +154,13 @@ static void know_rights(struct host *host, struct facts *facts, const struct rep
 {
 	struct list needs = plan_needs(facts->arena, plan);
 	(void)facts_know_rights(host, facts, "/mapping/pci", NULL);
-	if (report->vm)
-		(void)facts_know_rights(host, facts,
-				arena_printf(facts->arena, "/vms/%u", report->vm->vmid), NULL);
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct report *part = report->parts.item[i];
+		if (part->vm)
+			(void)facts_know_rights(host, facts,
+					arena_printf(facts->arena, "/vms/%u", part->vm->vmid),
+					NULL);
+	}
 	for (size_t i = 0; i < needs.n; i++)
 		(void)facts_know_rights(
 				host, facts, ((const struct pve_need *)needs.item[i])->path, NULL);
@@ -147,7 +179,9 @@ int planner_report(struct host *host, struct facts *facts, const struct goal *go
 	if (draft(report, NULL, plan, NULL) == 0) {
 		if (facts->complete)
 			know_rights(host, facts, report, plan);
-		judge_rights(report, plan);
+		for (size_t i = 0; i < report->parts.n; i++)
+			judge_rights(report->parts.item[i], plan);
+		report_join(report);
 	}
 	plan_free(plan);
 	return 0;

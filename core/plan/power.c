@@ -18,21 +18,60 @@ static void restart(const struct planning *planning, unsigned vmid)
 				"the VM is shut down, and stays off because of --no-start");
 }
 
-void plan_power(const struct planning *planning)
+/* Of all parts of the goal that are for the VM. */
+struct wishes {
+	bool starts; /* it is stopped, and to be started */
+	bool held;   /* something unread holds what is to be done to it */
+};
+
+static struct wishes wishes_for(const struct report *report, const struct vm *vm)
 {
-	const struct report *report = planning->report;
-	const struct vm *vm = report->vm;
-	if (!vm || vm->running == KNOWN_UNKNOWN || remedies_are_held(report, STEP_VERIFY))
+	struct wishes wishes = {0};
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct report *part = report->parts.item[i];
+		if (part->vm != vm)
+			continue;
+		wishes.starts = wishes.starts || vm_is_to_start(part);
+		wishes.held = wishes.held || remedies_are_held(part, STEP_VERIFY);
+	}
+	return wishes;
+}
+
+static bool is_among(const struct list *given, const struct vm *vm)
+{
+	for (size_t i = 0; i < given->n; i++)
+		if (given->item[i] == vm)
+			return true;
+	return false;
+}
+
+static void power_of(const struct planning *planning, const struct vm *vm)
+{
+	struct plan *plan = planning->plan;
+	struct wishes wishes = wishes_for(planning->report, vm);
+	bool calls = plan_calls_on(&plan->changes, vm->vmid, NULL);
+	bool asked = planning->report->goal->chosen[CHOOSE_START] == CHOICE_YES;
+	if (vm->running == KNOWN_UNKNOWN || wishes.held)
 		return;
-	bool calls = plan_calls_on(&planning->plan->changes, vm->vmid, NULL);
 	if (vm->running == KNOWN_NO) {
-		if (vm_is_to_start(report))
-			plan_add_api_call(
-					planning->plan, STAGE_START, vm->vmid, "verify.vm-started");
-	} else if (*planning->gives ||
-			(calls && report->goal->chosen[CHOOSE_START] == CHOICE_YES)) {
+		if (wishes.starts)
+			plan_add_api_call(plan, STAGE_START, vm->vmid, "verify.vm-started");
+	} else if (is_among(planning->given, vm) || (calls && asked)) {
 		restart(planning, vm->vmid);
 	} else if (calls) {
-		plan_let_wait(planning->plan, vm->vmid);
+		plan_let_wait(plan, vm->vmid);
+	}
+}
+
+void plan_power(const struct planning *planning)
+{
+	const struct list *parts = &planning->report->parts;
+	struct list seen = {0};
+	for (size_t i = 0; i < parts->n; i++) {
+		struct vm *vm = ((const struct report *)parts->item[i])->vm;
+		if (!vm || is_among(&seen, vm))
+			continue;
+		list_add(planning->plan->arena, &seen, vm);
+		power_of(planning, vm);
 	}
 }

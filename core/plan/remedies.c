@@ -69,9 +69,12 @@ static int draft_for(const struct planning *planning, const struct remedy *remed
 
 int remedies_draft(const struct planning *planning)
 {
+	bool first = planning->report->whole->parts.item[0] == planning->report;
 	for (size_t i = 0; i < REMEDIES; i++) {
-		bool files = check_by_id(remedies[i].check)->step < STEP_VM;
-		if (!remedies[i].draft || (files && !planning->root))
+		enum step step = check_by_id(remedies[i].check)->step;
+		bool files = step < STEP_VM;
+		bool host = files && remedies[i].draft != fix_vfio_binding;
+		if (!remedies[i].draft || (files && !planning->root) || (host && !first))
 			continue;
 		int status = draft_for(planning, &remedies[i]);
 		if (status < 0)

@@ -5,13 +5,13 @@
 #include "core/checks/questions.h"
 #include "pvegpu/plan/planner.h"
 
-/* A plan in the making. */
+/* A plan in the making, for one part of the goal. */
 struct planning {
 	const struct report *report;
 	struct plan *plan;
 	const struct root *root; /* NULL: only calls are planned, no files */
 	struct error *err;
-	bool *gives; /* set by a remedy: the goal's VM gets a device that it does not hold */
+	struct list *given; /* of struct vm, by the remedies: they get a device they do not hold */
 };
 
 /* plan_draft() of the plan in the making. */
@@ -21,10 +21,11 @@ int planning_draft(const struct planning *planning, const char *path, const char
  * and to nothing else. 0 or an error. */
 typedef int remedy_function(const struct planning *planning, const struct finding *finding);
 
-/* Each remedy over the findings of its check, in the order of the table; what comes after a
- * finding that holds the plan (unread_holds()) is left out. */
 /* A finding of this step, or one before, holds what comes after it for want of a reading. */
 bool remedies_are_held(const struct report *report, enum step step);
+/* Each remedy over the findings of its check, in the order of the table; what comes after a
+ * finding that holds the plan (unread_holds()) is left out. What is of the host is drafted from the
+ * first part of the goal alone. */
 int remedies_draft(const struct planning *planning);
 
 remedy_function fix_firmware_setup;
@@ -44,10 +45,11 @@ remedy_function fix_attach_hostpci;
 /* What a reboot of this host costs: the guests it stops. */
 char *reboot_cost(const struct report *report);
 
-/* power.c: whether the goal's VM is stopped and started for what was drafted, or that waits. */
+/* power.c: whether the goal's VMs are stopped and started for what was drafted, or that waits.
+ * `planning` is of the whole goal. */
 void plan_power(const struct planning *planning);
 
-/* guard.c: what the plan is refused for. */
+/* guard.c: what the plan is refused for, for one part of the goal. */
 void guard_plan(const struct report *report, struct plan *plan);
 /* starts.c: the same of a VM that is started, by all that it has. */
 void guard_starts(const struct report *report, struct plan *plan);

@@ -5,13 +5,15 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/property_string.h"
 
-/* The next hostpciN after `*index` that neither the configuration nor what is pending in it uses.
+/* The first hostpciN that neither the configuration, nor what is pending in it, nor the plan uses.
  */
-static const char *free_key(const struct vm *vm, int *index, struct arena *arena)
+static const char *free_key(const struct vm *vm, const struct plan *plan)
 {
-	while (++*index < HOSTPCI_MAX) {
-		const char *key = arena_printf(arena, "hostpci%d", *index);
-		if (!vm_conf_get(&vm->conf.current, key) && !vm_conf_get(&vm->conf.pending, key))
+	const struct change *call = plan_find_call(&plan->changes, STAGE_ATTACH, vm->vmid);
+	for (int index = 0; index < HOSTPCI_MAX; index++) {
+		const char *key = arena_printf(plan->arena, "hostpci%d", index);
+		if (!vm_conf_get(&vm->conf.current, key) && !vm_conf_get(&vm->conf.pending, key) &&
+				!(call && pve_param_get(&call->params, key)))
 			return key;
 	}
 	return NULL;
@@ -71,7 +73,8 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	const struct vm *vm = report->vm;
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
 	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
-	*planning->gives = !entry;
+	if (!entry)
+		list_add(plan->arena, planning->given, report->vm);
 	if (!entry && pending && !options_differ(report, pending))
 		return 0; /* the stop and the start that are planned make it count */
 	/* A line that waits is changed too: with two for one device the VM would not start. */
@@ -86,9 +89,8 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
 				       ? report->mappings_wanted.n
 				       : 1;
-	int index = -1;
 	for (size_t i = 0; i < lines; i++) {
-		const char *key = free_key(vm, &index, plan->arena);
+		const char *key = free_key(vm, plan);
 		if (!key)
 			return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot",
 					vm->vmid);

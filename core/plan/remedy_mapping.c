@@ -12,6 +12,27 @@ static bool is_mended_only(const struct report *report, const struct mapping_edi
 	       edit->map.n == edit->mapping->entries.n;
 }
 
+static const struct change *find_call(const struct plan *plan, const char *mapping)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		const struct change *change = plan->changes.item[i];
+		if (change->mapping && strcmp(change->mapping, mapping) == 0)
+			return change;
+	}
+	return NULL;
+}
+
+static bool same_params(const struct list *a, const struct list *b)
+{
+	bool same = a->n == b->n;
+	for (size_t i = 0; same && i < a->n; i++) {
+		const struct pve_param *x = a->item[i];
+		const struct pve_param *y = b->item[i];
+		same = strcmp(x->key, y->key) == 0 && strcmp(x->value, y->value) == 0;
+	}
+	return same;
+}
+
 int fix_mapping(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;
@@ -21,11 +42,6 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 	const struct mapping_edit *edit = name ? find_mapping_edit(report, name + 1) : NULL;
 	if (!edit || !mapping_edit_changes(edit))
 		return 0;
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		const struct change *change = plan->changes.item[i];
-		if (change->mapping && strcmp(change->mapping, edit->name) == 0)
-			return 0; /* one call for all that is to be done to it */
-	}
 	/* An empty map, or a value with a line end, would leave a file that nobody can change any
 	 * more but by hand. */
 	if (!edit->deleted && !edit->map.n)
@@ -54,6 +70,14 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 		pve_param_add(plan->arena, &before, "description", edit->mapping->description);
 	if (edit->deleted && edit->mapping && edit->mapping->mdev)
 		pve_param_add(plan->arena, &before, "mdev", "1");
+	const struct change *planned = find_call(plan, edit->name);
+	if (planned) /* one call for all that is to be done to it */
+		return same_params(&planned->params, &params)
+				       ? 0
+				       : error_set(err, ERROR_REFUSED,
+							 "two devices of the goal would change mapping %s, each "
+							 "in its way: one after the other",
+							 edit->name);
 	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id)->early =
 			is_mended_only(report, edit);
 	return 0;

@@ -121,7 +121,15 @@ static int add_ids(const struct planning *planning, const struct list *card, con
 {
 	struct plan *plan = planning->plan;
 	const struct modprobe_entry *entry = NULL;
-	const char *present = configured_ids(planning->report, &entry);
+	const char *path = configured_ids(planning->report, &entry) ? entry->file : own_file;
+	const char *text = NULL;
+	int status = planning_draft(planning, path, &text);
+	if (status < 0)
+		return status;
+	/* As it is drafted: another device of the goal may have been put in. */
+	struct list entries = {0};
+	modprobe_conf_parse(plan->arena, path, text ? text : "", &entries);
+	const char *present = modprobe_option(&entries, "vfio-pci", "ids", &entry);
 	struct text ids = {0};
 	text_add(&ids, present ? present : "");
 	for (size_t i = 0; i < card->n; i++) {
@@ -131,11 +139,6 @@ static int add_ids(const struct planning *planning, const struct list *card, con
 					function->device);
 	}
 	char *value = text_take(&ids, plan->arena);
-	const char *path = present ? entry->file : own_file;
-	const char *text = NULL;
-	int status = planning_draft(planning, path, &text);
-	if (status < 0)
-		return status;
 	char *edited = present ? replace_ids(plan->arena, text ? text : "", entry, present, value)
 			       : arena_printf(plan->arena,
 						 "%s# Written by pvegpu: the GPU for VMs goes to "

@@ -55,12 +55,9 @@ char *plan_text(struct arena *arena, const struct plan *plan)
 {
 	struct text text = {0};
 	text_addf(&text, "Plan %.12s: %s\n", plan->id, plan_totals_text(arena, &plan->changes));
-	if (plan->goal->gpus.n)
-		text_addf(&text, "Goal: GPU %s", strings_join(arena, &plan->goal->gpus, ", "));
-	if (plan->goal->gpus.n && plan->goal->vmid)
-		text_addf(&text, " to VM %u", plan->goal->vmid);
-	if (plan->goal->gpus.n)
-		text_add(&text, "\n");
+	const char *goal = goal_text(arena, plan->goal);
+	if (goal)
+		text_addf(&text, "Goal: %s\n", goal);
 	add_consequences(&text, plan);
 	for (size_t i = 0; i < plan->refusals.n; i++) {
 		const struct refusal *refusal = plan->refusals.item[i];

@@ -62,7 +62,11 @@ keys b 4 Down Space v
 settled review-risk
 keys b '?'
 settled gpu-details
-keys b 2
+keys b Up +
+settled 4-gpu-two
+keys 6
+settled 6-attach-two
+keys 4 + 2
 resize 60 20
 settled 2-boot-60x20
 keys q

@@ -38,6 +38,7 @@ static const struct {
 		{"ca-file", "wapyrh", "/x", "--api=https://h:8006"},
 		{"proxy", "wapyrh", "none", "--api=https://h:8006"},
 		{"gpu", "apd", "01:00", NULL},
+		{"assign", "apd", "01:00=106", NULL},
 		{"vm", "apd", "106", "--gpu=01:00"},
 		{"param", "apd", "quiet", NULL},
 		{"no-param", "apd", "quiet", NULL},

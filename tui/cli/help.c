@@ -32,6 +32,9 @@ static const struct {
 
 		{COMMAND_PLAN, "pvegpu plan --gpu 01:00 --vm 106", "show it"},
 		{COMMAND_PLAN, "pvegpu plan --gpu 01:00 --vm 106 --out PLAN", "keep it for apply"},
+		{COMMAND_PLAN, "pvegpu plan --gpu 01:00 --gpu 02:00 --vm 106", "both to one VM"},
+		{COMMAND_PLAN, "pvegpu plan --assign 01:00=106 --assign 02:00=107",
+				"each to its own"},
 		{COMMAND_PLAN, "pvegpu plan --gpu 01:00 --bind early --no-start", "other choices"},
 		{COMMAND_PLAN, "pvegpu plan --clean-up", "only take out what is left over"},
 

@@ -108,8 +108,8 @@ static void open_goal(struct wizard *wizard)
 	struct doctor *doctor = wizard->doctor;
 	struct goal *goal = goal_new();
 	goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
-	for (size_t i = 0; i < wizard->goal->gpus.n; i++)
-		strings_add(goal->arena, &goal->gpus, wizard->goal->gpus.item[i]);
+	if (wizard->goal->gpus.n) /* it is about one card */
+		strings_add(goal->arena, &goal->gpus, wizard->goal->gpus.item[0]);
 	goal->vmid = wizard->goal->vmid;
 	doctor->before = wizard->goal;
 	wizard->goal = goal;

@@ -76,8 +76,10 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	}
 	(void)rows_add(rows, ROW_HEADING,
 			arena_printf(rows->arena, "%s to VM %u %s",
-					short_label(rows->arena, report->gpu), report->vm->vmid,
-					report->vm->name));
+					report->parts.n > 1 ? arena_printf(rows->arena, "%zu GPUs",
+									      report->parts.n)
+							    : short_label(rows->arena, report->gpu),
+					report->vm->vmid, report->vm->name));
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		if (choice->page != PAGE_ATTACH)
 			continue;

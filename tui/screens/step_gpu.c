@@ -1,11 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "pvegpu/base/text.h"
 #include "tui/screens/steps.h"
 
 /* Step 4: which GPU, and what goes along with it. */
 
-static const char *const keys[] = {"Enter choose", "b back", "? details", "m groups", "v review",
-		"1-7 step", "q quit", NULL};
+static const char *const keys[] = {"Enter choose", "+ also", "b back", "? why", "m groups",
+		"v review", "q quit", NULL};
+
+static const char *short_address(const struct pci_device *device)
+{
+	return text_starts(device->name, "0000:") ? device->name + 5 : device->name;
+}
+
+static bool is_chosen(const struct report *report, const struct pci_device *gpu)
+{
+	for (size_t i = 0; i < report->parts.n; i++)
+		if (((const struct report *)report->parts.item[i])->gpu == gpu)
+			return true;
+	return false;
+}
+
+/* What goes along with one of the chosen GPUs, and what was found of it. */
+static void show_part(struct rows *rows, const struct report *report, const struct report *part)
+{
+	if (!part->gpu)
+		return;
+	(void)rows_add(rows, ROW_TEXT, "");
+	(void)rows_add(rows, ROW_HEADING,
+			report->parts.n > 1 ? arena_printf(rows->arena, "What goes with %s",
+							      short_address(part->gpu))
+					    : "What goes to the VM");
+	for (size_t i = 0; i < part->card.n; i++) {
+		const struct pci_device *function = part->card.item[i];
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena, "%s %s, %s", short_address(function),
+						pci_class_text(function->class_code),
+						function->driver ? function->driver : "no driver"));
+	}
+	(void)rows_add(rows, ROW_TEXT, "GPU drivers on the host are not needed for this.");
+	(void)rows_add(rows, ROW_TEXT, "");
+	rows_add_findings(rows, report, STEP_GPU, part->gpu->name, false);
+	rows_add_findings(rows, report, STEP_GPU,
+			arena_printf(rows->arena, "group/%d", part->gpu->group), true);
+}
 
 static void gpu_rows(struct wizard *wizard, struct rows *rows)
 {
@@ -16,38 +55,21 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 		const struct pci_device *gpu = facts->devices.item[i];
 		if (!pci_is_gpu(gpu) || pci_is_bmc(gpu))
 			continue;
-		const char *address = text_starts(gpu->name, "0000:") ? gpu->name + 5 : gpu->name;
 		struct row *row = rows_add(rows, ROW_RADIO,
-				arena_printf(rows->arena, "%s %s", address,
+				arena_printf(rows->arena, "%s %s", short_address(gpu),
 						short_label(rows->arena, gpu)));
-		row->on = report->gpu == gpu;
+		row->on = is_chosen(report, gpu);
 		row->data = gpu;
 		row->page = gpu_page;
 		row->note = gpu->boot_vga == KNOWN_YES ? "host's console"
 			    : gpu->group >= 0 ? arena_printf(rows->arena, "group %d", gpu->group)
 					      : "group not known yet";
-		row->hint = arena_printf(rows->arena, "%s, %04x:%04x, driver %s. Enter chooses it.",
+		row->hint = arena_printf(rows->arena,
+				"%s, %04x:%04x, driver %s. Enter chooses it, + takes it too.",
 				gpu->label, gpu->vendor, gpu->device, facts_driver(facts, gpu));
 	}
-	if (!report->gpu)
-		return;
-	struct list slot = facts_card(facts, report->gpu, rows->arena);
-	(void)rows_add(rows, ROW_TEXT, "");
-	(void)rows_add(rows, ROW_HEADING, "What goes to the VM");
-	for (size_t i = 0; i < slot.n; i++) {
-		const struct pci_device *function = slot.item[i];
-		const char *name = text_starts(function->name, "0000:") ? function->name + 5
-									: function->name;
-		(void)rows_add(rows, ROW_TEXT,
-				arena_printf(rows->arena, "%s %s, %s", name,
-						pci_class_text(function->class_code),
-						function->driver ? function->driver : "no driver"));
-	}
-	(void)rows_add(rows, ROW_TEXT, "GPU drivers on the host are not needed for this.");
-	(void)rows_add(rows, ROW_TEXT, "");
-	rows_add_findings(rows, report, STEP_GPU, report->gpu->name, false);
-	rows_add_findings(rows, report, STEP_GPU,
-			arena_printf(rows->arena, "group/%d", report->gpu->group), true);
+	for (size_t i = 0; i < report->parts.n; i++)
+		show_part(rows, report, report->parts.item[i]);
 }
 
 static void gpu_act(struct wizard *wizard, const struct row *row)
@@ -55,8 +77,25 @@ static void gpu_act(struct wizard *wizard, const struct row *row)
 	const struct pci_device *gpu = row->data;
 	if (!gpu)
 		return;
-	wizard->goal->gpus.n = 0;
+	wizard->goal->gpus = (struct strings){0};
+	wizard->goal->assignments = (struct list){0};
 	strings_add(wizard->goal->arena, &wizard->goal->gpus, gpu->name);
+}
+
+/* One more for the same VM, or one less. */
+static void gpu_add(struct wizard *wizard, const struct row *row)
+{
+	struct goal *goal = wizard->goal;
+	const struct pci_device *gpu = row->data;
+	struct strings before = goal->gpus;
+	if (!gpu)
+		return;
+	goal->gpus = (struct strings){0};
+	for (size_t i = 0; i < before.n; i++)
+		if (strcmp(before.item[i], gpu->name) != 0)
+			strings_add(goal->arena, &goal->gpus, before.item[i]);
+	if (goal->gpus.n == before.n)
+		strings_add(goal->arena, &goal->gpus, gpu->name);
 }
 
 static const char *gpu_state(struct wizard *wizard, struct arena *arena)
@@ -83,5 +122,6 @@ const struct wizard_step step_gpu = {.name = "GPU",
 		.step = STEP_GPU,
 		.rows = gpu_rows,
 		.act = gpu_act,
+		.add = gpu_add,
 		.state = gpu_state,
 		.keys = keys};

@@ -106,8 +106,15 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 static void vm_act(struct wizard *wizard, const struct row *row)
 {
 	const struct vm *vm = row->data;
-	if (vm)
-		wizard->goal->vmid = vm->vmid;
+	struct goal *goal = wizard->goal;
+	if (!vm)
+		return;
+	/* What was assigned one by one before goes to this one. */
+	for (size_t i = 0; i < goal->assignments.n; i++)
+		strings_add(goal->arena, &goal->gpus,
+				((const struct assignment *)goal->assignments.item[i])->device);
+	goal->assignments = (struct list){0};
+	goal->vmid = vm->vmid;
 }
 
 static const char *vm_state(struct wizard *wizard, struct arena *arena)

@@ -99,17 +99,25 @@ struct param_choice {
 bool param_is_put(const struct param_choice *param);
 bool param_is_taken(const struct param_choice *param);
 
+/*
+ * What follows from facts and goal. A check judges one device for one guest: of a goal with several
+ * there is a report on each (`parts`), and one on the whole, with the findings of all and of the
+ * first part what is of one.
+ */
 struct report {
 	struct arena *arena;
-	const struct facts *facts; /* lent; must outlive the report */
-	const struct goal *goal;   /* lent */
-	struct pci_device *gpu;    /* the goal's first GPU, or NULL */
-	struct vm *vm;             /* the goal's VM, or NULL */
-	struct list findings;      /* of struct finding, in the order of the catalogue */
-	struct list judged;        /* the same, those that report_only() left out too: what a
-				      verdict comes from */
-	struct list params;        /* of struct param_choice */
-	struct strings configured; /* words the boot loader's file asks for */
+	const struct facts *facts;  /* lent; must outlive the report */
+	const struct goal *goal;    /* lent */
+	struct list parts;          /* of struct report: itself, where the goal has one part only */
+	const struct report *whole; /* the report that it is a part of; itself */
+	struct pci_device *gpu;     /* the goal's GPU, or NULL */
+	struct list card;           /* what goes with it, itself among them */
+	struct vm *vm;              /* the goal's VM, or NULL */
+	struct list findings;       /* of struct finding, in the order of the catalogue */
+	struct list judged;         /* the same, those that report_only() left out too: what a
+				       verdict comes from */
+	struct list params;         /* of struct param_choice */
+	struct strings configured;  /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
 	bool decided[CHOICES];
 	bool done[CHOICES];          /* it is so already, so there is nothing to choose */
@@ -119,7 +127,8 @@ struct report {
 	const char *bind_reason;     /* why early binding is advised or not */
 };
 
-/* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there. */
+/* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there, or one
+ * device twice. */
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
 		struct error *err);
 void report_free(struct report *report); /* NULL is fine */

@@ -61,14 +61,26 @@ struct goal_choice {
 };
 extern const struct goal_choice goal_choices[]; /* by id; ends with name NULL */
 enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
+/* It is asked for; or it is advised, and neither refused nor left out with all that is advised. */
+bool goal_takes(const struct goal *goal, enum choice_id id, bool advised);
 /* The choice that is the fix of a check, or NULL. */
 const struct goal_choice *goal_choice_for(const char *check);
 
+/* One device for one guest, with what is chosen for it alone. */
+struct assignment {
+	char *device;                /* 0000:01:00.0 */
+	unsigned vmid;               /* the guest */
+	enum choice chosen[CHOICES]; /* of SCOPE_ASSIGNMENT; the others stay as advised */
+	char *mapping;               /* its name; NULL: one is proposed */
+};
+
 struct goal {
 	struct arena *arena;
-	struct strings gpus;   /* 0000:01:00.0 */
-	unsigned vmid;         /* 0: none chosen */
-	struct strings params; /* kernel parameters asked for */
+	/* The short form: each of these devices for that guest, with the choices below. */
+	struct strings gpus;     /* 0000:01:00.0 */
+	unsigned vmid;           /* 0: none chosen */
+	struct list assignments; /* of struct assignment: what is asked for beside it */
+	struct strings params;   /* kernel parameters asked for */
 	struct strings params_unwanted;
 	enum choice chosen[CHOICES];
 	char *mapping; /* its name; NULL: one is proposed */
@@ -88,6 +100,19 @@ void goal_param(struct goal *goal, const char *word, bool wanted);
 void goal_param_forget(struct goal *goal, const char *word);
 void goal_accept(struct goal *goal, const char *check, const char *subject);
 bool goal_accepted(const struct goal *goal, const char *check, const char *subject);
+
+/* Take "DEVICE[,OPTION...]=VMID" in: the options are those of the choices of SCOPE_ASSIGNMENT, and
+ * mapping=NAME. ERROR_USAGE, with what is wrong, when it is none. */
+int goal_assign(struct goal *goal, const char *text, struct error *err);
+/* The goal taken apart: for each device a goal of it alone with its guest and its choices, of the
+ * arena; one without a device where there is none. What is of the host stands in each. The texts
+ * are those of the goal, which must outlive them. Of struct goal. */
+struct list goal_parts(struct arena *arena, const struct goal *goal);
+
+/* "GPU 0000:01:00.0 to VM 106; GPU 0000:02:00.0 to VM 107"; NULL where no device is chosen. */
+char *goal_text(struct arena *arena, const struct goal *goal);
+/* No device and no guest any more; what else was chosen stays. */
+void goal_forget_devices(struct goal *goal);
 
 json_t *goal_to_json(const struct goal *goal); /* the caller owns the reference */
 int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err);

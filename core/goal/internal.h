@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_CORE_GOAL_INTERNAL_H
+#define PVEGPU_CORE_GOAL_INTERNAL_H
+
+#include "pvegpu/goal/goal.h"
+
+/* The choices that differ from what is advised, as a JSON object, and back. */
+json_t *goal_choices_json(const enum choice *chosen);
+void goal_set_choices(enum choice *chosen, const json_t *options);
+
+/* assignments.c: a new one, with all as advised. */
+struct assignment *assignment_add(struct goal *goal, const char *device, unsigned vmid);
+/* All that the goal assigns, also by its short form; and back, without what the short form says. */
+json_t *assignments_to_json(const struct goal *goal);
+void assignments_from_json(struct goal *goal, const json_t *array);
+/* A VM's number, or 0. */
+unsigned goal_vmid_of(const json_t *number);
+
+#endif
