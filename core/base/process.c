@@ -159,12 +159,12 @@ enum { AFTER_END_MS = 300, LOOK_MS = 20 };
 static bool pump(struct child *child, struct stream streams[2], long long deadline,
 		process_line *line, void *user)
 {
-	while (!child->ended || streams[0].fd >= 0 || streams[1].fd >= 0) {
+	for (;;) {
 		bool ended = child->ended;
 		if (look_at(child) && !ended)
 			deadline = now_ms() + AFTER_END_MS;
 		long long left = deadline - now_ms();
-		if (left <= 0)
+		if (left <= 0 || (child->ended && streams[0].fd < 0 && streams[1].fd < 0))
 			break;
 		struct pollfd polls[3] = {{.fd = streams[0].fd, .events = POLLIN},
 				{.fd = streams[1].fd, .events = POLLIN},

@@ -76,6 +76,26 @@ static enum known is_running(const struct root *root, struct arena *arena, unsig
 										     : KNOWN_NO;
 }
 
+static void add_running(struct facts *facts, unsigned ctid, const char *name)
+{
+	const char *space = *name ? " " : "";
+	strings_add(facts->arena, &facts->running_containers,
+			arena_printf(facts->arena, "%u%s%s", ctid, space, name));
+}
+
+/* Those that run and have no configuration that could be read: the kernel knows them. */
+static void add_unread(const struct root *root, struct facts *facts, const struct strings *read)
+{
+	struct strings running = {0};
+	(void)root_list(root, "/sys/fs/cgroup/lxc", facts->arena, &running);
+	for (size_t i = 0; i < running.n; i++) {
+		const char *name = arena_printf(facts->arena, "%s.conf", running.item[i]);
+		unsigned ctid = facts_guest_id(facts->arena, name);
+		if (ctid && !strings_has(read, name))
+			add_running(facts, ctid, "");
+	}
+}
+
 static void read_container(
 		const struct root *root, struct facts *facts, unsigned ctid, const char *path)
 {
@@ -110,8 +130,7 @@ static void read_container(
 	container.path = arena_strdup(arena, path);
 	container.running = is_running(root, arena, ctid);
 	if (container.running == KNOWN_YES)
-		strings_add(arena, &facts->running_containers,
-				arena_printf(arena, "%u %s", ctid, name));
+		add_running(facts, ctid, name);
 	if (!container.line)
 		return;
 	struct container *kept = arena_alloc(arena, sizeof *kept);
@@ -131,4 +150,5 @@ void facts_read_containers(const struct root *root, struct facts *facts)
 			read_container(root, facts, ctid,
 					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
 	}
+	add_unread(root, facts, &names);
 }

@@ -97,12 +97,13 @@ static int check_before(const json_t *config, const struct change *change, struc
 	return status;
 }
 
-/* Of an undo: what still waits in PENDING and is not current is taken back from there. */
+/* Of an undo: a key that waits in PENDING and is not set now is taken back from there. One that is
+ * set needs no more than its value: what waits and equals it goes (PVE/AbstractConfig.pm,
+ * cleanup_pending). */
 static bool only_waits(const struct change *change, const json_t *config,
-		const struct pve_param *before, struct arena *arena, bool apply)
+		const struct pve_param *before, bool apply)
 {
-	return change->waits && !apply &&
-	       same_value(pve_config_text(arena, config, before->key), before->value);
+	return change->waits && !apply && !before->value && !json_object_get(config, before->key);
 }
 
 /* One PUT: what has a value is set, what has none is deleted. It carries the digest of the
@@ -128,7 +129,7 @@ static int put_config(struct pve_client *client, const char *node, const struct 
 	struct strings reverted = {0};
 	for (size_t i = 0; i < params->n; i++) {
 		const struct pve_param *param = params->item[i];
-		if (only_waits(change, config, param, arena, apply))
+		if (only_waits(change, config, param, apply))
 			strings_add(arena, &reverted, param->key);
 		else if (param->value)
 			pve_param_add(arena, &sent, param->key, param->value);

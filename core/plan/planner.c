@@ -5,6 +5,17 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/pve/rights.h"
 
+/* What runs of guests that could not be read is stopped as well, and cannot be named. */
+static void add_unread_guests(struct text *text, const struct facts *facts)
+{
+	bool vms = facts->vms_known != KNOWN_YES;
+	bool containers = facts->containers_known != KNOWN_YES;
+	if (vms || containers)
+		text_addf(text, "; the %s%s%s of this host could not be read: those that run stop, too",
+				vms ? "VMs" : "", vms && containers ? " and " : "",
+				containers ? "containers" : "");
+}
+
 char *reboot_cost(const struct report *report)
 {
 	const struct facts *facts = report->facts;
@@ -36,6 +47,7 @@ char *reboot_cost(const struct report *report)
 				strings_join(report->arena, &unknown, ", "));
 	if (!text.n)
 		text_add(&text, "the host is away for some minutes");
+	add_unread_guests(&text, facts);
 	if (facts->kernel && facts->kernel_next && strcmp(facts->kernel, facts->kernel_next) != 0)
 		text_addf(&text, "; boots kernel %s, where %s runs now", facts->kernel_next,
 				facts->kernel);

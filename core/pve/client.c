@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/pve/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -161,13 +162,12 @@ static int expect_object(json_t *json, unsigned vmid, const char *what, json_t *
 	return 0;
 }
 
-static int get_config(struct pve_client *client, const char *node, unsigned vmid, bool current,
-		json_t **ret_config, struct error *err)
+int pve_vm_config(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_config,
+		struct error *err)
 {
 	struct arena *arena = arena_new();
 	struct list params = {0};
-	if (current)
-		pve_param_add(arena, &params, "current", "1");
+	pve_param_add(arena, &params, "current", "1");
 	json_t *config = NULL;
 	int status = pve_call(client, "GET",
 			arena_printf(arena, "/nodes/%s/qemu/%u/config", node, vmid), &params,
@@ -176,16 +176,31 @@ static int get_config(struct pve_client *client, const char *node, unsigned vmid
 	return status < 0 ? status : expect_object(config, vmid, "configuration", ret_config, err);
 }
 
-int pve_vm_config(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_config,
-		struct error *err)
-{
-	return get_config(client, node, vmid, true, ret_config, err);
-}
-
 int pve_vm_next_config(struct pve_client *client, const char *node, unsigned vmid,
 		json_t **ret_config, struct error *err)
 {
-	return get_config(client, node, vmid, false, ret_config, err);
+	char path[128];
+	json_t *list = NULL;
+	(void)snprintf(path, sizeof path, "/nodes/%s/qemu/%u/pending", node, vmid);
+	int status = pve_call(client, "GET", path, NULL, &list, err);
+	status = status < 0 ? status : expect_list(list, path, &list, err);
+	if (status < 0)
+		return status;
+	json_t *config = json_object();
+	size_t i = 0;
+	json_t *entry = NULL;
+	json_array_foreach(list, i, entry)
+	{
+		const char *key = json_string_value(json_object_get(entry, "key"));
+		json_t *next = json_object_get(entry, "pending");
+		if (!next && !json_object_get(entry, "delete"))
+			next = json_object_get(entry, "value");
+		if (key && next)
+			(void)json_object_set(config, key, next);
+	}
+	json_decref(list);
+	*ret_config = config;
+	return 0;
 }
 
 int pve_vm_status(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_status,

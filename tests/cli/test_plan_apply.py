@@ -559,6 +559,17 @@ class PlanApply(HostTest):
         plan = self.plan(*GOAL, "--no-param", "intel_iommu=on", expect=1)
         self.assertEqual(plan["refusals"][0]["check"], "boot.iommu-cmdline")
 
+    def test_a_reboot_names_what_it_stops_also_where_it_cannot_be_read(self):
+        def cost():
+            changes = self.plan("--gpu", "01:00", "--vm", "106")["changes"]
+            return [c["cost"] for c in changes if c["kind"] == "reboot"][0]
+        self.assertIn("container 200 pihole", cost())
+        os.unlink(self.path("etc/pve/nodes/pve2/lxc/200.conf"))
+        self.assertIn("container 200;", cost() + ";")
+        self.assertNotIn("could not be read", cost())
+        os.unlink(self.path("etc/pve/lxc"))
+        self.assertIn("container 200; the containers of this host could not be read: those that run stop, too", cost())
+
     def test_restart_into_the_firmware_setup(self):
         plan = self.plan("--gpu", "01:00", "--vm", "106", "--firmware-setup")
         reboots = [c for c in plan["changes"] if c["kind"] == "reboot"]

@@ -79,8 +79,9 @@ int pve_get(struct pve_client *client, json_t **ret_data, struct error *err, con
  * `digest`. The caller owns the reference. */
 int pve_vm_config(struct pve_client *client, const char *node, unsigned vmid, json_t **ret_config,
 		struct error *err);
-/* The same with what is pending in place of what it will replace: what counts after the next stop
- * and start (PVE/AbstractConfig.pm, load_snapshot_config/load_current_config). */
+/* What counts after the next stop and start, of GET …/pending: each key with the value that waits,
+ * without it the one it has now, and not where its removal waits (PVE/GuestHelpers.pm,
+ * config_with_pending_array). The caller owns the reference. */
 int pve_vm_next_config(struct pve_client *client, const char *node, unsigned vmid,
 		json_t **ret_config, struct error *err);
 /* status/current: an object with `status` and, where it is managed, `ha`. */
