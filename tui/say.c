@@ -69,25 +69,34 @@ int status_of(const struct error *error, int otherwise)
 	return otherwise;
 }
 
-static void put_json(json_t *json, size_t flags)
+static void put_bytes(const char *bytes, size_t n)
 {
-	struct arena *arena = arena_new();
-	char *text = json_dumps(json, flags);
-	put(stdout, text_printable_json(arena, text ? text : "null"));
-	put(stdout, "\n");
-	free(text);
-	json_decref(json);
-	arena_free(arena);
+	errno = 0;
+	if (fwrite(bytes, 1, n, stdout) < n && !lost)
+		lost = errno ? errno : EIO;
+}
+
+struct json_out say_json(void)
+{
+	return (struct json_out){.write = put_bytes};
+}
+
+static void put_json(json_t *json, bool compact)
+{
+	struct json_out out = say_json();
+	out.compact = compact;
+	json_put(&out, NULL, json);
+	json_end(&out);
 }
 
 void print_json(json_t *json)
 {
-	put_json(json, JSON_INDENT(2));
+	put_json(json, false);
 }
 
 void print_json_line(json_t *json)
 {
-	put_json(json, JSON_COMPACT);
+	put_json(json, true);
 }
 
 bool say_is_lost(void)

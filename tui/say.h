@@ -2,10 +2,10 @@
 #ifndef PVEGPU_TUI_SAY_H
 #define PVEGPU_TUI_SAY_H
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "pvegpu/base/error.h"
+#include "pvegpu/base/json.h"
 #include "tui/options.h"
 
 /*
@@ -24,6 +24,7 @@ int status_of(const struct error *error, int otherwise);
 /* To standard output; takes the reference. One line: as a record of a stream. */
 void print_json(json_t *json);
 void print_json_line(json_t *json);
+struct json_out say_json(void); /* to standard output, piece by piece */
 bool say_is_lost(void); /* nobody reads standard output any more, or it is full */
 /* A question on standard error: true for "yes", typed. */
 bool typed_yes(const char *question);

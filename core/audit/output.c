@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "core/audit/internal.h"
 #include "core/checks/questions.h"
 #include "pvegpu/audit/audit.h"
 #include "pvegpu/base/json.h"
@@ -67,78 +68,122 @@ static json_t *gpu_json(const struct report *report, const struct pci_device *gp
 	return object;
 }
 
-static json_t *section_json(const struct vm_conf_section *section)
+json_t *report_gpus_to_json(const struct report *report)
 {
-	json_t *object = json_object();
+	json_t *gpus = json_array();
+	for (size_t i = 0; i < report->facts->devices.n; i++)
+		if (pci_is_gpu(report->facts->devices.item[i]))
+			(void)json_array_append_new(
+					gpus, gpu_json(report, report->facts->devices.item[i]));
+	return gpus;
+}
+
+static void put_section(
+		struct json_out *out, const char *key, const struct vm_conf_section *section)
+{
+	json_open(out, key, '{');
 	for (size_t i = 0; i < section->entries.n; i++) {
 		const struct vm_conf_entry *entry = section->entries.item[i];
-		(void)json_object_set_new(object, entry->key, json_text(entry->shown));
+		json_put_text(out, entry->key, entry->shown);
 	}
-	return object;
+	json_close(out, '}');
 }
 
 /* Lines of the file that PVE does not use as they stand. */
-static json_t *problems_json(const struct vm_conf *conf)
+static void put_problems(struct json_out *out, const struct vm_conf *conf)
 {
-	json_t *problems = json_array();
+	json_open(out, "problems", '[');
 	for (size_t i = 0; i < conf->problems.n; i++) {
 		const struct vm_conf_problem *problem = conf->problems.item[i];
-		(void)json_array_append_new(
-				problems, json_pack("{s:I, s:o}", "line", (json_int_t)problem->line,
-							  "text", json_text(problem->what)));
+		json_open(out, NULL, '{');
+		json_put(out, "line", json_integer((json_int_t)problem->line));
+		json_put_text(out, "text", problem->what);
+		json_close(out, '}');
 	}
-	return problems;
+	json_close(out, ']');
 }
 
-static json_t *vm_json(const struct vm *vm)
+static void put_snapshots(struct json_out *out, const struct vm_conf *conf)
 {
-	json_t *snapshots = json_array();
-	json_t *hostpci = json_array();
-	for (size_t i = 0; i < vm->conf.snapshots.n; i++) {
-		const struct vm_conf_section *snapshot = vm->conf.snapshots.item[i];
-		(void)json_array_append_new(snapshots, json_text(snapshot->name));
+	json_open(out, "snapshots", '[');
+	for (size_t i = 0; i < conf->snapshots.n; i++) {
+		const struct vm_conf_section *snapshot = conf->snapshots.item[i];
+		json_put_text(out, NULL, snapshot->name);
 	}
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		json_t *devices = json_array();
-		for (size_t d = 0; d < entry->devices.n; d++)
-			(void)json_array_append_new(devices,
-					json_string(((struct pci_device *)entry->devices.item[d])
-									->name));
-		(void)json_array_append_new(hostpci,
-				json_pack("{s:i, s:o, s:b, s:o, s:o, s:o}", "index", entry->index,
-						"value", json_text(entry->value), "valid",
-						entry->valid ? 1 : 0, "error",
-						json_text(entry->error), "mapping",
-						json_text(entry->parsed.mapping), "devices",
-						devices));
-	}
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "vmid", (json_int_t)vm->vmid,
-			"name", json_text(vm->name), "config", section_json(&vm->conf.current),
-			"pending", section_json(&vm->conf.pending), "problems",
-			problems_json(&vm->conf), "snapshots", snapshots, "hostpci", hostpci);
+	json_close(out, ']');
 }
 
-static json_t *finding_json(const struct finding *finding)
+static void put_hostpci(struct json_out *out, const struct vm_hostpci *entry)
 {
-	json_t *evidence = json_array();
+	json_open(out, NULL, '{');
+	json_put(out, "index", json_integer(entry->index));
+	json_put_text(out, "value", entry->value);
+	json_put(out, "valid", json_boolean(entry->valid));
+	json_put_text(out, "error", entry->error);
+	json_put_text(out, "mapping", entry->parsed.mapping);
+	json_open(out, "devices", '[');
+	for (size_t d = 0; d < entry->devices.n; d++)
+		json_put_text(out, NULL, ((struct pci_device *)entry->devices.item[d])->name);
+	json_close(out, ']');
+	json_close(out, '}');
+}
+
+static void put_vm(struct json_out *out, const struct vm *vm)
+{
+	json_open(out, NULL, '{');
+	json_put(out, "vmid", json_integer((json_int_t)vm->vmid));
+	json_put_text(out, "name", vm->name);
+	put_section(out, "config", &vm->conf.current);
+	put_section(out, "pending", &vm->conf.pending);
+	put_problems(out, &vm->conf);
+	put_snapshots(out, &vm->conf);
+	json_open(out, "hostpci", '[');
+	for (size_t i = 0; i < vm->hostpci.n; i++)
+		put_hostpci(out, vm->hostpci.item[i]);
+	json_close(out, ']');
+	json_close(out, '}');
+}
+
+static void put_evidence(struct json_out *out, const struct finding *finding)
+{
+	json_open(out, "evidence", '[');
 	for (size_t i = 0; i < finding->evidence.n; i++) {
 		const struct evidence *item = finding->evidence.item[i];
-		(void)json_array_append_new(
-				evidence, json_pack("{s:o, s:o}", "source", json_text(item->source),
-							  "text", json_text(item->text)));
+		json_open(out, NULL, '{');
+		json_put_text(out, "source", item->source);
+		json_put_text(out, "text", item->text);
+		json_close(out, '}');
 	}
-	json_t *fix = finding->fix ? json_pack("{s:o, s:b}", "summary", json_text(finding->fix),
-						     "automatic", finding->automatic ? 1 : 0)
-				   : json_null();
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o}", "id", finding->check->id,
-			"step", step_names[finding->check->step], "status",
-			status_names[finding->status], "subject", json_text(finding->subject),
-			"title", finding->check->title, "detail", json_text(finding->detail),
-			"evidence", evidence, "fix", fix);
+	json_close(out, ']');
 }
 
-static json_t *host_json(const struct facts *facts)
+static void put_fix(struct json_out *out, const struct finding *finding)
+{
+	if (!finding->fix) {
+		json_put_text(out, "fix", NULL);
+		return;
+	}
+	json_open(out, "fix", '{');
+	json_put_text(out, "summary", finding->fix);
+	json_put(out, "automatic", json_boolean(finding->automatic));
+	json_close(out, '}');
+}
+
+static void put_finding(struct json_out *out, const struct finding *finding)
+{
+	json_open(out, NULL, '{');
+	json_put_text(out, "id", finding->check->id);
+	json_put_text(out, "step", step_names[finding->check->step]);
+	json_put_text(out, "status", status_names[finding->status]);
+	json_put_text(out, "subject", finding->subject);
+	json_put_text(out, "title", finding->check->title);
+	json_put_text(out, "detail", finding->detail);
+	put_evidence(out, finding);
+	put_fix(out, finding);
+	json_close(out, '}');
+}
+
+json_t *report_host_to_json(const struct facts *facts)
 {
 	static const char *const vendors[] = {"unknown", "intel", "amd"};
 	static const char *const loaders[] = {"unknown", "grub", "systemd-boot"};
@@ -154,54 +199,64 @@ static json_t *host_json(const struct facts *facts)
 			json_text(facts->cmdline_running), "iommu", iommu);
 }
 
-static json_t *mappings_json(const struct facts *facts)
+static void put_mapped(struct json_out *out, const struct pci_mapping_entry *entry)
 {
-	json_t *mappings = json_array();
-	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
-		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
-		json_t *map = json_array();
-		for (size_t e = 0; e < mapping->entries.n; e++) {
-			const struct pci_mapping_entry *entry = mapping->entries.item[e];
-			(void)json_array_append_new(map,
-					json_pack("{s:o, s:o, s:o, s:o, s:o}", "node",
-							json_text(entry->node), "path",
-							json_text(entry->path), "id",
-							json_text(entry->id), "subsystem_id",
-							json_text(entry->subsystem_id),
-							"iommugroup", group_json(entry->group)));
-		}
-		(void)json_array_append_new(
-				mappings, json_pack("{s:o, s:o, s:b, s:o, s:o}", "id",
-							  json_text(mapping->name), "description",
-							  json_text(mapping->description), "mdev",
-							  mapping->mdev, "map", map, "error",
-							  json_text(mapping->error)));
-	}
-	return mappings;
+	json_open(out, NULL, '{');
+	json_put_text(out, "node", entry->node);
+	json_put_text(out, "path", entry->path);
+	json_put_text(out, "id", entry->id);
+	json_put_text(out, "subsystem_id", entry->subsystem_id);
+	json_put(out, "iommugroup", group_json(entry->group));
+	json_close(out, '}');
 }
 
-json_t *report_to_json(const struct report *report)
+static void put_mapping(struct json_out *out, const struct pci_mapping *mapping)
+{
+	json_open(out, NULL, '{');
+	json_put_text(out, "id", mapping->name);
+	json_put_text(out, "description", mapping->description);
+	json_put(out, "mdev", json_boolean(mapping->mdev));
+	json_open(out, "map", '[');
+	for (size_t i = 0; i < mapping->entries.n; i++)
+		put_mapped(out, mapping->entries.item[i]);
+	json_close(out, ']');
+	json_put_text(out, "error", mapping->error);
+	json_close(out, '}');
+}
+
+static void put_summary(struct json_out *out, const struct report *report)
+{
+	struct report_counts counts = report_counts(report);
+	json_open(out, "summary", '{');
+	for (int i = 0; i < STATUS_COUNT; i++)
+		json_put(out, status_names[i], json_integer((json_int_t)counts.by_status[i]));
+	json_close(out, '}');
+}
+
+void report_put_json(struct json_out *out, const struct report *report, const struct list *changes)
 {
 	const struct facts *facts = report->facts;
-	json_t *gpus = json_array();
-	json_t *vms = json_array();
-	json_t *findings = json_array();
-	json_t *summary = json_object();
-	struct report_counts counts = report_counts(report);
-	for (size_t i = 0; i < facts->devices.n; i++)
-		if (pci_is_gpu(facts->devices.item[i]))
-			(void)json_array_append_new(gpus, gpu_json(report, facts->devices.item[i]));
+	json_open(out, NULL, '{');
+	json_put_text(out, "schema", "pvegpu.audit/1");
+	json_put(out, "tool", json_pack("{s:s, s:s}", "name", "pvegpu", "version", PVEGPU_VERSION));
+	json_put(out, "host", report_host_to_json(facts));
+	json_put(out, "gpus", report_gpus_to_json(report));
+	json_open(out, "vms", '[');
 	for (size_t i = 0; i < facts->vms.n; i++)
-		(void)json_array_append_new(vms, vm_json(facts->vms.item[i]));
+		put_vm(out, facts->vms.item[i]);
+	json_close(out, ']');
+	json_open(out, "mappings", '[');
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++)
+		put_mapping(out, facts->mappings.mappings.item[i]);
+	json_close(out, ']');
+	json_open(out, "findings", '[');
 	for (size_t i = 0; i < report->findings.n; i++)
-		(void)json_array_append_new(findings, finding_json(report->findings.item[i]));
-	for (int i = 0; i < STATUS_COUNT; i++)
-		(void)json_object_set_new(summary, status_names[i],
-				json_integer((json_int_t)counts.by_status[i]));
-	return json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-			"pvegpu.audit/1", "tool", "name", "pvegpu", "version", PVEGPU_VERSION,
-			"host", host_json(facts), "gpus", gpus, "vms", vms, "mappings",
-			mappings_json(facts), "findings", findings, "summary", summary);
+		put_finding(out, report->findings.item[i]);
+	json_close(out, ']');
+	put_summary(out, report);
+	if (changes)
+		json_put(out, "changes", report_changes_to_json(changes));
+	json_close(out, '}');
 }
 
 static void add_gpu(const struct report *report, struct text *text, const struct pci_device *gpu)

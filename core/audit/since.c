@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "core/audit/internal.h"
 #include "core/checks/questions.h"
 #include "pvegpu/audit/audit.h"
 #include "pvegpu/base/json.h"
@@ -120,16 +121,15 @@ int report_changes(struct arena *arena, const struct report *report, const json_
 	if (strcmp(member(before, "schema"), "pvegpu.audit/1") != 0)
 		return error_set(err, ERROR_PARSE, "that is no audit: pvegpu audit --format json");
 	struct list changes = {0};
-	json_t *now = report_to_json(report);
+	json_t *here = report_host_to_json(report->facts);
+	json_t *gpus = report_gpus_to_json(report);
 	const json_t *then = json_object_get(before, "host");
-	const json_t *here = json_object_get(now, "host");
 	static const char *const host[] = {"pve_version", "kernel", "cmdline_running"};
 	for (size_t i = 0; i < sizeof host / sizeof *host; i++)
 		if (strcmp(member(then, host[i]), member(here, host[i])) != 0)
 			add_change(arena, &changes, host[i], "host", member(then, host[i]),
 					member(here, host[i]), NULL);
-	compare_gpus(arena, json_object_get(before, "gpus"), json_object_get(now, "gpus"),
-			&changes);
+	compare_gpus(arena, json_object_get(before, "gpus"), gpus, &changes);
 	const json_t *findings = json_object_get(before, "findings");
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
@@ -154,7 +154,8 @@ int report_changes(struct arena *arena, const struct report *report, const json_
 			add_change(arena, &changes, id, subject, member(item, "status"), NULL,
 					member(item, "detail"));
 	}
-	json_decref(now);
+	json_decref(gpus);
+	json_decref(here);
 	*ret_changes = changes;
 	return 0;
 }

@@ -160,7 +160,7 @@ bool text_is_utf8(const char *bytes, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)bytes;
 	for (size_t i = 0; i < n;) {
-		size_t length = utf8_length(s + i, n - i);
+		size_t length = s[i] < 0x80 ? 1 : utf8_length(s + i, n - i);
 		if (length == 0)
 			return false;
 		i += length;
@@ -219,26 +219,50 @@ char *text_printable_page(struct arena *arena, const char *text)
 	return printable(arena, text, true);
 }
 
-char *text_printable_json(struct arena *arena, const char *json)
+/* An escape that JSON has a letter for, or 0. */
+static char json_escape(unsigned char c)
 {
-	const unsigned char *s = (const unsigned char *)json;
-	size_t n = strlen(json);
-	struct text text = {0};
-	for (size_t i = 0; i < n;) {
-		size_t length = utf8_length(s + i, n - i);
-		uint32_t code = length ? utf8_decode(s + i, length) : 0xfffd;
-		if (s[i] >= 0x20 && !is_unsafe(code) && length)
-			text_add_bytes(&text, json + i, length);
-		else if (s[i] == '\n')
-			text_add(&text, "\n");
-		else if (code > 0xffff)
-			text_addf(&text, "\\u%04x\\u%04x", 0xd7c0U + (code >> 10),
-					0xdc00U + (code & 0x3ffU));
-		else
-			text_addf(&text, "\\u%04x", code);
-		i += length ? length : 1;
+	static const char escapes[][2] = {{'"', '"'}, {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'},
+			{'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
+	for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
+		if ((unsigned char)escapes[i][0] == c)
+			return escapes[i][1];
+	return '\0';
+}
+
+/* The character at `s`, of which there are `n` bytes; how many it took. */
+static size_t add_json_character(struct text *text, const char *s, size_t n)
+{
+	const unsigned char *bytes = (const unsigned char *)s;
+	size_t length = utf8_length(bytes, n);
+	uint32_t code = length ? utf8_decode(bytes, length) : 0xfffd;
+	char escape = json_escape(bytes[0]);
+	if (escape)
+		text_add_bytes(text, (const char[]){'\\', escape}, 2);
+	else if (code < 0x20)
+		text_addf(text, "\\u%04X", code);
+	else if (length && !is_unsafe(code))
+		text_add_bytes(text, s, length);
+	else if (code > 0xffff)
+		text_addf(text, "\\u%04x\\u%04x", 0xd7c0U + (code >> 10),
+				0xdc00U + (code & 0x3ffU));
+	else
+		text_addf(text, "\\u%04x", code);
+	return length ? length : 1;
+}
+
+void text_add_json(struct text *text, const char *string, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		size_t plain = at;
+		while (plain < n && string[plain] >= 0x20 && string[plain] < 0x7f &&
+				string[plain] != '"' && string[plain] != '\\')
+			plain++;
+		text_add_bytes(text, string + at, plain - at);
+		at = plain;
+		if (at < n)
+			at += add_json_character(text, string + at, n - at);
 	}
-	return text_take(&text, arena);
 }
 
 char *text_shell_quote(struct arena *arena, const char *word)

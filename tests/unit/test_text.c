@@ -239,21 +239,27 @@ static void hashes(void **state)
 	assert_string_not_equal(sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
 
-static void printable_json(void **state)
+static void json_strings(void **state)
 {
 	static const struct {
-		const char *json, *shown;
+		const char *string, *shown;
 	} rows[] = {
-			{"{\n  \"a\": \"b\"\n}", "{\n  \"a\": \"b\"\n}"},
-			{"\"\xc3\xa4 \xe2\x80\x93\"", "\"\xc3\xa4 \xe2\x80\x93\""},
-			{"\"\x7f\xc2\x9b\"", "\"\\u007f\\u009b\""},
-			{"\"\xe2\x80\xae\xef\xbb\xbf\"", "\"\\u202e\\ufeff\""},
-			{"\"\xf3\xa0\x81\x81\"", "\"\\udb40\\udc41\""},
-			{"\"\xf0\x9f\x98\x80\"", "\"\xf0\x9f\x98\x80\""},
-			{"\"\xff\"", "\"\\ufffd\""},
+			{"a b~", "a b~"},
+			{"\"\\/\b\f\n\r\t", "\\\"\\\\/\\b\\f\\n\\r\\t"},
+			{"\x01\x1f", "\\u0001\\u001F"},
+			{"\xc3\xa4 \xe2\x80\x93", "\xc3\xa4 \xe2\x80\x93"},
+			{"\x7f\xc2\x9b", "\\u007f\\u009b"},
+			{"\xe2\x80\xae\xef\xbb\xbf", "\\u202e\\ufeff"},
+			{"\xf3\xa0\x81\x81", "\\udb40\\udc41"},
+			{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+			{"\xff", "\\ufffd"},
 	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		assert_string_equal(text_printable_json(*state, rows[i].json), rows[i].shown);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct text text = {0};
+		text_add_json(&text, rows[i].string, strlen(rows[i].string));
+		assert_string_equal(text_string(&text), rows[i].shown);
+		text_free(&text);
+	}
 	/* Dashes and quotes of typography are text. */
 	assert_string_equal(text_printable(*state, "\xe2\x80\x93\xe2\x80\x9c"),
 			"\xe2\x80\x93\xe2\x80\x9c");
@@ -302,7 +308,7 @@ int main(void)
 			TEST(trims),
 			TEST(numbers),
 			TEST(printable),
-			TEST(printable_json),
+			TEST(json_strings),
 			TEST(utf8),
 			TEST(wraps),
 			TEST(quotes_for_a_shell),

@@ -54,11 +54,9 @@ int command_audit(const struct options *options)
 		return say_error(&error, EXIT_USAGE);
 	}
 	if (options->json) {
-		json_t *json = report_to_json(view.report);
-		if (options->since)
-			(void)json_object_set_new(
-					json, "changes", report_changes_to_json(&changes));
-		print_json(json);
+		struct json_out out = say_json();
+		report_put_json(&out, view.report, options->since ? &changes : NULL);
+		json_end(&out);
 	} else {
 		struct arena *arena = view.report->arena;
 		say(stdout, "%s",

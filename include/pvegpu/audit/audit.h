@@ -2,13 +2,11 @@
 #ifndef PVEGPU_AUDIT_AUDIT_H
 #define PVEGPU_AUDIT_AUDIT_H
 
-#include <jansson.h>
-
+#include "pvegpu/base/json.h"
 #include "pvegpu/checks/check.h"
 
 /* A report for people and programs, and what is otherwise than in an earlier one. */
 
-json_t *report_to_json(const struct report *report); /* schema pvegpu.audit/1; caller owns it */
 char *report_text(struct arena *arena, const struct report *report);
 /* For node_exporter's textfile collector. */
 char *report_prometheus(struct arena *arena, const struct report *report);
@@ -24,6 +22,8 @@ struct audit_change {
 int report_changes(struct arena *arena, const struct report *report, const json_t *before,
 		struct list *ret_changes, struct error *err);
 json_t *report_changes_to_json(const struct list *changes);
+/* Schema pvegpu.audit/1; `changes`: of report_changes(), or NULL. Ended by the caller. */
+void report_put_json(struct json_out *out, const struct report *report, const struct list *changes);
 char *report_changes_text(struct arena *arena, const struct list *changes);
 
 #endif

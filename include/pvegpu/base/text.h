@@ -65,8 +65,9 @@ bool text_to_ulong(const char *text, int base, unsigned long max, unsigned long 
 char *text_printable(struct arena *arena, const char *text);
 /* The same for a page of text: newlines and tabs stay. */
 char *text_printable_page(struct arena *arena, const char *text);
-/* The same for JSON, whose values stay what they are: such characters become \uXXXX. */
-char *text_printable_json(struct arena *arena, const char *json);
+/* The same for what stands between the quotes of a JSON string, which stays what it is: such
+ * characters become \uXXXX, and what JSON has an escape for gets it. */
+void text_add_json(struct text *text, const char *string, size_t n);
 /* True when the bytes are valid UTF-8 (no overlong forms, no surrogates). */
 bool text_is_utf8(const char *bytes, size_t n);
 /* Add `string` in lines of at most `width` columns, broken at blanks, each after `indent` blanks

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PVEGPU_AUDIT_INTERNAL_H
+#define PVEGPU_AUDIT_INTERNAL_H
+
+#include "pvegpu/audit/audit.h"
+
+/* The members `host` and `gpus` of the audit; the caller owns them. */
+json_t *report_host_to_json(const struct facts *facts);
+json_t *report_gpus_to_json(const struct report *report);
+
+#endif
