@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,61 +8,67 @@
 #include <unistd.h>
 
 #include "core/capture/internal.h"
+#include "pvegpu/base/library.h"
 #include "pvegpu/base/text.h"
 
 /* A capture as a .tar.gz, and back. */
 
-static int archive_failed(struct archive *archive, const char *path, struct error *err)
+static int archive_failed(const struct archive_api *library, struct archive *archive,
+		const char *path, struct error *err)
 {
-	const char *why = archive_error_string(archive);
+	const char *why = library->error_string(archive);
 	return error_set(err, ERROR_IO, "cannot write '%s': %s", path, why ? why : "unknown");
 }
 
-static int write_item(struct archive *archive, const struct capture_item *item, const char *path,
-		struct error *err)
+static int write_item(const struct archive_api *library, struct archive *archive,
+		const struct capture_item *item, const char *path, struct error *err)
 {
-	struct archive_entry *entry = archive_entry_new();
+	struct archive_entry *entry = library->entry_new();
 	const char *name = item->path + strspn(item->path, "/");
 	if (!*name) {
-		archive_entry_free(entry);
+		library->entry_free(entry);
 		return 0;
 	}
-	archive_entry_set_pathname(entry, name);
-	archive_entry_set_filetype(entry, item->target ? AE_IFLNK
-					  : item->text ? AE_IFREG
-						       : AE_IFDIR);
-	archive_entry_set_perm(entry, item->text && !item->executable ? 0644 : 0755);
+	library->entry_set_pathname(entry, name);
+	library->entry_set_filetype(entry, item->target ? AE_IFLNK
+					   : item->text ? AE_IFREG
+							: AE_IFDIR);
+	library->entry_set_perm(entry, item->text && !item->executable ? 0644 : 0755);
 	if (item->target)
-		archive_entry_set_symlink(entry, item->target);
-	archive_entry_set_size(entry, item->text && !item->target ? (la_int64_t)item->n : 0);
-	int status = archive_write_header(archive, entry) < ARCHIVE_WARN
-				     ? archive_failed(archive, path, err)
+		library->entry_set_symlink(entry, item->target);
+	library->entry_set_size(entry, item->text && !item->target ? (la_int64_t)item->n : 0);
+	int status = library->write_header(archive, entry) < ARCHIVE_WARN
+				     ? archive_failed(library, archive, path, err)
 				     : 0;
 	if (status == 0 && item->text && !item->target && item->n &&
-			archive_write_data(archive, item->text, item->n) != (la_ssize_t)item->n)
-		status = archive_failed(archive, path, err);
-	archive_entry_free(entry);
+			library->write_data(archive, item->text, item->n) != (la_ssize_t)item->n)
+		status = archive_failed(library, archive, path, err);
+	library->entry_free(entry);
 	return status;
 }
 
 int capture_write(const struct capture *capture, const char *path, struct error *err)
 {
+	struct archive_api api;
+	const struct archive_api *library = &api;
+	int status = archive_load(&api, err);
+	if (status < 0)
+		return status;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_set_errno(err, errno, "cannot make '%s'", path);
-	struct archive *archive = archive_write_new();
+	struct archive *archive = library->write_new();
 	if (!archive)
 		abort(); /* see arena.h */
-	int status = 0;
-	if (archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
-			archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
-			archive_write_open_fd(archive, fd) != ARCHIVE_OK)
-		status = archive_failed(archive, path, err);
+	if (library->write_add_filter_gzip(archive) != ARCHIVE_OK ||
+			library->write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
+			library->write_open_fd(archive, fd) != ARCHIVE_OK)
+		status = archive_failed(library, archive, path, err);
 	for (size_t i = 0; status == 0 && i < capture->items.n; i++)
-		status = write_item(archive, capture->items.item[i], path, err);
-	if (status == 0 && archive_write_close(archive) != ARCHIVE_OK)
-		status = archive_failed(archive, path, err);
-	(void)archive_write_free(archive);
+		status = write_item(library, archive, capture->items.item[i], path, err);
+	if (status == 0 && library->write_close(archive) != ARCHIVE_OK)
+		status = archive_failed(library, archive, path, err);
+	(void)library->write_free(archive);
 	if (status == 0 && fsync(fd) < 0)
 		status = error_set_errno(err, errno, "cannot write '%s'", path);
 	(void)close(fd);
@@ -75,66 +79,67 @@ int capture_write(const struct capture *capture, const char *path, struct error 
 
 /* One entry below `dir`, which nothing gets out of: only plain files, directories and links, no
  * "..", and nothing through a link that the archive made itself. */
-static int unpack_entry(struct archive *archive, struct archive *disk, struct archive_entry *entry,
-		const char *dir, size_t *bytes)
+static int unpack_entry(const struct archive_api *library, struct archive *archive,
+		struct archive *disk, struct archive_entry *entry, const char *dir, size_t *bytes)
 {
 	enum { UNPACKED_MAX = 512 << 20 };
 	struct text path = {0};
-	mode_t type = archive_entry_filetype(entry);
-	const char *name = archive_entry_pathname(entry);
+	mode_t type = library->entry_filetype(entry);
+	const char *name = library->entry_pathname(entry);
 	if (!name || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK) ||
-			archive_entry_hardlink(entry))
+			library->entry_hardlink(entry))
 		return 0;
 	/* The mark of a tree whose own scripts may be run (root.h): never from an archive. */
 	if (strstr(name, ROOT_SAMPLE_MARK))
 		return 0;
-	*bytes += (size_t)(archive_entry_size(entry) > 0 ? archive_entry_size(entry) : 0);
+	*bytes += (size_t)(library->entry_size(entry) > 0 ? library->entry_size(entry) : 0);
 	if (*bytes > UNPACKED_MAX)
 		return -1;
 	text_addf(&path, "%s/%s", dir, name + strspn(name, "/"));
-	archive_entry_set_pathname(entry, text_string(&path));
-	bool runs = archive_entry_perm(entry) & 0100;
-	archive_entry_set_perm(entry, type == AE_IFDIR || runs ? 0755 : 0644);
+	library->entry_set_pathname(entry, text_string(&path));
+	bool runs = library->entry_perm(entry) & 0100;
+	library->entry_set_perm(entry, type == AE_IFDIR || runs ? 0755 : 0644);
 	text_free(&path);
-	if (archive_write_header(disk, entry) < ARCHIVE_WARN)
+	if (library->write_header(disk, entry) < ARCHIVE_WARN)
 		return -1;
 	const void *block = NULL;
 	size_t size = 0;
 	la_int64_t offset = 0;
-	while (archive_read_data_block(archive, &block, &size, &offset) == ARCHIVE_OK)
-		if (archive_write_data_block(disk, block, size, offset) < 0)
+	while (library->read_data_block(archive, &block, &size, &offset) == ARCHIVE_OK)
+		if (library->write_data_block(disk, block, size, offset) < 0)
 			return -1;
-	return archive_write_finish_entry(disk) < ARCHIVE_WARN ? -1 : 0;
+	return library->write_finish_entry(disk) < ARCHIVE_WARN ? -1 : 0;
 }
 
-static int unpack_all(struct archive *archive, const char *path, const char *dir, struct error *err)
+static int unpack_all(const struct archive_api *library, struct archive *archive, const char *path,
+		const char *dir, struct error *err)
 {
 	enum { ENTRIES_MAX = 200000 };
-	struct archive *disk = archive_write_disk_new();
+	struct archive *disk = library->write_disk_new();
 	struct archive_entry *entry = NULL;
 	size_t bytes = 0;
 	size_t entries = 0;
 	int status = 0;
 	if (!disk)
 		abort(); /* see arena.h */
-	(void)archive_write_disk_set_options(
+	(void)library->write_disk_set_options(
 			disk, ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_SYMLINKS);
 	int got = 0;
-	while (status == 0 && (got = archive_read_next_header(archive, &entry)) >= ARCHIVE_WARN &&
+	while (status == 0 && (got = library->read_next_header(archive, &entry)) >= ARCHIVE_WARN &&
 			got != ARCHIVE_EOF) {
 		if (++entries > ENTRIES_MAX ||
-				unpack_entry(archive, disk, entry, dir, &bytes) < 0) {
-			const char *why = archive_error_string(disk);
+				unpack_entry(library, archive, disk, entry, dir, &bytes) < 0) {
+			const char *why = library->error_string(disk);
 			status = error_set(err, ERROR_PARSE, "'%s' cannot be unpacked: %s", path,
 					why ? why : "it is too large");
 		}
 	}
 	if (status == 0 && (got != ARCHIVE_EOF || !entries)) {
-		const char *why = archive_error_string(archive);
+		const char *why = library->error_string(archive);
 		status = error_set(err, ERROR_PARSE, "'%s' is no capture, or broken off: %s", path,
 				why ? why : "it is empty");
 	}
-	(void)archive_write_free(disk);
+	(void)library->write_free(disk);
 	return status;
 }
 
@@ -182,6 +187,11 @@ static void remove_at_end(const char *dir)
 int capture_unpack(const char *path, char **ret_dir, struct error *err)
 {
 	const char *temporary = "/tmp";
+	struct archive_api api;
+	const struct archive_api *library = &api;
+	int status = archive_load(&api, err);
+	if (status < 0)
+		return status;
 	struct text name = {0};
 	text_addf(&name, "%s/pvegpu-capture.XXXXXX", temporary);
 	char *dir = strdup(text_string(&name));
@@ -189,28 +199,26 @@ int capture_unpack(const char *path, char **ret_dir, struct error *err)
 	if (!dir)
 		abort(); /* see arena.h */
 	if (!mkdtemp(dir)) {
-		int status = error_set_errno(
-				err, errno, "cannot make a directory in '%s'", temporary);
+		status = error_set_errno(err, errno, "cannot make a directory in '%s'", temporary);
 		free(dir);
 		return status;
 	}
 	remove_at_end(dir);
 	/* Links of a host are absolute; they are kept as they are and resolved inside by root.c. */
 	char *real = realpath(dir, NULL);
-	struct archive *archive = archive_read_new();
+	struct archive *archive = library->read_new();
 	if (!archive || !real)
 		abort();
-	(void)archive_read_support_filter_gzip(archive);
-	(void)archive_read_support_filter_zstd(archive);
-	(void)archive_read_support_filter_xz(archive);
-	(void)archive_read_support_format_tar(archive);
-	int status = 0;
-	if (archive_read_open_filename(archive, path, 65536) != ARCHIVE_OK)
+	(void)library->read_support_filter_gzip(archive);
+	(void)library->read_support_filter_zstd(archive);
+	(void)library->read_support_filter_xz(archive);
+	(void)library->read_support_format_tar(archive);
+	if (library->read_open_filename(archive, path, 65536) != ARCHIVE_OK)
 		status = error_set(err, ERROR_IO, "cannot read '%s': %s", path,
-				archive_error_string(archive));
+				library->error_string(archive));
 	if (status == 0)
-		status = unpack_all(archive, path, real, err);
-	(void)archive_read_free(archive);
+		status = unpack_all(library, archive, path, real, err);
+	(void)library->read_free(archive);
 	free(real);
 	if (status < 0) {
 		(void)root_remove_tree(dir, NULL);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/facts/internal.h"
+#include "pvegpu/base/library.h"
 #include "pvegpu/base/text.h"
 
 /*
@@ -24,6 +23,7 @@ struct image_file {
 
 struct image {
 	struct arena *arena;
+	struct archive_api library;
 	struct list files;
 	bool has_scripts; /* the archive that the kernel unpacks last was reached */
 	bool done;
@@ -50,10 +50,10 @@ static void keep_file(struct image *image, struct archive *archive, struct archi
 {
 	struct image_file *file = arena_alloc(image->arena, sizeof *file);
 	*file = (struct image_file){.name = arena_strdup(image->arena, name)};
-	int64_t size = archive_entry_size(entry);
-	if (archive_entry_filetype(entry) == AE_IFREG && size >= 0 && size < CONFIG_MAX) {
+	int64_t size = image->library.entry_size(entry);
+	if (image->library.entry_filetype(entry) == AE_IFREG && size >= 0 && size < CONFIG_MAX) {
 		file->text = arena_alloc(image->arena, (size_t)size + 1);
-		la_ssize_t got = archive_read_data(archive, file->text, (size_t)size);
+		la_ssize_t got = image->library.read_data(archive, file->text, (size_t)size);
 		file->text[got > 0 ? got : 0] = '\0';
 	}
 	list_add(image->arena, &image->files, file);
@@ -62,22 +62,23 @@ static void keep_file(struct image *image, struct archive *archive, struct archi
 /* One archive, from where the descriptor stands; how many bytes of the file it took, or -1. */
 static int64_t read_archive(struct image *image, int fd)
 {
-	struct archive *archive = archive_read_new();
+	const struct archive_api *library = &image->library;
+	struct archive *archive = library->read_new();
 	if (!archive)
 		return -1;
-	(void)archive_read_support_format_cpio(archive);
-	(void)archive_read_support_filter_gzip(archive);
-	(void)archive_read_support_filter_zstd(archive);
-	(void)archive_read_support_filter_xz(archive);
-	(void)archive_read_support_filter_lzma(archive);
-	(void)archive_read_support_filter_lz4(archive);
-	(void)archive_read_support_filter_bzip2(archive);
-	int status = archive_read_open_fd(archive, fd, BLOCK);
+	(void)library->read_support_format_cpio(archive);
+	(void)library->read_support_filter_gzip(archive);
+	(void)library->read_support_filter_zstd(archive);
+	(void)library->read_support_filter_xz(archive);
+	(void)library->read_support_filter_lzma(archive);
+	(void)library->read_support_filter_lz4(archive);
+	(void)library->read_support_filter_bzip2(archive);
+	int status = library->read_open_fd(archive, fd, BLOCK);
 	struct archive_entry *entry = NULL;
 	while (status == ARCHIVE_OK && !image->done &&
-			(status = archive_read_next_header(archive, &entry)) >= ARCHIVE_WARN &&
+			(status = library->read_next_header(archive, &entry)) >= ARCHIVE_WARN &&
 			status != ARCHIVE_EOF) {
-		const char *path = archive_entry_pathname(entry);
+		const char *path = library->entry_pathname(entry);
 		const char *name = plain_name(path ? path : "");
 		status = ARCHIVE_OK;
 		image->has_scripts = image->has_scripts || text_starts(name, "scripts/");
@@ -87,9 +88,9 @@ static int64_t read_archive(struct image *image, int fd)
 		else if (image->has_scripts && text_starts(name, "usr/"))
 			image->done = true;
 	}
-	bool compressed = archive_filter_count(archive) > 1;
-	int64_t took = archive_filter_bytes(archive, -1);
-	(void)archive_read_free(archive);
+	bool compressed = library->filter_count(archive) > 1;
+	int64_t took = library->filter_bytes(archive, -1);
+	(void)library->read_free(archive);
 	if (image->done || status == ARCHIVE_EOF)
 		image->done = image->done || compressed;
 	return image->done || status == ARCHIVE_EOF ? took : -1;
@@ -156,7 +157,7 @@ bool facts_initramfs_differs(const struct root *root, const char *path, struct a
 		struct strings *ret_differs)
 {
 	struct image image = {.arena = arena};
-	if (!read_image(&image, root, path))
+	if (archive_load(&image.library, NULL) < 0 || !read_image(&image, root, path))
 		return false;
 	struct strings differs = {0};
 	struct strings names = {0};

@@ -17,6 +17,7 @@ static const struct pattern {
 	const char *first;  /* both must be in the line */
 	const char *second; /* or NULL */
 } patterns[] = {
+		/* those with the same first text stand together */
 		{LOG_IOMMU_ON, "DMAR: IOMMU enabled", NULL},
 		{LOG_IOMMU_ON, "AMD-Vi: Found IOMMU", NULL},
 		{LOG_REMAPPING_ON, "AMD-Vi: Interrupt remapping enabled", NULL},
@@ -50,9 +51,11 @@ static struct pci_device *device_in(const struct facts *facts, const char *text)
 	return NULL;
 }
 
+enum { PATTERNS = sizeof patterns / sizeof *patterns };
+
 static void keep_line(struct facts *facts, const char *start, size_t n)
 {
-	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+	for (size_t i = 0; i < PATTERNS; i++) {
 		const struct pattern *pattern = &patterns[i];
 		if (!memmem(start, n, pattern->first, strlen(pattern->first)) ||
 				(pattern->second && !memmem(start, n, pattern->second,
@@ -64,6 +67,45 @@ static void keep_line(struct facts *facts, const char *start, size_t n)
 		line->device = device_in(facts, line->text);
 		list_add(facts->arena, &facts->log, line);
 		return;
+	}
+}
+
+/* Where each pattern's first text comes next, at `from` or later; `end` when it does not. */
+static void look_ahead(const char *next[PATTERNS], const char *from, const char *end)
+{
+	for (size_t i = 0; i < PATTERNS; i++) {
+		const char *first = patterns[i].first;
+		if (next[i] && next[i] >= from)
+			continue;
+		if (i > 0 && strcmp(first, patterns[i - 1].first) == 0)
+			next[i] = next[i - 1];
+		else
+			next[i] = memmem(from, (size_t)(end - from), first, strlen(first));
+		if (!next[i])
+			next[i] = end;
+	}
+}
+
+/* The whole text is searched for each pattern, not each line: a search costs more to begin than to
+ * go through a line, and hardly any line holds one. */
+static void keep_lines(struct facts *facts, const char *text, size_t size)
+{
+	const char *next[PATTERNS] = {NULL};
+	const char *end = text + size;
+	const char *at = text;
+	while (at < end) {
+		const char *nearest = end;
+		look_ahead(next, at, end);
+		for (size_t i = 0; i < PATTERNS; i++)
+			nearest = next[i] < nearest ? next[i] : nearest;
+		if (nearest == end)
+			return;
+		const char *before = memrchr(at, '\n', (size_t)(nearest - at));
+		const char *start = before ? before + 1 : at;
+		const char *stop = memchr(nearest, '\n', (size_t)(end - nearest));
+		stop = stop ? stop : end;
+		keep_line(facts, start, (size_t)(stop - start));
+		at = stop < end ? stop + 1 : end;
 	}
 }
 
@@ -110,13 +152,15 @@ bool facts_log_records(const struct root *root, int most, facts_log_record *each
 
 static bool keep_record(void *user, uint64_t microseconds, const char *text, size_t n)
 {
+	struct text *records = user;
 	(void)microseconds;
-	keep_line(user, text, n);
+	text_add_bytes(records, text, n);
+	text_add_bytes(records, "\n", 1);
 	return true;
 }
 
 /* Of a file that holds several boots only the last one counts. */
-static void read_text(struct facts *facts, const char *text, size_t size)
+static void keep_last_boot(struct facts *facts, const char *text, size_t size)
 {
 	static const char first[] = "Linux version ";
 	const char *start = text;
@@ -124,10 +168,32 @@ static void read_text(struct facts *facts, const char *text, size_t size)
 						     sizeof first - 1)) != NULL;
 			at++)
 		start = at;
-	struct lines cursor = lines_start_n(start, (size_t)(text + size - start));
-	struct line line;
-	while (line_next(&cursor, &line))
-		keep_line(facts, line.start, line.n);
+	keep_lines(facts, start, (size_t)(text + size - start));
+}
+
+static void read_records(const struct root *root, struct facts *facts)
+{
+	enum { RECORDS_MAX = 1 << 20 }; /* far above what the ring buffer can hold */
+	struct text records = {0};
+	if (facts_log_records(root, RECORDS_MAX, keep_record, &records)) {
+		facts->log_known = KNOWN_YES;
+		facts->log_source = arena_strdup(facts->arena, "/dev/kmsg");
+		keep_lines(facts, text_string(&records), records.n);
+	}
+	text_free(&records);
+}
+
+static void read_file(const struct root *root, struct facts *facts, const char *path)
+{
+	struct arena *arena = arena_new();
+	char *text = NULL;
+	size_t size = 0;
+	if (root_read(root, path, arena, &text, &size, NULL) == 0) {
+		facts->log_known = KNOWN_YES;
+		facts->log_source = arena_strdup(facts->arena, path);
+		keep_last_boot(facts, text, size);
+	}
+	arena_free(arena);
 }
 
 static void judge_remapping(struct facts *facts)
@@ -145,21 +211,9 @@ void facts_read_log(const struct root *root, struct facts *facts)
 {
 	static const char *const files[] = {"/var/log/dmesg", "/var/log/kern.log"};
 	facts->log_known = KNOWN_UNKNOWN;
-	if (root_kind(root) == ROOT_LIVE) {
-		enum { RECORDS_MAX = 1 << 20 }; /* far above what the ring buffer can hold */
-		if (facts_log_records(root, RECORDS_MAX, keep_record, facts)) {
-			facts->log_known = KNOWN_YES;
-			facts->log_source = arena_strdup(facts->arena, "/dev/kmsg");
-		}
-	}
-	for (size_t i = 0; facts->log_known != KNOWN_YES && i < 2; i++) {
-		char *text = NULL;
-		size_t size = 0;
-		if (root_read(root, files[i], facts->arena, &text, &size, NULL) < 0)
-			continue;
-		facts->log_known = KNOWN_YES;
-		facts->log_source = arena_strdup(facts->arena, files[i]);
-		read_text(facts, text, size);
-	}
+	if (root_kind(root) == ROOT_LIVE)
+		read_records(root, facts);
+	for (size_t i = 0; facts->log_known != KNOWN_YES && i < 2; i++)
+		read_file(root, facts, files[i]);
 	judge_remapping(facts);
 }

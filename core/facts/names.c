@@ -1,27 +1,141 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <pci/pci.h>
-#include <setjmp.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
 
 /*
- * The only file that calls libpci. libpci ends the process on an error unless its callback is
- * replaced (lib/pci.h, "error"); ours jumps back here. The callback gets no user pointer, so the
- * place to jump to hangs on the thread that called.
+ * Names of devices, from the list that lspci has them from (https://pci-ids.ucw.cz). It has 36,000
+ * lines, so it is gone through once, for the devices that are there; libpci keeps all of it.
+ *
+ *	10de  NVIDIA Corporation
+ *		2206  GA102 [GeForce RTX 3080]
+ *			1043 87ad  a subsystem, not looked at
+ *	C 03  Display controller
  */
-static _Thread_local jmp_buf *escape;
+static const char *const lists[] = {"/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"};
 
-__attribute__((noreturn, format(printf, 1, 2))) static void on_error(char *message, ...)
+/* The devices by their ids, and which of them are of the vendor whose lines are read. */
+struct naming {
+	struct arena *arena;
+	struct pci_device **device;
+	size_t n;
+	size_t first, end; /* none: the same */
+	char *vendor;
+};
+
+static uint32_t ids_of(const struct pci_device *device)
 {
-	(void)message;
-	longjmp(*escape, 1);
+	return (uint32_t)device->vendor << 16 | device->device;
 }
 
-__attribute__((format(printf, 1, 2))) static void on_message(char *message, ...)
+static int compare_ids(const void *a, const void *b)
 {
-	(void)message;
+	const struct pci_device *const *first = a;
+	const struct pci_device *const *second = b;
+	return ids_of(*first) < ids_of(*second) ? -1 : ids_of(*first) > ids_of(*second);
+}
+
+/* "10de  NVIDIA Corporation": the number and where the name begins, or NULL. */
+static const char *split_line(const char *line, uint16_t *ret_id)
+{
+	static const char blanks[] = " \t";
+	char id[5] = "";
+	unsigned long value = 0;
+	memcpy(id, line, strnlen(line, 4));
+	if (strlen(id) < 4 || !line[4] || !strchr(blanks, line[4]) ||
+			!text_to_ulong(id, 16, 0xffff, &value))
+		return NULL;
+	*ret_id = (uint16_t)value;
+	line += 4;
+	return line + strspn(line, blanks);
+}
+
+/* The first device with these ids or higher ones. */
+static size_t first_from(const struct naming *naming, uint32_t ids)
+{
+	size_t low = 0;
+	size_t high = naming->n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (ids_of(naming->device[middle]) < ids)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void take_vendor(struct naming *naming, const char *line)
+{
+	uint16_t vendor = 0;
+	const char *name = split_line(line, &vendor); /* NULL of a class */
+	naming->first = name ? first_from(naming, (uint32_t)vendor << 16) : naming->n;
+	naming->end = naming->first;
+	for (size_t *i = &naming->end; *i < naming->n && naming->device[*i]->vendor == vendor; ++*i)
+		naming->device[*i]->label = arena_printf(
+				naming->arena, "%s Device %04x", name, naming->device[*i]->device);
+	if (naming->first < naming->end)
+		naming->vendor = arena_strdup(naming->arena, name);
+}
+
+static void take_device(struct naming *naming, const char *line)
+{
+	uint16_t id = 0;
+	const char *name = split_line(line, &id);
+	char *label = NULL;
+	uint32_t ids = ids_of(naming->device[naming->first]);
+	ids = (ids & 0xffff0000) | id;
+	for (size_t i = name ? first_from(naming, ids) : naming->n;
+			i < naming->end && ids_of(naming->device[i]) == ids; i++) {
+		if (!label)
+			label = arena_printf(naming->arena, "%s %s", naming->vendor, name);
+		naming->device[i]->label = label;
+	}
+}
+
+static void take_line(struct naming *naming, const char *line)
+{
+	if (line[0] != '\t')
+		take_vendor(naming, line);
+	else if (naming->first < naming->end && line[1] != '\t')
+		take_device(naming, line + 1);
+}
+
+/* The lines of a block that ends with a line; they are changed. */
+static void take_lines(struct naming *naming, char *block, size_t n)
+{
+	struct lines cursor = lines_start_n(block, n);
+	struct line line;
+	while (line_next(&cursor, &line)) {
+		char *text = block + (line.start - block);
+		size_t length = line.n;
+		while (length && strchr("\r \t", text[length - 1]))
+			length--;
+		text[length] = '\0';
+		if (length && text[0] != '#')
+			take_line(naming, text);
+	}
+}
+
+static void read_list(struct naming *naming, FILE *list)
+{
+	enum { BLOCK = 32 * 1024 };
+	char block[BLOCK];
+	size_t n = 0; /* bytes in the block, the first of them from the one before */
+	size_t got = 0;
+	while ((got = fread(block + n, 1, BLOCK - 1 - n, list)) > 0) {
+		n += got;
+		const char *last = memrchr(block, '\n', n);
+		size_t whole = last ? (size_t)(last - block) + 1 : n;
+		take_lines(naming, block, whole);
+		n -= whole;
+		memmove(block, block + whole, n);
+	}
+	take_lines(naming, block, n);
 }
 
 static void plain_label(struct arena *arena, struct pci_device *device)
@@ -33,35 +147,22 @@ static void plain_label(struct arena *arena, struct pci_device *device)
 							  device->device);
 }
 
-static void look_up(struct pci_access *access, struct facts *facts)
-{
-	for (size_t i = 0; i < facts->devices.n; i++) {
-		struct pci_device *device = facts->devices.item[i];
-		char buffer[256];
-		if (device->vendor == 0xffff)
-			continue;
-		const char *name = pci_lookup_name(access, buffer, sizeof buffer,
-				PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_HWDB,
-				device->vendor, device->device);
-		if (name && strcmp(name, "<pci_lookup_name: buffer too small>") != 0)
-			device->label = arena_strdup(facts->arena, name);
-	}
-}
-
 void facts_read_names(struct facts *facts)
 {
-	for (size_t i = 0; i < facts->devices.n; i++)
-		plain_label(facts->arena, facts->devices.item[i]);
-	jmp_buf here;
-	escape = &here;
-	struct pci_access *volatile access = pci_alloc();
-	if (access && setjmp(here) == 0) {
-		access->error = on_error;
-		access->warning = on_message;
-		access->debug = on_message;
-		look_up(access, facts);
+	struct naming naming = {.arena = facts->arena};
+	naming.device = arena_alloc(facts->arena, facts->devices.n * sizeof *naming.device + 1);
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		plain_label(facts->arena, device);
+		if (device->vendor != 0xffff)
+			naming.device[naming.n++] = device;
 	}
-	if (access)
-		pci_cleanup(access);
-	escape = NULL;
+	qsort(naming.device, naming.n, sizeof *naming.device, compare_ids);
+	FILE *list = NULL;
+	for (size_t i = 0; !list && i < sizeof lists / sizeof *lists; i++)
+		list = fopen(lists[i], "re");
+	if (!list)
+		return;
+	read_list(&naming, list);
+	(void)fclose(list);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/logs/logs.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/logs/scan.h"
+#include "pvegpu/base/library.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 
@@ -205,6 +204,7 @@ struct input {
 	char *block;
 	size_t ahead; /* bytes in the block that were not taken yet */
 	int number;   /* errno of a read that failed */
+	struct archive_api library;
 };
 
 static ssize_t input_read(struct input *input)
@@ -246,41 +246,47 @@ static la_ssize_t unpack_more(struct archive *archive, void *user, const void **
 	struct input *input = user;
 	ssize_t n = input_read(input);
 	if (n < 0)
-		archive_set_error(archive, input->number, "read error");
+		input->library.set_error(archive, input->number, "read error");
 	*ret_block = input->block;
 	return n;
 }
 
 static void read_packed(struct reading *reading, struct input *input, uint64_t max)
 {
-	struct archive *archive = archive_read_new();
+	const struct archive_api *library = &input->library;
+	struct error error;
+	if (archive_load(&input->library, &error) < 0) {
+		scan_say(reading->scan, reading->source, "not unpacked: %s", error.text);
+		return;
+	}
+	struct archive *archive = library->read_new();
 	char *block = malloc(BLOCK);
 	if (!archive || !block)
 		abort();
-	(void)archive_read_support_format_raw(archive);
-	(void)archive_read_support_format_empty(archive);
-	(void)archive_read_support_filter_gzip(archive);
-	(void)archive_read_support_filter_xz(archive);
-	(void)archive_read_support_filter_zstd(archive);
+	(void)library->read_support_format_raw(archive);
+	(void)library->read_support_format_empty(archive);
+	(void)library->read_support_filter_gzip(archive);
+	(void)library->read_support_filter_xz(archive);
+	(void)library->read_support_filter_zstd(archive);
 	struct archive_entry *entry = NULL;
-	int status = archive_read_open(archive, input, NULL, unpack_more, NULL);
+	int status = library->read_open(archive, input, NULL, unpack_more, NULL);
 	if (status == ARCHIVE_OK)
-		status = archive_read_next_header(archive, &entry);
+		status = library->read_next_header(archive, &entry);
 	la_ssize_t n = 0;
-	if (status >= ARCHIVE_WARN && archive_filter_count(archive) <= 1)
+	if (status >= ARCHIVE_WARN && library->filter_count(archive) <= 1)
 		scan_say(reading->scan, reading->source, "damaged or cut short: not unpacked");
 	while (status >= ARCHIVE_WARN && status != ARCHIVE_EOF && reading->stream.bytes < max &&
-			(n = archive_read_data(archive, block, BLOCK)) > 0)
+			(n = library->read_data(archive, block, BLOCK)) > 0)
 		scan_bytes(reading, block, (size_t)n);
 	if ((status < ARCHIVE_WARN && status != ARCHIVE_EOF) || n < 0) {
-		const char *why = archive_error_string(archive);
+		const char *why = library->error_string(archive);
 		scan_say(reading->scan, reading->source, "damaged or cut short: %s",
 				why ? why : "unpacking failed");
 	} else if (reading->stream.bytes >= max) {
 		scan_say(reading->scan, reading->source, "only the first %s, unpacked, were read",
 				scan_size(reading->scan->arena, reading->stream.bytes));
 	}
-	(void)archive_read_free(archive);
+	(void)library->read_free(archive);
 	free(block);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "core/plan/internal.h"
+#include "pvegpu/base/base64.h"
 #include "pvegpu/base/json.h"
 
 const char *json_member(const json_t *object, const char *name)
@@ -41,14 +41,8 @@ void json_set_content(json_t *object, struct arena *arena, const char *name, con
 		(void)json_object_set_new(object, name, json_stringn(text, n));
 		return;
 	}
-	union {
-		const char *in; /* cppcheck-suppress unusedStructMember */
-		const unsigned char *out;
-	} bytes = {.in = text};
-	unsigned char *encoded = arena_alloc(arena, (n + 2) / 3 * 4 + 1);
-	int length = EVP_EncodeBlock(encoded, bytes.out, (int)n);
 	(void)json_object_set_new(object, arena_printf(arena, "%s_base64", name),
-			json_stringn((const char *)encoded, (size_t)length));
+			json_string(base64_encode(arena, text, n)));
 }
 
 char *json_get_content(const json_t *object, struct arena *arena, const char *name)
@@ -59,17 +53,6 @@ char *json_get_content(const json_t *object, struct arena *arena, const char *na
 	const json_t *coded = json_object_get(object, arena_printf(arena, "%s_base64", name));
 	if (!json_is_string(coded))
 		return NULL;
-	size_t n = json_string_length(coded);
-	union {
-		const char *in;
-		const unsigned char *out;
-	} bytes = {.in = json_string_value(coded)};
-	unsigned char *decoded = arena_alloc(arena, n + 1);
-	int length = EVP_DecodeBlock(decoded, bytes.out, (int)n);
-	if (length < 0)
-		return NULL;
-	for (size_t i = n; i > 0 && bytes.in[i - 1] == '='; i--)
-		length--;
-	decoded[length] = '\0';
-	return (char *)decoded;
+	size_t n = 0;
+	return base64_decode(arena, json_string_value(coded), &n);
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <openssl/evp.h>
-#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,23 +75,23 @@ static int verify_certificate(void *store, void *user)
 {
 	struct https *https = user;
 	X509_STORE_CTX *context = store;
-	X509 *leaf = X509_STORE_CTX_get0_cert(context);
+	X509 *leaf = https->curl.store_cert(context);
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int n = 0;
 	https->seen[0] = '\0';
-	if (leaf && X509_digest(leaf, EVP_sha256(), digest, &n) == 1)
+	if (leaf && https->curl.digest(leaf, https->curl.sha256(), digest, &n) == 1)
 		for (unsigned int i = 0; i < n && i < 32; i++)
 			(void)snprintf(https->seen + 3 * (size_t)i,
 					sizeof https->seen - 3 * (size_t)i,
 					i + 1 < n ? "%02X:" : "%02X", digest[i]);
 	if (!https->pinned) {
-		int fine = X509_verify_cert(context);
-		https->verify_error = X509_STORE_CTX_get_error(context);
+		int fine = https->curl.verify_cert(context);
+		https->verify_error = https->curl.store_error(context);
 		return fine;
 	}
 	bool same = pve_same_fingerprint(https->seen, https->pinned);
 	https->other_certificate = !same;
-	X509_STORE_CTX_set_error(context, same ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+	https->curl.set_store_error(context, same ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
 	return same;
 }
 
@@ -203,8 +201,9 @@ static int trust_error(struct https *https, CURLcode code, struct error *err)
 		return error_set(err, ERROR_TRUST, "cannot read the certificates in '%s'",
 				https->ca_file ? https->ca_file : "");
 	(void)error_set(err, ERROR_TRUST, "nobody known here vouches for %s (%s)", https->address,
-			https->verify_error ? X509_verify_cert_error_string(https->verify_error)
-					    : "its certificate is for another name");
+			https->verify_error
+					? https->curl.verify_cert_error_string(https->verify_error)
+					: "its certificate is for another name");
 	error_hint(err,
 			"compare its fingerprint with the node's own screen (System, "
 			"Certificates), "

@@ -3,6 +3,8 @@
 #define PVEGPU_CORE_PVE_INTERNAL_H
 
 #include <curl/curl.h>
+#include <openssl/evp.h>
+#include <openssl/x509_vfy.h>
 
 #include "pvegpu/pve/client.h"
 #include "pvegpu/pve/login.h"
@@ -25,9 +27,16 @@ struct curl_api {
 	void (*free)(void *);
 	struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
 	void (*slist_free_all)(struct curl_slist *);
-	/* libssl's, of the library that libcurl itself uses */
+	/* of the libssl and libcrypto that libcurl itself uses */
 	void (*set_cert_verify_callback)(
 			void *ssl_ctx, int (*callback)(void *store, void *user), void *user);
+	X509 *(*store_cert)(const X509_STORE_CTX *);
+	int (*store_error)(const X509_STORE_CTX *);
+	void (*set_store_error)(X509_STORE_CTX *, int error);
+	int (*verify_cert)(X509_STORE_CTX *);
+	const char *(*verify_cert_error_string)(long error);
+	int (*digest)(const X509 *, const EVP_MD *, unsigned char *ret_digest, unsigned *ret_n);
+	const EVP_MD *(*sha256)(void);
 };
 int curl_load(struct curl_api *ret_api, struct error *err);
 

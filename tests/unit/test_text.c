@@ -2,6 +2,7 @@
 /* Texts, lists and the arena that they live in; hashes. */
 #include "tests/unit/helper.h"
 
+#include "pvegpu/base/base64.h"
 #include "pvegpu/base/hash.h"
 
 static void grows(void **state)
@@ -239,6 +240,58 @@ static void hashes(void **state)
 	assert_string_not_equal(sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
 
+/* By the length's place in the last block: FIPS 180-4 ends a text with its length. */
+static void hashes_of_any_length(void **state)
+{
+	static const struct {
+		size_t n;
+		const char *sha1, *sha256;
+	} rows[] = {
+			{55, "c1c8bbdc22796e28c0e15163d20899b65621d65a",
+					"9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318"},
+			{56, "c2db330f6083854c99d4b5bfb6e8f29f201be699",
+					"b35439a4ac6f0948b6d6f9e3c6af0f5f590ce20f1bde7090ef7970686ec6738a"},
+			{63, "03f09f5b158a7a8cdad920bddc29b81c18a551f5",
+					"7d3e74a05d7db15bce4ad9ec0658ea98e3f06eeecf16b4c6fff2da457ddc2f34"},
+			{64, "0098ba824b5c16427bd7a1122a5a442a25ec644d",
+					"ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"},
+			{119, "ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56",
+					"31eba51c313a5c08226adf18d4a359cfdfd8d2e816b13f4af952f7ea6584dcfb"},
+			{1000, "291e9a6c66994949b57ba5e650361e98fc36b1ba",
+					"41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3"},
+	};
+	char bytes[1000];
+	char hex[SHA256_HEX];
+	(void)state;
+	memset(bytes, 'a', sizeof bytes);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		hash_sha1(bytes, rows[i].n, hex);
+		assert_string_equal(hex, rows[i].sha1);
+		hash_sha256(bytes, rows[i].n, hex);
+		assert_string_equal(hex, rows[i].sha256);
+	}
+}
+
+/* RFC 4648, section 10, and bytes that no text has. */
+static void base64(void **state)
+{
+	static const struct {
+		const char *bytes, *text;
+	} rows[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
+			{"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfb", "//77"}};
+	static const char *const none[] = {
+			"Zg=", "Zg", "Z===", "Zg==Zg==", "Z g=", "Zm9-", "\xff\xff=="};
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t size = strlen(rows[i].bytes);
+		assert_string_equal(base64_encode(*state, rows[i].bytes, size), rows[i].text);
+		assert_string_equal(base64_decode(*state, rows[i].text, &n), rows[i].bytes);
+		assert_int_equal(n, size);
+	}
+	for (size_t i = 0; i < COUNT(none); i++)
+		assert_null(base64_decode(*state, none[i], &n));
+}
+
 static void json_strings(void **state)
 {
 	static const struct {
@@ -308,6 +361,8 @@ int main(void)
 			TEST(trims),
 			TEST(numbers),
 			TEST(printable),
+			TEST(hashes_of_any_length),
+			TEST(base64),
 			TEST(json_strings),
 			TEST(utf8),
 			TEST(wraps),

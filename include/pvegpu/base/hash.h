@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Hashes by libcrypto, as lower-case hex with a NUL. */
+/* As lower-case hex with a NUL. */
 enum { SHA256_HEX = 65, SHA1_HEX = 41 };
 
 void hash_sha256(const char *bytes, size_t n, char ret_hex[SHA256_HEX]);
