@@ -4,8 +4,7 @@
 
 #include "pvegpu/audit/audit.h"
 
-/* The members `host` and `gpus` of the audit; the caller owns them. */
+/* The member `host` of the audit; the caller owns it. */
 json_t *report_host_to_json(const struct facts *facts);
-json_t *report_gpus_to_json(const struct report *report);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/audit/internal.h"
@@ -19,63 +20,53 @@ static json_t *group_json(int group)
 	return group < 0 ? json_null() : json_integer(group);
 }
 
-static void set_device(json_t *object, const struct pci_device *device)
+static void put_ids(struct json_out *out, const char *key, unsigned vendor, unsigned device)
 {
-	struct arena *arena = arena_new();
-	(void)json_object_set_new(object, "address", json_string(device->name));
-	(void)json_object_set_new(object, "class",
-			json_string(arena_printf(arena, "%04x", device->class_code >> 8)));
-	(void)json_object_set_new(object, "id",
-			json_string(arena_printf(
-					arena, "%04x:%04x", device->vendor, device->device)));
-	bool subsystem = device->subsystem_known &&
-			 (device->subsystem_vendor || device->subsystem_device);
-	(void)json_object_set_new(object, "subsystem_id",
-			subsystem ? json_string(arena_printf(arena, "%04x:%04x",
-						    device->subsystem_vendor,
-						    device->subsystem_device))
-				  : json_null());
-	(void)json_object_set_new(object, "name", json_text(device->label));
-	(void)json_object_set_new(object, "driver", json_text(device->driver));
-	(void)json_object_set_new(object, "iommu_group", group_json(device->group));
-	arena_free(arena);
+	char ids[sizeof "10de:2206"];
+	(void)snprintf(ids, sizeof ids, "%04x:%04x", vendor & 0xffff, device & 0xffff);
+	json_put_text(out, key, ids);
 }
 
-static json_t *gpu_json(const struct report *report, const struct pci_device *gpu)
+static void put_device(struct json_out *out, const struct pci_device *device)
+{
+	char class_word[sizeof "0300"];
+	(void)snprintf(class_word, sizeof class_word, "%04x", device->class_code >> 8 & 0xffff);
+	json_put_text(out, "address", device->name);
+	json_put_text(out, "class", class_word);
+	put_ids(out, "id", device->vendor, device->device);
+	if (device->subsystem_known && (device->subsystem_vendor || device->subsystem_device))
+		put_ids(out, "subsystem_id", device->subsystem_vendor, device->subsystem_device);
+	else
+		json_put_text(out, "subsystem_id", NULL);
+	json_put_text(out, "name", device->label);
+	json_put_text(out, "driver", device->driver);
+	json_put(out, "iommu_group", group_json(device->group));
+}
+
+static void put_gpu(struct json_out *out, const struct report *report, const struct pci_device *gpu)
 {
 	struct list card = facts_card(report->facts, gpu, report->arena);
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
-	json_t *functions = json_array();
-	json_t *members = json_array();
-	for (size_t i = 0; i < card.n; i++) {
-		json_t *function = json_object();
-		set_device(function, card.item[i]);
-		(void)json_array_append_new(functions, function);
-	}
-	for (size_t i = 0; i < group.n; i++)
-		(void)json_array_append_new(
-				members, json_string(((struct pci_device *)group.item[i])->name));
-	json_t *object = json_object();
-	set_device(object, gpu);
-	(void)json_object_set_new(object, "boot_vga", known_json(gpu->boot_vga));
+	json_open(out, NULL, '{');
+	put_device(out, gpu);
+	json_put(out, "boot_vga", known_json(gpu->boot_vga));
 	if (gpu->physfn_name)
-		(void)json_object_set_new(object, "physical_function", json_text(gpu->physfn_name));
+		json_put_text(out, "physical_function", gpu->physfn_name);
 	if (pci_is_bmc(gpu))
-		(void)json_object_set_new(object, "bmc", json_true());
-	(void)json_object_set_new(object, "functions", functions);
-	(void)json_object_set_new(object, "group_members", members);
-	(void)json_object_set_new(object, "verdict", json_string(report_verdict(report, gpu)));
-	return object;
-}
-
-json_t *report_gpus_to_json(const struct report *report)
-{
-	json_t *gpus = json_array();
-	for (size_t i = 0; i < report->facts->devices.n; i++)
-		if (pci_is_gpu(report->facts->devices.item[i]))
-			(void)json_array_append_new(
-					gpus, gpu_json(report, report->facts->devices.item[i]));
-	return gpus;
+		json_put(out, "bmc", json_true());
+	json_open(out, "functions", '[');
+	for (size_t i = 0; i < card.n; i++) {
+		json_open(out, NULL, '{');
+		put_device(out, card.item[i]);
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+	json_open(out, "group_members", '[');
+	for (size_t i = 0; i < group.n; i++)
+		json_put_text(out, NULL, ((struct pci_device *)group.item[i])->name);
+	json_close(out, ']');
+	json_put_text(out, "verdict", report_verdict(report, gpu));
+	json_close(out, '}');
 }
 
 static void put_section(
@@ -240,7 +231,11 @@ void report_put_json(struct json_out *out, const struct report *report, const st
 	json_put_text(out, "schema", "pvegpu.audit/1");
 	json_put(out, "tool", json_pack("{s:s, s:s}", "name", "pvegpu", "version", PVEGPU_VERSION));
 	json_put(out, "host", report_host_to_json(facts));
-	json_put(out, "gpus", report_gpus_to_json(report));
+	json_open(out, "gpus", '[');
+	for (size_t i = 0; i < facts->devices.n; i++)
+		if (pci_is_gpu(facts->devices.item[i]))
+			put_gpu(out, report, facts->devices.item[i]);
+	json_close(out, ']');
 	json_open(out, "vms", '[');
 	for (size_t i = 0; i < facts->vms.n; i++)
 		put_vm(out, facts->vms.item[i]);

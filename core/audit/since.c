@@ -89,6 +89,26 @@ static const json_t *gpu_at(const json_t *gpus, const char *address)
 	return NULL;
 }
 
+/* The GPUs as the audit has them, with what is compared. */
+static json_t *gpus_now(struct arena *arena, const struct report *report)
+{
+	json_t *gpus = json_array();
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *gpu = report->facts->devices.item[i];
+		if (!pci_is_gpu(gpu))
+			continue;
+		const char *id = arena_printf(arena, "%04x:%04x", gpu->vendor, gpu->device);
+		json_t *group = gpu->group < 0 ? json_null() : json_integer(gpu->group);
+		(void)json_array_append_new(gpus,
+				json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "address",
+						json_text(gpu->name), "name", json_text(gpu->label),
+						"id", json_text(id), "driver",
+						json_text(gpu->driver), "iommu_group", group,
+						"verdict", json_text(report_verdict(report, gpu))));
+	}
+	return gpus;
+}
+
 static void compare_gpus(
 		struct arena *arena, const json_t *before, const json_t *now, struct list *changes)
 {
@@ -122,7 +142,7 @@ int report_changes(struct arena *arena, const struct report *report, const json_
 		return error_set(err, ERROR_PARSE, "that is no audit: pvegpu audit --format json");
 	struct list changes = {0};
 	json_t *here = report_host_to_json(report->facts);
-	json_t *gpus = report_gpus_to_json(report);
+	json_t *gpus = gpus_now(arena, report);
 	const json_t *then = json_object_get(before, "host");
 	static const char *const host[] = {"pve_version", "kernel", "cmdline_running"};
 	for (size_t i = 0; i < sizeof host / sizeof *host; i++)

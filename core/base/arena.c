@@ -96,14 +96,17 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
+	char buffer[256]; /* most are shorter, and formatted once */
 	va_list again;
 	va_copy(again, args);
 	/* The analyzer does not follow va_copy. */
 	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-	int length = vsnprintf(NULL, 0, format, again);
+	int length = vsnprintf(buffer, sizeof buffer, format, again);
 	va_end(again);
 	if (length < 0)
 		return arena_strdup(arena, format);
+	if ((size_t)length < sizeof buffer)
+		return arena_memdup(arena, buffer, (size_t)length);
 	char *text = arena_alloc(arena, (size_t)length + 1);
 	(void)vsnprintf(text, (size_t)length + 1, format, args);
 	return text;

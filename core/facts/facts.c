@@ -105,32 +105,40 @@ void facts_free(struct facts *facts)
 		arena_free(facts->arena);
 }
 
-struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address)
+/* The first device, by their order, with this address or a higher one. */
+static size_t first_from(const struct facts *facts, const struct pci_address *address)
 {
 	size_t low = 0;
 	size_t high = facts->devices.n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		struct pci_device *device = facts->devices.item[middle];
-		int order = pci_address_compare(address, &device->address);
-		if (order == 0)
-			return device;
-		if (order < 0)
-			high = middle;
-		else
+		const struct pci_device *device = facts->devices.item[middle];
+		if (pci_address_compare(&device->address, address) < 0)
 			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address)
+{
+	size_t i = first_from(facts, address);
+	struct pci_device *device = i < facts->devices.n ? facts->devices.item[i] : NULL;
+	return device && pci_address_compare(&device->address, address) == 0 ? device : NULL;
 }
 
 struct list facts_slot(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena)
 {
 	struct list found = {0};
-	for (size_t i = 0; i < facts->devices.n; i++) {
+	struct pci_address first = device->address;
+	first.function = 0;
+	for (size_t i = first_from(facts, &first); i < facts->devices.n; i++) {
 		struct pci_device *other = facts->devices.item[i];
-		if (pci_address_same_slot(&other->address, &device->address))
-			list_add(arena, &found, other);
+		if (!pci_address_same_slot(&other->address, &device->address))
+			break;
+		list_add(arena, &found, other);
 	}
 	return found;
 }

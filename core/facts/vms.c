@@ -51,11 +51,12 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
  * is every function of the slot, SR-IOV functions included. */
 static void find_device(struct facts *facts, struct list *devices, const char *host)
 {
+	size_t n = strlen(host);
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
-		if (text_starts(device->name, host) ||
-				(text_starts(device->name, "0000:") &&
-						text_starts(device->name + 5, host)))
+		if (strncmp(device->name, host, n) == 0 ||
+				(device->address.domain == 0 &&
+						strncmp(device->name + 5, host, n) == 0))
 			list_add(facts->arena, devices, device);
 	}
 }

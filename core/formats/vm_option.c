@@ -281,6 +281,8 @@ static const struct option *find_option(const char *key)
 {
 	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
 		const struct option *option = &options[i];
+		if (option->name[0] != key[0])
+			continue; /* nearly all, without a call */
 		if (option->count ? format_is_numbered(key, option->name, option->count)
 				  : strcmp(key, option->name) == 0)
 			return option;

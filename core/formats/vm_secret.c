@@ -110,25 +110,30 @@ static const char *after_user(const char *at, const char *end)
 static void add_without_passwords(struct text *out, const char *start, const char *end)
 {
 	const char *name = start;
+	const char *from = start; /* what is not added yet */
 	for (const char *at = start; at < end; at++) {
-		const char *host = at + 2 < end && strncmp(at, "://", 3) == 0
+		const char *host = *at == ':' && at + 2 < end && strncmp(at, "://", 3) == 0
 						   ? after_user(at + 3, end)
 						   : NULL;
-		text_add_bytes(out, at, 1);
 		if (host) {
+			text_add_bytes(out, from, (size_t)(at + 1 - from));
 			text_add(out, "//" VM_SECRET_MASK);
 			at = host - 1;
 			name = host;
+			from = host;
 		} else if (*at == '=' && is_secret_name(name, (size_t)(at - name))) {
 			const char *stop = value_end(at + 1, end);
 			if (is_switch(at + 1, (size_t)(stop - at - 1)))
 				continue;
+			text_add_bytes(out, from, (size_t)(at + 1 - from));
 			text_add(out, VM_SECRET_MASK);
 			at = stop - 1;
+			from = stop;
 		}
 		if (!is_name_character(*at))
 			name = at + 1;
 	}
+	text_add_bytes(out, from, (size_t)(end - from));
 }
 
 /* The end of the word that begins at `at`, as a shell parts them. */
