@@ -31,7 +31,7 @@ static size_t count_following(const struct facts *facts, const struct gap *first
 	size_t n = 0;
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
-		n += gap->follows && strcmp(gap->why, first->why) == 0;
+		n += gap->after == first;
 	}
 	return n;
 }
@@ -52,7 +52,7 @@ void check_api(struct report *report, const struct check *check)
 				facts->via ? facts->via : "");
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
-		if (gap->follows)
+		if (gap->after)
 			continue;
 		size_t more = count_following(facts, gap);
 		struct finding *finding = report_add(report, check, STATUS_WARN, "host",

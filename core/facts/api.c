@@ -102,7 +102,7 @@ static const struct gap *gone(const struct facts *facts, const char *call)
 {
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
-		if (gap->http >= 595 && gap->http <= 599 && !gap->follows &&
+		if (gap->http >= 595 && gap->http <= 599 && !gap->after &&
 				strcmp(node_of(facts, gap->source), node_of(facts, call)) == 0)
 			return gap;
 	}
@@ -183,7 +183,7 @@ static int ask(struct pve_client *client, struct facts *facts, const struct ques
 	*ret_data = NULL;
 	if (before) {
 		struct gap *gap = facts_add_gap(facts, question->what, question->call, before->why);
-		gap->follows = gap != before;
+		gap->after = gap != before ? before : NULL;
 		gap->vmid = question->vmid;
 		return 0;
 	}
