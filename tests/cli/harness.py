@@ -142,6 +142,19 @@ class HostTest(unittest.TestCase):
         subprocess.run([self.path(name), *arguments], check=True, capture_output=True,
                        env=dict(os.environ, PVEGPU_ROOT=self.root, PVEGPU_SAMPLE_FAST="1"))
 
+    def conf(self, vmid, *lines, drop=()):
+        """A VM's configuration with these lines put first, others of the same keys gone."""
+        name = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
+        keys = tuple(line.split(":")[0] + ":" for line in lines) + tuple(drop)
+        kept = [l for l in self.read(name).split("\n") if not keys or not l.startswith(keys)]
+        self.write(name, "\n".join(list(lines) + kept))
+
+    def iommu_on(self, words="intel_iommu=on"):
+        """By a person's own hand, and booted."""
+        self.write("etc/default/grub", self.read("etc/default/grub").replace('="quiet"', '="quiet %s"' % words))
+        self.script("usr/sbin/update-grub")
+        self.script("usr/sbin/reboot")
+
     def plan(self, *arguments, expect=0):
         done = run("plan", "--format", "json", "--out", self.plan_file, *arguments, root=self.root)
         if expect is not None:

@@ -19,24 +19,11 @@ class Advice(HostTest):
         return [f for f in self.audit(*arguments)["findings"]
                 if f["id"] == check and subject in (None, f["subject"])]
 
-    def conf(self, vmid, *lines, drop=()):
-        """A VM's configuration with these lines put first, others of the same keys gone."""
-        name = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
-        keys = tuple(line.split(":")[0] + ":" for line in lines) + tuple(drop)
-        kept = [l for l in self.read(name).split("\n") if not keys or not l.startswith(keys)]
-        self.write(name, "\n".join(list(lines) + kept))
-
-    def iommu_on(self):
-        self.write("etc/default/grub", self.read("etc/default/grub").replace(
-            '="quiet"', '="quiet intel_iommu=on iommu=pt"'))
-        self.script("usr/sbin/update-grub")
-        self.script("usr/sbin/reboot")
-
     # Mappings.
 
     def test_all_that_differs_is_named_and_mended_before_the_reboot(self):
         """A VM that starts at boot by the mapping would not, after the reboot."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
         self.write(CFG, "card\n\tmap id=10de:2206,node=pve2,path=0000:01:00\n")
         self.conf(107, "hostpci0: mapping=card,pcie=1", "onboot: 1")
@@ -53,7 +40,7 @@ class Advice(HostTest):
 
     def test_a_device_is_added_to_a_mapping_after_the_reboot(self):
         """Another VM could take it before it is bound."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
         self.write(CFG, "card\n\tmap id=10de:2206,node=other,path=0000:01:00\n")
         plan = self.plan("--gpu", "01:00", "--vm", "107", "--bind", "early", "--no-start", "--mapping", "card")
@@ -104,7 +91,7 @@ class Advice(HostTest):
 
     def test_a_card_of_amdgpu_is_bound_at_boot(self):
         """That driver is not made to let go of it, nor is keeping it away called useless."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         self.set_device("0000:01:00.0", driver="amdgpu", id="1002:73DF")
         self.set_device("0000:01:00.1", id="1002:AB28")
         found = self.findings("vfio.host-driver", subject="0000:01:00.0")
@@ -152,7 +139,7 @@ class Advice(HostTest):
 
     def test_a_desktop_keeps_its_mouse(self):
         """The emulated tablet goes from a server, and from Windows when that is asked for by name."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         goal = ("--gpu", "01:00", "--vm", "107")
         self.conf(107, "ostype: l26", drop=("tablet:",))
 
@@ -176,7 +163,7 @@ class Advice(HostTest):
 
     def test_what_has_left_the_host_is_not_refused_again(self):
         """A finished host has nothing to accept."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         goal = ("--gpu", "02:00", "--vm", "107", "--no-start")
         refused = {r["check"] for r in self.plan(*goal, expect=1)["refusals"]}
         self.assertEqual(refused, {"gpu.boot-vga"})
@@ -192,7 +179,7 @@ class Advice(HostTest):
 
     def test_a_line_that_would_be_dropped_is_mended_first(self):
         """Writing the VM's file loses it, with the x-vga that it asked for."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         self.conf(107, "hostpci0: 0000:01:00,pcie=1,x-vga=1,bus=pcie.5")
         plan = self.plan("--gpu", "01:00", "--vm", "107", expect=1)
         self.assertEqual([(r["check"], r["acceptable"]) for r in plan["refusals"]],
@@ -202,7 +189,7 @@ class Advice(HostTest):
 
     def test_arguments_given_to_qemu(self):
         """A root port twice: QEMU does not start. A -cpu of one's own: what the cpu line says is void."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         goal = ("--gpu", "01:00", "--vm", "107")
 
         def told(args):
@@ -264,7 +251,7 @@ class Advice(HostTest):
 
     def test_what_is_alike_is_said_once(self):
         """Two cards, two VMs and two entries that are alike make one line each."""
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         self.set_device("0000:02:00.0", id="10DE:2206")
         self.assertEqual([(f["status"], f["subject"]) for f in self.findings("gpu.identical")],
                          [("warn", "0000:01:00.0")])
@@ -287,7 +274,7 @@ class Advice(HostTest):
         self.assertEqual(sum(int(part.split()[0]) for part in text.splitlines()[-1].split(",")), shown)
 
     def test_a_pool_is_right_as_a_whole(self):
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
         good = ["node=pve2,path=0000:01:00,id=10de:2206,subsystem-id=1043:87b0,iommugroup=1",
                 "node=pve2,path=0000:01:00.1,id=10de:1aef,subsystem-id=1043:87b0,iommugroup=1"]
@@ -300,7 +287,7 @@ class Advice(HostTest):
     # Reboots.
 
     def test_a_reboot_names_the_kernel_it_changes_to(self):
-        self.iommu_on()
+        self.iommu_on("intel_iommu=on iommu=pt")
         goal = ("--gpu", "01:00", "--bind", "early")
 
         def cost():

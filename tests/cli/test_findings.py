@@ -56,19 +56,6 @@ class Findings(HostTest):
         Findings.seen.setdefault(check, set()).update(found)
         return found
 
-    def conf(self, vmid, *lines, drop=()):
-        """A VM's configuration with these lines put first, others of the same keys gone."""
-        name = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
-        keys = tuple(line.split(":")[0] + ":" for line in lines) + tuple(drop)
-        kept = [l for l in self.read(name).split("\n") if not keys or not l.startswith(keys)]
-        self.write(name, "\n".join(list(lines) + kept))
-
-    def iommu_on(self):
-        self.write("etc/default/grub", self.read("etc/default/grub").replace(
-            '="quiet"', '="quiet intel_iommu=on"'))
-        self.script("usr/sbin/update-grub")
-        self.script("usr/sbin/reboot")
-
     def set_device(self, address, class_code=None, ids=None):
         path = DEVICES + address
         uevent = self.read(path + "/uevent").split("\n")
