@@ -30,48 +30,28 @@ bool gpu_attached(const struct report *report)
 	return report->vm && report->gpu && hostpci_with(report, report->vm, report->gpu);
 }
 
-void choose_attach(struct report *report)
+/* A guest has one primary display: the first it gets. */
+static bool has_primary_before(const struct report *report)
 {
-	const struct goal *goal = report->goal;
-	mend_mappings(report);
-	/* Once attached, what is there stays unless something else is asked for. */
-	const struct vm_hostpci *entry =
-			gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
-	report->decided[CHOOSE_PCIE] = goal->chosen[CHOOSE_PCIE] == CHOICE_ADVISED && entry
-						       ? entry->parsed.pcie
-						       : goal->chosen[CHOOSE_PCIE] != CHOICE_NO;
-	report->decided[CHOOSE_X_VGA] = goal->chosen[CHOOSE_X_VGA] == CHOICE_ADVISED && entry
-							? entry->parsed.x_vga
-							: goal->chosen[CHOOSE_X_VGA] == CHOICE_YES;
-	/* A guest has one primary display: its first. */
 	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
 		const struct report *before = report->whole->parts.item[i];
-		if (before->vm == report->vm && before->decided[CHOOSE_X_VGA] &&
-				!(entry && entry->parsed.x_vga))
-			report->decided[CHOOSE_X_VGA] = false;
+		if (before->vm == report->vm && before->decided[CHOOSE_X_VGA])
+			return true;
 	}
-	/* Only root@pam itself may name an address (PVE/API2/Qemu.pm, check_hostpci_perm); what is
-	 * attached already stays by what it is. */
-	bool advised = entry ? entry->parsed.mapping != NULL : !report->facts->identity_root;
-	report->decided[CHOOSE_BY_MAPPING] =
-			goal->chosen[CHOOSE_BY_MAPPING] == CHOICE_YES ||
-			(goal->chosen[CHOOSE_BY_MAPPING] == CHOICE_ADVISED &&
-					(goal->mapping || goal->mapping_devices.n || advised));
+	return false;
+}
+
+void choose_attach(struct report *report)
+{
+	bool *decided = report->decided;
+	mend_mappings(report);
+	report->line = gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
+	choose_all(report);
+	if (has_primary_before(report) && !(report->line && report->line->parsed.x_vga))
+		decided[CHOOSE_X_VGA] = false;
 	if (report->facts->mappings_known == KNOWN_NO)
-		report->decided[CHOOSE_BY_MAPPING] = false;
+		decided[CHOOSE_BY_MAPPING] = false;
 	choose_mappings(report);
-	report->decided[CHOOSE_MACHINE_Q35] = goal_takes(goal, CHOOSE_MACHINE_Q35, true);
-	/* A guest that runs with its GPU, or is to get none, works: what is merely the guide's is
-	 * not set on it. */
-	bool attach = goal_takes(goal, CHOOSE_ATTACH, true);
-	bool works = report->vm && report->vm->running == KNOWN_YES && (entry || !attach);
-	bool windows = report->vm && vm_is_windows(report->vm);
-	report->decided[CHOOSE_CPU_HOST] = goal_takes(goal, CHOOSE_CPU_HOST, !works);
-	report->decided[CHOOSE_TABLET_OFF] =
-			goal_takes(goal, CHOOSE_TABLET_OFF, !works && !windows);
-	report->decided[CHOOSE_ATTACH] = attach;
-	report->decided[CHOOSE_START] = goal_takes(goal, CHOOSE_START, true);
-	choose_done(report);
 }
 
 bool vms_unknown(struct report *report, const struct check *check)
@@ -564,19 +544,6 @@ static void describe_attached(struct report *report, const struct check *check)
 	if (report->findings.n == before)
 		(void)report_add(report, check, STATUS_INFO, "host",
 				"No VM of this node has a PCI device.");
-}
-
-bool vm_key_is_removed(const struct vm *vm, const char *key)
-{
-	static const char between[] = " ,;!"; /* ! is a removal by force */
-	const char *at = vm_conf_get(&vm->conf.pending, "delete");
-	while (at && *(at += strspn(at, between))) {
-		size_t n = strcspn(at, between);
-		if (n == strlen(key) && strncmp(at, key, n) == 0)
-			return true;
-		at += n;
-	}
-	return false;
 }
 
 /* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named another way. */

@@ -500,8 +500,6 @@ void mend_mappings(struct report *report)
 void choose_mappings(struct report *report)
 {
 	const struct goal *goal = report->goal;
-	report->decided[CHOOSE_MAPPING_FUNCTIONS] =
-			goal->chosen[CHOOSE_MAPPING_FUNCTIONS] == CHOICE_YES;
 	if (report->decided[CHOOSE_BY_MAPPING] && report->gpu && report->vm && report->facts->node)
 		want_mappings(report);
 	if (!goal->delete_mapping)

@@ -70,15 +70,13 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 void mend_mappings(struct report *report);
 void choose_mappings(struct report *report);
 
-/* [PENDING] takes the key away: after the next start the line is gone. */
-bool vm_key_is_removed(const struct vm *vm, const char *key);
-
-/* Fill in advice (boot.c, vfio.c, attach.c), before the checks run. */
+/* What is chosen and what is so already, before the checks run: parameters (boot.c), the rows of
+ * the table of choices, which the row decides (report.c), and what only a mapping, or another part
+ * of the goal, tells (attach.c, vfio.c). */
 void choose_params(struct report *report);
-void choose_vfio(struct report *report);
+void choose_all(struct report *report);
 void choose_attach(struct report *report);
-/* What the goal's VM has already (vm.c). */
-void choose_done(struct report *report);
+void choose_vfio(struct report *report);
 
 /* Shared questions. */
 bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */
@@ -102,12 +100,6 @@ bool group_has_others(const struct report *report, const struct pci_device *gpu)
 /* Modules that could take the function before vfio-pci, each once. */
 void add_rivals(const struct report *report, const struct pci_device *function,
 		struct strings *rivals);
-/* Why a host driver should not touch a card that is to be given away, or NULL where unbinding it is
- * known to work. amdgpu has hung in it (Proxmox's kernels 7.0.14-1 and -2), and leaves a card
- * without a reset of its own unusable. */
-const char *driver_clings(const char *driver);
-/* By its ostype (win11, w2k22, wxp …): its desktop needs what a server does without. */
-bool vm_is_windows(const struct vm *vm);
 /* "vm/106": the subject of findings on a VM. */
 const char *vm_subject(const struct report *report, const struct vm *vm);
 /* Judge each display function by itself. */

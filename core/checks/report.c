@@ -190,15 +190,28 @@ static int find_named(struct report *part, struct error *err)
 	return status < 0 ? status : refuse_twice(part, err);
 }
 
+void choose_all(struct report *report)
+{
+	const struct choice_view view = {
+			report->facts, report->goal, report->gpu, report->vm, report->line};
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		report->decided[choice->id] = choice_is_taken(choice, &view);
+		report->done[choice->id] = choice->is_done && choice->is_done(&view);
+	}
+}
+
 /* Before the checks run, for what one part of a goal asks of another. */
 static void choose(struct report *report)
 {
-	if (!report->facts->remote) {
-		report->configured = facts_configured_words(report->facts, report->arena);
-		choose_params(report);
-		choose_vfio(report);
-	}
 	choose_attach(report);
+	if (report->facts->remote) { /* nothing in its files is */
+		report->decided[CHOOSE_MODULES] = false;
+		report->decided[CHOOSE_BIND_EARLY] = false;
+		return;
+	}
+	report->configured = facts_configured_words(report->facts, report->arena);
+	choose_params(report);
+	choose_vfio(report);
 }
 
 static void judge(struct report *report)

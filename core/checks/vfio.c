@@ -13,49 +13,41 @@
 static const char *const wanted_modules[] = {"vfio", "vfio_iommu_type1", "vfio_pci"};
 enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
 
-const char *driver_clings(const char *driver)
+static bool is_bound_at_boot(const struct report *report)
 {
-	if (driver && (strcmp(driver, "nvidia") == 0 || strcmp(driver, "nvidia_drm") == 0))
-		return "the nvidia driver does not let go while something uses it";
-	if (driver && strcmp(driver, "amdgpu") == 0)
-		return "amdgpu may hang when it has to let go, or leave the card unusable";
-	return NULL;
+	for (size_t i = 0; i < report->card.n; i++)
+		if (!vfio_takes_at_boot(report, report->card.item[i]))
+			return false;
+	return report->card.n > 0;
+}
+
+static const char *bind_reason(const struct report *report)
+{
+	const struct pci_device *gpu = report->gpu;
+	const char *why = gpu ? why_bind_early(gpu) : NULL;
+	if (report->bound_at_boot)
+		return "it is given to vfio-pci at boot already";
+	if (why)
+		return why;
+	if (!gpu)
+		return "waits for the GPU chosen in step 4";
+	if (pci_is_virtual(gpu))
+		return "a virtual function is made after the boot, so it cannot be "
+		       "bound by then; Proxmox VE binds it when the VM starts";
+	if (device_on_vfio(gpu))
+		return "the GPU is on vfio-pci already";
+	return "Proxmox VE binds the GPU itself when the VM starts";
 }
 
 void choose_vfio(struct report *report)
 {
-	const struct goal *goal = report->goal;
-	report->decided[CHOOSE_MODULES] = goal_takes(goal, CHOOSE_MODULES, true);
-	const struct pci_device *gpu = report->gpu;
-	bool advised = false;
-	report->bind_reason = "Proxmox VE binds the GPU itself when the VM starts";
-	if (!gpu) {
-		report->bind_reason = "waits for the GPU chosen in step 4";
-	} else if (pci_is_virtual(gpu)) {
-		report->bind_reason = "a virtual function is made after the boot, so it cannot be "
-				      "bound by then; Proxmox VE binds it when the VM starts";
-		report->decided[CHOOSE_BIND_EARLY] = false;
-		return;
-	} else if (device_on_vfio(gpu)) {
-		report->bind_reason = "the GPU is on vfio-pci already";
-	} else if (driver_clings(gpu->driver)) {
-		advised = true;
-		report->bind_reason = driver_clings(gpu->driver);
-	} else if (gpu->boot_vga == KNOWN_YES) {
-		advised = true;
-		report->bind_reason = "the host's console is on this GPU and may not let go";
-	}
-	struct list card = gpu ? facts_card(report->facts, gpu, report->arena) : (struct list){0};
-	report->bound_at_boot = card.n > 0;
-	for (size_t i = 0; i < card.n; i++)
-		if (!vfio_takes_at_boot(report, card.item[i]))
-			report->bound_at_boot = false;
-	if (report->bound_at_boot) {
+	bool virtual = report->gpu && pci_is_virtual(report->gpu);
+	report->bound_at_boot = !virtual && is_bound_at_boot(report);
+	report->bind_reason = bind_reason(report);
+	if (report->bound_at_boot)
 		report->decided[CHOOSE_BIND_EARLY] = true;
-		report->bind_reason = "it is given to vfio-pci at boot already";
-		return;
-	}
-	report->decided[CHOOSE_BIND_EARLY] = goal_takes(goal, CHOOSE_BIND_EARLY, advised);
+	else if (virtual)
+		report->decided[CHOOSE_BIND_EARLY] = false;
 }
 
 struct strings missing_modules(const struct report *report)

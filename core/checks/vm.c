@@ -5,20 +5,6 @@
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/property_string.h"
 
-static const char *get(const struct vm *vm, const char *key)
-{
-	return vm_conf_get(&vm->conf.current, key);
-}
-
-/* What it will be at the next start: what waits in PENDING wins. */
-static const char *get_next(const struct vm *vm, const char *key)
-{
-	const char *pending = vm_conf_get(&vm->conf.pending, key);
-	if (pending)
-		return pending;
-	return vm_key_is_removed(vm, key) ? NULL : get(vm, key);
-}
-
 /* It is so already, for the next start: said, and not set again. */
 static bool tell_waiting(struct report *report, const struct check *check, const struct vm *vm,
 		const char *key)
@@ -35,17 +21,6 @@ static bool tell_waiting(struct report *report, const struct check *check, const
 			stopped ? "with the next start" : "when the VM was stopped and started");
 	finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", key, pending);
 	return true;
-}
-
-bool vm_is_windows(const struct vm *vm)
-{
-	const char *type = get_next(vm, "ostype");
-	return type && type[0] == 'w'; /* PVE/QemuServer/Helpers.pm, windows_version */
-}
-
-static bool is_q35(const char *machine)
-{
-	return machine && strstr(machine, "q35");
 }
 
 /* Judge the VMs that matter: the goal's, and those that have a PCI device. */
@@ -93,7 +68,7 @@ void check_vm_template(struct report *report, const struct check *check)
 	const struct vm *vm = report->vm;
 	if (!vm)
 		return;
-	const char *value = get(vm, "template");
+	const char *value = vm_get(vm, "template");
 	if (!value || !property_is_bool(value) || strcmp(value, "0") == 0) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				"An ordinary VM.");
@@ -111,7 +86,7 @@ void check_vm_locked(struct report *report, const struct check *check)
 	const struct vm *vm = report->vm;
 	if (!vm)
 		return;
-	const char *value = get(vm, "lock");
+	const char *value = vm_get(vm, "lock");
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "Not locked.");
 		return;
@@ -214,14 +189,15 @@ static bool has_pcie(const struct report *report, const struct vm *vm)
 static void judge_machine(struct report *report, const struct check *check, const struct vm *vm)
 {
 	bool goal = vm == report->vm && report->gpu;
-	const char *machine = get(vm, "machine");
+	const char *machine = vm_get(vm, "machine");
 	const char *text = machine ? machine : "not set, so i440fx";
-	if (is_q35(machine) || !has_pcie(report, vm)) {
+	if (vm_value_is_q35(machine) || !has_pcie(report, vm)) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "machine: %s%s.",
-				text, is_q35(machine) ? "" : "; nothing needs q35");
+				text, vm_value_is_q35(machine) ? "" : "; nothing needs q35");
 		return;
 	}
-	if (is_q35(get_next(vm, "machine")) && tell_waiting(report, check, vm, "machine"))
+	if (vm_value_is_q35(vm_get_next(vm, "machine")) &&
+			tell_waiting(report, check, vm, "machine"))
 		return;
 	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
 			"machine: %s; pcie=1 needs q35.", text);
@@ -239,32 +215,17 @@ void check_vm_machine(struct report *report, const struct check *check)
 	for_each_vm(report, check, judge_machine);
 }
 
-/* The type in `cpu: host,flags=+aes`: the default key cputype. */
-static const char *cpu_type(struct arena *arena, const char *value)
-{
-	struct property_string parsed;
-	if (!value || property_string_parse(arena, value, "cputype", &parsed, NULL) < 0)
-		return NULL;
-	return property_get(&parsed, "cputype");
-}
-
-static bool is_cpu_host(struct arena *arena, const char *value)
-{
-	const char *type = cpu_type(arena, value);
-	return type && strcmp(type, "host") == 0;
-}
-
 /* Its args set the CPU, whatever the configuration says. */
 static const char *cpu_by_args(const struct vm *vm)
 {
-	const char *arguments = get(vm, "args");
+	const char *arguments = vm_get(vm, "args");
 	return arguments && strstr(arguments, "-cpu ") ? arguments : NULL;
 }
 
 static void judge_cpu(struct report *report, const struct check *check, const struct vm *vm)
 {
-	const char *value = get(vm, "cpu");
-	if (is_cpu_host(report->arena, value)) {
+	const char *value = vm_get(vm, "cpu");
+	if (vm_value_is_cpu_host(value)) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "cpu: %s.",
 				value);
 		return;
@@ -277,8 +238,7 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 				vm_conf_shown(&vm->conf.current, "args"));
 		return;
 	}
-	if (is_cpu_host(report->arena, get_next(vm, "cpu")) &&
-			tell_waiting(report, check, vm, "cpu"))
+	if (vm_value_is_cpu_host(vm_get_next(vm, "cpu")) && tell_waiting(report, check, vm, "cpu"))
 		return;
 	bool goal = vm == report->vm && report->gpu;
 	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
@@ -294,22 +254,17 @@ void check_vm_cpu(struct report *report, const struct check *check)
 	for_each_vm(report, check, judge_cpu);
 }
 
-static bool is_off(const char *value)
-{
-	return value && property_is_bool(value) && strcmp(value, "0") == 0;
-}
-
 void check_vm_tablet(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
 	if (!vm)
 		return;
-	const char *value = get(vm, "tablet");
-	if (is_off(value)) {
+	const char *value = vm_get(vm, "tablet");
+	if (vm_value_is_off(value)) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "tablet: 0.");
 		return;
 	}
-	if (is_off(get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
+	if (vm_value_is_off(vm_get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
 		return;
 	bool windows = vm_is_windows(vm) && !report->decided[CHOOSE_TABLET_OFF];
 	struct finding *finding = report_add(report, check, windows ? STATUS_OK : STATUS_INFO,
@@ -324,19 +279,9 @@ void check_vm_tablet(struct report *report, const struct check *check)
 				"set tablet to 0");
 }
 
-void choose_done(struct report *report)
-{
-	const struct vm *vm = report->vm;
-	if (!vm)
-		return;
-	report->done[CHOOSE_MACHINE_Q35] = is_q35(get(vm, "machine"));
-	report->done[CHOOSE_CPU_HOST] = is_cpu_host(report->arena, get(vm, "cpu"));
-	report->done[CHOOSE_TABLET_OFF] = is_off(get(vm, "tablet"));
-}
-
 static bool is_ovmf(const struct vm *vm)
 {
-	const char *bios = get(vm, "bios");
+	const char *bios = vm_get(vm, "bios");
 	return bios && strcmp(bios, "ovmf") == 0;
 }
 
@@ -357,7 +302,7 @@ void check_vm_bios(struct report *report, const struct check *check)
 
 static void judge_efidisk(struct report *report, const struct check *check, const struct vm *vm)
 {
-	if (!is_ovmf(vm) || get(vm, "efidisk0")) {
+	if (!is_ovmf(vm) || vm_get(vm, "efidisk0")) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				is_ovmf(vm) ? "It has an EFI disk." : "Not needed with SeaBIOS.");
 		return;
@@ -377,7 +322,7 @@ void check_vm_efidisk(struct report *report, const struct check *check)
 /* MiB; since 8.1 a property string with `current` as its default key. 0 when it is not a number. */
 static unsigned long memory_of(struct arena *arena, const struct vm *vm)
 {
-	const char *value = get(vm, "memory");
+	const char *value = vm_get(vm, "memory");
 	struct property_string parsed = {0};
 	unsigned long mib = 0;
 	if (!value)
@@ -414,7 +359,7 @@ void check_vm_memory(struct report *report, const struct check *check)
 
 static void judge_balloon(struct report *report, const struct check *check, const struct vm *vm)
 {
-	const char *value = get(vm, "balloon");
+	const char *value = vm_get(vm, "balloon");
 	if (value && strcmp(value, "0") == 0) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "balloon: 0.");
 		return;
@@ -438,7 +383,7 @@ static void judge_display(struct report *report, const struct check *check, cons
 		const struct vm_hostpci *entry = vm->hostpci.item[i];
 		primary = primary || (entry->valid && entry->parsed.x_vga);
 	}
-	const char *vga = get(vm, "vga");
+	const char *vga = vm_get(vm, "vga");
 	bool none = vga && (strcmp(vga, "none") == 0 || text_starts(vga, "none,") ||
 					   text_starts(vga, "type=none"));
 	bool two = primary && vga && !none;
@@ -490,10 +435,10 @@ void check_vm_snapshots(struct report *report, const struct check *check)
 
 static void judge_pinning(struct report *report, const struct check *check, const struct vm *vm)
 {
-	const char *affinity = get(vm, "affinity");
-	const char *vcpus = get(vm, "vcpus");
-	const char *sockets = get(vm, "sockets");
-	const char *cores = get(vm, "cores");
+	const char *affinity = vm_get(vm, "affinity");
+	const char *vcpus = vm_get(vm, "vcpus");
+	const char *sockets = vm_get(vm, "sockets");
+	const char *cores = vm_get(vm, "cores");
 	unsigned long wanted = 0;
 	unsigned long n_sockets = 1;
 	unsigned long n_cores = 1;

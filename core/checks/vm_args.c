@@ -6,11 +6,6 @@
 
 /* args: what Proxmox VE hands to QEMU as it stands, behind its own arguments. */
 
-static const char *get(const struct vm *vm, const char *key)
-{
-	return vm_conf_get(&vm->conf.current, key);
-}
-
 /* The words of args, split as Proxmox VE splits them: quotes keep blanks together and go
  * (PVE::Tools::split_args). */
 static struct strings split_args(struct arena *arena, const char *value)
@@ -34,7 +29,7 @@ static struct strings split_args(struct arena *arena, const char *value)
  * 1 to 4 stand in pve-q35-4.0.cfg, of hostpci4 and later each gets one of its own). */
 static bool has_port(const struct vm *vm, const char *number)
 {
-	const char *machine = get(vm, "machine");
+	const char *machine = vm_get(vm, "machine");
 	unsigned long port = 0;
 	if (!machine || !strstr(machine, "q35") || !text_to_ulong(number, 10, HOSTPCI_MAX, &port))
 		return false;
@@ -74,7 +69,7 @@ static struct finding *add(struct report *report, const struct check *check, enu
 
 static void judge_args(struct report *report, const struct check *check, const struct vm *vm)
 {
-	const char *value = get(vm, "args");
+	const char *value = vm_get(vm, "args");
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
 				"It has no arguments of its own.");

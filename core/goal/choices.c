@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "pvegpu/goal/goal.h"
+#include "core/goal/internal.h"
 
 #define CLEANS "take out what has no effect on this host"
 
@@ -12,82 +12,98 @@ const struct goal_choice goal_choices[] = {
 		PAGE_VFIO, "name them in /etc/modules", "vfio, vfio_iommu_type1, vfio_pci",
 		"Loads the driver that hands devices to VMs at every boot. Proxmox VE also loads it when a VM "
 		"needs it.",
-		"vfio.modules", "load the vfio modules at boot"},
+		"vfio.modules", "load the vfio modules at boot",
+		always, NULL, NULL},
 	{CHOOSE_BIND_EARLY, "bind_early", SCOPE_ASSIGNMENT, "bind=early", "bind=at-start",
 		"give the GPU to vfio-pci at boot, or let PVE do it at VM start",
 		PAGE_VFIO, "vfio-pci, at boot", NULL,
 		"Names the card's ids in /etc/modprobe.d/pvegpu.conf (its addresses in the initramfs, where a "
 		"twin stays), so that no host driver touches it. Costs a reboot.",
 		"vfio.binding vfio.host-driver",
-		"give the card to vfio-pci at boot, so that no host driver touches it"},
+		"give the card to vfio-pci at boot, so that no host driver touches it",
+		advise_bind_early, NULL, NULL},
 	{CHOOSE_PCIE, "pcie", SCOPE_ASSIGNMENT, "pcie", "no-pcie",
 		"show the GPU to the guest as a PCIe device (needs q35)",
 		PAGE_ATTACH, "pcie=1", "a PCIe device, as GPUs expect",
-		"Shows the GPU to the guest as a PCI Express device. Needs the q35 machine.", NULL, NULL},
+		"Shows the GPU to the guest as a PCI Express device. Needs the q35 machine.", NULL, NULL,
+		NULL, usual_pcie, NULL},
 	{CHOOSE_X_VGA, "x_vga", SCOPE_ASSIGNMENT, "x-vga", "no-x-vga",
 		"make the GPU the guest's primary display",
 		PAGE_ATTACH, "x-vga=1", "primary display: not for Talos",
 		"Makes the GPU the guest's primary display. A worker without a screen has no use for it.", NULL,
-		NULL},
+		NULL,
+		NULL, usual_x_vga, NULL},
 	{CHOOSE_MACHINE_Q35, "machine_q35", SCOPE_GUEST, "q35", "no-q35",
 		"change the VM's machine type to q35",
 		PAGE_ATTACH, "machine: q35", "needed by pcie=1",
 		"The guest sees other PCI addresses with q35: network and disk names may change once.",
-		"vm.machine-q35", "set the machine to q35"},
+		"vm.machine-q35", "set the machine to q35",
+		always, NULL, done_q35},
 	{CHOOSE_CPU_HOST, "cpu_host", SCOPE_GUEST, "cpu-host", "no-cpu-host",
 		"change the VM's CPU type to host",
 		PAGE_ATTACH, "cpu: host", "all features of the CPU",
 		"GPU drivers and CUDA use CPU features that the generic types hide. Live migration then needs "
 		"equal CPUs.",
-		"vm.cpu-host", "set the CPU type to host"},
+		"vm.cpu-host", "set the CPU type to host",
+		advise_cpu_host, NULL, done_cpu_host},
 	{CHOOSE_TABLET_OFF, "tablet_off", SCOPE_GUEST, "no-tablet", "tablet",
 		"remove the VM's USB tablet",
 		PAGE_ATTACH, "tablet: 0", "no emulated USB tablet",
 		"Removes the emulated tablet, which a GPU worker does not need.",
-		"vm.tablet", "remove the emulated tablet"},
+		"vm.tablet", "remove the emulated tablet",
+		advise_tablet_off, NULL, done_tablet_off},
 	{CHOOSE_BY_MAPPING, "by_mapping", SCOPE_ASSIGNMENT, "by-mapping", "by-address",
 		"attach by a PCI mapping, as an API token must, or by address",
 		PAGE_ATTACH, "by a PCI mapping", "a name; what an API token needs",
 		"Gives the device a name for the whole cluster, which a token may use. An address is for root@pam "
 		"alone.",
-		"attach.token-raw", "use a PCI mapping"},
+		"attach.token-raw", "use a PCI mapping",
+		NULL, usual_by_mapping, NULL},
 	{CHOOSE_MAPPING_FUNCTIONS, "mapping_functions", SCOPE_ASSIGNMENT, "mapping-per-function",
 		"mapping-per-slot", "one mapping for each function, or one for the whole slot",
 		PAGE_ATTACH, "one for each function", "as OpenTofu configurations do",
 		"A mapping and a hostpci line for each function of the card, instead of one for the whole slot.",
-		NULL, NULL},
+		NULL, NULL,
+		NULL, NULL, NULL},
 	{CHOOSE_FIX_MAPPINGS, "fix_mappings", SCOPE_HOST, "fix-mappings", "no-fix-mappings",
 		"mend mappings that name another device than there is",
-		PAGE_NONE, NULL, NULL, NULL, "attach.mapping attach.mapping-drift", "mend the mapping"},
+		PAGE_NONE, NULL, NULL, NULL, "attach.mapping attach.mapping-drift", "mend the mapping",
+		NULL, NULL, NULL},
 	{CHOOSE_ATTACH, "attach", SCOPE_ASSIGNMENT, "attach", "no-attach",
 		"give the GPU to the VM, or leave it to settings alone",
-		PAGE_NONE, NULL, NULL, NULL, "attach.hostpci", "attach the GPU to the VM"},
+		PAGE_NONE, NULL, NULL, NULL, "attach.hostpci", "attach the GPU to the VM",
+		always, NULL, NULL},
 	{CHOOSE_START, "start", SCOPE_GUEST, "start", "no-start",
 		"start the VM after attaching; of one that runs: again, so that what is set counts now",
 		PAGE_ATTACH, "start the VM", "when it is attached",
 		"Starts the VM at the end and follows its task.",
-		"verify.vm-started", "start the VM"},
+		"verify.vm-started", "start the VM",
+		always, NULL, NULL},
 	{CHOOSE_FALLBACK_ENTRY, "fallback_entry", SCOPE_HOST, "fallback-entry", "no-fallback-entry",
 		"a boot entry that starts the host as it was (GRUB)",
 		PAGE_BOOT, "a way back at boot", "boot entry as it is today",
 		"Adds an entry to the boot menu with today's command line and without vfio-pci. Choose it there "
 		"if the host does not come up.",
-		"boot.fallback-entry", "add a boot entry that starts the host as it is now"},
+		"boot.fallback-entry", "add a boot entry that starts the host as it is now",
+		NULL, NULL, NULL},
 	{CHOOSE_CLEAN_UP, "clean_up", SCOPE_HOST, "clean-up", "no-clean-up",
 		"take out what old guides and other tools left without effect",
 		PAGE_BOOT, "clean up", "what has no effect goes",
 		"Takes out parameters and modprobe.d options that old guides and other tools left and that do "
 		"nothing here.",
-		"vfio.modules-obsolete vfio.leftovers boot.cmdline-obsolete", CLEANS},
+		"vfio.modules-obsolete vfio.leftovers boot.cmdline-obsolete", CLEANS,
+		NULL, NULL, NULL},
 	{CHOOSE_ADVISED, "advised", SCOPE_HOST, "advised", "no-advised",
 		"also what is advised; --clean-up by itself leaves it out",
-		PAGE_NONE, NULL, NULL, NULL, NULL, NULL},
+		PAGE_NONE, NULL, NULL, NULL, NULL, NULL,
+		NULL, always, NULL},
 	{CHOOSE_FIRMWARE_SETUP, "firmware_setup", SCOPE_HOST, "firmware-setup", "no-firmware-setup",
 		"restart into the firmware setup (once)",
 		PAGE_BIOS, "restart into the setup", "no key to catch",
 		"Plans a restart that opens the firmware setup by itself (systemctl reboot --firmware-setup). It "
 		"is shown and asked for in the review.",
-		"bios.iommu-firmware", "restart into the firmware setup"},
+		"bios.iommu-firmware", "restart into the firmware setup",
+		NULL, NULL, NULL},
 	{.id = CHOICES},
 };
 /* clang-format on */
@@ -97,11 +113,19 @@ enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice)
 	return &goal->chosen[choice->id];
 }
 
-bool goal_takes(const struct goal *goal, enum choice_id id, bool advised)
+bool choice_is_taken(const struct goal_choice *choice, const struct choice_view *view)
 {
-	return goal->chosen[id] == CHOICE_YES ||
-	       (advised && goal->chosen[id] == CHOICE_ADVISED &&
-			       goal->chosen[CHOOSE_ADVISED] != CHOICE_NO);
+	switch (view->goal->chosen[choice->id]) {
+	case CHOICE_YES:
+		return true;
+	case CHOICE_NO:
+		return false;
+	case CHOICE_ADVISED:
+	default:
+		return (choice->usual && choice->usual(view)) ||
+		       (choice->advise && view->goal->chosen[CHOOSE_ADVISED] != CHOICE_NO &&
+				       choice->advise(view));
+	}
 }
 
 /* The name is one of the words. */

@@ -8,6 +8,18 @@
 json_t *goal_choices_json(const enum choice *chosen);
 void goal_set_choices(enum choice *chosen, const json_t *options);
 
+/* advice.c: for the rows of the table. */
+bool always(const struct choice_view *view);
+bool advise_bind_early(const struct choice_view *view);
+bool advise_cpu_host(const struct choice_view *view);
+bool advise_tablet_off(const struct choice_view *view);
+bool usual_pcie(const struct choice_view *view);
+bool usual_x_vga(const struct choice_view *view);
+bool usual_by_mapping(const struct choice_view *view);
+bool done_q35(const struct choice_view *view);
+bool done_cpu_host(const struct choice_view *view);
+bool done_tablet_off(const struct choice_view *view);
+
 /* assignments.c: a new one, with all as advised. */
 struct assignment *assignment_add(struct goal *goal, const char *device, unsigned vmid);
 /* All that the goal assigns, also by its short form; and back, without what the short form says. */

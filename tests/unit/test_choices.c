@@ -108,6 +108,32 @@ static void test_through_json(void **state)
 }
 
 /* In roff a hyphen that is typed is written \\-. */
+/* What a person says counts; what is advised is left out with --no-advised, what is usual is not.
+ */
+static void test_taken(void **state)
+{
+	struct sample *sample = *state;
+	struct goal *goal = goal_new();
+	const struct choice_view view = {sample->facts, goal, NULL, NULL, NULL};
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		assert_false(choice->advise && choice->usual);
+		assert_int_equal(choice_is_taken(choice, &view),
+				(choice->advise && choice->advise(&view)) ||
+						(choice->usual && choice->usual(&view)));
+		goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
+		if (choice->id != CHOOSE_ADVISED)
+			assert_int_equal(choice_is_taken(choice, &view),
+					choice->usual && choice->usual(&view));
+		goal->chosen[choice->id] = CHOICE_YES;
+		assert_true(choice_is_taken(choice, &view));
+		goal->chosen[choice->id] = CHOICE_NO;
+		assert_false(choice_is_taken(choice, &view));
+		goal->chosen[choice->id] = CHOICE_ADVISED;
+		goal->chosen[CHOOSE_ADVISED] = CHOICE_ADVISED;
+	}
+	goal_free(goal);
+}
+
 static void test_documented(void **state)
 {
 	struct sample *sample = *state;
@@ -223,6 +249,7 @@ int main(void)
 			cmocka_unit_test(test_rows_are_whole),
 			cmocka_unit_test(test_settable),
 			cmocka_unit_test(test_through_json),
+			cmocka_unit_test(test_taken),
 			cmocka_unit_test(test_documented),
 			cmocka_unit_test(test_checks_are_there),
 			cmocka_unit_test(test_wizard_sets_and_unsets),

@@ -41,6 +41,19 @@ struct vm {
 	struct list args_devices; /* of struct pci_device: given by `args`, past Proxmox VE */
 };
 
+/* A setting as it is, and as it will be at the next start: what waits in PENDING wins. NULL: not
+ * set. */
+const char *vm_get(const struct vm *vm, const char *key);
+const char *vm_get_next(const struct vm *vm, const char *key);
+/* [PENDING] takes the key away: after the next start the line is gone. */
+bool vm_key_is_removed(const struct vm *vm, const char *key);
+/* By its ostype (win11, w2k22, wxp …): its desktop needs what a server does without. */
+bool vm_is_windows(const struct vm *vm);
+/* Of the value of `machine`, `cpu`, and of one that is yes or no (NULL: not set). */
+bool vm_value_is_q35(const char *machine);
+bool vm_value_is_cpu_host(const char *cpu);
+bool vm_value_is_off(const char *value);
+
 /* A container that has a GPU of the host, by a dev or mount entry. */
 struct container {
 	unsigned ctid;

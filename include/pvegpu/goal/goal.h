@@ -7,6 +7,7 @@
 
 #include "pvegpu/base/arena.h"
 #include "pvegpu/base/error.h"
+#include "pvegpu/facts/facts.h"
 
 struct goal;
 
@@ -45,6 +46,15 @@ enum choice_scope { SCOPE_HOST, SCOPE_ASSIGNMENT, SCOPE_GUEST };
 /* The wizard's step that has a row for it. */
 enum choice_page { PAGE_NONE, PAGE_BIOS, PAGE_BOOT, PAGE_VFIO, PAGE_ATTACH };
 
+/* What a choice is judged by: the facts, the goal, and what of the facts it means. */
+struct choice_view {
+	const struct facts *facts;
+	const struct goal *goal;
+	const struct pci_device *gpu;  /* or NULL */
+	const struct vm *vm;           /* or NULL */
+	const struct vm_hostpci *line; /* that gives the VM the GPU already, or NULL */
+};
+
 struct goal_choice {
 	enum choice_id id;
 	const char *name; /* member of "options" */
@@ -58,11 +68,24 @@ struct goal_choice {
 	/* The checks whose fix it is, with blanks between them, and what a doctor's tick of them
 	 * does; or NULL. */
 	const char *checks, *tick;
+	/* What is done where nobody chose: advice for this host, which --no-advised leaves out, or
+	 * what is usual, or so already, of the line itself. NULL: nothing. (advice.c) */
+	bool (*advise)(const struct choice_view *view);
+	bool (*usual)(const struct choice_view *view);
+	/* It is so already, so that there is nothing to choose; NULL: there always is. */
+	bool (*is_done)(const struct choice_view *view);
 };
 extern const struct goal_choice goal_choices[]; /* by id; ends with name NULL */
 enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
-/* It is asked for; or it is advised, and neither refused nor left out with all that is advised. */
-bool goal_takes(const struct goal *goal, enum choice_id id, bool advised);
+/* It is asked for; or it is advised, and neither refused nor left out with all that is advised; or
+ * usual, and not refused. */
+bool choice_is_taken(const struct goal_choice *choice, const struct choice_view *view);
+/* Why a host driver should not touch a card that is to be given away, or NULL where unbinding it is
+ * known to work. amdgpu has hung in it (Proxmox's kernels 7.0.14-1 and -2), and leaves a card
+ * without a reset of its own unusable. */
+const char *driver_clings(const char *driver);
+/* Why the GPU is better given to vfio-pci at boot, or NULL. */
+const char *why_bind_early(const struct pci_device *gpu);
 /* The choice that is the fix of a check, or NULL. */
 const struct goal_choice *goal_choice_for(const char *check);
 
