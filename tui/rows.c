@@ -30,19 +30,19 @@ void rows_add_finding(struct rows *rows, const struct finding *finding)
 	struct row *row = rows_add(rows, ROW_FINDING, finding->check->title);
 	row->finding = finding;
 	row->hint = finding->detail;
-	if (strchr(finding->subject, '.') && !strchr(finding->subject, '/'))
-		row->note = finding->subject; /* an address: which device is meant */
+	if (finding->about.kind == SUBJECT_DEVICE)
+		row->note = finding->subject;
 	row->role = finding->automatic && finding->status != STATUS_OK ? ROLE_WARN
 								       : roles[finding->status];
 }
 
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
-		const char *subject, bool all)
+		const struct subject *subject, bool all)
 {
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		bool mine = finding->check->step == step &&
-			    (!subject || strcmp(subject, finding->subject) == 0);
+			    (!subject || subject_equal(*subject, finding->about));
 		if (mine && (all || finding->status != STATUS_OK) &&
 				!finding_is_unseen(report, finding))
 			rows_add_finding(rows, finding);

@@ -66,7 +66,7 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
 void rows_add_finding(struct rows *rows, const struct finding *finding);
 /* Findings of a step; `all` takes the good ones too. `subject` NULL: any. */
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
-		const char *subject, bool all);
+		const struct subject *subject, bool all);
 
 /* Of a remote host: that its files tell this, and what to run there. False where there are files.
  */

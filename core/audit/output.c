@@ -301,8 +301,7 @@ static const char *subjects_text(struct arena *arena, const struct list *alike)
 	struct strings subjects = {0};
 	for (size_t i = 0; i < alike->n; i++) {
 		const struct finding *finding = alike->item[i];
-		if (strcmp(finding->subject, "host") != 0 &&
-				!strings_has(&subjects, finding->subject))
+		if (!subject_is_host(finding->about) && !strings_has(&subjects, finding->subject))
 			strings_add(arena, &subjects, finding->subject);
 	}
 	return subjects.n ? arena_printf(arena, " (%s)", strings_join(arena, &subjects, ", ")) : "";

@@ -147,8 +147,8 @@ int report_changes(struct arena *arena, const struct report *report, const json_
 	static const char *const host[] = {"pve_version", "kernel", "cmdline_running"};
 	for (size_t i = 0; i < sizeof host / sizeof *host; i++)
 		if (strcmp(member(then, host[i]), member(here, host[i])) != 0)
-			add_change(arena, &changes, host[i], "host", member(then, host[i]),
-					member(here, host[i]), NULL);
+			add_change(arena, &changes, host[i], subject_text(arena, subject_host()),
+					member(then, host[i]), member(here, host[i]), NULL);
 	compare_gpus(arena, json_object_get(before, "gpus"), gpus, &changes);
 	const json_t *findings = json_object_get(before, "findings");
 	for (size_t i = 0; i < report->findings.n; i++) {

@@ -58,7 +58,7 @@ bool vms_unknown(struct report *report, const struct check *check)
 {
 	if (report->facts->vms_known == KNOWN_YES)
 		return false;
-	(void)report_add(report, check, STATUS_UNKNOWN, "host",
+	(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 			"The VMs of this node could not be read.");
 	return true;
 }
@@ -66,7 +66,7 @@ bool vms_unknown(struct report *report, const struct check *check)
 void tell_no_vm(struct report *report, const struct check *check, const char *text)
 {
 	bool all = !report->facts->vms_incomplete;
-	(void)report_add(report, check, all ? STATUS_OK : STATUS_UNKNOWN, "host", "%s%s",
+	(void)report_add(report, check, all ? STATUS_OK : STATUS_UNKNOWN, subject_host(), "%s%s",
 			all ? "" : "Not every VM could be read; of the others: ", text);
 }
 
@@ -112,7 +112,7 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 		why = why_no_mdev(report, entry);
 	if (!why)
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s of %u %s: %s.", entry->key, vm->vmid, vm->name, why);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE", vm->vmid,
@@ -145,7 +145,7 @@ static bool judge_widened(struct report *report, const struct check *check, cons
 		return false;
 	bool running = vm->running == KNOWN_YES;
 	struct finding *finding = report_add(report, check, running ? STATUS_WARN : STATUS_FAIL,
-			vm_subject(report, vm),
+			subject_vm(vm),
 			"%s of %u %s names a whole slot: the physical function %s and its "
 			"virtual functions, %zu devices in all.",
 			entry->key, vm->vmid, vm->name, split->name, entry->devices.n);
@@ -192,7 +192,7 @@ static void tell_gone(struct report *report, const struct check *check, const st
 {
 	struct strings lost = lost_ids(report);
 	const char *ids = strings_join(report->arena, &lost, ", ");
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			lost.n ? "%s of %u %s names %s, where no device is, and none of the host "
 				 "has the ids %s that vfio-pci is set up for: the card is gone."
 			       : "%s of %u %s names %s, where no device is%s.",
@@ -221,7 +221,7 @@ static bool judge_missing(struct report *report, const struct check *check, cons
 	}
 	if (!pci_is_bridge(first))
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s of %u %s names a bridge (%s), not the card behind it.", entry->key,
 			vm->vmid, vm->name, first->label);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
@@ -246,12 +246,12 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 		return false;
 	bool missing = entry->romfile_found == KNOWN_NO || romfile[0] == '/';
 	struct finding *finding =
-			missing ? report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+			missing ? report_add(report, check, STATUS_FAIL, subject_vm(vm),
 						  "%s of %u %s: there is no /usr/share/kvm/%s, so "
 						  "the VM "
 						  "cannot start.",
 						  entry->key, vm->vmid, vm->name, romfile)
-				: report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
+				: report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
 						  "%s of %u %s names the ROM file %s; "
 						  "/usr/share/kvm is not "
 						  "recorded.",
@@ -280,7 +280,7 @@ static void add_conflict(struct report *report, const struct check *check, const
 	bool running = other->running == KNOWN_YES &&
 		       (vm == report->vm || vm->running == KNOWN_YES);
 	struct finding *finding = report_add(report, check, running ? STATUS_FAIL : STATUS_WARN,
-			vm_subject(report, other), "%u %s has %s too, like %u %s%s.", other->vmid,
+			subject_vm(other), "%u %s has %s too, like %u %s%s.", other->vmid,
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
@@ -380,8 +380,7 @@ static size_t tell_sharing(struct report *report, const struct check *check,
 static void tell_onboot(struct report *report, const struct check *check,
 		const struct holding *first, const struct holding *second)
 {
-	struct finding *finding = report_add(report, check, STATUS_WARN,
-			vm_subject(report, second->vm),
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_vm(second->vm),
 			"%u %s and %u %s both start at boot with %s: the second one fails.",
 			first->vm->vmid, first->vm->name, second->vm->vmid, second->vm->name,
 			second->device->name);
@@ -428,7 +427,7 @@ static bool judge_pool(struct report *report, const struct check *check, const s
 	for (size_t i = 0; i < entry->alternatives.n; i++)
 		if (!named_beside(vm, entry, entry->alternatives.item[i]))
 			return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s of %u %s: other lines of the VM have every device of the mapping, so it "
 			"cannot start.",
 			entry->key, vm->vmid, vm->name);
@@ -457,7 +456,7 @@ static bool judge_twice(struct report *report, const struct check *check, const 
 	}
 	if (!device)
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s of %u %s names %s, which %s has already: the VM cannot start.",
 			entry->key, vm->vmid, vm->name, device->name, before->key);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
@@ -515,7 +514,7 @@ static void describe(struct report *report, const struct check *check, const str
 	const struct vm_hostpci *only = vm->hostpci.n == 1 ? vm->hostpci.item[0] : NULL;
 	if (!vm->hostpci.n)
 		return;
-	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
 			"%u %s has %s", vm->vmid, vm->name,
 			only ? arena_printf(report->arena, "%s: %s", only->key, only->value)
 			     : arena_printf(report->arena, "%zu hostpci lines.", vm->hostpci.n));
@@ -542,7 +541,7 @@ static void describe_attached(struct report *report, const struct check *check)
 	for (size_t i = 0; i < report->facts->vms.n; i++)
 		describe(report, check, report->facts->vms.item[i]);
 	if (report->findings.n == before)
-		(void)report_add(report, check, STATUS_INFO, "host",
+		(void)report_add(report, check, STATUS_INFO, subject_host(),
 				"No VM of this node has a PCI device.");
 }
 
@@ -607,8 +606,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	}
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
 	if (entry && vm_key_is_removed(vm, entry->key)) {
-		struct finding *finding = report_add(report, check, STATUS_FAIL,
-				vm_subject(report, vm),
+		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 				"%s is there, but its removal waits in PENDING: the next start is "
 				"without it.",
 				entry->key);
@@ -623,8 +621,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	}
 	const struct vm_hostpci *part = entry ? NULL : line_with_part(report, vm);
 	if (part) {
-		struct finding *finding = report_add(report, check, STATUS_FAIL,
-				vm_subject(report, vm),
+		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 				"%s has a part of the card already; given twice, the VM does not "
 				"start.",
 				part->key);
@@ -637,14 +634,13 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 		return;
 	}
 	if (entry && !options_differ(report, entry)) {
-		struct finding *finding = report_add(report, check, STATUS_OK,
-				vm_subject(report, vm), "%s: %s.", entry->key, entry->value);
+		struct finding *finding = report_add(report, check, STATUS_OK, subject_vm(vm),
+				"%s: %s.", entry->key, entry->value);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 		return;
 	}
 	if (entry && option_waits(report, entry)) {
-		struct finding *finding = report_add(report, check, STATUS_INFO,
-				vm_subject(report, vm),
+		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
 				"%s is attached; other options of it wait in PENDING until the VM "
 				"was stopped and started.",
 				entry->key);
@@ -653,9 +649,8 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 		return;
 	}
 	if (entry) {
-		struct finding *finding =
-				report_add(report, check, STATUS_INFO, vm_subject(report, vm),
-						"%s is attached with other options.", entry->key);
+		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
+				"%s is attached with other options.", entry->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 		finding_fix(report, finding, report->decided[CHOOSE_ATTACH],
 				"set pcie and x-vga as chosen");
@@ -663,19 +658,18 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	}
 	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
 	if (pending && !options_differ(report, pending)) {
-		struct finding *finding =
-				report_add(report, check, STATUS_INFO, vm_subject(report, vm),
-						"%s waits in PENDING: it counts when the VM was "
-						"stopped and started; a "
-						"restart inside the guest is not enough.",
-						pending->key);
+		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
+				"%s waits in PENDING: it counts when the VM was "
+				"stopped and started; a "
+				"restart inside the guest is not enough.",
+				pending->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", pending->key,
 				pending->value);
 		finding_fix(report, finding, report->decided[CHOOSE_ATTACH],
 				"stop and start the VM");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
 	finding_fix(report, finding, report->decided[CHOOSE_ATTACH], "attach it");
 }

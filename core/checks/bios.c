@@ -8,7 +8,7 @@ void check_pve_version(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (!facts->pve_version) {
-		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, "host",
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->remote ? "its version is not known."
 					      : "The package pve-manager is not recorded as "
 						"installed here: this is no Proxmox VE host, or "
@@ -20,7 +20,7 @@ void check_pve_version(struct report *report, const struct check *check)
 	}
 	int major = atoi(facts->pve_version); /* NOLINT(cert-err34-c): 0 is then too old as well */
 	struct finding *finding = report_add(report, check, major >= 7 ? STATUS_OK : STATUS_WARN,
-			"host", "Proxmox VE %s%s.", facts->pve_version,
+			subject_host(), "Proxmox VE %s%s.", facts->pve_version,
 			major >= 8   ? ""
 			: major == 7 ? ": no PCI mappings (they came with 8.0), so only root@pam "
 				       "can "
@@ -36,14 +36,14 @@ void check_cpu_virtualization(struct report *report, const struct check *check)
 	const char *model = facts->cpu_model ? facts->cpu_model : "CPU of unknown model";
 	struct finding *finding = NULL;
 	if (facts->cpu_virtualization == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"The CPU's flags are not known here (/proc/cpuinfo).");
 		return;
 	}
 	if (facts->cpu_virtualization == KNOWN_YES) {
-		finding = report_add(report, check, STATUS_OK, "host", "%s: on.", model);
+		finding = report_add(report, check, STATUS_OK, subject_host(), "%s: on.", model);
 	} else {
-		finding = report_add(report, check, STATUS_FAIL, "host",
+		finding = report_add(report, check, STATUS_FAIL, subject_host(),
 				"%s: neither vmx nor svm among its flags: switched off in the "
 				"firmware, "
 				"or this is itself a VM.",
@@ -73,21 +73,21 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 	const struct log_line *told = log_says_iommu(facts);
 	struct finding *finding = NULL;
 	if (facts->iommu_active == KNOWN_YES) {
-		finding = report_add(report, check, STATUS_OK, "host",
+		finding = report_add(report, check, STATUS_OK, subject_host(),
 				"The kernel uses the IOMMU, so the firmware offers it.");
 		finding_evidence(report, finding, facts->iommu_source, "%zu groups",
 				facts->iommu_groups);
 	} else if (told) {
-		finding = report_add(report, check, STATUS_OK, "host",
+		finding = report_add(report, check, STATUS_OK, subject_host(),
 				"The kernel's log shows the IOMMU.");
 		finding_evidence(report, finding, facts->log_source, "%s", told->text);
 	} else if (facts->iommu_table == KNOWN_YES) {
-		finding = report_add(report, check, STATUS_OK, "host",
+		finding = report_add(report, check, STATUS_OK, subject_host(),
 				"The firmware describes an IOMMU.");
 		finding_evidence(report, finding, "/sys/firmware/acpi/tables",
 				"DMAR or IVRS is there");
 	} else if (facts->iommu_table == KNOWN_NO) {
-		finding = report_add(report, check, STATUS_FAIL, "host",
+		finding = report_add(report, check, STATUS_FAIL, subject_host(),
 				"The firmware describes no IOMMU: it is switched off in the setup, "
 				"or "
 				"the board has none.");
@@ -95,7 +95,7 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 				"neither DMAR nor IVRS");
 		finding_fix(report, finding, false, "enable %s in the firmware setup", name);
 	} else {
-		finding = report_add(report, check, STATUS_UNKNOWN, "host",
+		finding = report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"The ACPI tables could not be listed.");
 	}
 	/* Asked for, whatever is found. */
@@ -111,7 +111,7 @@ void check_kernel_pinned(struct report *report, const struct check *check)
 		(void)report_add(report, check,
 				facts->proxmox_boot_tool == KNOWN_UNKNOWN ? STATUS_UNKNOWN
 									  : STATUS_OK,
-				"host",
+				subject_host(),
 				facts->proxmox_boot_tool == KNOWN_UNKNOWN
 						? "/etc/kernel is not recorded."
 						: "No kernel is pinned.");
@@ -119,7 +119,7 @@ void check_kernel_pinned(struct report *report, const struct check *check)
 	}
 	bool other = facts->kernel && strcmp(facts->kernel, facts->kernel_pin) != 0;
 	struct finding *finding = report_add(report, check, other ? STATUS_WARN : STATUS_INFO,
-			"host",
+			subject_host(),
 			other ? "Kernel %s is pinned, but another one is running."
 			      : "Kernel %s is pinned: updates do not change what boots.",
 			facts->kernel_pin);
@@ -130,14 +130,15 @@ void check_secure_boot(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->efi == KNOWN_NO) {
-		(void)report_add(report, check, STATUS_OK, "host", "Booted by a legacy BIOS.");
+		(void)report_add(report, check, STATUS_OK, subject_host(),
+				"Booted by a legacy BIOS.");
 	} else if (facts->secure_boot == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"The EFI variable SecureBoot could not be read.");
 	} else if (facts->secure_boot == KNOWN_NO) {
-		(void)report_add(report, check, STATUS_OK, "host", "Off.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "Off.");
 	} else {
-		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+		struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"On: the kernel loads signed modules only.");
 		finding_evidence(report, finding, "/sys/firmware/efi/efivars", "SecureBoot 1");
 	}
@@ -147,7 +148,7 @@ void check_interrupt_remapping(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->interrupt_remapping == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->cpu_vendor != CPU_AMD
 						? "Neither the ACPI table DMAR nor the "
 						  "kernel's log tells."
@@ -160,7 +161,8 @@ void check_interrupt_remapping(struct report *report, const struct check *check)
 		return;
 	}
 	bool there = facts->interrupt_remapping == KNOWN_YES;
-	struct finding *finding = report_add(report, check, there ? STATUS_OK : STATUS_WARN, "host",
+	struct finding *finding = report_add(report, check, there ? STATUS_OK : STATUS_WARN,
+			subject_host(),
 			there ? "The platform has it." : "The platform says it has none.");
 	bool told = false;
 	for (size_t i = 0; i < facts->log.n; i++) {
@@ -183,14 +185,14 @@ void check_quorum(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->clustered == KNOWN_NO) {
-		(void)report_add(report, check, STATUS_OK, "host", "A node by itself.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "A node by itself.");
 	} else if (facts->clustered == KNOWN_UNKNOWN || facts->quorate == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"The state of the cluster could not be read.");
 	} else {
 		bool quorate = facts->quorate == KNOWN_YES;
 		struct finding *finding = report_add(report, check,
-				quorate ? STATUS_OK : STATUS_FAIL, "host",
+				quorate ? STATUS_OK : STATUS_FAIL, subject_host(),
 				quorate ? "The cluster has quorum."
 					: "The cluster has no quorum: /etc/pve cannot be written.");
 		finding_evidence(report, finding, "/etc/pve/.members", "quorate %d", quorate);
@@ -203,12 +205,13 @@ void check_kernel_next(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (!facts->kernel || !facts->kernel_next) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"It could not be told which kernel boots next.");
 		return;
 	}
 	bool other = strcmp(facts->kernel, facts->kernel_next) != 0;
-	struct finding *finding = report_add(report, check, other ? STATUS_INFO : STATUS_OK, "host",
+	struct finding *finding = report_add(report, check, other ? STATUS_INFO : STATUS_OK,
+			subject_host(),
 			other ? "The next boot takes kernel %s, not the running %s: what is judged "
 				"here is the running one."
 			      : "The next boot takes the running kernel, %s%s.",

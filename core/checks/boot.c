@@ -10,7 +10,7 @@ static bool cmdline_unknown(struct report *report, const struct check *check)
 {
 	if (report->facts->cmdline_running)
 		return false;
-	(void)report_add(report, check, STATUS_UNKNOWN, "host",
+	(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 			"The running command line could not be read.");
 	return true;
 }
@@ -328,7 +328,7 @@ void check_boot_loader(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"The running command line does not show a boot loader, and no GRUB "
 				"configuration was found.");
 		return;
@@ -339,7 +339,7 @@ void check_boot_loader(struct report *report, const struct check *check)
 	struct strings idle = idle_words(report, &idle_path);
 	const char *words = strings_join(report->arena, &idle, " ");
 	struct finding *finding = report_add(report, check, idle.n ? STATUS_WARN : STATUS_OK,
-			"host",
+			subject_host(),
 			idle.n    ? "%s boots this machine; %s has effect. What %s says never "
 				    "counts here: %s."
 			: missing ? "%s boots this machine; %s, which would have effect, is not "
@@ -376,16 +376,16 @@ void check_iommu_active(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->iommu_active == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"No IOMMU groups are recorded, and whether the IOMMU is on cannot "
 				"be "
 				"seen.");
 		return;
 	}
 	bool active = facts->iommu_active == KNOWN_YES;
-	struct finding *finding = active ? report_add(report, check, STATUS_OK, "host",
+	struct finding *finding = active ? report_add(report, check, STATUS_OK, subject_host(),
 							   "On, %zu groups.", facts->iommu_groups)
-					 : report_add(report, check, STATUS_FAIL, "host",
+					 : report_add(report, check, STATUS_FAIL, subject_host(),
 							   "Off: there are no IOMMU groups.");
 	finding_evidence(report, finding, facts->iommu_source, "%zu groups", facts->iommu_groups);
 	/* Of a remote host the command line is not known, nor what it would need. */
@@ -403,7 +403,7 @@ void check_iommu_active(struct report *report, const struct check *check)
 static void tell_left_out(
 		struct report *report, const struct check *check, const struct param_choice *first)
 {
-	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
 			"%s was left out: without it the IOMMU stays off, and no VM can get a GPU.",
 			first->word);
 	finding_fix(report, finding, false, "tick it again");
@@ -416,14 +416,14 @@ static void tell_nothing_to_add(
 {
 	const struct facts *facts = report->facts;
 	if (facts->iommu_active == KNOWN_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"Whether the IOMMU is on is not known, so neither is what it "
 				"needs.");
 		return;
 	}
 	if (first->need == NEED_ADVISED)
 		return;
-	struct finding *finding = report_add(report, check, STATUS_OK, "host",
+	struct finding *finding = report_add(report, check, STATUS_OK, subject_host(),
 			first->need == NEED_USELESS ? "Nothing to add: AMD's IOMMU is on by itself."
 						    : "Nothing to add (%s: %s).",
 			first->word, first->note);
@@ -452,7 +452,7 @@ void check_iommu_cmdline(struct report *report, const struct check *check)
 	const struct facts *facts = report->facts;
 	bool essential = planned_out(report) || (first->need == NEED_ADVISED && first->selected);
 	struct finding *finding = report_add(report, check, essential ? STATUS_FAIL : STATUS_INFO,
-			"host", "%s%s%s%s%s.", add.n ? "to add: " : "",
+			subject_host(), "%s%s%s%s%s.", add.n ? "to add: " : "",
 			strings_join(report->arena, &add, " "), add.n && remove.n ? "; " : "",
 			remove.n ? "to remove: " : "", strings_join(report->arena, &remove, " "));
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
@@ -552,7 +552,7 @@ static bool judge_generated(struct report *report, const struct check *check)
 		if (!stale)
 			continue;
 		if (!finding)
-			finding = report_add(report, check, STATUS_WARN, "host",
+			finding = report_add(report, check, STATUS_WARN, subject_host(),
 					"The boot entry of kernel %s %s: the configuration was not "
 					"made again since.",
 					entry->kernel ? entry->kernel : "(unknown)", stale);
@@ -576,11 +576,12 @@ void check_cmdline_pending(struct report *report, const struct check *check)
 	struct strings missing = missing_words(report, facts->cmdline_running);
 	struct strings left = leftover_words(report, facts->cmdline_running);
 	if (!missing.n && !left.n) {
-		(void)report_add(report, check, STATUS_OK, "host",
+		(void)report_add(report, check, STATUS_OK, subject_host(),
 				"The running kernel has every word of %s.", facts->cmdline_file);
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, "host", "%s%s%s%s%s%s",
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
+			"%s%s%s%s%s%s",
 			missing.n ? "Set, but not on the running command line: " : "",
 			strings_join(report->arena, &missing, " "), missing.n ? "." : "",
 			missing.n && left.n ? " " : "",
@@ -627,14 +628,14 @@ void check_cmdline_conflict(struct report *report, const struct check *check)
 	bool remapping = cmdline_has_word(&words, "intremap=off") ||
 			 cmdline_has_word(&words, "nointremap");
 	if (nomsi) {
-		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
 				"pci=nomsi keeps devices from using message-signalled interrupts, "
 				"which passthrough relies on.");
 		add_cmdline_evidence(report, finding);
 		finding_fix(report, finding, false, "take pci=nomsi out of the kernel parameters");
 	}
 	if (remapping) {
-		struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
 				"Interrupt remapping is turned off (intremap=off or nointremap): "
 				"VFIO "
 				"then refuses to give a device to a VM.");
@@ -645,10 +646,10 @@ void check_cmdline_conflict(struct report *report, const struct check *check)
 		if (cmdline_has_word(&words, off[i]))
 			strings_add(report->arena, &found, off[i]);
 	if (!found.n && !nomsi && !remapping)
-		(void)report_add(report, check, STATUS_OK, "host", "None.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "None.");
 	if (!found.n)
 		return;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
 			"%s turns the IOMMU off.", strings_join(report->arena, &found, ", "));
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
 			report->facts->cmdline_running ? report->facts->cmdline_running
@@ -667,7 +668,7 @@ void check_cmdline_obsolete(struct report *report, const struct check *check)
 	struct finding *finding = NULL;
 	if (cmdline_has_word(&words, "amd_iommu=on")) {
 		found = true;
-		finding = report_add(report, check, STATUS_INFO, "host",
+		finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"amd_iommu=on is not a value the kernel knows and does nothing; "
 				"AMD's "
 				"IOMMU is on by itself.");
@@ -675,12 +676,12 @@ void check_cmdline_obsolete(struct report *report, const struct check *check)
 	}
 	if (cmdline_has_word(&words, "intel_iommu=on") && report->facts->cpu_vendor == CPU_AMD) {
 		found = true;
-		finding = report_add(report, check, STATUS_INFO, "host",
+		finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"intel_iommu=on does nothing on an AMD CPU.");
 		add_cmdline_evidence(report, finding);
 	}
 	if (!found)
-		(void)report_add(report, check, STATUS_OK, "host", "None.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "None.");
 }
 
 bool acs_override_works(const struct strings *words)
@@ -700,7 +701,7 @@ static void tell_acs_effect(struct report *report, const struct check *check)
 	const struct pci_device *gpu = report->gpu;
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
 	struct list card = facts_card(report->facts, gpu, report->arena);
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 			"Not used. It would part the group of the GPU on paper only: the devices "
 			"may "
 			"still reach each other's memory, group numbers change, and PCI mappings "
@@ -733,7 +734,7 @@ void check_acs_override(struct report *report, const struct check *check)
 		return;
 	}
 	if (!value) {
-		(void)report_add(report, check, STATUS_OK, "host",
+		(void)report_add(report, check, STATUS_OK, subject_host(),
 				report->facts->iommu_groups
 						? "Not used: groups are what the kernel found the "
 						  "hardware to keep apart."
@@ -748,7 +749,7 @@ void check_acs_override(struct report *report, const struct check *check)
 		if (strcmp(token, "downstream") == 0 || strcmp(token, "multifunction") == 0 ||
 				text_starts(token, "id:"))
 			continue;
-		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
 				"'%s' is not a word pcie_acs_override knows (downstream, "
 				"multifunction, id:vvvv:dddd) and does nothing.",
 				token);
@@ -756,7 +757,7 @@ void check_acs_override(struct report *report, const struct check *check)
 	}
 	if (!acs_override_works(&words))
 		return;
-	struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
 			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the "
 			"hardware.",
 			value);
@@ -780,8 +781,8 @@ static void judge_video(struct report *report, const struct check *check, const 
 		what = "is ignored: the kernel was built without that driver";
 	else if (ignored == KNOWN_YES)
 		what = "is ignored by this kernel: simpledrm took the place of efifb and vesafb";
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host", "%s %s%s.", word,
-			what,
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(), "%s %s%s.",
+			word, what,
 			by_version ? " (judged by its version, for want of /boot/config-*; Proxmox "
 				     "kernels since 5.15.27 ignore it)"
 				   : "");
@@ -813,19 +814,19 @@ void check_framebuffer(struct report *report, const struct check *check)
 	}
 	if (cmdline_has_word(&words, "initcall_blacklist=sysfb_init")) {
 		found = true;
-		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+		struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"initcall_blacklist=sysfb_init is set: the host has no local "
 				"console "
 				"until a GPU driver loads.");
 		add_cmdline_evidence(report, finding);
 	}
 	if (!found)
-		(void)report_add(report, check, STATUS_OK, "host", "None set.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "None set.");
 }
 
 static void judge_esp(struct report *report, const struct check *check, const struct esp *esp)
 {
-	const char *subject = arena_printf(report->arena, "esp/%s", esp->uuid);
+	struct subject subject = subject_esp(esp->uuid);
 	if (!esp->mounted_at || !esp->entries.n) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
 				esp->mounted_at ? "ESP %s is mounted, but no boot entry was found "
@@ -862,10 +863,10 @@ void check_esp_sync(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->proxmox_boot_tool == KNOWN_UNKNOWN)
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"/etc/kernel is not recorded.");
 	else if (facts->proxmox_boot_tool == KNOWN_NO)
-		(void)report_add(report, check, STATUS_OK, "host",
+		(void)report_add(report, check, STATUS_OK, subject_host(),
 				"No ESPs are kept by proxmox-boot-tool: there is nothing to keep "
 				"in "
 				"step.");

@@ -420,13 +420,14 @@ void check_cmdline_syntax(struct report *report, const struct check *check)
 		return;
 	const char *why = why_not_editable(report);
 	const char *path = facts->cmdline_file ? facts->cmdline_file : "host";
+	struct subject subject = facts->cmdline_file ? subject_path(path) : subject_host();
 	const char *apart =
 			!why && facts->boot_loader == BOOT_GRUB ? why_not_in_place(report) : NULL;
 	if (!why)
 		why = why_not_these(report, apart);
 	if (!why) {
 		struct finding *finding = report_add(report, check, apart ? STATUS_INFO : STATUS_OK,
-				path,
+				subject,
 				apart ? "%s is left alone, because %s: words are added by %s."
 				      : "%s can be read and edited%s%s.",
 				path, apart ? apart : "", apart ? snippet_path(report) : "");
@@ -438,7 +439,7 @@ void check_cmdline_syntax(struct report *report, const struct check *check)
 			broken            ? STATUS_FAIL
 			: facts->grub_cut ? STATUS_WARN
 					  : STATUS_INFO,
-			path, "The kernel parameters are not edited here: %s.", why);
+			subject, "The kernel parameters are not edited here: %s.", why);
 	if (has_edits(report)) {
 		finding_fix(report, finding, false,
 				"make the change by hand, then run the audit again");

@@ -37,12 +37,12 @@ void check_fallback_entry(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_UNKNOWN) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"It is not known what boots this host.");
 		return;
 	}
 	if (booted_by_fallback(report)) {
-		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
 				"This boot is from the entry that leaves vfio-pci out: nothing can "
 				"be given to a VM until the host boots its usual entry.");
 		finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
@@ -56,14 +56,14 @@ void check_fallback_entry(struct report *report, const struct check *check)
 	const char *ours = facts->grub_custom.text ? strstr(facts->grub_custom.text, FALLBACK_BEGIN)
 						   : NULL;
 	if (ours && strstr(ours, "\nmenuentry ") && strstr(ours, "/vmlinuz-")) {
-		struct finding *finding = report_add(report, check, STATUS_OK, "host",
+		struct finding *finding = report_add(report, check, STATUS_OK, subject_host(),
 				"The boot menu has an entry that starts the host as it was.");
 		finding_evidence(report, finding, facts->grub_custom.path, "the entry of pvegpu");
 		return;
 	}
 	const char *why = why_none(report);
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host", "None%s%s.",
-			why ? ": " : "; one can be added before the host is changed",
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
+			"None%s%s.", why ? ": " : "; one can be added before the host is changed",
 			why ? why : "");
 	if (!why)
 		finding_fix(report, finding,

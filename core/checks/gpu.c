@@ -77,7 +77,7 @@ static void judge_present(struct report *report, const struct check *check, stru
 			asked ? STATUS_FAIL
 			: bmc ? STATUS_INFO
 			      : STATUS_OK,
-			gpu->name, "%s%s", gpu->label,
+			subject_device(gpu), "%s%s", gpu->label,
 			bmc ? ": the display of the board's management controller, which stays "
 			      "with the host"
 			    : "");
@@ -92,7 +92,7 @@ void check_gpu_present(struct report *report, const struct check *check)
 	for_each_gpu(report, check, judge_present);
 	if (count_gpus(report))
 		return;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, "host",
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
 			"No display controller among %zu PCI functions.", report->facts->devices.n);
 	finding_evidence(report, finding, "/sys/bus/pci/devices",
 			"no class 0300, 0302, 0380 or 1200");
@@ -118,7 +118,7 @@ static bool both_given(const struct report *report, const struct pci_device *gpu
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	if (!pci_has_screen(gpu)) {
-		(void)report_add(report, check, STATUS_OK, gpu->name,
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"It has no screen, so the host's console is not on it.");
 		return;
 	}
@@ -132,24 +132,24 @@ static void judge_only(struct report *report, const struct check *check, struct 
 			left++;
 	}
 	if (left && report->facts->drivers_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Whether another GPU is left for the host is not known: drivers are not "
 				"recorded.");
 		return;
 	}
 	if (left) {
-		(void)report_add(report, check, STATUS_OK, gpu->name,
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"%zu other %s left for the host.", left,
 				text_plural(left, "GPU is", "GPUs are"));
 		return;
 	}
 	if (has_left(report, gpu)) {
-		(void)report_add(report, check, STATUS_INFO, gpu->name,
+		(void)report_add(report, check, STATUS_INFO, subject_device(gpu),
 				"It is on vfio-pci, and no other GPU with a screen is left for the "
 				"host: the host has no local console.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
 			count_gpus(report) > 1
 					? "No other GPU with a screen is left for the host: "
 					  "the others go along with it, are meant for "
@@ -178,13 +178,13 @@ static void judge_no_vga(struct report *report, const struct check *check, struc
 			booted = other;
 	}
 	if (!pci_has_screen(gpu))
-		(void)report_add(report, check, STATUS_OK, gpu->name,
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"It has no screen for the host's console.");
 	else if (booted)
-		(void)report_add(report, check, STATUS_OK, gpu->name,
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"Not the GPU the host booted with: that is %s.", booted->name);
 	else
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Whether the host's console is on it is not told of a display "
 				"controller that is not VGA compatible.");
 }
@@ -197,7 +197,8 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 	if (gpu->boot_vga == KNOWN_YES) {
 		bool left = has_left(report, gpu);
 		bool asked = is_goal(report, gpu) && !left;
-		finding = report_add(report, check, asked ? STATUS_WARN : STATUS_INFO, gpu->name,
+		finding = report_add(report, check, asked ? STATUS_WARN : STATUS_INFO,
+				subject_device(gpu),
 				left ? "The firmware booted with this GPU, which is on vfio-pci "
 				       "now: "
 				       "the host's console does not show on it."
@@ -210,11 +211,11 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 		if (asked)
 			finding->risk = RISK_ACCEPT;
 	} else if (gpu->boot_vga == KNOWN_NO) {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"Not the GPU the host booted with.");
 		finding_evidence(report, finding, source, "0");
 	} else if (gpu->class_code >> 8 == 0x0300) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Which GPU the firmware booted with is not recorded.");
 	} else {
 		judge_no_vga(report, check, gpu);
@@ -272,7 +273,7 @@ static const struct report *given_elsewhere(
 static void tell_elsewhere(struct report *report, const struct check *check,
 		const struct pci_device *gpu, const struct report *other)
 {
-	struct finding *finding = report_add(report, check, STATUS_FAIL, gpu->name,
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
 			"It is in one IOMMU group with %s, which is to go to VM %u: only one VM "
 			"can have a group.",
 			other->gpu->name, other->vm->vmid);
@@ -290,7 +291,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 		return;
 	}
 	if (gpu->group < 0) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				report->facts->iommu_active == KNOWN_NO
 						? "Groups are known once the IOMMU is on."
 						: "The group of this function is not recorded.");
@@ -309,7 +310,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 				!known   ? STATUS_UNKNOWN
 				: driven ? STATUS_FAIL
 					 : STATUS_WARN,
-				gpu->name,
+				subject_device(gpu),
 				"Group %d holds %zu other %s, which would go to the VM's side too.",
 				gpu->group, others.n, text_plural(others.n, "device", "devices"));
 		finding_fix(report, finding, false,
@@ -317,15 +318,15 @@ static void judge_isolated(struct report *report, const struct check *check, str
 		if (is_goal(report, gpu) && driven)
 			finding->risk = RISK_ACCEPT;
 	} else if (acs_override_works(&report->facts->cmdline_words)) {
-		finding = report_add(report, check, STATUS_WARN, gpu->name,
+		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
 				"Its group has only this card, but the ACS override is on: the "
 				"hardware may not keep it apart.");
 	} else if (!report->facts->cmdline_running && !report->facts->remote) {
-		finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		finding = report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Its group has only this card; whether an ACS override made it so "
 				"is not recorded.");
 	} else {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"Its group has only this card%s.", bridges ? " and bridges" : "");
 	}
 	const char *source = arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
@@ -360,7 +361,7 @@ static struct list find_doubtful(const struct report *report, const struct list 
 
 /* The finding that names every use the host has of what goes along; NULL when there is none. */
 static struct finding *add_critical(struct report *report, const struct check *check,
-		const char *subject, const struct pci_device *gpu, const struct list *taken)
+		struct subject subject, const struct pci_device *gpu, const struct list *taken)
 {
 	struct finding *critical = NULL;
 	for (size_t i = 0; i < taken->n; i++) {
@@ -400,8 +401,7 @@ static void judge_critical(struct report *report, const struct check *check, str
 	if (spoken_for(report, gpu))
 		return;
 	struct list taken = taken_with(report, gpu);
-	const char *subject = gpu->group < 0 ? gpu->name
-					     : arena_printf(report->arena, "group/%d", gpu->group);
+	struct subject subject = gpu->group < 0 ? subject_device(gpu) : subject_group(gpu->group);
 	struct finding *critical = add_critical(report, check, subject, gpu, &taken);
 	struct list doubtful = find_doubtful(report, &taken);
 	enum risk risk = is_goal(report, gpu) ? RISK_NEVER : RISK_NONE;
@@ -480,8 +480,8 @@ static void judge_functions(
 		foreign = foreign || (!facts_in_list(&card, function) && !pci_is_gpu(function));
 	}
 	struct finding *finding = report_add(report, check,
-			foreign && !pci_is_virtual(gpu) ? STATUS_WARN : STATUS_OK, gpu->name,
-			"%zu %s of the card%s%s%s.", card.n,
+			foreign && !pci_is_virtual(gpu) ? STATUS_WARN : STATUS_OK,
+			subject_device(gpu), "%zu %s of the card%s%s%s.", card.n,
 			text_plural(card.n, "function", "functions"),
 			split ? ", in different IOMMU groups" : "",
 			foreign && !pci_is_virtual(gpu)
@@ -565,7 +565,7 @@ static void judge_identical(
 		struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	if (gpu->vendor == 0xffff) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Its vendor and device id are not recorded.");
 		return;
 	}
@@ -573,18 +573,19 @@ static void judge_identical(
 	struct strings same = same_gpus(report, gpu);
 	const struct pci_device *twin = add_twins(report, &texts, gpu);
 	if (!twin) {
-		(void)report_add(report, check, STATUS_OK, gpu->name, "No other card has its ids.");
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
+				"No other card has its ids.");
 		return;
 	}
 	if (!is_spokesman(report, gpu, &same))
 		return;
 	struct finding *finding =
-			same.n > 1 ? report_add(report, check, STATUS_WARN, gpu->name,
+			same.n > 1 ? report_add(report, check, STATUS_WARN, subject_device(gpu),
 						     "%zu GPUs have the id %04x:%04x (%s): tell "
 						     "them apart by address.",
 						     same.n, gpu->vendor, gpu->device,
 						     strings_join(report->arena, &same, ", "))
-				   : report_add(report, check, STATUS_INFO, gpu->name,
+				   : report_add(report, check, STATUS_INFO, subject_device(gpu),
 						     "%s has the id of a part of this card too: "
 						     "tell them apart by "
 						     "address.",

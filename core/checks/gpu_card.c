@@ -23,24 +23,24 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 			arena_printf(report->arena, "/sys/bus/pci/devices/%s/resource", gpu->name);
 	const char *size = size_text(report->arena, gpu->largest_bar);
 	if (!gpu->largest_bar) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Its memory windows are not recorded.");
 		return;
 	}
 	struct finding *finding = NULL;
 	if (!gpu->bar_start) {
-		finding = report_add(report, check, STATUS_FAIL, gpu->name,
+		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
 				"The firmware could not place its memory window of %s.", size);
 		finding_fix(report, finding, false,
 				"enable Above 4G Decoding in the firmware setup");
 	} else if (gpu->bar_start >= four_gib) {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"On: its window of %s is above 4 GiB.", size);
 	} else if (gpu->largest_bar < resizable) {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"Not needed: its largest window has %s.", size);
 	} else {
-		finding = report_add(report, check, STATUS_INFO, gpu->name,
+		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 				"Its window of %s is below 4 GiB; a larger one (resizable BAR) "
 				"would need Above 4G Decoding.",
 				size);
@@ -79,7 +79,7 @@ static void judge_split(struct report *report, const struct check *check, struct
 	bool asked = report->gpu == gpu;
 	const struct pci_device *first = gpu->virtfns.n ? gpu->virtfns.item[0] : NULL;
 	struct finding *finding = report_add(report, check, asked ? STATUS_FAIL : STATUS_INFO,
-			gpu->name,
+			subject_device(gpu),
 			"It is a physical function, split into %s, each a device of its own%s.",
 			count_text(report->arena, gpu),
 			asked ? ". Given to a VM it would take them all away" : "");
@@ -120,7 +120,7 @@ static void judge_sriov(struct report *report, const struct check *check, struct
 		return;
 	}
 	if (pci_is_virtual(gpu)) {
-		struct finding *finding = report_add(report, check, STATUS_OK, gpu->name,
+		struct finding *finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"It is a virtual function of %s.", gpu->physfn_name);
 		finding_evidence(report, finding,
 				arena_printf(report->arena, "/sys/bus/pci/devices/%s/physfn",
@@ -129,7 +129,8 @@ static void judge_sriov(struct report *report, const struct check *check, struct
 		return;
 	}
 	if (may_be_split(report, gpu)) {
-		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN,
+				subject_device(gpu),
 				"Its slot holds other GPUs, and whether they are its virtual "
 				"functions is not told: name the function that is meant.");
 		if (report->gpu == gpu)
@@ -137,15 +138,16 @@ static void judge_sriov(struct report *report, const struct check *check, struct
 		return;
 	}
 	if (gpu->sriov_total <= 0 && !report->facts->all_recorded) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Whether it can be split is not recorded.");
 		return;
 	}
 	if (gpu->sriov_total <= 0) {
-		(void)report_add(report, check, STATUS_OK, gpu->name, "No virtual functions.");
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
+				"No virtual functions.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 			"It can be split into %d virtual functions (SR-IOV).", gpu->sriov_total);
 	finding_evidence(report, finding,
 			arena_printf(report->arena, "/sys/bus/pci/devices/%s/sriov_totalvfs",
@@ -161,27 +163,27 @@ void check_gpu_sriov(struct report *report, const struct check *check)
 static void judge_rom(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	if (gpu->rom == KNOWN_UNKNOWN || !report->facts->all_recorded) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Whether it has a ROM is not recorded.");
 		return;
 	}
 	const char *source = arena_printf(report->arena, "/sys/bus/pci/devices/%s/rom", gpu->name);
 	struct finding *finding = NULL;
 	if (gpu->rom == KNOWN_NO) {
-		finding = report_add(report, check, STATUS_INFO, gpu->name,
+		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 				"It shows no ROM of its own. A guest that shows its boot on it "
 				"needs "
 				"a romfile; one without a screen does not.");
 		finding_evidence(report, finding, source, "no such file");
 	} else if (gpu->boot_vga == KNOWN_YES) {
-		finding = report_add(report, check, STATUS_INFO, gpu->name,
+		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 				"Its ROM was run by the host's firmware, and what the guest reads "
 				"of "
 				"it may be a changed copy. If the guest's screen stays black, give "
 				"it a romfile.");
 		finding_evidence(report, finding, source, "the host booted with this GPU");
 	} else {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"It has its own ROM, which the guest reads by itself.");
 		finding_evidence(report, finding, source, "it is there");
 	}
@@ -210,7 +212,7 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 	const struct log_line *held = log_of(report, LOG_BAR_HELD, gpu);
 	struct finding *finding = NULL;
 	if (held) {
-		finding = report_add(report, check, STATUS_FAIL, gpu->name,
+		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
 				"vfio-pci could not get its memory: something on the host holds a "
 				"part of it%s%s.",
 				gpu->bar_holder ? ", now " : "",
@@ -220,12 +222,12 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 				"boot with another GPU, or tick initcall_blacklist=sysfb_init in "
 				"step 2: the host then has no local console");
 	} else if (gpu->bar_holder && !device_on_vfio(gpu)) {
-		finding = report_add(report, check, STATUS_INFO, gpu->name,
+		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 				"The firmware's framebuffer (%s) sits on its memory. Kernels from "
 				"6.0 on take it off when vfio-pci binds.",
 				gpu->bar_holder);
 	} else if (gpu->bar_holder) {
-		finding = report_add(report, check, STATUS_WARN, gpu->name,
+		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
 				"The firmware's framebuffer (%s) still sits on its memory.",
 				gpu->bar_holder);
 		finding_fix(report, finding, false,
@@ -233,11 +235,11 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 				"step "
 				"2");
 	} else if (facts->iomem_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"/proc/iomem could not be read, which tells who holds its memory.");
 		return;
 	} else {
-		(void)report_add(report, check, STATUS_OK, gpu->name,
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"No firmware framebuffer holds its memory.");
 		return;
 	}
@@ -256,7 +258,7 @@ static void used_by_container(struct report *report, const struct check *check,
 {
 	bool stopped = holder->running == KNOWN_NO;
 	struct finding *finding = report_add(report, check, stopped ? STATUS_INFO : STATUS_WARN,
-			gpu->name,
+			subject_device(gpu),
 			stopped ? "Container %u %s uses it through the host's driver when it runs: "
 				  "it has no GPU while a VM has it."
 				: "Container %u %s uses it through the host's driver: it loses the "
@@ -274,7 +276,7 @@ static void used_by_container(struct report *report, const struct check *check,
 static void used_by_vm(struct report *report, const struct check *check,
 		const struct pci_device *gpu, const struct holder *holder)
 {
-	struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 			holder->way == HOLDS_BY_MDEV ? "VM %u %s runs with a part of it."
 						     : "VM %u %s runs with it.",
 			holder->id, holder->name);
@@ -306,7 +308,7 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 					    "not be read."
 			  : undecided ? "A VM may have it, but whether it has it now is not known."
 				      : NULL;
-	(void)report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK, gpu->name, "%s",
+	(void)report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK, subject_device(gpu), "%s",
 			why ? why : "No container and no other running VM uses it.");
 }
 

@@ -71,7 +71,7 @@ static void judge_reset(struct report *report, const struct check *check, struct
 {
 	const char *method = gpu->reset_method;
 	if (!method) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"What resets it is not recorded.");
 		return;
 	}
@@ -83,7 +83,7 @@ static void judge_reset(struct report *report, const struct check *check, struct
 			itself              ? STATUS_OK
 			: fault || !*method ? STATUS_WARN
 					    : STATUS_INFO,
-			gpu->name, "%s", describe_reset(report, gpu, fault));
+			subject_device(gpu), "%s", describe_reset(report, gpu, fault));
 	finding_evidence(report, finding, path, "%s", *method ? method : "(empty)");
 	if (!itself && fault && has_vendor_reset(report->facts))
 		finding_fix(report, finding, false, "echo device_specific >%s", path);
@@ -102,7 +102,7 @@ static void judge_vendor_reset(struct report *report, const struct check *check)
 	for (size_t i = 0; i < facts->devices.n; i++)
 		if (reset_fault(facts->devices.item[i]))
 			return;
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 			"The module vendor-reset is loaded. It is for AMD's cards from Polaris (RX "
 			"400) to Navi 14 (RX 5500), not for the GPUs of processors: this host has "
 			"none of these.");

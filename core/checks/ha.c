@@ -87,7 +87,7 @@ static void tell_evidence(struct report *report, struct finding *finding,
 static void judge_raw(struct report *report, const struct check *check, const struct vm *vm,
 		const struct ha_guest *guest)
 {
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"HA may start it on another node, where another device sits at that "
 			"address: it is taken from that node, with its whole IOMMU group.");
 	tell_evidence(report, finding, guest, vm);
@@ -119,7 +119,7 @@ static void judge_mapped(struct report *report, const struct check *check, const
 			unknown     ? STATUS_UNKNOWN
 			: missing.n ? STATUS_WARN
 				    : STATUS_OK,
-			vm_subject(report, vm), "%s",
+			subject_vm(vm), "%s",
 			unknown     ? "HA manages it, and where it may run it could not be read."
 			: missing.n ? arena_printf(arena,
 						      "HA may choose a node that has no device for "
@@ -138,7 +138,7 @@ static void judge_mapped(struct report *report, const struct check *check, const
 static void judge_ha(struct report *report, const struct check *check, const struct vm *vm)
 {
 	if (report->facts->ha_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
 				"The HA resources could not be read.");
 		return;
 	}
@@ -146,8 +146,7 @@ static void judge_ha(struct report *report, const struct check *check, const str
 	struct strings mappings = {0};
 	size_t raw = count_lines(report, vm, &mappings);
 	if (!guest || stays_here(report, guest) || (!raw && !mappings.n)) {
-		struct finding *finding = report_add(report, check, STATUS_OK,
-				vm_subject(report, vm), "%s",
+		struct finding *finding = report_add(report, check, STATUS_OK, subject_vm(vm), "%s",
 				!guest                      ? "Not managed by HA."
 				: stays_here(report, guest) ? "HA manages it, on this node alone."
 							    : "HA manages it; it has no device.");

@@ -172,12 +172,12 @@ void check_leftovers(struct report *report, const struct check *check)
 {
 	struct list found = find_leftovers(report);
 	if (!found.n) {
-		add_tool_files(report, report_add(report, check, STATUS_OK, "host",
+		add_tool_files(report, report_add(report, check, STATUS_OK, subject_host(),
 						       "Nothing without effect is known."));
 		return;
 	}
 	bool any = false;
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 			"%zu %s in modprobe.d do nothing good.", found.n,
 			text_plural(found.n, "entry", "entries"));
 	for (size_t i = 0; i < found.n; i++) {

@@ -37,8 +37,8 @@ static bool judge_named(struct report *report, const struct check *check, const 
 	else if (facts->node && !entries_here(facts, mapping))
 		why = arena_printf(report->arena, "it has no device on node %s", facts->node);
 	struct finding *finding = report_add(report, check, why ? STATUS_FAIL : STATUS_OK,
-			vm_subject(report, vm), "%s of %u %s names mapping %s%s%s.", entry->key,
-			vm->vmid, vm->name, name, why ? ": " : "", why ? why : "");
+			subject_vm(vm), "%s of %u %s names mapping %s%s%s.", entry->key, vm->vmid,
+			vm->name, name, why ? ": " : "", why ? why : "");
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	for (size_t i = 0; mapping && i < mapping->entries.n; i++) {
 		const struct pci_mapping_entry *map = mapping->entries.item[i];
@@ -61,7 +61,7 @@ static bool judge_file(struct report *report, const struct check *check)
 		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
 		if (!mapping->error)
 			continue;
-		finding = report_add(report, check, STATUS_FAIL, facts->pci_cfg.path,
+		finding = report_add(report, check, STATUS_FAIL, subject_path(facts->pci_cfg.path),
 				"Mapping %s (line %zu): %s.", mapping->name, mapping->line,
 				mapping->error);
 		finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: %s",
@@ -72,7 +72,8 @@ static bool judge_file(struct report *report, const struct check *check)
 	for (size_t i = 0; i < facts->mappings.problems.n; i++) {
 		const struct pci_mapping_problem *problem = facts->mappings.problems.item[i];
 		if (!dropped)
-			dropped = report_add(report, check, STATUS_WARN, facts->pci_cfg.path,
+			dropped = report_add(report, check, STATUS_WARN,
+					subject_path(facts->pci_cfg.path),
 					"%zu %s of the file would be dropped at the next write.",
 					facts->mappings.problems.n,
 					text_plural(facts->mappings.problems.n, "line", "lines"));
@@ -99,7 +100,7 @@ static bool judge_wanted(struct report *report, const struct check *check)
 {
 	for (size_t i = 0; i < report->mappings_wanted.n; i++) {
 		const struct mapping_edit *edit = report->mappings_wanted.item[i];
-		const char *subject = arena_printf(report->arena, "mapping/%s", edit->name);
+		struct subject subject = subject_mapping(edit->name);
 		bool changes = mapping_edit_changes(edit);
 		struct finding *finding = report_add(report, check,
 				edit->why ? STATUS_FAIL
@@ -131,8 +132,8 @@ static bool judge_deleted(struct report *report, const struct check *check)
 	if (!edit)
 		return false;
 	struct finding *finding = report_add(report, check, edit->why ? STATUS_FAIL : STATUS_INFO,
-			arena_printf(report->arena, "mapping/%s", name), "%s is to be deleted%s%s.",
-			name, edit->why ? ": " : "", edit->why ? edit->why : "");
+			subject_mapping(name), "%s is to be deleted%s%s.", name,
+			edit->why ? ": " : "", edit->why ? edit->why : "");
 	if (edit->why) {
 		finding->risk = RISK_NEVER;
 		return true;
@@ -254,8 +255,7 @@ static bool judge_drift(struct report *report, const struct check *check,
 	if (!why && !unknown)
 		return true;
 	struct finding *finding = report_add(report, check, why ? STATUS_FAIL : STATUS_UNKNOWN,
-			arena_printf(report->arena, "mapping/%s", mapping->name), "%s: %s.",
-			mapping->name,
+			subject_mapping(mapping->name), "%s: %s.", mapping->name,
 			why ? why : "not all it names could be compared (ids, group, subsystem)");
 	finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: map %s", entry->line,
 			entry->text);
@@ -293,11 +293,11 @@ static size_t judge_entries(
 	}
 	if (!right.n)
 		return judged;
-	struct finding *finding = report_add(report, check, STATUS_OK,
-			arena_printf(report->arena, "mapping/%s", mapping->name),
-			right.n == 1 ? "%s: it names the device that is there."
-				     : "%s: it names %zu devices that are there.",
-			mapping->name, right.n);
+	struct finding *finding =
+			report_add(report, check, STATUS_OK, subject_mapping(mapping->name),
+					right.n == 1 ? "%s: it names the device that is there."
+						     : "%s: it names %zu devices that are there.",
+					mapping->name, right.n);
 	for (size_t i = 0; i < right.n; i++) {
 		const struct pci_mapping_entry *entry = right.item[i];
 		finding_evidence(report, finding, report->facts->pci_cfg.path, "line %zu: map %s",
@@ -316,13 +316,13 @@ void check_mapping_drift(struct report *report, const struct check *check)
 					  ? "The name of this node is not known (/etc/hostname)"
 					  : NULL;
 	if (why) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host", "%s.", why);
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(), "%s.", why);
 		return;
 	}
 	for (size_t i = 0; i < facts->mappings.mappings.n; i++)
 		judged += judge_entries(report, check, facts->mappings.mappings.item[i]);
 	if (!judged)
-		(void)report_add(report, check, STATUS_OK, "host",
+		(void)report_add(report, check, STATUS_OK, subject_host(),
 				"No mapping names a device of this node.");
 }
 
@@ -362,8 +362,8 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 	}
 	if (!why)
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL,
-			vm_subject(report, report->vm), "We are %s: %s.", facts->identity, why);
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(report->vm),
+			"We are %s: %s.", facts->identity, why);
 	finding_evidence(report, finding, facts->api, "logged in as %s", facts->identity);
 	finding_fix(report, finding, false, "%s", fix);
 	finding->risk = RISK_NEVER;
@@ -382,7 +382,7 @@ void check_token_raw(struct report *report, const struct check *check)
 			if (!entry->valid || !entry->parsed.hosts.n)
 				continue;
 			if (!finding)
-				finding = report_add(report, check, STATUS_INFO, "host",
+				finding = report_add(report, check, STATUS_INFO, subject_host(),
 						"VMs have PCI devices by address: an API token "
 						"(OpenTofu) can neither set nor change that, only "
 						"root@pam can.");

@@ -13,7 +13,8 @@
 
 /* For the check functions: add a finding, then what it rests on. */
 struct finding *report_add(struct report *report, const struct check *check, enum status status,
-		const char *subject, const char *format, ...) __attribute__((format(printf, 5, 6)));
+		struct subject about, const char *format, ...)
+		__attribute__((format(printf, 5, 6)));
 void finding_evidence(struct report *report, struct finding *finding, const char *source,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
@@ -100,8 +101,6 @@ bool group_has_others(const struct report *report, const struct pci_device *gpu)
 /* Modules that could take the function before vfio-pci, each once. */
 void add_rivals(const struct report *report, const struct pci_device *function,
 		struct strings *rivals);
-/* "vm/106": the subject of findings on a VM. */
-const char *vm_subject(const struct report *report, const struct vm *vm);
 /* Judge each display function by itself. */
 typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
 void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge);

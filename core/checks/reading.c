@@ -11,10 +11,10 @@
 static void tell_unread_files(struct report *report, const struct check *check)
 {
 	const struct list *gaps = &report->facts->gaps;
-	struct finding *finding = gaps->n ? report_add(report, check, STATUS_WARN, "host",
+	struct finding *finding = gaps->n ? report_add(report, check, STATUS_WARN, subject_host(),
 							    "%zu %s could not be read.", gaps->n,
 							    text_plural(gaps->n, "file", "files"))
-					  : report_add(report, check, STATUS_OK, "host",
+					  : report_add(report, check, STATUS_OK, subject_host(),
 							    "Its files are read; VMs are changed "
 							    "as root@pam, by pvesh.");
 	for (size_t i = 0; i < gaps->n; i++) {
@@ -44,7 +44,7 @@ void check_api(struct report *report, const struct check *check)
 		return;
 	}
 	if (!facts->gaps.n)
-		(void)report_add(report, check, STATUS_INFO, "host",
+		(void)report_add(report, check, STATUS_INFO, subject_host(),
 				"Read by the API of %s, as %s%s%s. What only files tell (boot "
 				"loader, "
 				"modules, drivers) is not known from here.",
@@ -55,7 +55,7 @@ void check_api(struct report *report, const struct check *check)
 		if (gap->after)
 			continue;
 		size_t more = count_following(facts, gap);
-		struct finding *finding = report_add(report, check, STATUS_WARN, "host",
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
 				more ? "%s could not be read, and nothing more is asked there: "
 				       "%zu other %s."
 				     : "%s could not be read.",
@@ -72,6 +72,6 @@ void check_api(struct report *report, const struct check *check)
 void check_rights(struct report *report, const struct check *check)
 {
 	if (report->facts->identity_root)
-		(void)report_add(report, check, STATUS_OK, "host", "%s may do everything.",
+		(void)report_add(report, check, STATUS_OK, subject_host(), "%s may do everything.",
 				report->facts->identity);
 }

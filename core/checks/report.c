@@ -8,7 +8,7 @@
 #include "pvegpu/facts/cmdline.h"
 
 struct finding *report_add(struct report *report, const struct check *check, enum status status,
-		const char *subject, const char *format, ...)
+		struct subject about, const char *format, ...)
 {
 	struct finding *finding = arena_alloc(report->arena, sizeof *finding);
 	va_list args;
@@ -16,7 +16,8 @@ struct finding *report_add(struct report *report, const struct check *check, enu
 	*finding = (struct finding){
 			.check = check,
 			.status = status,
-			.subject = arena_strdup(report->arena, subject),
+			.about = about,
+			.subject = subject_text(report->arena, about),
 			.detail = arena_vprintf(report->arena, format, args),
 	};
 	va_end(args);
@@ -50,11 +51,6 @@ const char *device_text(struct arena *arena, const struct pci_device *device)
 {
 	return arena_printf(arena, "%s %s, %s", device->name, pci_class_text(device->class_code),
 			device->label);
-}
-
-const char *vm_subject(const struct report *report, const struct vm *vm)
-{
-	return arena_printf(report->arena, "vm/%u", vm->vmid);
 }
 
 /* What is not found may only be hidden: the privilege that shows it. */
@@ -120,7 +116,7 @@ static void hint_gone_gpu(
 /* What only the host's files tell is not guessed from its API: what to run there is said. */
 static void add_unseen(struct report *report, const struct check *check)
 {
-	struct finding *finding = report_add(report, check, STATUS_UNKNOWN, "host",
+	struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject_host(),
 			"Only the files of %s tell that, and the API does not show them.",
 			report->facts->node);
 	bool does = check->plans;
@@ -288,7 +284,7 @@ static int weight(const struct finding *finding)
 
 static bool of_one(const struct finding *a, const struct finding *b)
 {
-	return a->check == b->check && strcmp(a->subject, b->subject) == 0;
+	return a->check == b->check && subject_equal(a->about, b->about);
 }
 
 /* The most that the part says against a check's subject; -1: nothing of it. */
@@ -422,17 +418,17 @@ struct report_counts report_counts(const struct report *report)
 
 const char *report_verdict(const struct report *report, const struct pci_device *gpu)
 {
-	const char *group = arena_printf(report->arena, "group/%d", gpu->group);
+	struct subject group = subject_group(gpu->group);
 	bool needs_work = false;
 	bool blocked = false;
 	bool unknown = gpu->group < 0;
 	for (size_t i = 0; i < report->judged.n; i++) {
 		const struct finding *finding = report->judged.item[i];
-		bool host = strcmp(finding->subject, "host") == 0 &&
+		bool host = subject_is_host(finding->about) &&
 			    (finding->check->step == STEP_BIOS ||
 					    finding->check->step == STEP_BOOT);
-		bool mine = strcmp(finding->subject, gpu->name) == 0 ||
-			    strcmp(finding->subject, group) == 0;
+		bool mine = subject_is_device(finding->about, gpu) ||
+			    subject_equal(finding->about, group);
 		if (mine && finding->status == STATUS_UNKNOWN)
 			unknown = unknown || strncmp(finding->check->id, "gpu.group", 9) == 0;
 		unknown = unknown || ((mine || host) && finding->unread);

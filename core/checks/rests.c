@@ -232,11 +232,9 @@ static void doubt(struct report *report, struct finding *finding, const struct g
 }
 
 /* Of one VM only what is said of it, or of all of them. */
-static bool is_about(
-		const struct report *report, const struct finding *finding, const struct gap *gap)
+static bool is_about(const struct finding *finding, const struct gap *gap)
 {
-	return !gap->vmid || !text_starts(finding->subject, "vm/") ||
-	       strcmp(finding->subject, arena_printf(report->arena, "vm/%u", gap->vmid)) == 0;
+	return !gap->vmid || finding->about.kind != SUBJECT_VM || finding->about.vmid == gap->vmid;
 }
 
 void doubt_findings(struct report *report, const struct check *check, size_t first)
@@ -249,21 +247,20 @@ void doubt_findings(struct report *report, const struct check *check, size_t fir
 		/* Of a GPU that is not seen it would have said something. */
 		bool silent = first == report->findings.n;
 		if (silent && is_among(devices, gap->source) && is_among(each_gpu, check->id))
-			(void)report_add(
-					report, check, STATUS_UNKNOWN, "host", "nothing is known.");
+			(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
+					"nothing is known.");
 		for (size_t i = first; i < report->findings.n; i++)
-			if (is_about(report, report->findings.item[i], gap))
+			if (is_about(report->findings.item[i], gap))
 				doubt(report, report->findings.item[i], gap);
 	}
 }
 
 /* What is said of the host, or of what the goal names. */
-static bool is_of_goal(const struct report *report, const char *subject)
+static bool is_of_goal(const struct report *report, struct subject subject)
 {
-	return strcmp(subject, "host") == 0 || text_starts(subject, "group/") ||
-	       text_starts(subject, "mapping/") ||
-	       (report->gpu && strcmp(subject, report->gpu->name) == 0) ||
-	       (report->vm && strcmp(subject, vm_subject(report, report->vm)) == 0);
+	return subject_is_host(subject) || subject.kind == SUBJECT_GROUP ||
+	       subject.kind == SUBJECT_MAPPING || subject_is_device(subject, report->gpu) ||
+	       subject_is_vm(subject, report->vm);
 }
 
 bool unread_holds(const struct report *report, const struct finding *finding)
@@ -273,13 +270,13 @@ bool unread_holds(const struct report *report, const struct finding *finding)
 	return finding->risk == RISK_NEVER ||
 	       (report->gpu && report->vm && finding->check->step <= STEP_GPU &&
 			       is_among(guards, finding->check->id) &&
-			       is_of_goal(report, finding->subject));
+			       is_of_goal(report, finding->about));
 }
 
 bool unread_guards(const struct report *report, const struct finding *finding)
 {
 	return finding->unread && is_among(guards, finding->check->id) &&
-	       is_of_goal(report, finding->subject);
+	       is_of_goal(report, finding->about);
 }
 
 /* The gap that hides what a goal names, or NULL. */

@@ -16,7 +16,7 @@ void check_vm_started(struct report *report, const struct check *check)
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu)
 		return;
-	const char *subject = vm_subject(report, vm);
+	struct subject subject = subject_vm(vm);
 	bool attached = gpu_attached(report);
 	if (vm->running == KNOWN_YES && attached) {
 		(void)report_add(report, check, STATUS_OK, subject, "%u %s runs with the GPU.",
@@ -52,7 +52,7 @@ void check_vfio_bound(struct report *report, const struct check *check)
 	if (!gpu || !report->vm)
 		return;
 	if (!gpu_attached(report) || report->vm->running != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"Seen while the VM runs with the GPU.");
 		return;
 	}
@@ -63,11 +63,11 @@ void check_vfio_bound(struct report *report, const struct check *check)
 	struct finding *finding = NULL;
 	if (bound < slot.n) {
 		const struct pci_device *unbound = slot.item[bound];
-		finding = report_add(report, check, STATUS_FAIL, gpu->name,
+		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
 				"%s is not on vfio-pci but on %s.", unbound->name,
 				unbound->driver ? unbound->driver : "no driver");
 	} else {
-		finding = report_add(report, check, STATUS_OK, gpu->name,
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"All %zu functions are on vfio-pci.", slot.n);
 	}
 	for (size_t i = 0; i < slot.n; i++) {
@@ -82,7 +82,7 @@ void check_task_log(struct report *report, const struct check *check)
 	const struct vm *vm = report->vm;
 	if (!vm || !report->gpu)
 		return;
-	const char *subject = vm_subject(report, vm);
+	struct subject subject = subject_vm(vm);
 	const struct task *last = NULL;
 	for (size_t i = 0; i < report->facts->tasks.n; i++) {
 		const struct task *task = report->facts->tasks.item[i];
@@ -110,7 +110,7 @@ void check_task_log(struct report *report, const struct check *check)
 void check_inside(struct report *report, const struct check *check)
 {
 	if (report->vm && report->gpu)
-		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, report->vm),
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(report->vm),
 				"The host cannot see into the guest; step 7 has the commands that "
 				"tell.");
 }

@@ -74,7 +74,7 @@ void check_vfio_modules(struct report *report, const struct check *check)
 		if (!modules_list_has(&facts->modules_loaded, wanted_modules[i]))
 			strings_add(report->arena, &unloaded, wanted_modules[i]);
 	if (!missing.n) {
-		struct finding *finding = report_add(report, check, STATUS_OK, "host", "%s",
+		struct finding *finding = report_add(report, check, STATUS_OK, subject_host(), "%s",
 				facts->modules_known == KNOWN_UNKNOWN
 						? "Configured; what is loaded is not recorded."
 				: unloaded.n ? "Configured; loaded at the next boot."
@@ -83,7 +83,7 @@ void check_vfio_modules(struct report *report, const struct check *check)
 				"vfio, vfio_iommu_type1, vfio_pci");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 			"Not named for loading at boot: %s. Proxmox VE loads them when a VM needs "
 			"them.",
 			strings_join(report->arena, &missing, ", "));
@@ -106,22 +106,23 @@ void check_modules_obsolete(struct report *report, const struct check *check)
 			continue;
 		found = true;
 		if (facts->virqfd_exists == KNOWN_UNKNOWN) {
-			(void)report_add(report, check, STATUS_UNKNOWN, file->path,
+			(void)report_add(report, check, STATUS_UNKNOWN, subject_path(file->path),
 					"%s names vfio_virqfd; whether this kernel still has it is "
 					"not "
 					"known.",
 					file->path);
 			continue;
 		}
-		struct finding *finding = report_add(report, check, STATUS_WARN, file->path,
-				"%s names vfio_virqfd, which this kernel has not: "
-				"systemd-modules-load fails at boot.",
-				file->path);
+		struct finding *finding =
+				report_add(report, check, STATUS_WARN, subject_path(file->path),
+						"%s names vfio_virqfd, which this kernel has not: "
+						"systemd-modules-load fails at boot.",
+						file->path);
 		finding_evidence(report, finding, file->path, "vfio_virqfd");
 		finding_fix(report, finding, true, "take the line out");
 	}
 	if (!found)
-		(void)report_add(report, check, STATUS_OK, "host", "None named.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "None named.");
 }
 
 /* The VM whose line for the GPU has driver=keep, or NULL. */
@@ -151,35 +152,35 @@ void check_host_driver(struct report *report, const struct check *check)
 			continue;
 		struct finding *finding = NULL;
 		if (!gpu->driver && report->facts->drivers_known != KNOWN_YES) {
-			finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+			finding = report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 					"Which driver holds it is not recorded.");
 		} else if (!gpu->driver) {
-			finding = report_add(report, check, STATUS_OK, gpu->name,
+			finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 					"No host driver holds it.");
 		} else if (device_on_vfio(gpu)) {
-			finding = report_add(
-					report, check, STATUS_OK, gpu->name, "It is on vfio-pci.");
+			finding = report_add(report, check, STATUS_OK, subject_device(gpu),
+					"It is on vfio-pci.");
 		} else if (keeper_of(report, gpu)) {
-			finding = report_add(report, check, STATUS_INFO, gpu->name,
+			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 					"%s holds it, and VM %u asks for it with driver=keep: "
 					"Proxmox VE leaves it there.",
 					gpu->driver, keeper_of(report, gpu)->id);
 		} else if (serves_parts(gpu)) {
-			finding = report_add(report, check, STATUS_INFO, gpu->name,
+			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 					"%s holds it and must stay: %s.", gpu->driver,
 					pci_is_virtual(gpu) ? "it makes vGPUs of it"
 							    : "its virtual functions need it");
 		} else if (driver_clings(gpu->driver)) {
 			finding = report_add(report, check,
-					report->gpu == gpu ? STATUS_WARN : STATUS_INFO, gpu->name,
-					"%s holds it: %s.", gpu->driver,
+					report->gpu == gpu ? STATUS_WARN : STATUS_INFO,
+					subject_device(gpu), "%s holds it: %s.", gpu->driver,
 					driver_clings(gpu->driver));
 			if (!vfio_takes_at_boot(report, gpu))
 				finding_fix(report, finding, false,
 						"bind it to vfio-pci at boot if a VM is to have "
 						"it");
 		} else {
-			finding = report_add(report, check, STATUS_INFO, gpu->name,
+			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 					"%s holds it; Proxmox VE unbinds it when the VM starts.",
 					gpu->driver);
 		}
@@ -253,7 +254,7 @@ void check_vfio_binding(struct report *report, const struct check *check)
 {
 	const struct pci_device *gpu = report->gpu;
 	if (!gpu) {
-		(void)report_add(report, check, STATUS_INFO, "host",
+		(void)report_add(report, check, STATUS_INFO, subject_host(),
 				"Decided when a GPU is chosen.");
 		return;
 	}
@@ -274,28 +275,31 @@ void check_vfio_binding(struct report *report, const struct check *check)
 			twin = twin_of(report, function);
 	}
 	if (all_bound) {
-		(void)report_add(report, check, STATUS_OK, gpu->name,
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"All functions are on vfio-pci.");
 	} else if (!report->decided[CHOOSE_BIND_EARLY]) {
-		(void)report_add(report, check, STATUS_OK, gpu->name, "At VM start: %s.",
+		(void)report_add(report, check, STATUS_OK, subject_device(gpu), "At VM start: %s.",
 				report->bind_reason);
 	} else if (all_configured && rivals.n) {
-		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"vfio-pci has its ids, but %s may take it first.",
-				strings_join(report->arena, &rivals, ", "));
+		struct finding *finding =
+				report_add(report, check, STATUS_WARN, subject_device(gpu),
+						"vfio-pci has its ids, but %s may take it first.",
+						strings_join(report->arena, &rivals, ", "));
 		finding_fix(report, finding, true, "tell %s to wait for vfio-pci",
 				strings_join(report->arena, &rivals, ", "));
 	} else if (all_configured) {
-		struct finding *finding = report_add(report, check, STATUS_WARN, gpu->name,
-				"Configured, but not bound yet.");
+		struct finding *finding = report_add(report, check, STATUS_WARN,
+				subject_device(gpu), "Configured, but not bound yet.");
 		finding_fix(report, finding, true, "reboot");
 		finding->by_reboot = true;
 	} else if (!ids_known) {
-		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, gpu->name,
+		struct finding *finding = report_add(report, check, STATUS_UNKNOWN,
+				subject_device(gpu),
 				"Its ids are not recorded, so it cannot be bound by them.");
 		finding->risk = RISK_NEVER;
 	} else if (twin) {
-		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
+		struct finding *finding = report_add(report, check, STATUS_INFO,
+				subject_device(gpu),
 				"To be bound at boot by its address, because %s has the same id "
 				"and "
 				"stays with the host.",
@@ -305,8 +309,8 @@ void check_vfio_binding(struct report *report, const struct check *check)
 				"before "
 				"any other driver is loaded");
 	} else {
-		struct finding *finding = report_add(report, check, STATUS_INFO, gpu->name,
-				"To be bound at boot: %s.",
+		struct finding *finding = report_add(report, check, STATUS_INFO,
+				subject_device(gpu), "To be bound at boot: %s.",
 				report->goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES
 						? "asked for"
 						: report->bind_reason);
@@ -329,7 +333,7 @@ static void judge_repeated_ids(struct report *report, const struct check *check)
 	const char *ids = configured_ids(report, NULL);
 	if (n < 2 || !ids)
 		return;
-	finding = report_add(report, check, STATUS_WARN, "host",
+	finding = report_add(report, check, STATUS_WARN, subject_host(),
 			"ids= is set %zu times; only the last one counts: %s.", n, ids);
 	finding_fix(report, finding, false, "put all ids into one ids=, with commas");
 }
@@ -369,6 +373,7 @@ static bool part_of_processor(const struct report *report, const struct pci_devi
 static struct finding *judge_shared_ids(
 		struct report *report, const struct check *check, const char *ids)
 {
+	const struct pci_device *first = NULL;
 	struct strings names = {0};
 	bool driven = false;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
@@ -376,12 +381,13 @@ static struct finding *judge_shared_ids(
 		if (pci_is_bridge(device) || !ids_have(ids, device) || device->uses.n ||
 				!twin_of(report, device))
 			continue;
+		first = first ? first : device;
 		strings_add(report->arena, &names, device->name);
 		driven = driven || !device_on_vfio(device);
 	}
-	if (!names.n)
+	if (!first)
 		return NULL;
-	return report_add(report, check, driven ? STATUS_WARN : STATUS_INFO, names.item[0],
+	return report_add(report, check, driven ? STATUS_WARN : STATUS_INFO, subject_device(first),
 			"ids= takes %s: each has the id of another%s.",
 			strings_join(report->arena, &names, ", "),
 			driven ? "" : ", and all of them are on vfio-pci");
@@ -397,7 +403,7 @@ void check_ids_overreach(struct report *report, const struct check *check)
 		ids = cmdline_value(&facts->cmdline_words, "vfio-pci.ids");
 	if (!ids || !*ids) {
 		(void)report_add(report, check, facts->cmdline_running ? STATUS_OK : STATUS_UNKNOWN,
-				"host",
+				subject_host(),
 				facts->cmdline_running ? "vfio-pci has no ids= option."
 						       : "No ids= in modprobe.d; the command line "
 							 "could not be read.");
@@ -417,14 +423,14 @@ void check_ids_overreach(struct report *report, const struct check *check)
 		struct finding *finding = NULL;
 		if (device->uses.n) {
 			const struct host_use *use = device->uses.item[0];
-			finding = report_add(report, check, STATUS_FAIL, device->name,
+			finding = report_add(report, check, STATUS_FAIL, subject_device(device),
 					"ids= takes %s, which the host needs: %s.", device->label,
 					use->what);
 			finding_fix(report, finding, false,
 					"take %04x:%04x out of ids=", device->vendor,
 					device->device);
 		} else if (part_of_processor(report, device)) {
-			finding = report_add(report, check, STATUS_WARN, device->name,
+			finding = report_add(report, check, STATUS_WARN, subject_device(device),
 					"ids= takes %s, a part of the processor that shares the "
 					"GPU's "
 					"slot: the host may need it.",
@@ -442,7 +448,7 @@ void check_ids_overreach(struct report *report, const struct check *check)
 			taken.n  ? STATUS_OK
 			: unsure ? STATUS_UNKNOWN
 				 : STATUS_INFO,
-			"host",
+			subject_host(),
 			taken.n  ? "It takes %s."
 			: unsure ? "It names no device of those whose ids are recorded%s."
 				 : "It names no device of this host%s.",
@@ -461,24 +467,24 @@ void check_unsafe_interrupts(struct report *report, const struct check *check)
 		value = cmdline_value(
 				&facts->cmdline_words, "vfio_iommu_type1.allow_unsafe_interrupts");
 	if (!value && !facts->cmdline_running) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"Not in modprobe.d; the running command line could not be read.");
 		return;
 	}
 	if (!value || strcmp(value, "0") == 0 || strcasecmp(value, "n") == 0) {
-		(void)report_add(report, check, STATUS_OK, "host", "Not allowed.");
+		(void)report_add(report, check, STATUS_OK, subject_host(), "Not allowed.");
 		return;
 	}
 	bool needless = facts->interrupt_remapping == KNOWN_YES;
-	struct finding *finding =
-			report_add(report, check, needless ? STATUS_INFO : STATUS_WARN, "host",
-					needless ? "allow_unsafe_interrupts=%s is set, but the "
-						   "platform has interrupt "
-						   "remapping: it has no effect and is not needed."
-						 : "allow_unsafe_interrupts=%s is set: a guest can "
-						   "send interrupts to "
-						   "the host.",
-					value);
+	struct finding *finding = report_add(report, check, needless ? STATUS_INFO : STATUS_WARN,
+			subject_host(),
+			needless ? "allow_unsafe_interrupts=%s is set, but the "
+				   "platform has interrupt "
+				   "remapping: it has no effect and is not needed."
+				 : "allow_unsafe_interrupts=%s is set: a guest can "
+				   "send interrupts to "
+				   "the host.",
+			value);
 	finding_evidence(report, finding, source, "allow_unsafe_interrupts=%s", value);
 	finding_fix(report, finding, false,
 			needless ? "take it out"
@@ -502,7 +508,7 @@ void check_modprobe_conflict(struct report *report, const struct check *check)
 			continue;
 		found++;
 		struct finding *finding = report_add(report, check,
-				never ? STATUS_FAIL : STATUS_WARN, entry->file,
+				never ? STATUS_FAIL : STATUS_WARN, subject_path(entry->file),
 				install && !never
 						? "%s %s runs a command of its own instead of "
 						  "loading "
@@ -514,7 +520,8 @@ void check_modprobe_conflict(struct report *report, const struct check *check)
 		finding_fix(report, finding, false, "take that line out");
 	}
 	if (!found)
-		(void)report_add(report, check, STATUS_OK, "host", "Nothing keeps vfio-pci away.");
+		(void)report_add(report, check, STATUS_OK, subject_host(),
+				"Nothing keeps vfio-pci away.");
 }
 
 void check_initramfs_stale(struct report *report, const struct check *check)
@@ -522,7 +529,7 @@ void check_initramfs_stale(struct report *report, const struct check *check)
 	const struct facts *facts = report->facts;
 	bool captured = facts->root_kind == ROOT_CAPTURED;
 	if (!facts->initramfs || (captured && facts->initramfs_read != KNOWN_YES)) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->initramfs ? "The image could not be read, and the times of "
 						   "a captured tree tell nothing."
 						 : "The initramfs of the running kernel was not "
@@ -534,17 +541,17 @@ void check_initramfs_stale(struct report *report, const struct check *check)
 	bool stale = newer->n || differs->n;
 	struct finding *finding = NULL;
 	if (differs->n)
-		finding = report_add(report, check, STATUS_WARN, "host",
+		finding = report_add(report, check, STATUS_WARN, subject_host(),
 				"The initramfs was made from other files: %s. It does not count "
 				"early in the boot.",
 				strings_join(report->arena, differs, ", "));
 	else if (newer->n)
-		finding = report_add(report, check, STATUS_WARN, "host",
+		finding = report_add(report, check, STATUS_WARN, subject_host(),
 				"%s was changed after the initramfs was made: what it says does "
 				"not count early in the boot.",
 				strings_join(report->arena, newer, ", "));
 	else
-		finding = report_add(report, check, STATUS_OK, "host",
+		finding = report_add(report, check, STATUS_OK, subject_host(),
 				facts->initramfs_read == KNOWN_YES
 						? "The initramfs holds what it would be made from."
 						: "The initramfs is newer than what it is made "

@@ -16,8 +16,7 @@ static bool tell_waiting(struct report *report, const struct check *check, const
 	 * wait. */
 	bool stopped = vm->running == KNOWN_NO;
 	struct finding *finding = report_add(report, check, stopped ? STATUS_WARN : STATUS_INFO,
-			vm_subject(report, vm), "%s: %s waits in PENDING: it counts %s.", key,
-			pending,
+			subject_vm(vm), "%s: %s waits in PENDING: it counts %s.", key, pending,
 			stopped ? "with the next start" : "when the VM was stopped and started");
 	finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", key, pending);
 	return true;
@@ -37,28 +36,27 @@ void check_vm_exists(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
 	if (report->vm) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, report->vm), "%u %s",
+		(void)report_add(report, check, STATUS_OK, subject_vm(report->vm), "%u %s",
 				report->vm->vmid, report->vm->name);
 	} else if (facts->vms_known != KNOWN_YES) {
-		(void)report_add(report, check, STATUS_UNKNOWN, "host",
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->remote ? "the VMs of this node are not known."
 					      : "/etc/pve/qemu-server cannot be read: not a "
 						"Proxmox "
 						"VE host, or its cluster file system is not "
 						"mounted.");
 	} else if (!facts->vms.n) {
-		struct finding *finding = report_add(report, check, STATUS_INFO, "host",
+		struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"There is no VM on this node yet.");
 		finding_fix(report, finding, false, "create the VM first");
 	} else {
-		(void)report_add(report, check, STATUS_OK, "host", "%zu %s on this node.",
+		(void)report_add(report, check, STATUS_OK, subject_host(), "%zu %s on this node.",
 				facts->vms.n, text_plural(facts->vms.n, "VM", "VMs"));
 	}
 	for (size_t i = 0; i < facts->gaps.n; i++) {
 		const struct gap *gap = facts->gaps.item[i];
 		if (gap->vmid && !facts_vm(facts, gap->vmid))
-			(void)report_add(report, check, STATUS_UNKNOWN,
-					arena_printf(report->arena, "vm/%u", gap->vmid),
+			(void)report_add(report, check, STATUS_UNKNOWN, subject_vmid(gap->vmid),
 					"nothing is known of it.");
 	}
 }
@@ -70,11 +68,10 @@ void check_vm_template(struct report *report, const struct check *check)
 		return;
 	const char *value = vm_get(vm, "template");
 	if (!value || !property_is_bool(value) || strcmp(value, "0") == 0) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
-				"An ordinary VM.");
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "An ordinary VM.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%u %s is a template and cannot be started.", vm->vmid, vm->name);
 	finding_evidence(report, finding, vm->path, "template: %s", value);
 	finding_fix(report, finding, false, "choose a VM, or clone the template first");
@@ -88,10 +85,10 @@ void check_vm_locked(struct report *report, const struct check *check)
 		return;
 	const char *value = vm_get(vm, "lock");
 	if (!value) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "Not locked.");
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "Not locked.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%u %s is locked (%s).", vm->vmid, vm->name, value);
 	finding_evidence(report, finding, vm->path, "lock: %s", value);
 	finding_fix(report, finding, false, "wait until the task that holds the lock has ended");
@@ -104,12 +101,11 @@ void check_vm_syntax(struct report *report, const struct check *check)
 		const struct vm *vm = report->facts->vms.item[i];
 		if (!vm->conf.problems.n) {
 			if (vm == report->vm)
-				(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
+				(void)report_add(report, check, STATUS_OK, subject_vm(vm),
 						"Every line is understood.");
 			continue;
 		}
-		struct finding *finding = report_add(report, check, STATUS_WARN,
-				vm_subject(report, vm),
+		struct finding *finding = report_add(report, check, STATUS_WARN, subject_vm(vm),
 				"%zu %s of its configuration would be dropped at the next write.",
 				vm->conf.problems.n,
 				text_plural(vm->conf.problems.n, "line", "lines"));
@@ -134,7 +130,7 @@ static void add_pending_evidence(struct report *report, struct finding *finding,
 /* It runs: what it is to get reaches it only when it was stopped. */
 static void tell_running(struct report *report, const struct check *check, const struct vm *vm)
 {
-	const char *subject = vm_subject(report, vm);
+	struct subject subject = subject_vm(vm);
 	if (gpu_attached(report) || !attach_needs_change(report)) {
 		(void)report_add(report, check, STATUS_OK, subject,
 				"%u %s runs; what is changed of it counts after its next stop and "
@@ -159,7 +155,7 @@ void check_vm_running(struct report *report, const struct check *check)
 	const struct vm *vm = report->vm;
 	if (!vm)
 		return;
-	const char *subject = vm_subject(report, vm);
+	struct subject subject = subject_vm(vm);
 	if (vm->running == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				"Whether it runs is not recorded.");
@@ -192,14 +188,14 @@ static void judge_machine(struct report *report, const struct check *check, cons
 	const char *machine = vm_get(vm, "machine");
 	const char *text = machine ? machine : "not set, so i440fx";
 	if (vm_value_is_q35(machine) || !has_pcie(report, vm)) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "machine: %s%s.",
-				text, vm_value_is_q35(machine) ? "" : "; nothing needs q35");
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "machine: %s%s.", text,
+				vm_value_is_q35(machine) ? "" : "; nothing needs q35");
 		return;
 	}
 	if (vm_value_is_q35(vm_get_next(vm, "machine")) &&
 			tell_waiting(report, check, vm, "machine"))
 		return;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"machine: %s; pcie=1 needs q35.", text);
 	finding_evidence(report, finding, vm->path, "machine: %s",
 			machine ? machine : "(no such line)");
@@ -226,14 +222,13 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 {
 	const char *value = vm_get(vm, "cpu");
 	if (vm_value_is_cpu_host(value)) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "cpu: %s.",
-				value);
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "cpu: %s.", value);
 		return;
 	}
 	const char *arguments = cpu_by_args(vm);
 	if (arguments) {
-		struct finding *by_hand = report_add(report, check, STATUS_INFO,
-				vm_subject(report, vm), "Its args set the CPU by hand.");
+		struct finding *by_hand = report_add(report, check, STATUS_INFO, subject_vm(vm),
+				"Its args set the CPU by hand.");
 		finding_evidence(report, by_hand, vm->path, "args: %s",
 				vm_conf_shown(&vm->conf.current, "args"));
 		return;
@@ -241,7 +236,7 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 	if (vm_value_is_cpu_host(vm_get_next(vm, "cpu")) && tell_waiting(report, check, vm, "cpu"))
 		return;
 	bool goal = vm == report->vm && report->gpu;
-	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
 			"cpu: %s; the guide sets host.",
 			value ? value : "not set, so a generic type");
 	finding_evidence(report, finding, vm->path, "cpu: %s", value ? value : "(no such line)");
@@ -261,14 +256,14 @@ void check_vm_tablet(struct report *report, const struct check *check)
 		return;
 	const char *value = vm_get(vm, "tablet");
 	if (vm_value_is_off(value)) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "tablet: 0.");
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "tablet: 0.");
 		return;
 	}
 	if (vm_value_is_off(vm_get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
 		return;
 	bool windows = vm_is_windows(vm) && !report->decided[CHOOSE_TABLET_OFF];
 	struct finding *finding = report_add(report, check, windows ? STATUS_OK : STATUS_INFO,
-			vm_subject(report, vm),
+			subject_vm(vm),
 			windows ? "The VM has the emulated USB tablet: the mouse of its desktop in "
 				  "the web interface."
 				: "The VM has the emulated USB tablet.");
@@ -287,8 +282,7 @@ static bool is_ovmf(const struct vm *vm)
 
 static void judge_bios(struct report *report, const struct check *check, const struct vm *vm)
 {
-	(void)report_add(report, check, is_ovmf(vm) ? STATUS_OK : STATUS_INFO,
-			vm_subject(report, vm),
+	(void)report_add(report, check, is_ovmf(vm) ? STATUS_OK : STATUS_INFO, subject_vm(vm),
 			is_ovmf(vm) ? "OVMF (UEFI)."
 				    : "SeaBIOS: fine for a GPU without a screen; a card that shows "
 				      "the "
@@ -303,11 +297,11 @@ void check_vm_bios(struct report *report, const struct check *check)
 static void judge_efidisk(struct report *report, const struct check *check, const struct vm *vm)
 {
 	if (!is_ovmf(vm) || vm_get(vm, "efidisk0")) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm),
 				is_ovmf(vm) ? "It has an EFI disk." : "Not needed with SeaBIOS.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_WARN, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_vm(vm),
 			"OVMF without an EFI disk forgets its settings at every stop.");
 	finding_evidence(report, finding, vm->path, "bios: ovmf, no efidisk0");
 	finding_fix(report, finding, false,
@@ -337,14 +331,14 @@ static void judge_memory(struct report *report, const struct check *check, const
 	unsigned long mib = memory_of(report->arena, vm);
 	unsigned long host = (unsigned long)(report->facts->memory_kib / 1024);
 	if (!mib || !host) {
-		(void)report_add(report, check, STATUS_UNKNOWN, vm_subject(report, vm),
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
 				mib ? "The host's memory is not known."
 				    : "Its memory is not given as a number.");
 		return;
 	}
 	bool fits = mib + 1024 <= host;
 	struct finding *finding = report_add(report, check, fits ? STATUS_OK : STATUS_FAIL,
-			vm_subject(report, vm),
+			subject_vm(vm),
 			"%lu of the host's %lu MiB are taken as long as it runs, used or not%s.",
 			mib, host, fits ? "" : ": that does not leave enough for the host");
 	finding_evidence(report, finding, vm->path, "memory: %lu", mib);
@@ -361,10 +355,10 @@ static void judge_balloon(struct report *report, const struct check *check, cons
 {
 	const char *value = vm_get(vm, "balloon");
 	if (value && strcmp(value, "0") == 0) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm), "balloon: 0.");
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "balloon: 0.");
 		return;
 	}
-	struct finding *finding = report_add(report, check, STATUS_INFO, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
 			"Ballooning cannot take memory back from a VM with a PCI device.");
 	finding_evidence(
 			report, finding, vm->path, "balloon: %s", value ? value : "(no such line)");
@@ -388,7 +382,7 @@ static void judge_display(struct report *report, const struct check *check, cons
 					   text_starts(vga, "type=none"));
 	bool two = primary && vga && !none;
 	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
-			vm_subject(report, vm),
+			subject_vm(vm),
 			two       ? "x-vga=1 and vga: %s: the guest has two primary displays."
 			: primary ? "The GPU is the only display: the console of the web interface "
 				    "stays "
@@ -417,13 +411,13 @@ static void judge_snapshots(struct report *report, const struct check *check, co
 			strings_add(report->arena, &with_memory, snapshot->name);
 	}
 	if (!with_memory.n) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm),
 				"%zu %s, none with memory.", vm->conf.snapshots.n,
 				text_plural(vm->conf.snapshots.n, "snapshot", "snapshots"));
 		return;
 	}
 	const char *names = strings_join(report->arena, &with_memory, ", ");
-	struct finding *finding = report_add(report, check, STATUS_WARN, vm_subject(report, vm),
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_vm(vm),
 			"Snapshots with memory cannot be resumed beside a GPU: %s.", names);
 	finding_evidence(report, finding, vm->path, "vmstate in %s", names);
 }
@@ -445,17 +439,16 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 	(void)(sockets && text_to_ulong(sockets, 10, 1000, &n_sockets));
 	(void)(cores && text_to_ulong(cores, 10, 10000, &n_cores));
 	if (vcpus && text_to_ulong(vcpus, 10, 100000, &wanted) && wanted > n_sockets * n_cores) {
-		struct finding *finding =
-				report_add(report, check, STATUS_FAIL, vm_subject(report, vm),
-						"vcpus: %lu is more than sockets times cores "
-						"(%lu): QEMU refuses that.",
-						wanted, n_sockets * n_cores);
+		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
+				"vcpus: %lu is more than sockets times cores "
+				"(%lu): QEMU refuses that.",
+				wanted, n_sockets * n_cores);
 		finding_evidence(report, finding, vm->path, "vcpus: %s", vcpus);
 		finding->prevents_start = true;
 		finding_fix(report, finding, false, "use cores: %lu instead of vcpus", wanted);
 		return;
 	}
-	(void)report_add(report, check, affinity ? STATUS_INFO : STATUS_OK, vm_subject(report, vm),
+	(void)report_add(report, check, affinity ? STATUS_INFO : STATUS_OK, subject_vm(vm),
 			affinity ? "affinity: %s: all of QEMU's threads stay on these CPUs."
 				 : "Not pinned; the scheduler places it%s.",
 			affinity ? affinity : "");

@@ -60,8 +60,7 @@ static const char *id_taken(struct arena *arena, const struct vm *vm, const stru
 static struct finding *add(struct report *report, const struct check *check, enum status status,
 		const struct vm *vm, const char *detail)
 {
-	struct finding *finding =
-			report_add(report, check, status, vm_subject(report, vm), "%s", detail);
+	struct finding *finding = report_add(report, check, status, subject_vm(vm), "%s", detail);
 	finding_evidence(report, finding, vm->path, "args: %s",
 			vm_conf_shown(&vm->conf.current, "args"));
 	return finding;
@@ -71,7 +70,7 @@ static void judge_args(struct report *report, const struct check *check, const s
 {
 	const char *value = vm_get(vm, "args");
 	if (!value) {
-		(void)report_add(report, check, STATUS_OK, vm_subject(report, vm),
+		(void)report_add(report, check, STATUS_OK, subject_vm(vm),
 				"It has no arguments of its own.");
 		return;
 	}

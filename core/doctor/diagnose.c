@@ -32,25 +32,21 @@ static const struct pci_device *named_device(const struct facts *facts, const st
 }
 
 /* Does a finding speak of what the line names? One that names nothing of that sort always does. */
-static bool concerns(const struct facts *facts, const struct named *named, const char *subject)
+static bool concerns(const struct facts *facts, const struct named *named, struct subject subject)
 {
-	struct pci_address address;
 	struct pci_address wanted;
 	bool slot = false;
-	unsigned long number = 0;
-	if (text_starts(subject, "vm/"))
-		return !named->vmid || !text_to_ulong(subject + 3, 10, 999999999, &number) ||
-		       number == named->vmid;
-	if (text_starts(subject, "group/")) {
+	if (subject.kind == SUBJECT_VM)
+		return !named->vmid || subject.vmid == named->vmid;
+	if (subject.kind == SUBJECT_GROUP) {
 		const struct pci_device *device = named_device(facts, named);
 		int group = named->group >= 0 ? named->group : device ? device->group : -1;
-		return group < 0 || !text_to_ulong(subject + 6, 10, 65535, &number) ||
-		       number == (unsigned long)group;
+		return group < 0 || subject.group == group;
 	}
-	if (!named->device[0] || !pci_address_parse(subject, &address, &slot) ||
+	if (subject.kind != SUBJECT_DEVICE || !named->device[0] ||
 			!pci_address_parse(named->device, &wanted, &slot))
 		return true;
-	return pci_address_same_slot(&address, &wanted);
+	return pci_address_same_slot(&subject.device->address, &wanted);
 }
 
 static void add_evidence(
@@ -143,7 +139,7 @@ static struct finding *worst_finding(
 	for (size_t i = 0; report && i < report->findings.n; i++) {
 		struct finding *finding = report->findings.item[i];
 		if (strcmp(finding->check->id, id) == 0 &&
-				concerns(report->facts, named, finding->subject) &&
+				concerns(report->facts, named, finding->about) &&
 				(!worst || weight[finding->status] > weight[worst->status]))
 			worst = finding;
 	}
@@ -284,7 +280,7 @@ static struct doctor_case *make_case(
 		for (size_t i = 0; check && i < report->findings.n; i++) {
 			struct finding *finding = report->findings.item[i];
 			if (finding->check == check &&
-					concerns(report->facts, &found->named, finding->subject))
+					concerns(report->facts, &found->named, finding->about))
 				sort_finding(arena, found, finding);
 		}
 	}
@@ -314,7 +310,7 @@ static void add_kind(struct diagnosis *diagnosis, const struct symptom_kind *kin
 		for (size_t i = 0; check && i < diagnosis->report->findings.n; i++) {
 			struct finding *finding = diagnosis->report->findings.item[i];
 			if (finding->check == check &&
-					concerns(diagnosis->report->facts, &any, finding->subject))
+					concerns(diagnosis->report->facts, &any, finding->about))
 				list_add(arena, &entry->findings, finding);
 		}
 	}

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/plan/internal.h"
+#include "pvegpu/checks/subject.h"
 
 /*
  * What a person must know of a plan before anything else, told from what it does and from the risks
@@ -40,7 +41,7 @@ static const struct {
 				"cannot check: a VM may disturb the host."},
 };
 
-static void add(struct plan *plan, enum consequence_kind kind, const char *subject, char *text)
+static void add_text(struct plan *plan, enum consequence_kind kind, const char *subject, char *text)
 {
 	for (size_t i = 0; i < plan->consequences.n; i++) {
 		const struct consequence *other = plan->consequences.item[i];
@@ -53,10 +54,15 @@ static void add(struct plan *plan, enum consequence_kind kind, const char *subje
 	list_add(plan->arena, &plan->consequences, one);
 }
 
+static void add(struct plan *plan, enum consequence_kind kind, struct subject about, char *text)
+{
+	add_text(plan, kind, subject_text(plan->arena, about), text);
+}
+
 static void add_of_call(struct plan *plan, const struct list *changes, const struct change *change)
 {
 	struct arena *arena = plan->arena;
-	const char *vm = arena_printf(arena, "vm/%u", change->vmid);
+	struct subject vm = subject_vmid(change->vmid);
 	const char *when = changes == &plan->forecast ? "After the reboot " : "";
 	if (change->stage == STAGE_STOP && plan_find_call(changes, STAGE_START, change->vmid))
 		add(plan, CONSEQUENCE_STOPS, vm,
@@ -87,7 +93,7 @@ static void add_of_file(struct plan *plan, const struct change *change)
 {
 	for (size_t i = 0; i < sizeof weakenings / sizeof *weakenings; i++)
 		if (newly_holds(change, weakenings[i].setting))
-			add(plan, CONSEQUENCE_ISOLATION, "host",
+			add(plan, CONSEQUENCE_ISOLATION, subject_host(),
 					arena_strdup(plan->arena, weakenings[i].text));
 }
 
@@ -96,7 +102,7 @@ static void add_of_changes(struct plan *plan, const struct list *changes)
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
 		if (change_is_reboot(change))
-			add(plan, CONSEQUENCE_REBOOT, "host",
+			add(plan, CONSEQUENCE_REBOOT, subject_host(),
 					arena_printf(plan->arena, "The host reboots: %s.",
 							change->cost ? change->cost
 								     : "it is away for some time"));
@@ -115,7 +121,7 @@ static void add_of_risks(struct plan *plan)
 		for (size_t r = 0; r < sizeof risks / sizeof *risks; r++)
 			if (strcmp(risks[r].check, risk->check) == 0)
 				kind = risks[r].kind;
-		add(plan, kind, risk->subject, risk->reason);
+		add_text(plan, kind, risk->subject, risk->reason);
 	}
 }
 
@@ -126,7 +132,7 @@ void plan_find_consequences(struct plan *plan)
 	add_of_changes(plan, &plan->forecast);
 	add_of_risks(plan);
 	if (plan->forecast.n)
-		add(plan, CONSEQUENCE_LATER, "host",
+		add(plan, CONSEQUENCE_LATER, subject_host(),
 				arena_printf(plan->arena,
 						"After the reboot there is more to do: %s, planned "
 						"again then.",

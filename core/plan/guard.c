@@ -10,7 +10,7 @@ static void add_no_iommu(const struct report *report, struct plan *plan)
 	const struct facts *facts = report->facts;
 	if (!facts->remote || facts->iommu_active != KNOWN_NO || !plan->changes.n)
 		return;
-	plan_refuse(plan, "boot.iommu-active", "host",
+	plan_refuse(plan, "boot.iommu-active", subject_text(plan->arena, subject_host()),
 			arena_printf(plan->arena,
 					"%s shows no IOMMU groups: no VM could start with a "
 					"device. "
@@ -43,7 +43,7 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 	if (!report->gpu || !gives_now(report, plan))
 		return;
 	if (report->facts->iommu_active == KNOWN_NO) {
-		plan_refuse(plan, "boot.iommu-active", "host",
+		plan_refuse(plan, "boot.iommu-active", subject_text(plan->arena, subject_host()),
 				"The IOMMU is off: no VM could start with the GPU, and what would "
 				"go along with it is not known. Turn it on in the firmware setup "
 				"and by the kernel parameters first.",
@@ -55,7 +55,8 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 		const struct pci_device *function = card.item[i];
 		if (function->group >= 0)
 			continue;
-		plan_refuse(plan, "gpu.group-isolated", report->gpu->name,
+		plan_refuse(plan, "gpu.group-isolated",
+				subject_text(plan->arena, subject_device(report->gpu)),
 				arena_printf(plan->arena,
 						"The IOMMU group of %s is not known, so neither is "
 						"what would go along with it.",
@@ -69,7 +70,7 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 static void add_no_quorum(const struct report *report, struct plan *plan)
 {
 	if (report->facts->quorate == KNOWN_NO && plan_count_calls(&plan->changes))
-		plan_refuse(plan, "host.quorum", "host",
+		plan_refuse(plan, "host.quorum", subject_text(plan->arena, subject_host()),
 				"The cluster has no quorum: /etc/pve is read-only, and no VM or "
 				"mapping can be changed. Bring the other nodes back first: pvecm "
 				"status",

@@ -38,8 +38,10 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
 	struct error *err = planning->err;
-	const char *name = strchr(finding->subject, '/');
-	const struct mapping_edit *edit = name ? find_mapping_edit(report, name + 1) : NULL;
+	const struct mapping_edit *edit =
+			finding->about.kind == SUBJECT_MAPPING
+					? find_mapping_edit(report, finding->about.name)
+					: NULL;
 	if (!edit || !mapping_edit_changes(edit))
 		return 0;
 	/* An empty map, or a value with a line end, would leave a file that nobody can change any

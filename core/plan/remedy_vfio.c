@@ -82,10 +82,10 @@ int fix_modules_obsolete(const struct planning *planning, const struct finding *
 {
 	struct plan *plan = planning->plan;
 	const char *text = NULL;
-	int status = planning_draft(planning, finding->subject, &text);
+	int status = planning_draft(planning, finding->about.name, &text);
 	if (status < 0)
 		return status;
-	plan_set_draft(plan, finding->subject,
+	plan_set_draft(plan, finding->about.name,
 			modules_list_remove(plan->arena, text ? text : "", "vfio_virqfd"),
 			finding->check->id, NULL);
 	return 0;

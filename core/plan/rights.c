@@ -74,7 +74,7 @@ static void add_lack(struct report *report, const struct check *check, const str
 	const struct facts *facts = report->facts;
 	const struct pve_need *need = lacking->item[at];
 	const char *grant = facts_grant(facts, report->arena, lacking, at);
-	struct finding *finding = report_add(report, check, STATUS_FAIL, need->path,
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_path(need->path),
 			"%s lacks %s on %s, %s: %s", facts->identity,
 			strings_join(report->arena, &need->privileges, ", "), need->path,
 			strings_join(report->arena, &need->why, ", "), grant);
@@ -94,7 +94,8 @@ void judge_rights(struct report *report, const struct plan *plan)
 	for (size_t i = 0; i < lacking.n; i++)
 		add_lack(report, check, &lacking, i);
 	if (!lacking.n)
-		(void)report_add(report, check, unknown ? STATUS_UNKNOWN : STATUS_OK, "host",
+		(void)report_add(report, check, unknown ? STATUS_UNKNOWN : STATUS_OK,
+				subject_host(),
 				unknown   ? "What %s may do could not be asked."
 				: needs.n ? "%s may do all that is planned."
 					  : "Nothing is planned that %s would need a privilege "

@@ -15,13 +15,12 @@
 static bool is_of_vm(const struct report *report, const struct finding *finding)
 {
 	const struct vm *vm = report->vm;
-	if (strcmp(finding->subject, vm_subject(report, vm)) == 0)
+	if (subject_is_vm(finding->about, vm))
 		return true;
 	for (size_t i = 0; i < vm->hostpci.n; i++) {
 		const struct vm_hostpci *entry = vm->hostpci.item[i];
 		const char *name = entry->valid ? entry->parsed.mapping : NULL;
-		if (name && text_starts(finding->subject, "mapping/") &&
-				strcmp(finding->subject + strlen("mapping/"), name) == 0)
+		if (subject_is_mapping(finding->about, name))
 			return true;
 	}
 	return false;
@@ -44,7 +43,8 @@ static void refuse_host(const struct report *report, struct plan *plan,
 {
 	const struct host_use *use = device->uses.n ? device->uses.item[0] : NULL;
 	if (use)
-		plan_refuse(plan, "gpu.group-host-critical", vm_subject(report, report->vm),
+		plan_refuse(plan, "gpu.group-host-critical",
+				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
 						"%s: %s would take %s from the host when the VM "
 						"starts: %s.",
@@ -63,7 +63,7 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 				holder->has == KNOWN_NO || holder->way == HOLDS_BY_MDEV)
 			continue;
 		plan_refuse(plan, holder->vm ? "attach.conflict" : "gpu.in-use",
-				vm_subject(report, report->vm),
+				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
 						"%s needs %s, which %s %u %s has, and that runs.",
 						what, device->name, holder->vm ? "VM" : "container",
@@ -110,7 +110,8 @@ static void judge_line(
 	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
 		struct pci_device *device = entry->alternatives.item[i];
 		if (may_be_twice(report, entry, device)) {
-			plan_refuse(plan, "attach.conflict", vm_subject(report, report->vm),
+			plan_refuse(plan, "attach.conflict",
+					subject_text(plan->arena, subject_vm(report->vm)),
 					arena_printf(plan->arena,
 							"%s: %s may take %s, which another line names: the VM "
 							"may not start.",

@@ -425,9 +425,8 @@ static void kind_rows(struct wizard *wizard, struct rows *rows, const struct dia
 		bad++;
 		rows_add_finding(rows, finding);
 		/* Of another card than the one that is meant nothing is offered. */
-		bool other = wizard->report->gpu && strchr(finding->subject, '.') &&
-			     !strchr(finding->subject, '/') &&
-			     strcmp(finding->subject, wizard->report->gpu->name) != 0;
+		bool other = wizard->report->gpu && finding->about.kind == SUBJECT_DEVICE &&
+			     !subject_is_device(finding->about, wizard->report->gpu);
 		const char *text =
 				finding->fix ? finding->fix : report_ask_text(finding->check->id);
 		if (text && !other && (finding->automatic || can_ask(wizard, finding->check->id)))

@@ -95,12 +95,12 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		row->data = done ? NULL : choice;
 	}
 	add_plan(wizard, rows);
-	const char *subject = arena_printf(rows->arena, "vm/%u", report->vm->vmid);
-	rows_add_findings(rows, report, STEP_ATTACH, subject, true);
+	struct subject subject = subject_vm(report->vm);
+	rows_add_findings(rows, report, STEP_ATTACH, &subject, true);
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		if (finding->check->step == STEP_ATTACH && finding->risk != RISK_NONE &&
-				strcmp(finding->subject, subject) != 0)
+				!subject_equal(finding->about, subject))
 			rows_add_finding(rows, finding);
 	}
 }

@@ -69,7 +69,8 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 						  "there are no groups. No VM can start with a GPU "
 						  "until that is done."
 						: "Whether the IOMMU is on is not known yet.");
-		rows_add_findings(rows, report, STEP_BOOT, "host", false);
+		struct subject host = subject_host();
+		rows_add_findings(rows, report, STEP_BOOT, &host, false);
 		return;
 	}
 	const char *loader = facts->boot_loader == BOOT_GRUB      ? "GRUB"

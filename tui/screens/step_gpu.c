@@ -41,9 +41,10 @@ static void show_part(struct rows *rows, const struct report *report, const stru
 	}
 	(void)rows_add(rows, ROW_TEXT, "GPU drivers on the host are not needed for this.");
 	(void)rows_add(rows, ROW_TEXT, "");
-	rows_add_findings(rows, report, STEP_GPU, part->gpu->name, false);
-	rows_add_findings(rows, report, STEP_GPU,
-			arena_printf(rows->arena, "group/%d", part->gpu->group), true);
+	struct subject gpu = subject_device(part->gpu);
+	struct subject group = subject_group(part->gpu->group);
+	rows_add_findings(rows, report, STEP_GPU, &gpu, false);
+	rows_add_findings(rows, report, STEP_GPU, &group, true);
 }
 
 static void gpu_rows(struct wizard *wizard, struct rows *rows)

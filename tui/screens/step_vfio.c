@@ -63,7 +63,7 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 		const struct finding *finding = report->findings.item[i];
 		/* Of the drivers only the one that matters: that of the GPU chosen. */
 		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
-			     (!report->gpu || strcmp(finding->subject, report->gpu->name) != 0);
+			     !subject_is_device(finding->about, report->gpu);
 		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
 		if (finding->check->step == STEP_VFIO && finding->status != STATUS_OK &&
 				finding != modules && !other && !waiting)

@@ -99,8 +99,8 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 	if (!report->vm)
 		return;
 	(void)rows_add(rows, ROW_TEXT, "");
-	rows_add_findings(rows, report, STEP_VM,
-			arena_printf(rows->arena, "vm/%u", report->vm->vmid), false);
+	struct subject subject = subject_vm(report->vm);
+	rows_add_findings(rows, report, STEP_VM, &subject, false);
 }
 
 static void vm_act(struct wizard *wizard, const struct row *row)

@@ -2,6 +2,7 @@
 #ifndef PVEGPU_CHECKS_CHECK_H
 #define PVEGPU_CHECKS_CHECK_H
 
+#include "pvegpu/checks/subject.h"
 #include "pvegpu/facts/facts.h"
 #include "pvegpu/goal/goal.h"
 
@@ -50,7 +51,8 @@ struct check;
 struct finding {
 	const struct check *check;
 	enum status status;
-	char *subject;        /* host, an address, group/N, vm/ID, a path */
+	struct subject about;
+	char *subject;        /* the text of it: for people and JSON, not to be compared */
 	char *detail;         /* what is the case, in a sentence or two */
 	struct list evidence; /* of struct evidence */
 	char *fix;            /* what would mend it, for a person; or NULL */
