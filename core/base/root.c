@@ -530,12 +530,13 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	/* What a person names is theirs to choose: a saved plan holds files before and after. */
 	const size_t most = root ? ROOT_FILE_MAX : (size_t)ROOT_FILE_MAX * 16;
 	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
-	size_t capacity = status.st_size > 0 && (size_t)status.st_size < most
-					  ? (size_t)status.st_size + 1
-					  : 4096;
-	char *buffer = malloc(capacity + 1);
-	if (!buffer)
-		abort();
+	char small[8192];
+	size_t capacity = sizeof small;
+	char *buffer = small;
+	if (status.st_size >= (off_t)sizeof small && (size_t)status.st_size < most) {
+		capacity = (size_t)status.st_size + 1;
+		buffer = arena_alloc(arena, capacity + 1);
+	}
 	size_t n = 0;
 	ssize_t got = 0;
 	while ((got = read(fd, buffer + n, capacity - n)) > 0) {
@@ -544,24 +545,21 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 			break;
 		if (n == capacity) {
 			capacity *= 2;
-			char *grown = realloc(buffer, capacity + 1);
-			if (!grown)
-				abort();
-			buffer = grown;
+			char *grown = arena_alloc(arena, capacity + 1);
+			buffer = memcpy(grown, buffer, n);
 		}
 	}
 	int number = errno;
 	(void)close(fd);
 	if (got < 0 || n > most) {
-		free(buffer);
 		root_note_failure(root, path, got < 0 ? number : EFBIG);
 		return error_set_errno(err, got < 0 ? number : EFBIG, "cannot read '%s%s'",
 				root ? root->dir : "", path);
 	}
-	*ret_text = arena_memdup(arena, buffer, n);
+	*ret_text = buffer == small ? arena_memdup(arena, small, n) : buffer;
+	(*ret_text)[n] = '\0';
 	if (ret_size)
 		*ret_size = n;
-	free(buffer);
 	return 0;
 }
 

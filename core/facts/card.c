@@ -57,7 +57,7 @@ bool pci_is_bridge(const struct pci_device *device)
 	return device->class_code >> 16 == 0x06 && !pci_is_nvswitch(device);
 }
 
-static bool is_audio(const struct pci_device *device)
+bool pci_is_audio(const struct pci_device *device)
 {
 	return device->class_code >> 16 == 0x04;
 }
@@ -73,7 +73,7 @@ static bool in_processor(const struct list *slot, const struct pci_device *gpu)
 {
 	for (size_t i = 0; i < slot->n; i++) {
 		const struct pci_device *device = slot->item[i];
-		bool card_like = pci_is_gpu(device) || is_audio(device) || is_usb_c(device);
+		bool card_like = pci_is_gpu(device) || pci_is_audio(device) || is_usb_c(device);
 		if (!card_like || device->vendor != gpu->vendor)
 			return true;
 	}
@@ -92,7 +92,7 @@ static bool behind_one_switch(const struct pci_device *one, const struct pci_dev
 /* The audio of an Arc card has a port of its own on the card's switch. */
 static bool is_next_audio(const struct pci_device *gpu, const struct pci_device *device)
 {
-	return gpu->vendor == 0x8086 && device->vendor == 0x8086 && is_audio(device) &&
+	return gpu->vendor == 0x8086 && device->vendor == 0x8086 && pci_is_audio(device) &&
 	       device->address.domain == gpu->address.domain &&
 	       device->address.bus == gpu->address.bus + 1 && device->address.device == 0 &&
 	       behind_one_switch(gpu, device);
@@ -114,7 +114,7 @@ struct list facts_card(const struct facts *facts, const struct pci_device *gpu, 
 		struct pci_device *device = slot.item[i];
 		bool companion = !alone && !pci_is_virtual(device) &&
 				 device->vendor == gpu->vendor &&
-				 (is_audio(device) || (is_usb_c(device) && !processor));
+				 (pci_is_audio(device) || (is_usb_c(device) && !processor));
 		if (device == gpu || companion)
 			list_add(arena, &card, device);
 	}

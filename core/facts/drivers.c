@@ -35,8 +35,14 @@ static struct list card_functions(struct facts *facts)
 static void add_taker(struct facts *facts, struct pci_device *device, const char *module)
 {
 	if (*module && !modules_list_has(&device->takers, module))
-		strings_add(facts->arena, &device->takers, arena_strdup(facts->arena, module));
+		strings_add(facts->arena, &device->takers, module);
 }
+
+/* Functions that the kernel names alike. */
+struct kind {
+	char modalias[MODALIAS];
+	struct list functions;
+};
 
 /* As the kernel names a device (drivers/pci/pci-driver.c, pci_uevent). */
 static void modalias_of(const struct pci_device *device, char text[MODALIAS])
@@ -47,32 +53,64 @@ static void modalias_of(const struct pci_device *device, char text[MODALIAS])
 			device->class_code >> 8 & 0xff, device->class_code & 0xff);
 }
 
-/* Aliases of one vendor are most; only those of any vendor, or of this one, are compared. */
-static bool may_match(const struct modules_alias *alias, const char *modalias)
+/* A host has many functions of few kinds, and each alias is compared with each kind. */
+static struct list kinds_of(struct arena *arena, const struct list *functions)
 {
-	enum { VENDOR = 13 }; /* "pci:v000010DE" */
-	return alias->pattern[5] == '*' || strncmp(alias->pattern, modalias, VENDOR) == 0;
+	struct list kinds = {0};
+	for (size_t i = 0; i < functions->n; i++) {
+		char modalias[MODALIAS];
+		struct kind *kind = NULL;
+		modalias_of(functions->item[i], modalias);
+		for (size_t k = kinds.n; !kind && k > 0; k--)
+			if (strcmp(((struct kind *)kinds.item[k - 1])->modalias, modalias) == 0)
+				kind = kinds.item[k - 1];
+		if (!kind) {
+			kind = arena_alloc(arena, sizeof *kind);
+			memcpy(kind->modalias, modalias, sizeof modalias);
+			list_add(arena, &kinds, kind);
+		}
+		list_add(arena, &kind->functions, functions->item[i]);
+	}
+	return kinds;
 }
 
-static bool read_aliases(const struct root *root, struct facts *facts, const struct list *functions,
+/* Aliases of one vendor are most; only those of any vendor, or of this one, are compared. */
+static bool matches(const struct modules_alias *alias, const char *modalias)
+{
+	enum { VENDOR = 13 }; /* "pci:v000010DE" */
+	return (alias->pattern[5] == '*' || strncmp(alias->pattern, modalias, VENDOR) == 0) &&
+	       fnmatch(alias->pattern, modalias, 0) == 0;
+}
+
+static void take_alias(
+		struct facts *facts, const struct list *kinds, const struct modules_alias *alias)
+{
+	for (size_t k = 0; k < kinds->n; k++) {
+		const struct kind *kind = kinds->item[k];
+		if (!matches(alias, kind->modalias))
+			continue;
+		for (size_t i = 0; i < kind->functions.n; i++)
+			add_taker(facts, kind->functions.item[i], alias->module);
+	}
+}
+
+static bool read_aliases(const struct root *root, struct facts *facts, const struct list *kinds,
 		const char *kernel)
 {
-	struct arena *arena = facts->arena;
+	struct arena *arena = arena_new(); /* a megabyte, for as long as it is read */
 	char *path = arena_printf(arena, "/lib/modules/%s/modules.alias", kernel);
 	char *text = strchr(kernel, '/') ? NULL : root_read_value(root, path, arena);
-	char(*names)[MODALIAS] = arena_alloc(arena, functions->n * sizeof *names + 1);
-	for (size_t i = 0; i < functions->n; i++)
-		modalias_of(functions->item[i], names[i]);
+	bool told = text != NULL;
 	struct lines cursor = lines_start(text);
 	struct modules_alias alias;
 	while (modules_alias_next(&cursor, &alias)) {
-		if (alias.vfio && !modules_list_has(&facts->vfio_modules, alias.module))
-			strings_add(arena, &facts->vfio_modules, arena_strdup(arena, alias.module));
-		for (size_t i = 0; !alias.vfio && i < functions->n; i++)
-			if (may_match(&alias, names[i]) && fnmatch(alias.pattern, names[i], 0) == 0)
-				add_taker(facts, functions->item[i], alias.module);
+		if (!alias.vfio)
+			take_alias(facts, kinds, &alias);
+		else if (!modules_list_has(&facts->vfio_modules, alias.module))
+			strings_add(facts->arena, &facts->vfio_modules, alias.module);
 	}
-	return text != NULL;
+	arena_free(arena);
+	return told;
 }
 
 /* Drivers of graphics cards, where no kernel tells. */
@@ -170,9 +208,10 @@ void facts_read_drivers(const struct root *root, struct facts *facts)
 		if (kernel && !strings_has(&kernels, kernel))
 			strings_add(facts->arena, &kernels, arena_strdup(facts->arena, kernel));
 	}
+	struct list kinds = kinds_of(facts->arena, &functions);
 	bool told = false;
 	for (size_t i = 0; i < kernels.n; i++)
-		told = read_aliases(root, facts, &functions, kernels.item[i]) || told;
+		told = read_aliases(root, facts, &kinds, kernels.item[i]) || told;
 	if (!told)
 		take_known(root, facts, &functions);
 	for (size_t i = 0; i < facts->devices.n; i++)

@@ -14,22 +14,23 @@
  */
 static const struct pattern {
 	enum log_kind kind;
+	char rare;          /* of the letters of `first`, the one that logs have least of */
 	const char *first;  /* both must be in the line */
 	const char *second; /* or NULL */
 } patterns[] = {
 		/* those with the same first text stand together */
-		{LOG_IOMMU_ON, "DMAR: IOMMU enabled", NULL},
-		{LOG_IOMMU_ON, "AMD-Vi: Found IOMMU", NULL},
-		{LOG_REMAPPING_ON, "AMD-Vi: Interrupt remapping enabled", NULL},
-		{LOG_REMAPPING_ON, "Enabled IRQ remapping in", NULL},
-		{LOG_REMAPPING_OFF, "Failed to enable irq remapping", NULL},
-		{LOG_REMAPPING_OFF, "No interrupt remapping support", NULL},
-		{LOG_BAR_HELD, "BAR ", "can't reserve ["},
-		{LOG_BAR_HELD, "BAR ", "]: can't reserve"},
-		{LOG_BAR_UNPLACED, "BAR ", "no space for ["},
-		{LOG_BAR_UNPLACED, "BAR ", "]: can't assign; no space"},
-		{LOG_FRAMEBUFFER, "fb0: ", "frame buffer device"},
-		{LOG_FRAMEBUFFER, "assigned to efifb", NULL},
+		{LOG_IOMMU_ON, 'U', "DMAR: IOMMU enabled", NULL},
+		{LOG_IOMMU_ON, 'V', "AMD-Vi: Found IOMMU", NULL},
+		{LOG_REMAPPING_ON, 'V', "AMD-Vi: Interrupt remapping enabled", NULL},
+		{LOG_REMAPPING_ON, 'Q', "Enabled IRQ remapping in", NULL},
+		{LOG_REMAPPING_OFF, 'q', "Failed to enable irq remapping", NULL},
+		{LOG_REMAPPING_OFF, 'N', "No interrupt remapping support", NULL},
+		{LOG_BAR_HELD, 'B', "BAR ", "can't reserve ["},
+		{LOG_BAR_HELD, 'B', "BAR ", "]: can't reserve"},
+		{LOG_BAR_UNPLACED, 'B', "BAR ", "no space for ["},
+		{LOG_BAR_UNPLACED, 'B', "BAR ", "]: can't assign; no space"},
+		{LOG_FRAMEBUFFER, 'b', "fb0: ", "frame buffer device"},
+		{LOG_FRAMEBUFFER, 'b', "assigned to efifb", NULL},
 };
 
 /* The first word of the line that is the address of a device, with or without a colon after it. */
@@ -53,11 +54,30 @@ static struct pci_device *device_in(const struct facts *facts, const char *text)
 
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
 
+/* memmem() needs some 300 instructions to begin and two for each byte, memchr() hardly any. */
+static const char *find_first(const struct pattern *pattern, const char *from, const char *end)
+{
+	size_t n = strlen(pattern->first);
+	size_t ahead = strcspn(pattern->first, (const char[]){pattern->rare, '\0'});
+	if ((size_t)(end - from) < n)
+		return NULL;
+	const char *last = end - n;
+	for (const char *at = from; at <= last; at++) {
+		const char *found = memchr(at + ahead, pattern->rare, (size_t)(last - at + 1));
+		if (!found)
+			return NULL;
+		at = found - ahead;
+		if (memcmp(at, pattern->first, n) == 0)
+			return at;
+	}
+	return NULL;
+}
+
 static void keep_line(struct facts *facts, const char *start, size_t n)
 {
 	for (size_t i = 0; i < PATTERNS; i++) {
 		const struct pattern *pattern = &patterns[i];
-		if (!memmem(start, n, pattern->first, strlen(pattern->first)) ||
+		if (!find_first(pattern, start, start + n) ||
 				(pattern->second && !memmem(start, n, pattern->second,
 								    strlen(pattern->second))))
 			continue;
@@ -74,20 +94,18 @@ static void keep_line(struct facts *facts, const char *start, size_t n)
 static void look_ahead(const char *next[PATTERNS], const char *from, const char *end)
 {
 	for (size_t i = 0; i < PATTERNS; i++) {
-		const char *first = patterns[i].first;
 		if (next[i] && next[i] >= from)
 			continue;
-		if (i > 0 && strcmp(first, patterns[i - 1].first) == 0)
+		if (i > 0 && strcmp(patterns[i].first, patterns[i - 1].first) == 0)
 			next[i] = next[i - 1];
 		else
-			next[i] = memmem(from, (size_t)(end - from), first, strlen(first));
+			next[i] = find_first(&patterns[i], from, end);
 		if (!next[i])
 			next[i] = end;
 	}
 }
 
-/* The whole text is searched for each pattern, not each line: a search costs more to begin than to
- * go through a line, and hardly any line holds one. */
+/* The whole text is searched for each pattern, not each line: hardly any line holds one. */
 static void keep_lines(struct facts *facts, const char *text, size_t size)
 {
 	const char *next[PATTERNS] = {NULL};

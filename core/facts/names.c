@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,16 +43,18 @@ static int compare_ids(const void *a, const void *b)
 /* "10de  NVIDIA Corporation": the number and where the name begins, or NULL. */
 static const char *split_line(const char *line, uint16_t *ret_id)
 {
-	static const char blanks[] = " \t";
-	char id[5] = "";
-	unsigned long value = 0;
-	memcpy(id, line, strnlen(line, 4));
-	if (strlen(id) < 4 || !line[4] || !strchr(blanks, line[4]) ||
-			!text_to_ulong(id, 16, 0xffff, &value))
+	unsigned value = 0;
+	for (size_t i = 0; i < 4; i++) {
+		unsigned char c = (unsigned char)line[i];
+		if (!isxdigit(c))
+			return NULL;
+		value = value << 4 | (c <= '9' ? c & 0xfU : (c & 0xfU) + 9);
+	}
+	line += 4;
+	if (*line != ' ' && *line != '\t')
 		return NULL;
 	*ret_id = (uint16_t)value;
-	line += 4;
-	return line + strspn(line, blanks);
+	return line + strspn(line, " \t");
 }
 
 /* The first device with these ids or higher ones. */
@@ -113,7 +116,7 @@ static void take_lines(struct naming *naming, char *block, size_t n)
 	while (line_next(&cursor, &line)) {
 		char *text = block + (line.start - block);
 		size_t length = line.n;
-		while (length && strchr("\r \t", text[length - 1]))
+		while (length && (unsigned char)text[length - 1] <= ' ')
 			length--;
 		text[length] = '\0';
 		if (length && text[0] != '#')

@@ -23,10 +23,12 @@ struct device_dir {
 	const char *name; /* 0000:01:00.0 */
 };
 
-/* An attribute that is there and cannot be read is a gap. */
+/* An attribute that is there and cannot be read is a gap. Most are not there. */
 static void note_failure(const struct device_dir *dir, const char *attribute, int sys_errno)
 {
 	char text[256];
+	if (sys_errno == ENOENT)
+		return;
 	(void)snprintf(text, sizeof text, "/sys/bus/pci/devices/%s/%s", dir->name, attribute);
 	root_note_failure(dir->root, text, sys_errno);
 }
@@ -214,11 +216,13 @@ static struct pci_device *read_device(
 	char uevent[1024];
 	read_attribute(dir, "uevent", uevent, sizeof uevent);
 	read_ids(dir, uevent, device);
-	device->driver = link_base(arena, dir, "driver");
 	char driver[64];
-	if (!device->driver && uevent_value(uevent, "DRIVER", driver, sizeof driver))
+	if (uevent_value(uevent, "DRIVER", driver, sizeof driver))
 		device->driver = arena_strdup(arena, driver);
-	if (device->driver && has_entry(dir, "vfio-dev"))
+	else
+		device->driver = link_base(arena, dir, "driver");
+	if (device->driver &&
+			(strcmp(device->driver, "vfio-pci") == 0 || has_entry(dir, "vfio-dev")))
 		device->on_vfio = KNOWN_YES;
 	const char *group = link_base(arena, dir, "iommu_group");
 	unsigned long number = 0;
@@ -226,7 +230,9 @@ static struct pci_device *read_device(
 	device->physfn_name = link_base(arena, dir, "physfn");
 	device->virtual_function = device->physfn_name ? KNOWN_YES : KNOWN_NO;
 	if (!pci_is_bridge(device))
-		device->mdev = has_entry(dir, "mdev_supported_types") || has_entry(dir, "nvidia")
+		device->mdev = has_entry(dir, "mdev_supported_types") ||
+							       (device->vendor == 0x10de &&
+									       has_entry(dir, "nvidia"))
 					       ? KNOWN_YES
 					       : KNOWN_NO;
 	if (pci_is_gpu(device)) {
@@ -240,12 +246,15 @@ static struct pci_device *read_device(
 	return device;
 }
 
-/* The bridges a device hangs on: the parts of its path in /sys/devices that are addresses,
+/* The bridges that a GPU or its audio hangs on: the parts of its path in /sys/devices that are
+ * addresses,
  * ../../../devices/pci0000:00/0000:00:01.0/0000:01:00.0. */
 static void read_path(struct facts *facts, int devices, struct pci_device *device)
 {
 	char target[512];
-	ssize_t n = readlinkat(devices, device->name, target, sizeof target - 1);
+	ssize_t n = pci_is_gpu(device) || pci_is_audio(device)
+				    ? readlinkat(devices, device->name, target, sizeof target - 1)
+				    : 0;
 	if (n <= 0)
 		return;
 	target[n] = '\0';

@@ -16,8 +16,6 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 		char **ret_arguments, size_t *ret_size)
 {
 	struct arena *arena = facts->arena;
-	if (!root_exists(root, "/run/qemu-server"))
-		return facts->all_recorded ? KNOWN_NO : KNOWN_UNKNOWN;
 	char *path = arena_printf(arena, "/run/qemu-server/%u.pid", vmid);
 	char *pid = root_read_value(root, path, arena);
 	unsigned long number = 0;
@@ -133,7 +131,8 @@ static void read_hostpci(const struct root *root, struct facts *facts,
 	read_hostpci_entries(root, facts, &section->dropped, true, ret_entries);
 }
 
-static void read_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path)
+static void read_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
+		bool pid_files)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -147,7 +146,9 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 	hash_sha1(text, size, digest);
 	char *arguments = NULL;
 	size_t length = 0;
-	enum known running = is_running(root, facts, vmid, &arguments, &length);
+	enum known running = pid_files ? is_running(root, facts, vmid, &arguments, &length)
+			     : facts->all_recorded ? KNOWN_NO
+						   : KNOWN_UNKNOWN;
 	facts_add_vm(root, facts, vmid, path, text, digest, running);
 	facts_add_taken(facts, facts->vms.item[facts->vms.n - 1], arguments, length);
 }
@@ -250,11 +251,13 @@ void facts_read_vms(const struct root *root, struct facts *facts)
 	struct strings names = {0};
 	bool listed = root_list(root, dir, facts->arena, &names);
 	facts->vms_known = listed ? KNOWN_YES : KNOWN_UNKNOWN;
+	bool pid_files = names.n && root_exists(root, "/run/qemu-server");
 	for (size_t i = 0; i < names.n; i++) {
 		unsigned vmid = facts_guest_id(facts->arena, names.item[i]);
 		if (vmid)
 			read_vm(root, facts, vmid,
-					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
+					arena_printf(facts->arena, "%s/%s", dir, names.item[i]),
+					pid_files);
 	}
 	facts_read_reservations(root, facts);
 	read_quorum(root, facts);

@@ -25,6 +25,7 @@ enum kind { CURRENT, PENDING, CLOUDINIT, FLEECING, OTHER_SPECIAL, SNAPSHOT, UNKN
 
 struct reader {
 	struct arena *arena;
+	struct arena *scratch; /* what is not kept, until the end */
 	struct vm_conf *conf;
 	enum vm_conf_source source;
 	struct vm_conf_section *section;
@@ -269,13 +270,15 @@ static struct vm_conf_entry *take_entry(struct list *entries, const char *key)
 }
 
 static struct vm_conf_entry *make_entry(
-		struct arena *arena, const char *key, const char *value, size_t line)
+		const struct reader *reader, const char *key, const char *value, size_t line)
 {
-	struct vm_conf_entry *entry = arena_alloc(arena, sizeof *entry);
-	*entry = (struct vm_conf_entry){.key = arena_strdup(arena, key),
-			.value = arena_strdup(arena, value),
-			.shown = arena_strdup(arena, vm_secret_value(arena, key, value)),
+	struct vm_conf_entry *entry = arena_alloc(reader->arena, sizeof *entry);
+	const char *shown = vm_secret_value(reader->scratch, key, value);
+	*entry = (struct vm_conf_entry){.key = arena_strdup(reader->arena, key),
+			.value = arena_strdup(reader->arena, value),
 			.line = line};
+	entry->shown = strcmp(shown, value) == 0 ? entry->value
+						 : arena_strdup(reader->arena, shown);
 	return entry;
 }
 
@@ -289,7 +292,7 @@ static void add_entry(struct reader *reader, const char *key, const char *value)
 						"%s stands again in line %zu, which counts", key,
 						reader->line));
 	list_add(reader->arena, &reader->section->entries,
-			make_entry(reader->arena, key, value, reader->line));
+			make_entry(reader, key, value, reader->line));
 }
 
 /* A key that this section takes with this value: it, or NULL and why not. */
@@ -316,7 +319,7 @@ static const char *kept_value(const struct reader *reader, const char *key, cons
 	}
 	if (reader->source == VM_CONF_API)
 		return value;
-	return vm_option_value(reader->arena, key, value, ret_why);
+	return vm_option_value(reader->scratch, key, value, ret_why);
 }
 
 static void read_option(struct reader *reader, const struct vm_conf_line *line)
@@ -330,7 +333,7 @@ static void read_option(struct reader *reader, const struct vm_conf_line *line)
 						"%s %s; PVE drops the line when it next writes",
 						key, why));
 		list_add(reader->arena, &reader->section->dropped,
-				make_entry(reader->arena, key, line->value, reader->line));
+				make_entry(reader, key, line->value, reader->line));
 		return;
 	}
 	if (strcmp(key, "description") == 0 && reader->kind != CLOUDINIT) {
@@ -391,7 +394,7 @@ static bool read_special_key(struct reader *reader, const struct vm_conf_line *l
 static void read_line(struct reader *reader, const char *text)
 {
 	struct vm_conf_line line;
-	enum vm_conf_kind kind = vm_conf_read_line(reader->arena, text, &line);
+	enum vm_conf_kind kind = vm_conf_read_line(reader->scratch, text, &line);
 	const char *state = snapshot_state(text);
 	if (kind == VM_CONF_HEADER) {
 		open_section(reader, line.name);
@@ -430,6 +433,7 @@ void vm_conf_parse(struct arena *arena, const char *text, enum vm_conf_source so
 {
 	*ret_conf = (struct vm_conf){.current.name = arena_strdup(arena, "")};
 	struct reader reader = {.arena = arena,
+			.scratch = arena_new(),
 			.conf = ret_conf,
 			.source = source,
 			.section = &ret_conf->current,
@@ -438,10 +442,11 @@ void vm_conf_parse(struct arena *arena, const char *text, enum vm_conf_source so
 	struct line line;
 	while (line_next(&cursor, &line)) {
 		reader.line++;
-		read_line(&reader, arena_memdup(arena, line.start, line.n));
+		read_line(&reader, arena_memdup(reader.scratch, line.start, line.n));
 	}
 	finish_notes(&reader);
 	index_free(&reader.sections);
+	arena_free(reader.scratch);
 	if (!ret_conf->pending.name)
 		ret_conf->pending.name = arena_strdup(arena, "PENDING");
 	if (ret_conf->problems.n > 1)

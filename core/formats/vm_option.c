@@ -298,7 +298,7 @@ bool vm_option_exists(const char *key)
 static const struct rule *find_rule(const struct rule *rules, const char *name)
 {
 	for (const struct rule *rule = rules; rule->name; rule++)
-		if (strcmp(rule->name, name) == 0)
+		if (rule->name[0] == name[0] && strcmp(rule->name, name) == 0)
 			return rule;
 	return NULL;
 }

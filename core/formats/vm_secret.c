@@ -210,6 +210,8 @@ const char *vm_secret_value(struct arena *arena, const char *key, const char *va
 		return VM_SECRET_MASK;
 	if (strcmp(key, "args") == 0)
 		return args_value(arena, value);
+	if (!strchr(value, '=') && !strstr(value, "://"))
+		return value; /* no place for a secret */
 	struct text out = {0};
 	add_without_passwords(&out, value, value + strlen(value));
 	return text_take(&out, arena);

@@ -4,6 +4,7 @@
 
 #include "pvegpu/base/base64.h"
 #include "pvegpu/base/hash.h"
+#include "pvegpu/base/json.h"
 
 static void grows(void **state)
 {
@@ -319,6 +320,61 @@ static void json_strings(void **state)
 	assert_string_equal(text_printable(*state, "a\xef\xbb\xbf"), "a???");
 }
 
+static struct text written;
+
+static void write_down(const char *bytes, size_t n)
+{
+	text_add_bytes(&written, bytes, n);
+}
+
+/* As jansson lays it out, which those who read it are used to. */
+static void json_is_laid_out_as_before(void **state)
+{
+	static const char sample[] =
+			"{\"a\": [], \"b\": {}, \"c\": [1, -2.5, true, null, \"\", [[]]], "
+			"\"d\": {\"e\": {\"f\": [\"g\", {\"h\": \"i\"}]}}}";
+	static const size_t flags[] = {JSON_INDENT(2), JSON_COMPACT};
+	(void)state;
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		struct json_out out = {.write = write_down, .compact = i == 1};
+		json_t *json = json_loads(sample, 0, NULL);
+		char *expected = json_dumps(json, flags[i]);
+		json_put(&out, NULL, json);
+		json_end(&out);
+		assert_memory_equal(text_string(&written), expected, strlen(expected));
+		assert_string_equal(text_string(&written) + strlen(expected), "\n");
+		free(expected);
+		text_free(&written);
+	}
+}
+
+/* More than a block, deeper than the blanks that are at hand, and bytes that JSON cannot hold. */
+static void json_is_written_piece_by_piece(void **state)
+{
+	enum { DEEP = 40, MANY = 3000 };
+	struct json_out out = {.write = write_down};
+	(void)state;
+	for (int i = 0; i < DEEP; i++)
+		json_open(&out, NULL, '[');
+	for (int i = 0; i < MANY; i++)
+		json_put_text(&out, NULL, "a\xff\x1b");
+	json_put_text(&out, NULL, NULL);
+	for (int i = 0; i < DEEP; i++)
+		json_close(&out, ']');
+	json_end(&out);
+	json_t *json = json_loads(text_string(&written), 0, NULL);
+	json_t *inner = json;
+	for (int i = 1; i < DEEP; i++)
+		inner = json_array_get(inner, 0);
+	assert_int_equal(json_array_size(inner), MANY + 1);
+	assert_string_equal(json_string_value(json_array_get(inner, MANY - 1)), "a??");
+	char *expected = json_dumps(json, JSON_INDENT(2));
+	assert_memory_equal(text_string(&written), expected, strlen(expected));
+	free(expected);
+	json_decref(json);
+	text_free(&written);
+}
+
 static void nearest(void **state)
 {
 	static const char *const given[] = {"audit", "apply", "plan", "rollback", "gpu", "vm",
@@ -364,6 +420,8 @@ int main(void)
 			TEST(hashes_of_any_length),
 			TEST(base64),
 			TEST(json_strings),
+			TEST(json_is_laid_out_as_before),
+			TEST(json_is_written_piece_by_piece),
 			TEST(utf8),
 			TEST(wraps),
 			TEST(quotes_for_a_shell),

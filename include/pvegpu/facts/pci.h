@@ -38,7 +38,8 @@ struct pci_device {
 	char *physfn_name;         /* of a virtual function: 0000:00:02.0; or NULL */
 	struct pci_device *physfn; /* the same, where that function is on record; or NULL */
 	struct list virtfns;       /* of struct pci_device: the virtual functions it has now */
-	struct list path;          /* of struct pci_device: the bridges from the root port down */
+	struct list path; /* of struct pci_device: of a GPU and of audio, the bridges from the
+			    root port down */
 	/* GPUs only, from here to the blank line. */
 	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
 	int sriov_total;      /* virtual functions it could have; 0 and -1: unknown or none */
@@ -70,6 +71,7 @@ bool pci_is_nvswitch(const struct pci_device *device);
 bool pci_is_bridge(const struct pci_device *device);  /* base class 06, NVSwitches apart */
 bool pci_is_storage(const struct pci_device *device); /* base class 01 */
 bool pci_is_network(const struct pci_device *device); /* base class 02 */
+bool pci_is_audio(const struct pci_device *device);   /* base class 04 */
 const char *pci_class_text(uint32_t class_code);      /* "VGA controller", "Audio device" … */
 
 #endif
