@@ -15,7 +15,7 @@ char *base64_encode(struct arena *arena, const char *bytes, size_t n)
 		for (size_t i = 0; i < 3; i++)
 			three = three << 8 | (at + i < n ? (unsigned char)bytes[at + i] : 0);
 		for (size_t i = 0; i < 4; i++)
-			*out++ = at + i > n ? '=' : letters[three >> (18 - 6 * i) & 63];
+			*out++ = (char)(at + i > n ? '=' : letters[three >> (18 - 6 * i) & 63]);
 	}
 	*out = '\0';
 	return text;

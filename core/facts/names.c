@@ -153,14 +153,14 @@ static void plain_label(struct arena *arena, struct pci_device *device)
 void facts_read_names(struct facts *facts)
 {
 	struct naming naming = {.arena = facts->arena};
-	naming.device = arena_alloc(facts->arena, facts->devices.n * sizeof *naming.device + 1);
+	naming.device = arena_alloc(facts->arena, facts->devices.n * sizeof(void *) + 1);
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
 		plain_label(facts->arena, device);
 		if (device->vendor != 0xffff)
 			naming.device[naming.n++] = device;
 	}
-	qsort(naming.device, naming.n, sizeof *naming.device, compare_ids);
+	qsort(naming.device, naming.n, sizeof(void *), compare_ids);
 	FILE *list = NULL;
 	for (size_t i = 0; !list && i < sizeof lists / sizeof *lists; i++)
 		list = fopen(lists[i], "re");
