@@ -424,6 +424,9 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 	bool unknown = gpu->group < 0;
 	for (size_t i = 0; i < report->judged.n; i++) {
 		const struct finding *finding = report->judged.item[i];
+		if (finding->status != STATUS_FAIL && finding->status != STATUS_UNKNOWN &&
+				!finding->unread)
+			continue;
 		bool host = subject_is_host(finding->about) &&
 			    (finding->check->step == STEP_BIOS ||
 					    finding->check->step == STEP_BOOT);
