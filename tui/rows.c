@@ -39,14 +39,11 @@ void rows_add_finding(struct rows *rows, const struct finding *finding)
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
 		const struct subject *subject, bool all)
 {
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		bool mine = finding->check->step == step &&
-			    (!subject || subject_equal(*subject, finding->about));
-		if (mine && (all || finding->status != STATUS_OK) &&
-				!finding_is_unseen(report, finding))
+	struct finding_query query = {.steps = 1U << step, .subject = subject};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query)))
+		if ((all || finding->status != STATUS_OK) && !finding_is_unseen(report, finding))
 			rows_add_finding(rows, finding);
-	}
 }
 
 bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct report *report,
@@ -72,10 +69,9 @@ const char *state_of_findings(const struct wizard *wizard, enum step step, struc
 	size_t todo = 0;
 	bool failed = false;
 	bool unknown = false;
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step != step)
-			continue;
+	struct finding_query query = {.steps = 1U << step};
+	const struct finding *finding;
+	while ((finding = report_next(wizard->report, &query))) {
 		todo += finding->automatic;
 		failed = failed || finding->risk == RISK_NEVER ||
 			 (finding->status == STATUS_FAIL && finding->check->plans &&

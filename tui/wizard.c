@@ -40,10 +40,10 @@ static void act(struct wizard *wizard, const struct row *row)
 /* A choice that nothing can make right: stay with it and say why. */
 static bool stay_for_refusal(struct wizard *wizard)
 {
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step == wizard_steps[wizard->step]->step &&
-				finding->risk == RISK_NEVER) {
+	struct finding_query query = {.steps = 1U << wizard_steps[wizard->step]->step};
+	const struct finding *finding;
+	while ((finding = report_next(wizard->report, &query))) {
+		if (finding->risk == RISK_NEVER) {
 			wizard->message = finding->detail;
 			return true;
 		}

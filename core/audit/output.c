@@ -287,11 +287,11 @@ static bool are_alike(const struct finding *a, const struct finding *b)
 static struct list list_alike(const struct report *report, const struct finding *finding)
 {
 	struct list alike = {0};
-	for (size_t i = 0; i < report->findings.n; i++) {
-		struct finding *other = report->findings.item[i];
-		if (other == finding || are_alike(finding, other))
+	struct finding_query query = {.check = finding->check->id};
+	struct finding *other;
+	while ((other = report_next(report, &query)))
+		if (are_alike(finding, other))
 			list_add(report->arena, &alike, other);
-	}
 	return alike;
 }
 
@@ -344,10 +344,9 @@ static void add_step(const struct report *report, struct text *text, enum step s
 {
 	bool first = true;
 	size_t unseen = 0;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (finding->check->step != step)
-			continue;
+	struct finding_query query = {.steps = 1U << step};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query))) {
 		if (first)
 			text_addf(text, "\n%s\n", step_names[step]);
 		first = false;

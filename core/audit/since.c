@@ -38,9 +38,10 @@ static const char *told_now(struct arena *arena, const struct report *report, co
 		const char *subject, const char **ret_detail)
 {
 	struct strings statuses = {0};
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (strcmp(finding->check->id, id) != 0 || strcmp(finding->subject, subject) != 0)
+	struct finding_query query = {.check = id};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query))) {
+		if (strcmp(finding->subject, subject) != 0) /* the text of an audit before */
 			continue;
 		strings_add(arena, &statuses, status_names[finding->status]);
 		*ret_detail = finding->detail;

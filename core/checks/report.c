@@ -282,30 +282,31 @@ static int weight(const struct finding *finding)
 	return 2 * weights[finding->status] + finding->automatic + 16 * (int)finding->risk;
 }
 
-static bool of_one(const struct finding *a, const struct finding *b)
+/* What a report says by the same check of the same subject. */
+static struct finding_query query_like(const struct finding *finding)
 {
-	return a->check == b->check && subject_equal(a->about, b->about);
+	return (struct finding_query){.check = finding->check->id, .subject = &finding->about};
 }
 
 /* The most that the part says against a check's subject; -1: nothing of it. */
 static int worst_of(const struct report *part, const struct finding *finding)
 {
 	int worst = -1;
-	for (size_t i = 0; i < part->findings.n; i++) {
-		const struct finding *other = part->findings.item[i];
-		if (of_one(other, finding) && weight(other) > worst)
+	struct finding_query query = query_like(finding);
+	const struct finding *other;
+	while ((other = report_next(part, &query)))
+		if (weight(other) > worst)
 			worst = weight(other);
-	}
 	return worst;
 }
 
 static bool says(const struct report *part, const struct finding *finding)
 {
-	for (size_t i = 0; i < part->findings.n; i++) {
-		const struct finding *other = part->findings.item[i];
-		if (of_one(other, finding) && strcmp(other->detail, finding->detail) == 0)
+	struct finding_query query = query_like(finding);
+	const struct finding *other;
+	while ((other = report_next(part, &query)))
+		if (strcmp(other->detail, finding->detail) == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -449,24 +450,23 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 
 enum step report_next_step(const struct report *report)
 {
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
+	struct finding_query host = {.steps = 1U << STEP_BIOS | 1U << STEP_BOOT | 1U << STEP_VFIO};
+	struct finding_query guest = {.steps = 1U << STEP_VM | 1U << STEP_ATTACH};
+	const struct finding *finding;
+	while ((finding = report_next(report, &host))) {
 		enum step step = finding->check->step;
 		if (step == STEP_BIOS && finding->status == STATUS_FAIL)
 			return STEP_BIOS;
 		/* What already waits in the configuration needs no new decision. */
-		if ((step == STEP_BOOT || step == STEP_VFIO) && finding->automatic)
+		if (step != STEP_BIOS && finding->automatic)
 			return step;
 	}
 	if (!report->gpu)
 		return STEP_GPU;
 	if (!report->vm)
 		return STEP_VM;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if ((finding->check->step == STEP_VM || finding->check->step == STEP_ATTACH) &&
-				finding->automatic)
+	while ((finding = report_next(report, &guest)))
+		if (finding->automatic)
 			return STEP_ATTACH;
-	}
 	return STEP_VERIFY;
 }

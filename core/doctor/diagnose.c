@@ -136,13 +136,12 @@ static struct finding *worst_finding(
 			[STATUS_WARN] = 4,
 			[STATUS_FAIL] = 5};
 	struct finding *worst = NULL;
-	for (size_t i = 0; report && i < report->findings.n; i++) {
-		struct finding *finding = report->findings.item[i];
-		if (strcmp(finding->check->id, id) == 0 &&
-				concerns(report->facts, named, finding->about) &&
+	struct finding_query query = {.check = id};
+	struct finding *finding;
+	while (report && (finding = report_next(report, &query)))
+		if (concerns(report->facts, named, finding->about) &&
 				(!worst || weight[finding->status] > weight[worst->status]))
 			worst = finding;
-	}
 	return worst;
 }
 
@@ -277,12 +276,11 @@ static struct doctor_case *make_case(
 		look_at_named(arena, report->facts, found);
 	while (report && *cursor) {
 		const struct check *check = next_check(&cursor);
-		for (size_t i = 0; check && i < report->findings.n; i++) {
-			struct finding *finding = report->findings.item[i];
-			if (finding->check == check &&
-					concerns(report->facts, &found->named, finding->about))
+		struct finding_query query = {.check = check ? check->id : NULL};
+		struct finding *finding;
+		while (check && (finding = report_next(report, &query)))
+			if (concerns(report->facts, &found->named, finding->about))
 				sort_finding(arena, found, finding);
-		}
 	}
 	collect_fixes(arena, report, found);
 	if (report)
@@ -307,12 +305,11 @@ static void add_kind(struct diagnosis *diagnosis, const struct symptom_kind *kin
 	const struct named any = {.group = -1};
 	while (chosen && diagnosis->report && *cursor) {
 		const struct check *check = next_check(&cursor);
-		for (size_t i = 0; check && i < diagnosis->report->findings.n; i++) {
-			struct finding *finding = diagnosis->report->findings.item[i];
-			if (finding->check == check &&
-					concerns(diagnosis->report->facts, &any, finding->about))
+		struct finding_query query = {.check = check ? check->id : NULL};
+		struct finding *finding;
+		while (check && (finding = report_next(diagnosis->report, &query)))
+			if (concerns(diagnosis->report->facts, &any, finding->about))
 				list_add(arena, &entry->findings, finding);
-		}
 	}
 	if (chosen || entry->cases.n)
 		list_add(arena, &diagnosis->kinds, entry);

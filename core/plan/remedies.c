@@ -54,9 +54,10 @@ bool remedies_are_held(const struct report *report, enum step step)
 static int draft_for(const struct planning *planning, const struct remedy *remedy)
 {
 	const struct report *report = planning->report;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (!finding->automatic || strcmp(finding->check->id, remedy->check) != 0)
+	struct finding_query query = {.check = remedy->check};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query))) {
+		if (!finding->automatic)
 			continue;
 		if (remedies_are_held(report, finding->check->step))
 			return 0;

@@ -322,11 +322,11 @@ static bool can_ask(const struct wizard *wizard, const char *check)
 
 static bool is_in_plan(const struct wizard *wizard, const char *check)
 {
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->automatic && strcmp(finding->check->id, check) == 0)
+	struct finding_query query = {.check = check};
+	const struct finding *finding;
+	while ((finding = report_next(wizard->report, &query)))
+		if (finding->automatic)
 			return true;
-	}
 	return report_asks_for(wizard->report, wizard->goal, check);
 }
 

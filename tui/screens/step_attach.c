@@ -97,12 +97,11 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	add_plan(wizard, rows);
 	struct subject subject = subject_vm(report->vm);
 	rows_add_findings(rows, report, STEP_ATTACH, &subject, true);
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (finding->check->step == STEP_ATTACH && finding->risk != RISK_NONE &&
-				!subject_equal(finding->about, subject))
+	struct finding_query query = {.steps = 1U << STEP_ATTACH};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query)))
+		if (finding->risk != RISK_NONE && !subject_equal(finding->about, subject))
 			rows_add_finding(rows, finding);
-	}
 }
 
 static void attach_act(struct wizard *wizard, const struct row *row)
@@ -119,12 +118,12 @@ static const char *attach_state(struct wizard *wizard, struct arena *arena)
 	if (!report->gpu || !report->vm)
 		return "[wait]";
 	size_t todo = 0;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		bool mine = finding->check->step == STEP_VM || finding->check->step == STEP_ATTACH;
+	struct finding_query query = {.steps = 1U << STEP_VM | 1U << STEP_ATTACH};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query))) {
 		if (finding->check->step == STEP_ATTACH && finding->risk == RISK_NEVER)
 			return "[FAIL]";
-		todo += mine && finding->automatic;
+		todo += finding->automatic;
 	}
 	return todo ? arena_printf(arena, "[%zu to do]", todo) : "[ OK ]";
 }

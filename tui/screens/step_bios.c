@@ -48,10 +48,9 @@ static const char *bios_state(struct wizard *wizard, struct arena *arena)
 {
 	(void)arena;
 	const char *state = "[ OK ]";
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step != STEP_BIOS)
-			continue;
+	struct finding_query query = {.steps = 1U << STEP_BIOS};
+	const struct finding *finding;
+	while ((finding = report_next(wizard->report, &query))) {
 		if (finding->status == STATUS_FAIL)
 			return "[FAIL]";
 		if (finding->status == STATUS_UNKNOWN)

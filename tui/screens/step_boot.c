@@ -10,23 +10,13 @@ static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why"
 
 enum { ACT_FALLBACK = 1, ACT_CLEAN_UP };
 
-static const struct finding *finding_of(const struct report *report, const char *id)
-{
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (strcmp(finding->check->id, id) == 0)
-			return finding;
-	}
-	return NULL;
-}
-
 /* What is no parameter: a way back, and cleaning up, where there is something to be done. */
 static void add_extras(const struct wizard *wizard, struct rows *rows)
 {
 	const struct goal *goal = wizard->goal;
-	const struct finding *fallback = finding_of(wizard->report, "boot.fallback-entry");
-	const struct finding *leftovers = finding_of(wizard->report, "vfio.leftovers");
-	const struct finding *obsolete = finding_of(wizard->report, "boot.cmdline-obsolete");
+	const struct finding *fallback = report_find(wizard->report, "boot.fallback-entry");
+	const struct finding *leftovers = report_find(wizard->report, "vfio.leftovers");
+	const struct finding *obsolete = report_find(wizard->report, "boot.cmdline-obsolete");
 	if (fallback && fallback->fix) {
 		struct row *row = rows_add_choice(rows, CHOOSE_FALLBACK_ENTRY,
 				goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES);
@@ -107,13 +97,13 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 					facts->cmdline_running ? facts->cmdline_running
 							       : "unknown"));
 	(void)rows_add(rows, ROW_TEXT, "");
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		/* The way back has a row of its own above. */
-		if (finding->check->step == STEP_BOOT && finding->status != STATUS_OK &&
-				finding != finding_of(report, "boot.fallback-entry"))
+	/* The way back has a row of its own above. */
+	const struct finding *fallback = report_find(report, "boot.fallback-entry");
+	struct finding_query query = {.steps = 1U << STEP_BOOT};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query)))
+		if (finding->status != STATUS_OK && finding != fallback)
 			rows_add_finding(rows, finding);
-	}
 }
 
 static void boot_act(struct wizard *wizard, const struct row *row)
@@ -137,10 +127,9 @@ static const char *boot_state(struct wizard *wizard, struct arena *arena)
 		const struct param_choice *param = report->params.item[i];
 		edits += param_is_put(param) || param_is_taken(param);
 	}
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (finding->check->step != STEP_BOOT)
-			continue;
+	struct finding_query query = {.steps = 1U << STEP_BOOT};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query))) {
 		conflict = conflict || finding->risk == RISK_NEVER ||
 			   (strcmp(finding->check->id, "boot.cmdline-conflict") == 0 &&
 					   finding->status == STATUS_FAIL);

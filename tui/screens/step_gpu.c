@@ -105,10 +105,9 @@ static const char *gpu_state(struct wizard *wizard, struct arena *arena)
 	if (!wizard->report->gpu)
 		return "[choose]";
 	const char *state = "[ OK ]";
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step != STEP_GPU)
-			continue;
+	struct finding_query query = {.steps = 1U << STEP_GPU};
+	const struct finding *finding;
+	while ((finding = report_next(wizard->report, &query))) {
 		if (finding->risk == RISK_NEVER)
 			return "[FAIL]";
 		if (finding->risk == RISK_ACCEPT)

@@ -39,15 +39,14 @@ static const char *verify_state(struct wizard *wizard, struct arena *arena)
 		return "[wait]";
 	bool all = true;
 	bool attached = false;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (strcmp(finding->check->id, "attach.hostpci") == 0)
-			attached = finding->status == STATUS_OK;
-		/* What only the guest can tell stays unknown here and is no work left to do. */
-		if (finding->check->step == STEP_VERIFY &&
-				(finding->status == STATUS_FAIL || finding->automatic))
-			all = false;
-	}
+	struct finding_query hostpci = {.check = "attach.hostpci"};
+	struct finding_query verify = {.steps = 1U << STEP_VERIFY};
+	const struct finding *finding;
+	while ((finding = report_next(report, &hostpci)))
+		attached = finding->status == STATUS_OK;
+	/* What only the guest can tell stays unknown here and is no work left to do. */
+	while ((finding = report_next(report, &verify)))
+		all = all && finding->status != STATUS_FAIL && !finding->automatic;
 	return !attached ? "[wait]" : all ? "[ OK ]" : "[to do]";
 }
 

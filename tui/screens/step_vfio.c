@@ -20,12 +20,7 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 				"off and puts vfio-pci in its place when the VM starts.");
 		return;
 	}
-	const struct finding *modules = NULL;
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
-		if (strcmp(finding->check->id, "vfio.modules") == 0)
-			modules = finding;
-	}
+	const struct finding *modules = report_find(report, "vfio.modules");
 	if (modules && modules->status == STATUS_OK) {
 		rows_add_finding(rows, modules);
 	} else {
@@ -59,14 +54,14 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 			arena_printf(rows->arena, "%s: %s.", report->gpu ? "Advice" : "The GPU",
 					report->bind_reason));
 	(void)rows_add(rows, ROW_TEXT, "");
-	for (size_t i = 0; i < report->findings.n; i++) {
-		const struct finding *finding = report->findings.item[i];
+	struct finding_query query = {.steps = 1U << STEP_VFIO};
+	const struct finding *finding;
+	while ((finding = report_next(report, &query))) {
 		/* Of the drivers only the one that matters: that of the GPU chosen. */
 		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
 			     !subject_is_device(finding->about, report->gpu);
 		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
-		if (finding->check->step == STEP_VFIO && finding->status != STATUS_OK &&
-				finding != modules && !other && !waiting)
+		if (finding->status != STATUS_OK && finding != modules && !other && !waiting)
 			rows_add_finding(rows, finding);
 	}
 }

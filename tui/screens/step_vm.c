@@ -122,9 +122,10 @@ static const char *vm_state(struct wizard *wizard, struct arena *arena)
 	(void)arena;
 	if (!wizard->report->vm)
 		return "[choose]";
-	for (size_t i = 0; i < wizard->report->findings.n; i++) {
-		const struct finding *finding = wizard->report->findings.item[i];
-		if (finding->check->step == STEP_VM && finding->risk == RISK_NEVER)
+	struct finding_query query = {.steps = 1U << STEP_VM};
+	const struct finding *finding;
+	while ((finding = report_next(wizard->report, &query))) {
+		if (finding->risk == RISK_NEVER)
 			return "[FAIL]";
 	}
 	return "[ OK ]";

@@ -136,6 +136,19 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		struct error *err);
 void report_free(struct report *report); /* NULL is fine */
 
+/* The first finding of a check, by its id; NULL when it has none. */
+struct finding *report_find(const struct report *report, const char *check);
+
+/* Which findings are meant: what is left out (NULL, 0) means any. One query is one walk. */
+struct finding_query {
+	const char *check;             /* its id */
+	unsigned steps;                /* a bit for each: 1U << STEP_VM */
+	const struct subject *subject; /* lent */
+	size_t next;                   /* how far the walk is: 0 at first */
+};
+/* The next finding that is meant, in the report's order; NULL when there are no more. */
+struct finding *report_next(const struct report *report, struct finding_query *query);
+
 /* It stands for a check that needs the files of a remote host: there is nothing of its own to say.
  */
 bool finding_is_unseen(const struct report *report, const struct finding *finding);
