@@ -64,7 +64,7 @@ bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct 
 	return true;
 }
 
-const char *state_of_findings(const struct wizard *wizard, enum step step, struct arena *arena)
+struct step_state state_of_findings(const struct wizard *wizard, enum step step)
 {
 	size_t todo = 0;
 	bool failed = false;
@@ -79,10 +79,10 @@ const char *state_of_findings(const struct wizard *wizard, enum step step, struc
 		unknown = unknown || finding->status == STATUS_UNKNOWN;
 	}
 	if (failed)
-		return "[FAIL]";
+		return (struct step_state){.stand = STAND_FAIL};
 	if (todo)
-		return arena_printf(arena, "[%zu to do]", todo);
-	return unknown ? "[ ?? ]" : "[ OK ]";
+		return (struct step_state){STAND_TO_DO, todo};
+	return (struct step_state){.stand = unknown ? STAND_UNKNOWN : STAND_OK};
 }
 
 const char *short_label(struct arena *arena, const struct pci_device *device)

@@ -98,6 +98,24 @@ struct wizard {
 	bool touched;              /* a key was pressed: the screen stays where the person is */
 };
 
+/* How a step stands. */
+enum step_stand {
+	STAND_OK,
+	STAND_FAIL,
+	STAND_UNKNOWN,
+	STAND_READING, /* unknown only until the whole host was read */
+	STAND_WAIT,    /* for what another step chooses */
+	STAND_CHOOSE,
+	STAND_RISK,     /* to be accepted */
+	STAND_ACCEPTED, /* a risk that was */
+	STAND_REBOOT,
+	STAND_TO_DO,
+};
+struct step_state {
+	enum step_stand stand;
+	size_t count; /* of what is to do; 0: it is not counted */
+};
+
 /* A step of the wizard. */
 struct wizard_step {
 	const char *name;
@@ -110,8 +128,8 @@ struct wizard_step {
 	void (*add)(struct wizard *wizard, const struct row *row);
 	/* Enter on a row, instead of going on; returns a key, or NULL for the steps. */
 	int (*enter)(struct wizard *wizard, const struct row *row);
-	/* The state beside the name: at most 9 characters. */
-	const char *(*state)(struct wizard *wizard, struct arena *arena);
+	/* How it stands: shown beside the name. */
+	struct step_state (*state)(const struct wizard *wizard);
 	const char *const *keys;
 };
 
@@ -138,7 +156,7 @@ void wizard_title(const struct wizard *wizard);                 /* row 0 */
 
 /* The name people know a card by: what stands in brackets in pci.ids. */
 const char *short_label(struct arena *arena, const struct pci_device *device);
-/* The state text for a number of findings that the plan will mend. */
-const char *state_of_findings(const struct wizard *wizard, enum step step, struct arena *arena);
+/* How a step stands by its findings alone. */
+struct step_state state_of_findings(const struct wizard *wizard, enum step step);
 
 #endif

@@ -151,13 +151,37 @@ int rows_focusable(const struct list *rows)
 
 /* Until the whole host was read a step that needs it has no state, and unknown is not the last
  * word of the others. */
-static const char *step_state(struct wizard *wizard, int step, struct arena *arena)
+static struct step_state step_state(const struct wizard *wizard, int step)
 {
+	const struct step_state reading = {.stand = STAND_READING};
 	bool complete = wizard->facts->complete;
 	if (!complete && !wizard_steps[step]->early)
-		return "[ .. ]";
-	const char *state = wizard_steps[step]->state(wizard, arena);
-	return !complete && strcmp(state, "[ ?? ]") == 0 ? "[ .. ]" : state;
+		return reading;
+	struct step_state state = wizard_steps[step]->state(wizard);
+	return !complete && state.stand == STAND_UNKNOWN ? reading : state;
+}
+
+/* Beside the name there is room for 9 characters. */
+static const struct {
+	const char *text;
+	enum role role;
+} stands[] = {
+		[STAND_OK] = {"[ OK ]", ROLE_OK},
+		[STAND_FAIL] = {"[FAIL]", ROLE_FAIL},
+		[STAND_UNKNOWN] = {"[ ?? ]", ROLE_WARN},
+		[STAND_READING] = {"[ .. ]", ROLE_DIM},
+		[STAND_WAIT] = {"[wait]", ROLE_DIM},
+		[STAND_CHOOSE] = {"[choose]", ROLE_WARN},
+		[STAND_RISK] = {"[risk]", ROLE_WARN},
+		[STAND_ACCEPTED] = {"[WARN]", ROLE_WARN},
+		[STAND_REBOOT] = {"[reboot]", ROLE_WARN},
+		[STAND_TO_DO] = {"[to do]", ROLE_WARN},
+};
+
+static const char *state_text(struct arena *arena, struct step_state state)
+{
+	return state.count ? arena_printf(arena, "[%zu to do]", state.count)
+			   : stands[state.stand].text;
 }
 
 void wizard_rows(struct wizard *wizard, struct rows *rows)
@@ -179,15 +203,6 @@ void wizard_rows(struct wizard *wizard, struct rows *rows)
 	}
 }
 
-static enum role state_role(const char *state)
-{
-	if (strcmp(state, "[ OK ]") == 0)
-		return ROLE_OK;
-	if (strcmp(state, "[FAIL]") == 0)
-		return ROLE_FAIL;
-	return strcmp(state, "[wait]") == 0 || strcmp(state, "[ .. ]") == 0 ? ROLE_DIM : ROLE_WARN;
-}
-
 /* What the plan holds so far, below the steps where there is room. */
 static void draw_planned(
 		const struct wizard *wizard, const struct layout *layout, struct arena *arena)
@@ -204,13 +219,14 @@ static void draw_side(struct wizard *wizard, const struct layout *layout, struct
 {
 	for (int i = 0; i < WIZARD_STEPS && i < layout->side.lines; i++) {
 		bool here = i == wizard->step;
-		const char *state = step_state(wizard, i, arena);
+		struct step_state state = step_state(wizard, i);
 		int y = layout->side.y + i;
 		(void)draw_text(y, 0, 2, ROLE_KEY, here ? "> " : "  ");
 		char name[24];
 		(void)snprintf(name, sizeof name, "%d %s", i + 1, wizard_steps[i]->name);
 		(void)draw_text(y, 2, 12, here ? ROLE_FOCUS : ROLE_PLAIN, name);
-		(void)draw_text(y, 13, layout->side.columns - 14, state_role(state), state);
+		(void)draw_text(y, 13, layout->side.columns - 14, stands[state.stand].role,
+				state_text(arena, state));
 	}
 	draw_planned(wizard, layout, arena);
 }
@@ -224,7 +240,9 @@ static void draw_where(struct wizard *wizard, struct layout *layout, struct aren
 					? name
 					: arena_printf(arena, "Step %d of 7: %s %s",
 							  wizard->step + 1, name,
-							  step_state(wizard, wizard->step, arena));
+							  state_text(arena,
+									  step_state(wizard,
+											  wizard->step)));
 	(void)draw_text(layout->body.y, 0, COLS, ROLE_KEY, where);
 	layout->body.y++;
 	layout->body.lines--;

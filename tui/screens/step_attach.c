@@ -112,20 +112,20 @@ static void attach_act(struct wizard *wizard, const struct row *row)
 				wizard->report->decided[choice->id] ? CHOICE_NO : CHOICE_YES;
 }
 
-static const char *attach_state(struct wizard *wizard, struct arena *arena)
+static struct step_state attach_state(const struct wizard *wizard)
 {
 	const struct report *report = wizard->report;
 	if (!report->gpu || !report->vm)
-		return "[wait]";
+		return (struct step_state){.stand = STAND_WAIT};
 	size_t todo = 0;
 	struct finding_query query = {.steps = 1U << STEP_VM | 1U << STEP_ATTACH};
 	const struct finding *finding;
 	while ((finding = report_next(report, &query))) {
 		if (finding->check->step == STEP_ATTACH && finding->risk == RISK_NEVER)
-			return "[FAIL]";
+			return (struct step_state){.stand = STAND_FAIL};
 		todo += finding->automatic;
 	}
-	return todo ? arena_printf(arena, "[%zu to do]", todo) : "[ OK ]";
+	return (struct step_state){todo ? STAND_TO_DO : STAND_OK, todo};
 }
 
 const struct wizard_step step_attach = {.name = "Attach",

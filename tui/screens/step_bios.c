@@ -44,19 +44,18 @@ static const struct by_hand {
 				"Display), so that its console does not sit on the VM's."},
 };
 
-static const char *bios_state(struct wizard *wizard, struct arena *arena)
+static struct step_state bios_state(const struct wizard *wizard)
 {
-	(void)arena;
-	const char *state = "[ OK ]";
+	enum step_stand stand = STAND_OK;
 	struct finding_query query = {.steps = 1U << STEP_BIOS};
 	const struct finding *finding;
 	while ((finding = report_next(wizard->report, &query))) {
 		if (finding->status == STATUS_FAIL)
-			return "[FAIL]";
+			return (struct step_state){.stand = STAND_FAIL};
 		if (finding->status == STATUS_UNKNOWN)
-			state = "[ ?? ]";
+			stand = STAND_UNKNOWN;
 	}
-	return state;
+	return (struct step_state){.stand = stand};
 }
 
 static void add_board(const struct wizard *wizard, struct rows *rows)
@@ -97,7 +96,7 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 		row->data = &by_hand[i];
 	}
 	(void)rows_add(rows, ROW_TEXT, "");
-	bool fine = strcmp(bios_state(wizard, rows->arena), "[ OK ]") == 0;
+	bool fine = bios_state(wizard).stand == STAND_OK;
 	(void)rows_add(rows, ROW_HEADING,
 			fine ? "Nothing to do here. It is set in the firmware setup:"
 			     : "To switch it on: restart, press DEL, F2 or F12");

@@ -117,7 +117,7 @@ static void boot_act(struct wizard *wizard, const struct row *row)
 		goal_param(wizard->goal, param->word, !param->selected);
 }
 
-static const char *boot_state(struct wizard *wizard, struct arena *arena)
+static struct step_state boot_state(const struct wizard *wizard)
 {
 	const struct report *report = wizard->report;
 	size_t edits = 0;
@@ -137,14 +137,15 @@ static const char *boot_state(struct wizard *wizard, struct arena *arena)
 						     finding->automatic);
 	}
 	if (conflict)
-		return "[FAIL]";
+		return (struct step_state){.stand = STAND_FAIL};
 	if (edits)
-		return arena_printf(arena, "[%zu to do]", edits);
+		return (struct step_state){STAND_TO_DO, edits};
 	if (pending)
-		return "[reboot]";
-	return wizard->facts->iommu_active == KNOWN_YES  ? "[ OK ]"
-	       : wizard->facts->iommu_active == KNOWN_NO ? "[FAIL]"
-							 : "[ ?? ]";
+		return (struct step_state){.stand = STAND_REBOOT};
+	enum known active = wizard->facts->iommu_active;
+	return (struct step_state){.stand = active == KNOWN_YES  ? STAND_OK
+					    : active == KNOWN_NO ? STAND_FAIL
+								 : STAND_UNKNOWN};
 }
 
 const struct wizard_step step_boot = {.name = "Boot",

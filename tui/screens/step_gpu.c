@@ -99,23 +99,22 @@ static void gpu_add(struct wizard *wizard, const struct row *row)
 		strings_add(goal->arena, &goal->gpus, gpu->name);
 }
 
-static const char *gpu_state(struct wizard *wizard, struct arena *arena)
+static struct step_state gpu_state(const struct wizard *wizard)
 {
-	(void)arena;
 	if (!wizard->report->gpu)
-		return "[choose]";
-	const char *state = "[ OK ]";
+		return (struct step_state){.stand = STAND_CHOOSE};
+	enum step_stand stand = STAND_OK;
 	struct finding_query query = {.steps = 1U << STEP_GPU};
 	const struct finding *finding;
 	while ((finding = report_next(wizard->report, &query))) {
 		if (finding->risk == RISK_NEVER)
-			return "[FAIL]";
+			return (struct step_state){.stand = STAND_FAIL};
 		if (finding->risk == RISK_ACCEPT)
-			state = goal_accepted(wizard->goal, finding->check->id, finding->subject)
-						? "[WARN]"
-						: "[risk]";
+			stand = goal_accepted(wizard->goal, finding->check->id, finding->subject)
+						? STAND_ACCEPTED
+						: STAND_RISK;
 	}
-	return state;
+	return (struct step_state){.stand = stand};
 }
 
 const struct wizard_step step_gpu = {.name = "GPU",

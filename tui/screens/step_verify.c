@@ -31,12 +31,11 @@ static void verify_rows(struct wizard *wizard, struct rows *rows)
 			"plugin.");
 }
 
-static const char *verify_state(struct wizard *wizard, struct arena *arena)
+static struct step_state verify_state(const struct wizard *wizard)
 {
-	(void)arena;
 	const struct report *report = wizard->report;
 	if (!report->gpu || !report->vm)
-		return "[wait]";
+		return (struct step_state){.stand = STAND_WAIT};
 	bool all = true;
 	bool attached = false;
 	struct finding_query hostpci = {.check = "attach.hostpci"};
@@ -47,7 +46,7 @@ static const char *verify_state(struct wizard *wizard, struct arena *arena)
 	/* What only the guest can tell stays unknown here and is no work left to do. */
 	while ((finding = report_next(report, &verify)))
 		all = all && finding->status != STATUS_FAIL && !finding->automatic;
-	return !attached ? "[wait]" : all ? "[ OK ]" : "[to do]";
+	return (struct step_state){.stand = !attached ? STAND_WAIT : all ? STAND_OK : STAND_TO_DO};
 }
 
 const struct wizard_step step_verify = {.name = "Verify",

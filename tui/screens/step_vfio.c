@@ -78,9 +78,9 @@ static void vfio_act(struct wizard *wizard, const struct row *row)
 		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_YES;
 }
 
-static const char *vfio_state(struct wizard *wizard, struct arena *arena)
+static struct step_state vfio_state(const struct wizard *wizard)
 {
-	return state_of_findings(wizard, STEP_VFIO, arena);
+	return state_of_findings(wizard, STEP_VFIO);
 }
 
 const struct wizard_step step_vfio = {.name = "VFIO",

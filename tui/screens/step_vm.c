@@ -117,18 +117,17 @@ static void vm_act(struct wizard *wizard, const struct row *row)
 	goal->vmid = vm->vmid;
 }
 
-static const char *vm_state(struct wizard *wizard, struct arena *arena)
+static struct step_state vm_state(const struct wizard *wizard)
 {
-	(void)arena;
 	if (!wizard->report->vm)
-		return "[choose]";
+		return (struct step_state){.stand = STAND_CHOOSE};
 	struct finding_query query = {.steps = 1U << STEP_VM};
 	const struct finding *finding;
 	while ((finding = report_next(wizard->report, &query))) {
 		if (finding->risk == RISK_NEVER)
-			return "[FAIL]";
+			return (struct step_state){.stand = STAND_FAIL};
 	}
-	return "[ OK ]";
+	return (struct step_state){.stand = STAND_OK};
 }
 
 const struct wizard_step step_vm = {.name = "VM",
