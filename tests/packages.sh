@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What Debian packages the project needs. Source it, then: install_packages $build_packages
-build_packages="gcc libc6-dev cmake ninja-build pkg-config libncurses-dev libjansson-dev
+build_packages="gcc libc6-dev cmake ninja-build pkg-config libncurses-dev libjansson-dev nettle-dev
 	libssl-dev libarchive-dev libcurl4-openssl-dev libcmocka-dev libpcre2-dev zlib1g-dev pci.ids"
 test_packages="python3 tmux strace patch diffutils pciutils valgrind clang clang-tidy clang-format
 	libclang-rt-dev cppcheck binutils util-linux cpio zstd xz-utils git"
