@@ -38,20 +38,13 @@ static struct list taken_with(const struct report *report, const struct pci_devi
 	return taken;
 }
 
-/* A virtual function is judged by itself where it is more than a part of its physical one: by its
- * group, and by who has it; and there what is well is not said of each. Of the goal's all is said.
- */
-static void judge_one(struct report *report, const struct check *check, struct pci_device *gpu,
-		judge_gpu *judge)
+static void judge_one(struct report *report, const struct check *check, enum gpu_scope scope,
+		struct pci_device *gpu, judge_gpu *judge)
 {
 	size_t before = report->findings.n;
 	bool apart = pci_is_virtual(gpu) && !is_goal(report, gpu);
-	/* Of a BMC's chip, which no guest gets, only what it is and that the console is on it. */
-	if (pci_is_bmc(gpu) && !is_goal(report, gpu) && strcmp(check->id, "gpu.present") != 0 &&
-			strcmp(check->id, "gpu.boot-vga") != 0)
-		return;
-	if (apart && strcmp(check->id, "gpu.in-use") != 0 &&
-			strncmp(check->id, "gpu.group-", strlen("gpu.group-")) != 0)
+	bool bmc = pci_is_bmc(gpu) && !is_goal(report, gpu);
+	if ((bmc && !(scope & GPUS_BMC)) || (apart && !(scope & GPUS_VIRTUAL)))
 		return;
 	judge(report, check, gpu);
 	const struct finding *said =
@@ -60,12 +53,13 @@ static void judge_one(struct report *report, const struct check *check, struct p
 		report->findings.n = before;
 }
 
-void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge)
+void for_each_gpu(struct report *report, const struct check *check, enum gpu_scope scope,
+		judge_gpu *judge)
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		struct pci_device *device = report->facts->devices.item[i];
 		if (pci_is_gpu(device))
-			judge_one(report, check, device, judge);
+			judge_one(report, check, scope, device, judge);
 	}
 }
 
@@ -89,7 +83,7 @@ static void judge_present(struct report *report, const struct check *check, stru
 
 void check_gpu_present(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_present);
+	for_each_gpu(report, check, GPUS_BMC, judge_present);
 	if (count_gpus(report))
 		return;
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
@@ -164,7 +158,7 @@ static void judge_only(struct report *report, const struct check *check, struct 
 
 void check_only_gpu(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_only);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_only);
 }
 
 /* The kernel has the attribute for VGA controllers only (drivers/pci/pci-sysfs.c); a display
@@ -224,7 +218,7 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 
 void check_boot_vga(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_boot_vga);
+	for_each_gpu(report, check, GPUS_BMC, judge_boot_vga);
 }
 
 /* Members of the group that are neither bridges nor functions of the card itself; `*ret_driven`
@@ -337,7 +331,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 
 void check_group_isolated(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_isolated);
+	for_each_gpu(report, check, GPUS_VIRTUAL, judge_isolated);
 }
 
 /* Those that the host may need, without it being known: disk controllers, and the USB controllers a
@@ -445,7 +439,7 @@ static void judge_critical(struct report *report, const struct check *check, str
 
 void check_group_host_critical(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_critical);
+	for_each_gpu(report, check, GPUS_VIRTUAL, judge_critical);
 }
 
 /* What of the slot is not of the card, in words; "" where all of it is. */
@@ -503,7 +497,7 @@ static void judge_functions(
 
 void check_gpu_functions(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_functions);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_functions);
 }
 
 /* Every GPU with the id of this one, itself among them. */
@@ -597,5 +591,5 @@ static void judge_identical(
 
 void check_gpu_identical(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_identical);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_identical);
 }

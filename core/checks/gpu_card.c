@@ -51,7 +51,7 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 
 void check_above_4g(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_above_4g);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_above_4g);
 }
 
 static const char *count_text(struct arena *arena, const struct pci_device *gpu)
@@ -63,7 +63,7 @@ static const char *count_text(struct arena *arena, const struct pci_device *gpu)
 }
 
 /* What makes them at boot, and with which numbers, may stand in a rule. */
-static void add_rules(struct report *report, struct finding *finding, const struct pci_device *gpu)
+void add_rules(struct report *report, struct finding *finding, const struct pci_device *gpu)
 {
 	for (size_t i = 0; i < report->facts->device_rules.n; i++) {
 		const struct device_rule *rule = report->facts->device_rules.item[i];
@@ -157,7 +157,7 @@ static void judge_sriov(struct report *report, const struct check *check, struct
 
 void check_gpu_sriov(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_sriov);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_sriov);
 }
 
 static void judge_rom(struct report *report, const struct check *check, struct pci_device *gpu)
@@ -191,7 +191,7 @@ static void judge_rom(struct report *report, const struct check *check, struct p
 
 void check_gpu_rom(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_rom);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_rom);
 }
 
 static const struct log_line *log_of(
@@ -250,7 +250,7 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 
 void check_gpu_bar(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_bar);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_bar);
 }
 
 static void used_by_container(struct report *report, const struct check *check,
@@ -314,5 +314,5 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 
 void check_gpu_in_use(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_in_use);
+	for_each_gpu(report, check, GPUS_VIRTUAL, judge_in_use);
 }

@@ -111,6 +111,6 @@ static void judge_vendor_reset(struct report *report, const struct check *check)
 
 void check_gpu_reset(struct report *report, const struct check *check)
 {
-	for_each_gpu(report, check, judge_reset);
+	for_each_gpu(report, check, GPUS_GIVEN, judge_reset);
 	judge_vendor_reset(report, check);
 }

@@ -101,9 +101,15 @@ bool group_has_others(const struct report *report, const struct pci_device *gpu)
 /* Modules that could take the function before vfio-pci, each once. */
 void add_rivals(const struct report *report, const struct pci_device *function,
 		struct strings *rivals);
-/* Judge each display function by itself. */
+/* Judge each GPU by itself, the goal's always. Of the others virtual functions only where they are
+ * more than a part of their physical one, and then what is well is not said of each; a BMC's chip,
+ * which no guest gets, only where it is listed or has the console. */
+enum gpu_scope { GPUS_GIVEN = 0, GPUS_VIRTUAL = 1, GPUS_BMC = 2 };
 typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
-void for_each_gpu(struct report *report, const struct check *check, judge_gpu *judge);
+void for_each_gpu(struct report *report, const struct check *check, enum gpu_scope scope,
+		judge_gpu *judge);
+/* Rules of udev and sysfs.conf that touch the device, as evidence. */
+void add_rules(struct report *report, struct finding *finding, const struct pci_device *device);
 /* Judge each VM that has a hostpci line, and the goal's. */
 typedef void judge_vm(struct report *report, const struct check *check, const struct vm *vm);
 void for_each_vm(struct report *report, const struct check *check, judge_vm *judge);

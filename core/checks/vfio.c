@@ -151,6 +151,8 @@ void check_host_driver(struct report *report, const struct check *check)
 		if (!pci_is_gpu(gpu) || (pci_is_virtual(gpu) && gpu != report->gpu))
 			continue;
 		struct finding *finding = NULL;
+		const struct holder *keeper =
+				gpu->driver && !device_on_vfio(gpu) ? keeper_of(report, gpu) : NULL;
 		if (!gpu->driver && report->facts->drivers_known != KNOWN_YES) {
 			finding = report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 					"Which driver holds it is not recorded.");
@@ -160,11 +162,11 @@ void check_host_driver(struct report *report, const struct check *check)
 		} else if (device_on_vfio(gpu)) {
 			finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 					"It is on vfio-pci.");
-		} else if (keeper_of(report, gpu)) {
+		} else if (keeper) {
 			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 					"%s holds it, and VM %u asks for it with driver=keep: "
 					"Proxmox VE leaves it there.",
-					gpu->driver, keeper_of(report, gpu)->id);
+					gpu->driver, keeper->id);
 		} else if (serves_parts(gpu)) {
 			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 					"%s holds it and must stay: %s.", gpu->driver,
@@ -186,12 +188,7 @@ void check_host_driver(struct report *report, const struct check *check)
 		}
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s driver: %s",
 				gpu->name, gpu->driver ? gpu->driver : "none");
-		for (size_t r = 0; r < report->facts->device_rules.n; r++) {
-			const struct device_rule *rule = report->facts->device_rules.item[r];
-			if (rule->device == gpu)
-				finding_evidence(report, finding, rule->path, "line %zu: %s",
-						rule->line, rule->text);
-		}
+		add_rules(report, finding, gpu);
 	}
 }
 
