@@ -24,6 +24,17 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on)
 	return row;
 }
 
+/* What is on only because nobody said otherwise must be refused to be off. */
+void rows_toggle(const struct row *row, struct goal *goal)
+{
+	const struct goal_choice *choice = row->choice;
+	bool by_itself = choice->advise || choice->usual;
+	if (!row->settled)
+		goal->chosen[choice->id] = !row->on    ? CHOICE_YES
+					   : by_itself ? CHOICE_NO
+						       : CHOICE_ADVISED;
+}
+
 void rows_add_finding(struct rows *rows, const struct finding *finding)
 {
 	static const enum role roles[] = {ROLE_OK, ROLE_PLAIN, ROLE_WARN, ROLE_FAIL, ROLE_WARN};

@@ -25,7 +25,7 @@ int status_of(const struct error *error, int otherwise);
 void print_json(json_t *json);
 void print_json_line(json_t *json);
 struct json_out say_json(void); /* to standard output, piece by piece */
-bool say_is_lost(void); /* nobody reads standard output any more, or it is full */
+bool say_is_lost(void);         /* nobody reads standard output any more, or it is full */
 /* A question on standard error: true for "yes", typed. */
 bool typed_yes(const char *question);
 /* The word of a person, or of --yes: 0, or the exit status. */

@@ -31,9 +31,12 @@ static bool quit_question(struct wizard *wizard)
 
 static void act(struct wizard *wizard, const struct row *row)
 {
-	if (!row || !wizard_steps[wizard->step]->act)
+	if (row && row->choice && row->kind == ROW_CHECK)
+		rows_toggle(row, wizard->goal);
+	else if (row && wizard_steps[wizard->step]->act)
+		wizard_steps[wizard->step]->act(wizard, row);
+	else
 		return;
-	wizard_steps[wizard->step]->act(wizard, row);
 	wizard_judge(wizard);
 }
 

@@ -45,7 +45,8 @@ struct row {
 	bool on;          /* ticked or chosen */
 	bool pending;     /* a finding that is unknown only until the whole host was read */
 	bool focusable;
-	int action; /* for the step's act function */
+	bool settled; /* a choice that is so already: nothing to choose */
+	int action;   /* for the step's act function */
 	const void *data;
 	const struct finding *finding;    /* what '?' explains, or NULL */
 	const struct goal_choice *choice; /* the choice that it sets, or NULL */
@@ -62,6 +63,8 @@ struct rows {
 struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text);
 /* The row of a choice, with the text that its table has. */
 struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
+/* Tick it, or take the tick back: what the person wants of its choice. */
+void rows_toggle(const struct row *row, struct goal *goal);
 /* A finding as a row: mark, title, and its detail as the hint. */
 void rows_add_finding(struct rows *rows, const struct finding *finding);
 /* Findings of a step; `all` takes the good ones too. `subject` NULL: any. */

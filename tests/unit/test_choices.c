@@ -194,7 +194,10 @@ static struct row *row_of(
 
 static void press(struct wizard *wizard, const struct goal_choice *choice, const struct row *row)
 {
-	step_of(choice->page)->act(wizard, row);
+	if (row->kind == ROW_CHECK)
+		rows_toggle(row, wizard->goal);
+	else
+		step_of(choice->page)->act(wizard, row);
 }
 
 /* Vendor-neutral and with nothing set on it: what can be chosen is all open. */

@@ -92,7 +92,7 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		bool done = report->done[choice->id];
 		row->on = done || report->decided[choice->id];
 		row->note = done ? "so already" : choice->note;
-		row->data = done ? NULL : choice;
+		row->settled = done;
 	}
 	add_plan(wizard, rows);
 	struct subject subject = subject_vm(report->vm);
@@ -102,14 +102,6 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	while ((finding = report_next(report, &query)))
 		if (finding->risk != RISK_NONE && !subject_equal(finding->about, subject))
 			rows_add_finding(rows, finding);
-}
-
-static void attach_act(struct wizard *wizard, const struct row *row)
-{
-	const struct goal_choice *choice = row->data;
-	if (choice)
-		wizard->goal->chosen[choice->id] =
-				wizard->report->decided[choice->id] ? CHOICE_NO : CHOICE_YES;
 }
 
 static struct step_state attach_state(const struct wizard *wizard)
@@ -131,6 +123,5 @@ static struct step_state attach_state(const struct wizard *wizard)
 const struct wizard_step step_attach = {.name = "Attach",
 		.step = STEP_ATTACH,
 		.rows = attach_rows,
-		.act = attach_act,
 		.state = attach_state,
 		.keys = keys};

@@ -9,7 +9,7 @@
 static const char *const keys[] = {"Space tick", "Enter next", "? why", "v review", "r reread",
 		"1-7 step", "q quit", NULL};
 
-enum { ACT_SEEN = 1, ACT_SETUP };
+enum { ACT_SEEN = 1 };
 
 /* The guide's table of where the setup hides the IOMMU, with the words of AMD boards beside. */
 static const struct board {
@@ -113,22 +113,15 @@ static void bios_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_TEXT,
 			amd ? "Its names: SVM or AMD-V, and IOMMU or AMD-Vi. Keys: DEL, F2 or F12."
 			    : "Its names: VT-x, and VT-d. Keys: DEL, F2 or F12.");
-	if (facts->firmware_setup == KNOWN_YES) {
-		struct row *row = rows_add_choice(rows, CHOOSE_FIRMWARE_SETUP,
+	if (facts->firmware_setup == KNOWN_YES)
+		(void)rows_add_choice(rows, CHOOSE_FIRMWARE_SETUP,
 				wizard->goal->chosen[CHOOSE_FIRMWARE_SETUP] == CHOICE_YES);
-		row->action = ACT_SETUP;
-	}
 }
 
 static void bios_act(struct wizard *wizard, const struct row *row)
 {
-	struct goal *goal = wizard->goal;
 	if (row->action == ACT_SEEN)
 		wizard->seen_by_hand ^= 1U << ((const struct by_hand *)row->data - by_hand);
-	else if (row->action == ACT_SETUP)
-		goal->chosen[CHOOSE_FIRMWARE_SETUP] =
-				goal->chosen[CHOOSE_FIRMWARE_SETUP] == CHOICE_YES ? CHOICE_ADVISED
-										  : CHOICE_YES;
 }
 
 const struct wizard_step step_bios = {.name = "BIOS",

@@ -8,8 +8,6 @@
 static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
 		"1-7 step", "q quit", NULL};
 
-enum { ACT_FALLBACK = 1, ACT_CLEAN_UP };
-
 /* What is no parameter: a way back, and cleaning up, where there is something to be done. */
 static void add_extras(const struct wizard *wizard, struct rows *rows)
 {
@@ -20,7 +18,6 @@ static void add_extras(const struct wizard *wizard, struct rows *rows)
 	if (fallback && fallback->fix) {
 		struct row *row = rows_add_choice(rows, CHOOSE_FALLBACK_ENTRY,
 				goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES);
-		row->action = ACT_FALLBACK;
 		row->check = fallback->check;
 	}
 	bool something = (leftovers && leftovers->fix) ||
@@ -30,14 +27,8 @@ static void add_extras(const struct wizard *wizard, struct rows *rows)
 	if (something) {
 		struct row *row = rows_add_choice(
 				rows, CHOOSE_CLEAN_UP, goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES);
-		row->action = ACT_CLEAN_UP;
 		row->check = leftovers ? leftovers->check : NULL;
 	}
-}
-
-static void toggle(enum choice *choice)
-{
-	*choice = *choice == CHOICE_YES ? CHOICE_ADVISED : CHOICE_YES;
 }
 
 static void boot_rows(struct wizard *wizard, struct rows *rows)
@@ -109,11 +100,7 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 static void boot_act(struct wizard *wizard, const struct row *row)
 {
 	const struct param_choice *param = row->data;
-	if (row->action == ACT_FALLBACK)
-		toggle(&wizard->goal->chosen[CHOOSE_FALLBACK_ENTRY]);
-	else if (row->action == ACT_CLEAN_UP)
-		toggle(&wizard->goal->chosen[CHOOSE_CLEAN_UP]);
-	else if (param)
+	if (param)
 		goal_param(wizard->goal, param->word, !param->selected);
 }
 

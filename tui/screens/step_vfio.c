@@ -8,7 +8,7 @@
 static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
 		"1-7 step", "q quit", NULL};
 
-enum { ACT_MODULES = 1, ACT_BIND_START, ACT_BIND_EARLY };
+enum { ACT_BIND_START = 1, ACT_BIND_EARLY };
 
 static void vfio_rows(struct wizard *wizard, struct rows *rows)
 {
@@ -26,7 +26,6 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	} else {
 		struct row *row = rows_add_choice(
 				rows, CHOOSE_MODULES, report->decided[CHOOSE_MODULES]);
-		row->action = ACT_MODULES;
 		row->finding = modules;
 	}
 	(void)rows_add(rows, ROW_TEXT, "");
@@ -69,10 +68,7 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 static void vfio_act(struct wizard *wizard, const struct row *row)
 {
 	struct goal *goal = wizard->goal;
-	if (row->action == ACT_MODULES)
-		goal->chosen[CHOOSE_MODULES] =
-				wizard->report->decided[CHOOSE_MODULES] ? CHOICE_NO : CHOICE_YES;
-	else if (row->action == ACT_BIND_START)
+	if (row->action == ACT_BIND_START)
 		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_NO;
 	else if (row->action == ACT_BIND_EARLY)
 		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_YES;
