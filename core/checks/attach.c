@@ -77,6 +77,8 @@ size_t for_each_hostpci(struct report *report, const struct check *check, judge_
 		const struct vm *vm = report->facts->vms.item[i];
 		for (size_t e = 0; e < vm->hostpci.n; e++)
 			found += judge(report, check, vm, vm->hostpci.item[e]);
+		for (size_t e = 0; e < vm->pending.n; e++)
+			found += judge(report, check, vm, vm->pending.item[e]);
 	}
 	return found;
 }
@@ -409,32 +411,62 @@ static void tell_conflict(struct report *report, const struct check *check,
 	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
 }
 
-const struct vm_hostpci *named_beside(const struct vm *vm, const struct vm_hostpci *entry,
+struct list vm_next_lines(const struct vm *vm, struct arena *arena)
+{
+	struct list lines = {0};
+	for (size_t e = 0; e < vm->hostpci.n; e++) {
+		struct vm_hostpci *entry = vm->hostpci.item[e];
+		if (!vm_conf_get(&vm->conf.pending, entry->key) &&
+				!vm_key_is_removed(vm, entry->key))
+			list_add(arena, &lines, entry);
+	}
+	for (size_t e = 0; e < vm->pending.n; e++)
+		list_add(arena, &lines, vm->pending.item[e]);
+	return lines;
+}
+
+const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
 		const struct pci_device *device)
 {
-	for (size_t e = 0; e < vm->hostpci.n; e++) {
-		const struct vm_hostpci *other = vm->hostpci.item[e];
+	for (size_t e = 0; e < lines->n; e++) {
+		const struct vm_hostpci *other = lines->item[e];
 		if (other != entry && other->valid && facts_in_list(&other->devices, device))
 			return other;
 	}
 	return NULL;
 }
 
-/* A pool all of whose devices other lines of the VM have: "could not find a free device". */
+/* A pool whose devices other lines of the VM have. Of all: "could not find a free device". Of some
+ * it is chance: what is asked first is the order of a hash (PVE/QemuServer/PCI.pm,
+ * choose_hostpci_devices), and the other line then finds its device taken. */
 static bool judge_pool(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *entry)
+		const struct list *lines, const struct vm_hostpci *entry)
 {
-	for (size_t i = 0; i < entry->alternatives.n; i++)
-		if (!named_beside(vm, entry, entry->alternatives.item[i]))
-			return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-			"%s of %u %s: other lines of the VM have every device of the mapping, so it "
-			"cannot start.",
-			entry->key, vm->vmid, vm->name);
+	const struct vm_hostpci *beside = NULL;
+	size_t named = 0;
+	for (size_t i = 0; i < entry->alternatives.n; i++) {
+		const struct vm_hostpci *other =
+				named_beside(lines, entry, entry->alternatives.item[i]);
+		named += other != NULL;
+		beside = beside ? beside : other;
+	}
+	if (!beside)
+		return false;
+	bool all = named == entry->alternatives.n;
+	const char *who =
+			arena_printf(report->arena, "%s of %u %s", entry->key, vm->vmid, vm->name);
+	struct finding *finding = report_add(report, check, all ? STATUS_FAIL : STATUS_WARN,
+			subject_vm(vm),
+			all ? "%s: other lines of the VM have every device of the mapping, so it "
+			      "cannot start."
+			    : "%s: the mapping may give the VM a device that another of its lines "
+			      "names, and then it does not start.",
+			who);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_evidence(report, finding, vm->path, "%s: %s", beside->key, beside->value);
 	finding_fix(report, finding, false, "take one of the lines out: qm set %u --delete %s",
 			vm->vmid, entry->key);
-	finding->prevents_start = true;
+	finding->prevents_start = all;
 	return true;
 }
 
@@ -445,10 +477,16 @@ static bool judge_twice(struct report *report, const struct check *check, const 
 {
 	const struct pci_device *device = NULL;
 	const struct vm_hostpci *before = NULL;
+	struct list lines = vm_next_lines(vm, report->arena);
+	size_t at = 0;
+	while (at < lines.n && lines.item[at] != entry)
+		at++;
+	if (at == lines.n)
+		return false; /* it is gone by then */
 	if (entry->valid && entry->alternatives.n)
-		return judge_pool(report, check, vm, entry);
-	for (size_t e = 0; !device && vm->hostpci.item[e] != entry; e++) {
-		before = vm->hostpci.item[e];
+		return judge_pool(report, check, vm, &lines, entry);
+	for (size_t e = 0; !device && e < at; e++) {
+		before = lines.item[e];
 		for (size_t d = 0; !device && before->valid && entry->valid && d < entry->devices.n;
 				d++)
 			if (facts_in_list(&before->devices, entry->devices.item[d]))

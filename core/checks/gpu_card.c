@@ -283,6 +283,20 @@ static void used_by_vm(struct report *report, const struct check *check,
 	finding_evidence(report, finding, holder->path, "%s", holder->line);
 }
 
+/* A container runs, and what it has cannot be told: its configuration is not there, or it names a
+ * node that is told by the GPU's driver, and of drivers nothing is known. */
+static bool may_be_in_container(const struct facts *facts)
+{
+	bool may = false;
+	if (facts->containers_known != KNOWN_YES)
+		return facts->running_containers.n > 0;
+	for (size_t i = 0; i < facts->containers.n; i++) {
+		const struct container *container = facts->containers.item[i];
+		may = may || (container->running != KNOWN_NO && !container->devices.n);
+	}
+	return may && facts->drivers_known != KNOWN_YES;
+}
+
 static void judge_in_use(struct report *report, const struct check *check, struct pci_device *gpu)
 {
 	const struct facts *facts = report->facts;
@@ -306,10 +320,15 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 			  : facts->containers_known != KNOWN_YES
 					  ? "The containers of this node could "
 					    "not be read."
+			  : may_be_in_container(facts)
+					  ? "A container has a GPU by its driver, and which "
+					    "driver has this one is not known."
 			  : undecided ? "A VM may have it, but whether it has it now is not known."
 				      : NULL;
-	(void)report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK, subject_device(gpu), "%s",
+	struct finding *finding = report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK,
+			subject_device(gpu), "%s",
 			why ? why : "No container and no other running VM uses it.");
+	finding->unread = may_be_in_container(facts);
 }
 
 void check_gpu_in_use(struct report *report, const struct check *check)

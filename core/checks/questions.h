@@ -71,6 +71,10 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 void mend_mappings(struct report *report);
 void choose_mappings(struct report *report);
 
+/* The lines of the next start, as struct vm_hostpci: Proxmox VE makes current what waits before
+ * anything else (PVE/QemuServer.pm, vm_start_nolock). */
+struct list vm_next_lines(const struct vm *vm, struct arena *arena);
+
 /* What is chosen and what is so already, before the checks run: parameters (boot.c), the rows of
  * the table of choices, which the row decides (report.c), and what only a mapping, or another part
  * of the goal, tells (attach.c, vfio.c). */
@@ -178,8 +182,8 @@ struct list find_leftovers(const struct report *report);
 /* The tool that makes this file as a whole, or NULL. */
 const char *tool_of(const char *path);
 
-/* attach.c: another line of the VM that names the device for certain, or NULL. */
-const struct vm_hostpci *named_beside(const struct vm *vm, const struct vm_hostpci *entry,
+/* attach.c: another of these lines of a VM that names the device for certain, or NULL. */
+const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
 		const struct pci_device *device);
 /* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named
  * another way. */

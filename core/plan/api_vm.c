@@ -82,17 +82,25 @@ static int read_back(struct pve_client *client, const char *node, const struct c
 	return status;
 }
 
-/* Between the plan and this call nobody else may have set what it sets. */
-static int check_before(const json_t *config, const struct change *change, struct error *err)
+/* Between the plan and this call nobody else may have set what it sets. What waited in PENDING when
+ * the plan was made waits still, or is current since a stop: what counts next is the same. */
+static int check_before(struct pve_client *client, const char *node, const json_t *config,
+		const struct change *change, struct error *err)
 {
 	struct arena *arena = arena_new();
-	int status = 0;
 	const char *now = NULL;
+	json_t *next = NULL;
+	int status = 0;
 	const struct pve_param *other =
 			find_difference(config, &change->before_params, arena, &now);
 	if (other)
+		status = pve_vm_next_config(client, node, change->vmid, &next, err);
+	if (other && status == 0)
+		other = find_difference(next, &change->before_params, arena, &now);
+	if (other && status == 0)
 		status = error_set(err, ERROR_DRIFT, "VM %u: %s is '%s' now; the plan saw '%s'",
 				change->vmid, other->key, shown(now), shown(other->value));
+	json_decref(next);
 	arena_free(arena);
 	return status;
 }
@@ -122,7 +130,7 @@ static int put_config(struct pve_client *client, const char *node, const struct 
 		status = error_set(err, ERROR_API, "VM %u: its configuration came without a digest",
 				change->vmid);
 	if (status == 0 && apply)
-		status = check_before(config, change, err);
+		status = check_before(client, node, config, change, err);
 	struct arena *arena = arena_new();
 	struct list sent = {0};
 	struct strings deleted = {0};

@@ -82,8 +82,7 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	if (there) {
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, there->key,
 				with_options(report, there, plan->arena),
-				entry ? entry->value : vm_conf_get(&vm->conf.current, there->key),
-				finding->check->id);
+				vm_get_next(vm, there->key), finding->check->id);
 		return 0;
 	}
 	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
@@ -110,7 +109,7 @@ static int set_key(const struct planning *planning, const struct finding *findin
 {
 	const struct vm *vm = planning->report->vm;
 	plan_add_api(planning->plan, STAGE_SETTINGS, vm->vmid, vm->digest, key, value,
-			vm_conf_get(&vm->conf.current, key), finding->check->id);
+			vm_get_next(vm, key), finding->check->id);
 	return 0;
 }
 

@@ -17,8 +17,9 @@ static bool is_of_vm(const struct report *report, const struct finding *finding)
 	const struct vm *vm = report->vm;
 	if (subject_is_vm(finding->about, vm))
 		return true;
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
+	struct list lines = vm_next_lines(vm, report->arena);
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct vm_hostpci *entry = lines.item[i];
 		const char *name = entry->valid ? entry->parsed.mapping : NULL;
 		if (subject_is_mapping(finding->about, name))
 			return true;
@@ -91,16 +92,16 @@ static void judge_taken(const struct report *report, struct plan *plan,
 
 /* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
  * (PVE/QemuServer/PCI.pm, choose_hostpci_devices goes through a hash). */
-static bool may_be_twice(const struct report *report, const struct vm_hostpci *entry,
-		const struct pci_device *device)
+static bool may_be_twice(const struct report *report, const struct list *lines,
+		const struct vm_hostpci *entry, const struct pci_device *device)
 {
-	return named_beside(report->vm, entry, device) ||
+	return named_beside(lines, entry, device) ||
 	       (report->decided[CHOOSE_ATTACH] && device == report->gpu && !gpu_attached(report));
 }
 
 /* A line names functions, or by a mapping several of which any that is free may be taken. */
-static void judge_line(
-		const struct report *report, struct plan *plan, const struct vm_hostpci *entry)
+static void judge_line(const struct report *report, struct plan *plan, const struct list *lines,
+		const struct vm_hostpci *entry)
 {
 	struct strings judged = {0};
 	for (size_t i = 0; entry->valid && i < entry->devices.n; i++) {
@@ -109,7 +110,7 @@ static void judge_line(
 	}
 	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
 		struct pci_device *device = entry->alternatives.item[i];
-		if (may_be_twice(report, entry, device)) {
+		if (may_be_twice(report, lines, entry, device)) {
 			plan_refuse(plan, "attach.conflict",
 					subject_text(plan->arena, subject_vm(report->vm)),
 					arena_printf(plan->arena,
@@ -129,8 +130,9 @@ void guard_starts(const struct report *report, struct plan *plan)
 	if (!vm || !plan_find_call(&plan->changes, STAGE_START, vm->vmid))
 		return;
 	refuse_findings(report, plan);
-	for (size_t i = 0; i < vm->hostpci.n; i++)
-		judge_line(report, plan, vm->hostpci.item[i]);
+	struct list lines = vm_next_lines(vm, plan->arena);
+	for (size_t i = 0; i < lines.n; i++)
+		judge_line(report, plan, &lines, lines.item[i]);
 	struct list card = report->gpu ? facts_card(report->facts, report->gpu, plan->arena)
 				       : (struct list){0};
 	for (size_t i = 0; i < card.n; i++) {
