@@ -195,25 +195,36 @@ static void draw_bottom(const struct review *review, const struct layout *layout
 	draw_keys(layout->keys, acceptable ? refused_keys : keys);
 }
 
-/* What a person must know first, above all else where there is room: a line each. Returns how many
- * lines it took. */
+/* Each consequence in lines as wide as the screen. */
+static struct strings consequence_lines(const struct review *review)
+{
+	const struct list *all = &review->wizard->plan->consequences;
+	struct strings lines = {0};
+	for (size_t i = 0; i < all->n; i++) {
+		const struct consequence *one = all->item[i];
+		struct strings wrapped = wrap_lines(review->arena, one->text, COLS - 3);
+		for (size_t l = 0; l < wrapped.n; l++)
+			strings_add(review->arena, &lines,
+					arena_printf(review->arena, "%s%s", l ? "" : "! ",
+							(char *)wrapped.item[l]));
+	}
+	return lines;
+}
+
+/* What a person must know first, above all else where there is room. Returns how many lines it
+ * took. */
 static int draw_consequences(const struct review *review, struct area area)
 {
-	enum { MOST = 3, LEFT_FOR_CHANGES = 12 };
-	const struct list *all = &review->wizard->plan->consequences;
-	int n = (int)all->n < MOST ? (int)all->n : MOST;
+	enum { MOST = 4, LEFT_FOR_CHANGES = 12 };
+	struct strings lines = consequence_lines(review);
+	int n = (int)lines.n < MOST ? (int)lines.n : MOST;
 	if (!n || area.lines < LEFT_FOR_CHANGES + n + 1)
 		return 0;
 	for (int i = 0; i < n; i++) {
-		const struct consequence *one = all->item[i];
-		const char *text = i < MOST - 1 || (int)all->n == MOST
-						   ? one->text
-						   : arena_printf(review->arena,
-								     "and %zu more, below and in "
-								     "'pvegpu plan'",
-								     all->n - (MOST - 1));
-		(void)draw_text(area.y + i, 0, 2, ROLE_WARN, "! ");
-		(void)draw_text(area.y + i, 2, COLS - 3, ROLE_WARN, text);
+		bool cut = i == MOST - 1 && lines.n > MOST;
+		(void)draw_text(area.y + i, 0, COLS - 1, ROLE_WARN,
+				cut ? "  ... all of it stands at the top of 'pvegpu plan'"
+				    : lines.item[i]);
 	}
 	draw_rule(area.y + n, COLS);
 	return n + 1;
