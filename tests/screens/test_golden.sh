@@ -3,7 +3,9 @@
 # The main screens at 80x24 and one at 60x20, as they are meant to look. After a wanted change:
 # PVEGPU_GOLDEN_UPDATE=1 sh tests/screens/test_golden.sh, and read the difference.
 set -eu
-. "${PVEGPU_SOURCE:?}/tests/screens/terminal.sh"
+: "${PVEGPU_SOURCE:=$(cd "$(dirname "$0")/../.." && pwd)}" "${PVEGPU:=$PVEGPU_SOURCE/build/Release/pvegpu}"
+export PVEGPU_SOURCE PVEGPU
+. "$PVEGPU_SOURCE/tests/screens/terminal.sh"
 need_tmux
 golden=$PVEGPU_SOURCE/tests/screens/golden
 host=$terminal_dir/host
