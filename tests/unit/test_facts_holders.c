@@ -40,13 +40,18 @@ static const struct holder *only_holder(struct tree *tree, const char *name)
 	return holders.item[0];
 }
 
-static void of_a_pool_the_one_that_was_taken(void **state)
+static void a_pool_of_two(struct tree *tree)
 {
-	struct tree *tree = *state;
 	two_cards(tree);
 	tree_write(tree, "/etc/pve/mapping/pci.cfg",
 			"pool\n\tmap node=pve1,path=0000:01:00.0,id=10de:2235\n"
 			"\tmap node=pve1,path=0000:02:00.0,id=10de:2235\n");
+}
+
+static void of_a_pool_the_one_that_was_taken(void **state)
+{
+	struct tree *tree = *state;
+	a_pool_of_two(tree);
 	a_guest(tree, 101, "hostpci0: mapping=pool,pcie=1\n");
 	it_runs(tree, 101, "-device|vfio-pci,host=0000:01:00.0,id=hostpci0,bus=ich9-pcie-port-1");
 	(void)tree_read(tree);
@@ -60,10 +65,7 @@ static void of_a_pool_the_one_that_was_taken(void **state)
 static void what_is_not_told_is_unknown(void **state)
 {
 	struct tree *tree = *state;
-	two_cards(tree);
-	tree_write(tree, "/etc/pve/mapping/pci.cfg",
-			"pool\n\tmap node=pve1,path=0000:01:00.0,id=10de:2235\n"
-			"\tmap node=pve1,path=0000:02:00.0,id=10de:2235\n");
+	a_pool_of_two(tree);
 	a_guest(tree, 101, "hostpci0: mapping=pool\n");
 	it_runs(tree, 101, "-name|x");
 	(void)tree_read(tree);
@@ -73,10 +75,7 @@ static void what_is_not_told_is_unknown(void **state)
 static void a_reservation_tells_too(void **state)
 {
 	struct tree *tree = *state;
-	two_cards(tree);
-	tree_write(tree, "/etc/pve/mapping/pci.cfg",
-			"pool\n\tmap node=pve1,path=0000:01:00.0,id=10de:2235\n"
-			"\tmap node=pve1,path=0000:02:00.0,id=10de:2235\n");
+	a_pool_of_two(tree);
 	a_guest(tree, 101, "hostpci0: mapping=pool\n");
 	it_runs(tree, 101, "-name|x");
 	tree_write(tree, "/run/qemu-server/pci-id-reservations", "0000:02:00.0 101 pid:1101\n");
