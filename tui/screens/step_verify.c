@@ -38,11 +38,15 @@ static struct step_state verify_state(const struct wizard *wizard)
 		return (struct step_state){.stand = STAND_WAIT};
 	bool all = true;
 	bool attached = false;
+	bool missing = false; /* one of several GPUs */
 	struct finding_query hostpci = {.check = "attach.hostpci"};
 	struct finding_query verify = {.steps = 1U << STEP_VERIFY};
 	const struct finding *finding;
-	while ((finding = report_next(report, &hostpci)))
-		attached = finding->status == STATUS_OK;
+	while ((finding = report_next(report, &hostpci))) {
+		attached = attached || finding->status == STATUS_OK;
+		missing = missing || finding->status == STATUS_FAIL;
+	}
+	attached = attached && !missing;
 	/* What only the guest can tell stays unknown here and is no work left to do. */
 	while ((finding = report_next(report, &verify)))
 		all = all && finding->status != STATUS_FAIL && !finding->automatic;
