@@ -30,24 +30,32 @@ bool gpu_attached(const struct report *report)
 	return report->vm && report->gpu && hostpci_with(report, report->vm, report->gpu);
 }
 
-/* A guest has one primary display: the first it gets. */
-static bool has_primary_before(const struct report *report)
+/* A guest has one primary display: what is one already, or else the first it gets. */
+static bool has_primary_beside(const struct report *report)
 {
-	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
-		const struct report *before = report->whole->parts.item[i];
-		if (before->vm == report->vm && before->decided[CHOOSE_X_VGA])
+	bool before = true;
+	for (size_t i = 0; i < report->whole->parts.n; i++) {
+		const struct report *other = report->whole->parts.item[i];
+		before = before && other != report;
+		if (other != report && other->vm == report->vm &&
+				((other->line && other->line->parsed.x_vga) ||
+						(before && other->decided[CHOOSE_X_VGA])))
 			return true;
 	}
 	return false;
 }
 
+void find_line(struct report *report)
+{
+	mend_mappings(report);
+	report->line = gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
+}
+
 void choose_attach(struct report *report)
 {
 	bool *decided = report->decided;
-	mend_mappings(report);
-	report->line = gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
 	choose_all(report);
-	if (has_primary_before(report) && !(report->line && report->line->parsed.x_vga))
+	if (has_primary_beside(report) && !(report->line && report->line->parsed.x_vga))
 		decided[CHOOSE_X_VGA] = false;
 	if (report->facts->mappings_known == KNOWN_NO)
 		decided[CHOOSE_BY_MAPPING] = false;

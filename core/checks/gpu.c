@@ -233,9 +233,10 @@ static struct strings others_in_group(const struct report *report, const struct 
 	for (size_t i = 0; i < group->n; i++) {
 		const struct pci_device *other = group->item[i];
 		const struct report *theirs = mine ? part_with(report, other) : NULL;
-		if (pci_is_bridge(other) || facts_in_list(&card, other) ||
-				(theirs && theirs->vm == mine->vm))
+		if (pci_is_bridge(other) || facts_in_list(&card, other))
 			continue;
+		if (theirs && theirs->vm == mine->vm && part_gives(theirs))
+			continue; /* it goes along anyway */
 		strings_add(report->arena, &others, device_text(report->arena, other));
 		if (!device_on_vfio(other))
 			*ret_driven = true;
@@ -248,6 +249,17 @@ bool group_has_others(const struct report *report, const struct pci_device *gpu)
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
 	bool driven = false;
 	return others_in_group(report, &group, gpu, &driven).n > 0;
+}
+
+/* Another GPU of the goal is in it. */
+static bool shares_group(const struct report *report, const struct list *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		const struct report *part = part_with(report, group->item[i]);
+		if (part && part != part_with(report, report->gpu) && report->gpu)
+			return true;
+	}
+	return false;
 }
 
 /* The part of the goal that gives a device of what goes along to another guest, or NULL. */
@@ -321,7 +333,10 @@ static void judge_isolated(struct report *report, const struct check *check, str
 				"is not recorded.");
 	} else {
 		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
-				"Its group has only this card%s.", bridges ? " and bridges" : "");
+				"Its group has only %s%s.",
+				shares_group(report, &group) ? "what goes to the same VM"
+							     : "this card",
+				bridges ? " and bridges" : "");
 	}
 	const char *source = arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);
 	for (size_t i = 0; i < group.n; i++)

@@ -509,6 +509,8 @@ void choose_mappings(struct report *report)
 	edit->deleted = true;
 	if (!edit->mapping)
 		edit->why = "there is no such mapping";
+	if (edit->wanted)
+		edit->why = "a device of the goal is attached by it";
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
 		for (size_t e = 0; e < vm->hostpci.n; e++) {

@@ -29,6 +29,8 @@ void report_settle(struct report *report, size_t first);
 void report_join(struct report *whole);
 /* The part of the goal whose card the device is of, or NULL; the report itself, another, or any. */
 const struct report *part_with(const struct report *report, const struct pci_device *device);
+/* The part gives its GPU to its VM, or that has it already. */
+bool part_gives(const struct report *part);
 
 /* rests.c: what could not be read. After a check ran: its findings, from number `first` on, that
  * rest on something unread become unknown, with the reason, and plan nothing. */
@@ -80,6 +82,7 @@ struct list vm_next_lines(const struct vm *vm, struct arena *arena);
  * of the goal, tells (attach.c, vfio.c). */
 void choose_params(struct report *report);
 void choose_all(struct report *report);
+void find_line(struct report *report); /* the VM's line for the GPU, before all of these */
 void choose_attach(struct report *report);
 void choose_vfio(struct report *report);
 

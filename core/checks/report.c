@@ -249,15 +249,18 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 	struct report *whole = arena_alloc(arena, sizeof *whole);
 	*whole = (struct report){.arena = arena, .facts = facts, .goal = goal, .whole = whole};
 	struct list parts = split(whole);
-	int status = goal->mapping && parts.n > 1
+	bool several = parts.n > 1 || goal->assignments.n;
+	int status = several && (goal->mapping || goal->mapping_devices.n)
 				     ? error_set(err, ERROR_USAGE,
-						       "--mapping names one mapping, and there are "
-						       "%zu devices: give each its own, --assign DEVICE,mapping=NAME=VMID",
-						       parts.n)
+						       "--mapping and --mapping-device are of one "
+						       "device, given by --gpu; of each: --assign "
+						       "DEVICE,mapping=NAME=VMID")
 				     : 0;
 	whole->parts = parts;
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		status = find_named(parts.item[i], err);
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		find_line(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		choose(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
@@ -344,6 +347,11 @@ void report_join(struct report *whole)
 	}
 	*whole = joined;
 	report_settle(whole, 0);
+}
+
+bool part_gives(const struct report *part)
+{
+	return part->gpu && part->vm && (part->decided[CHOOSE_ATTACH] || part->line);
 }
 
 const struct report *part_with(const struct report *report, const struct pci_device *device)

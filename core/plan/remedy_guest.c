@@ -40,13 +40,19 @@ static const char *named(const struct report *report, size_t n, struct arena *ar
 			       : host_value(report, arena);
 }
 
+/* The line goes on to name the device as it does. */
+static bool names_the_same(const struct report *report, const struct vm_hostpci *entry)
+{
+	return report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
+	       !report->goal->mapping;
+}
+
 /* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
 static const char *with_options(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct text text = {0};
-	bool same = report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
-		    !report->goal->mapping;
+	bool same = names_the_same(report, entry);
 	if (!same)
 		text_add(&text, named(report, 0, arena));
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
@@ -65,6 +71,30 @@ static const char *with_options(
 	return text_take(&text, arena);
 }
 
+/* A line may give more than the GPU: it is not made one that gives less, nor in two ways. */
+static int keep_whole(
+		const struct planning *planning, const struct vm_hostpci *line, const char *value)
+{
+	const struct report *report = planning->report;
+	const struct change *call =
+			plan_find_call(&planning->plan->changes, STAGE_ATTACH, report->vm->vmid);
+	const char *planned = call ? pve_param_get(&call->params, line->key) : NULL;
+	bool less = !names_the_same(report, line);
+	const struct pci_device *more = NULL;
+	for (size_t i = 0; less && !more && i < line->devices.n; i++)
+		if (!facts_in_list(&report->card, line->devices.item[i]))
+			more = line->devices.item[i];
+	if (!more && (!planned || strcmp(planned, value) == 0))
+		return 0;
+	(void)error_set(planning->err, ERROR_REFUSED,
+			"%s of VM %u gives it more than %s: the line is not replaced by one for it "
+			"alone",
+			line->key, report->vm->vmid, report->gpu->name);
+	error_hint(planning->err, "take it apart first: qm set %u --%s VALUE", report->vm->vmid,
+			line->key);
+	return ERROR_REFUSED;
+}
+
 int fix_attach_hostpci(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;
@@ -80,9 +110,13 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	/* A line that waits is changed too: with two for one device the VM would not start. */
 	const struct vm_hostpci *there = entry ? entry : pending;
 	if (there) {
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, there->key,
-				with_options(report, there, plan->arena),
-				vm_get_next(vm, there->key), finding->check->id);
+		const char *value = with_options(report, there, plan->arena);
+		int status = keep_whole(planning, there, value);
+		if (status < 0)
+			return status;
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, there->key, value,
+				entry ? entry->value : vm_conf_get(&vm->conf.current, there->key),
+				finding->check->id);
 		return 0;
 	}
 	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n

@@ -53,10 +53,42 @@ static void refuse_host(const struct report *report, struct plan *plan,
 				false);
 }
 
-/* Another guest that runs has it. */
+/* Another VM that the plan starts would have it too, by a line or from the goal; or NULL. */
+static const struct vm *started_with(const struct report *report, const struct plan *plan,
+		const struct pci_device *device)
+{
+	for (size_t i = 0; i < report->whole->parts.n; i++) {
+		const struct report *part = report->whole->parts.item[i];
+		if (!part->vm || part->vm == report->vm ||
+				!plan_find_call(&plan->changes, STAGE_START, part->vm->vmid))
+			continue;
+		struct list lines = vm_next_lines(part->vm, plan->arena);
+		bool has = part_gives(part) && facts_in_list(&part->card, device);
+		for (size_t l = 0; !has && l < lines.n; l++) {
+			const struct vm_hostpci *entry = lines.item[l];
+			has = entry->valid &&
+			      (facts_in_list(&entry->devices, device) ||
+					      facts_in_list(&entry->alternatives, device));
+		}
+		if (has)
+			return part->vm;
+	}
+	return NULL;
+}
+
+/* Another guest that runs, or is started too, has it. */
 static void refuse_held(const struct report *report, struct plan *plan, const char *what,
 		const struct pci_device *device)
 {
+	const struct vm *other = started_with(report, plan, device);
+	if (other)
+		plan_refuse(plan, "attach.conflict",
+				subject_text(plan->arena, subject_vm(report->vm)),
+				arena_printf(plan->arena,
+						"%s needs %s, which VM %u %s would have too, and "
+						"both are to be started.",
+						what, device->name, other->vmid, other->name),
+				false);
 	struct list holders = facts_holders(report->facts, device, plan->arena);
 	for (size_t i = 0; i < holders.n; i++) {
 		const struct holder *holder = holders.item[i];

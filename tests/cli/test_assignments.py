@@ -74,11 +74,12 @@ class Assignments(HostTest):
         self.apply()
         self.assertEqual(self.lines(106), [("hostpci0", "mapping=gpu-talos-gpu-1-0,pcie=1"),
                                            ("hostpci1", "mapping=gpu-talos-gpu-1-1,pcie=1")])
-        for arguments in (("--mapping", "gpu") + goal,
+        for arguments in (("--mapping", "gpu") + goal, ("--mapping-device", "02:00") + goal,
+                          ("--mapping", "gpu", "--assign", "01:00=106"),
                           ("--assign", "01:00,mapping=gpu=106", "--assign", "02:00,mapping=gpu=107") + RISKS):
             done = run("plan", *arguments, root=self.root)
             self.assertNotEqual(done.returncode, 0, done.stdout)
-            self.assertRegex(done.stdout + done.stderr, "names one mapping|for another device of the goal")
+            self.assertRegex(done.stdout + done.stderr, "are of one device|for another device of the goal")
 
     def test_a_running_vm_is_stopped_once_for_both(self):
         goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "105") + RISKS
@@ -125,6 +126,55 @@ class Assignments(HostTest):
         alone = self.plan("--gpu", "01:00", "--vm", "106", expect=1)
         self.assertIn(("gpu.group-isolated", "0000:01:00.0"),
                       {(r["check"], r["subject"]) for r in alone["refusals"]})
+
+    def refused(self, *goal):
+        """The reasons why there is no such plan."""
+        done = run("plan", "--format", "json", *goal, root=self.root)
+        if done.returncode == 2 or not done.stdout:
+            return [done.stderr]
+        return [r["reason"] for r in json.loads(done.stdout)["refusals"]]
+
+    def test_what_two_are_started_with_goes_to_one(self):
+        self.boot("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", *RISKS)
+        self.conf(107, "hostpci0: 0000:02:00,pcie=1")
+        for goal in (("--assign", "01:00=107", "--assign", "02:00=105"),
+                     ("--assign", "01:00=107", "--assign", "02:00=106")):
+            self.assertRegex(" ".join(self.refused(*goal, *RISKS)), "both are to be started", goal)
+        self.conf(107, drop=("hostpci0:",))
+        self.write(CONF % 107, self.read(CONF % 107) + "\n[PENDING]\nhostpci0: 0000:02:00,pcie=1\n")
+        self.assertRegex(" ".join(self.refused("--assign", "01:00=107", "--assign", "02:00=106", *RISKS)),
+                         "both are to be started")
+
+    def test_one_line_for_two_is_not_made_one_for_one(self):
+        self.boot("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", *RISKS)
+        self.conf(107, "hostpci0: 0000:01:00;0000:02:00,pcie=1")
+        for goal in (("--gpu", "01:00", "--gpu", "02:00"), ("--gpu", "01:00")):
+            self.assertRegex(" ".join(self.refused(*goal, "--vm", "107", "--by-mapping", *RISKS)),
+                             "gives it more than 0000:01:00.0", goal)
+
+    def test_one_primary_display(self):
+        goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "107", "--x-vga") + RISKS
+        self.boot(*goal)
+        self.conf(107, "hostpci0: 0000:02:00,pcie=1,x-vga=1")
+        self.plan(*goal)
+        self.apply()
+        self.assertEqual(self.lines(107), [("hostpci0", "0000:02:00,pcie=1,x-vga=1"),
+                                           ("hostpci1", "0000:01:00,pcie=1")])
+
+    def test_a_mapping_that_is_used_is_not_deleted(self):
+        self.boot("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", *RISKS)
+        self.plan("--gpu", "01:00", "--vm", "106", "--mapping", "gpu-a", "--no-start", *RISKS)
+        self.apply()
+        self.conf(106, drop=("hostpci0:",))
+        for goal in (("--assign", "01:00,mapping=gpu-a=106", "--assign", "02:00=105"),
+                     ("--gpu", "01:00", "--vm", "106", "--mapping", "gpu-a")):
+            self.assertRegex(" ".join(self.refused(*goal, "--delete-mapping", "gpu-a", *RISKS)),
+                             "attached by it", goal)
+
+    def test_what_is_not_given_still_stands_in_the_group(self):
+        self.put_in_one_group()
+        self.assertRegex(" ".join(self.refused("--assign", "01:00=106", "--assign", "02:00,no-attach=106", *RISKS)),
+                         "which would go to the VM's side too")
 
     def test_the_audit_tells_of_each(self):
         done = run("audit", "--format", "json", "--assign", "01:00=106", "--assign", "02:00=107", root=self.root)
