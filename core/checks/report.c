@@ -331,7 +331,7 @@ static bool is_said_elsewhere(const struct report *part, const struct finding *f
 
 void report_join(struct report *whole)
 {
-	const struct report *first = whole->parts.item[0];
+	const struct report *first = whole->parts.n ? whole->parts.item[0] : whole;
 	if (first == whole)
 		return;
 	struct report joined = *first;
