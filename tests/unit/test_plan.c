@@ -265,7 +265,8 @@ static void each_kind_has_its_functions(void **state)
 		assert_true((*kind)->title && (*kind)->detail && (*kind)->hash);
 		assert_true((*kind)->to_json && (*kind)->from_json && (*kind)->apply);
 		assert_true(((*kind)->undo == NULL) == ((*kind)->undo_order == UNDO_NEVER));
-		/* Believed is only what ends the plan: what comes after it looks at the host anew. */
+		/* Believed is only what ends the plan: what comes after it looks at the host anew.
+		 */
 		assert_true((*kind)->seen_to_have_worked || (*kind)->ends_plan);
 		for (const struct change_kind *const *other = change_kinds; other < kind; other++)
 			assert_string_not_equal((*kind)->name, (*other)->name);
