@@ -351,11 +351,12 @@ static void add_step(const struct report *report, struct text *text, enum step s
 			text_addf(text, "\n%s\n", step_names[step]);
 		first = false;
 		struct list alike = list_alike(report, finding);
-		if (alike.item[0] == finding)
+		bool leads = alike.n && alike.item[0] == finding;
+		if (leads)
 			counts->by_status[finding->status]++;
 		if (finding_is_unseen(report, finding))
 			unseen++;
-		else if (alike.item[0] == finding)
+		else if (leads)
 			add_findings(report, text, &alike);
 	}
 	if (unseen)
