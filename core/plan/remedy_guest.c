@@ -115,8 +115,7 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 		if (status < 0)
 			return status;
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, there->key, value,
-				entry ? entry->value : vm_conf_get(&vm->conf.current, there->key),
-				finding->check->id);
+				vm_get_next(vm, there->key), finding->check->id);
 		return 0;
 	}
 	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
