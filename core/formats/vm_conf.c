@@ -277,8 +277,8 @@ static struct vm_conf_entry *make_entry(
 	*entry = (struct vm_conf_entry){.key = arena_strdup(reader->arena, key),
 			.value = arena_strdup(reader->arena, value),
 			.line = line};
-	entry->shown = strcmp(shown, value) == 0 ? entry->value
-						 : arena_strdup(reader->arena, shown);
+	bool open = !value || strcmp(shown, value) == 0;
+	entry->shown = open ? entry->value : arena_strdup(reader->arena, shown);
 	return entry;
 }
 
