@@ -221,45 +221,39 @@ void check_boot_vga(struct report *report, const struct check *check)
 	for_each_gpu(report, check, GPUS_BMC, judge_boot_vga);
 }
 
-/* Members of the group that are neither bridges nor functions of the card itself; `*ret_driven`
- * when a host driver may have one of them. The rest of an APU's slot is not of the card. */
-static struct strings others_in_group(const struct report *report, const struct list *group,
-		const struct pci_device *gpu, bool *ret_driven)
+/* Members of the group that are neither bridges nor functions of the card itself. The rest of an
+ * APU's slot is not of the card. */
+struct company {
+	struct strings others;
+	bool driven;   /* a host driver may have one of them */
+	bool together; /* there are more, which the goal gives to the same VM */
+};
+
+static struct company company_of(
+		const struct report *report, const struct list *group, const struct pci_device *gpu)
 {
-	struct strings others = {0};
+	struct company company = {0};
 	struct list card = facts_card(report->facts, gpu, report->arena);
 	const struct report *mine = part_with(report, gpu);
-	*ret_driven = false;
 	for (size_t i = 0; i < group->n; i++) {
 		const struct pci_device *other = group->item[i];
-		const struct report *theirs = mine ? part_with(report, other) : NULL;
 		if (pci_is_bridge(other) || facts_in_list(&card, other))
 			continue;
-		if (theirs && theirs->vm == mine->vm && part_gives(theirs))
-			continue; /* it goes along anyway */
-		strings_add(report->arena, &others, device_text(report->arena, other));
-		if (!device_on_vfio(other))
-			*ret_driven = true;
+		const struct report *theirs = mine ? part_with(report, other) : NULL;
+		if (theirs && theirs->vm == mine->vm && part_gives(theirs)) {
+			company.together = true;
+			continue;
+		}
+		strings_add(report->arena, &company.others, device_text(report->arena, other));
+		company.driven = company.driven || !device_on_vfio(other);
 	}
-	return others;
+	return company;
 }
 
 bool group_has_others(const struct report *report, const struct pci_device *gpu)
 {
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
-	bool driven = false;
-	return others_in_group(report, &group, gpu, &driven).n > 0;
-}
-
-/* Another GPU of the goal is in it. */
-static bool shares_group(const struct report *report, const struct list *group)
-{
-	for (size_t i = 0; i < group->n; i++) {
-		const struct report *part = part_with(report, group->item[i]);
-		if (part && part != part_with(report, report->gpu) && report->gpu)
-			return true;
-	}
-	return false;
+	return company_of(report, &group, gpu).others.n > 0;
 }
 
 /* The part of the goal that gives a device of what goes along to another guest, or NULL. */
@@ -304,24 +298,24 @@ static void judge_isolated(struct report *report, const struct check *check, str
 		return;
 	}
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
-	bool driven = false;
-	struct strings others = others_in_group(report, &group, gpu, &driven);
+	struct company company = company_of(report, &group, gpu);
 	bool bridges = false;
 	for (size_t i = 0; i < group.n; i++)
 		bridges = bridges || pci_is_bridge(group.item[i]);
 	struct finding *finding = NULL;
-	if (others.n) {
+	if (company.others.n) {
 		bool known = report->facts->drivers_known == KNOWN_YES;
 		finding = report_add(report, check,
-				!known   ? STATUS_UNKNOWN
-				: driven ? STATUS_FAIL
-					 : STATUS_WARN,
+				!known           ? STATUS_UNKNOWN
+				: company.driven ? STATUS_FAIL
+						 : STATUS_WARN,
 				subject_device(gpu),
 				"Group %d holds %zu other %s, which would go to the VM's side too.",
-				gpu->group, others.n, text_plural(others.n, "device", "devices"));
+				gpu->group, company.others.n,
+				text_plural(company.others.n, "device", "devices"));
 		finding_fix(report, finding, false,
 				"use another slot, or the ACS override at the price it has");
-		if (is_goal(report, gpu) && driven)
+		if (is_goal(report, gpu) && company.driven)
 			finding->risk = RISK_ACCEPT;
 	} else if (acs_override_works(&report->facts->cmdline_words)) {
 		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
@@ -334,8 +328,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 	} else {
 		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"Its group has only %s%s.",
-				shares_group(report, &group) ? "what goes to the same VM"
-							     : "this card",
+				company.together ? "what goes to the same VM" : "this card",
 				bridges ? " and bridges" : "");
 	}
 	const char *source = arena_printf(report->arena, "/sys/kernel/iommu_groups/%d", gpu->group);

@@ -222,15 +222,21 @@ bool vfio_takes_at_boot(const struct report *report, const struct pci_device *de
 	       strings_has(&report->facts->overrides, device->name);
 }
 
+/* The goal gives both away, and the other one in the same way. */
+static bool both_bound_early(const struct report *report, const struct pci_device *device,
+		const struct pci_device *other)
+{
+	const struct report *part = part_with(report, other);
+	return part && part->decided[CHOOSE_BIND_EARLY] && part_with(report, device);
+}
+
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device)
 {
 	for (size_t i = 0; device->vendor != 0xffff && i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		const struct report *part = part_with(report, other);
-		if (part && part->decided[CHOOSE_BIND_EARLY] && part_with(report, device))
-			continue; /* it is given away in the same way */
 		if (other != device && other->vendor == device->vendor &&
 				other->device == device->device &&
+				!both_bound_early(report, device, other) &&
 				(pci_is_gpu(other) || !pci_address_same_slot(&other->address,
 								      &device->address)))
 			return other;

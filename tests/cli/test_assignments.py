@@ -186,6 +186,15 @@ class Assignments(HostTest):
         self.assertEqual({f["subject"] for f in findings if f["id"] == "vfio.binding"},
                          {"0000:01:00.0", "0000:02:00.0"})
 
+    def test_a_group_is_told_in_one_way(self):
+        goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "106") + RISKS
+        self.boot(*goal)
+        done = run("audit", "--format", "json", "--gpu", "01:00", "--gpu", "02:00", "--vm", "106", root=self.root)
+        isolated = [(f["subject"], f["detail"]) for f in json.loads(done.stdout)["findings"]
+                    if f["id"] == "gpu.group-isolated"]
+        self.assertEqual(sorted(isolated), [("0000:01:00.0", "Its group has only this card and bridges."),
+                                            ("0000:02:00.0", "Its group has only this card.")])
+
     def test_what_is_wrong_is_said(self):
         for arguments, said in ((("--assign", "01:00"), "does not end in =VMID"),
                                 (("--assign", "=106"), "names no device"),
