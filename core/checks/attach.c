@@ -48,7 +48,8 @@ static bool has_primary_beside(const struct report *report)
 void find_line(struct report *report)
 {
 	mend_mappings(report);
-	report->line = gpu_attached(report) ? hostpci_with(report, report->vm, report->gpu) : NULL;
+	if (report->vm && report->gpu)
+		report->line = hostpci_with(report, report->vm, report->gpu);
 }
 
 void choose_attach(struct report *report)
@@ -634,9 +635,8 @@ bool attach_needs_change(const struct report *report)
  * name again: QEMU does not start with that. */
 static const struct vm_hostpci *line_with_part(const struct report *report, const struct vm *vm)
 {
-	struct list card = facts_card(report->facts, report->gpu, report->arena);
-	for (size_t i = 0; i < card.n; i++) {
-		const struct vm_hostpci *entry = hostpci_with(report, vm, card.item[i]);
+	for (size_t i = 0; i < report->card.n; i++) {
+		const struct vm_hostpci *entry = hostpci_with(report, vm, report->card.item[i]);
 		if (entry)
 			return entry;
 	}

@@ -700,7 +700,6 @@ static void tell_acs_effect(struct report *report, const struct check *check)
 {
 	const struct pci_device *gpu = report->gpu;
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
-	struct list card = facts_card(report->facts, gpu, report->arena);
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 			"Not used. It would part the group of the GPU on paper only: the devices "
 			"may "
@@ -709,7 +708,7 @@ static void tell_acs_effect(struct report *report, const struct check *check)
 			"then be set anew.");
 	for (size_t i = 0; i < group.n; i++) {
 		const struct pci_device *other = group.item[i];
-		if (pci_is_bridge(other) || facts_in_list(&card, other))
+		if (pci_is_bridge(other) || facts_in_list(&report->card, other))
 			continue;
 		bool same_bus = other->address.domain == gpu->address.domain &&
 				other->address.bus == gpu->address.bus;

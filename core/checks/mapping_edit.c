@@ -340,8 +340,7 @@ static const char *propose(
 static const struct vm_hostpci *whole_slot_line(const struct report *report)
 {
 	const struct vm_hostpci *entry = hostpci_with(report, report->vm, report->gpu);
-	struct list card = facts_card(report->facts, report->gpu, report->arena);
-	return entry && card.n > 1 && entry->devices.n > 1 ? entry : NULL;
+	return entry && report->card.n > 1 && entry->devices.n > 1 ? entry : NULL;
 }
 
 /* Why that name will not do for one line of the goal, or NULL. */

@@ -36,13 +36,12 @@ void check_vm_started(struct report *report, const struct check *check)
 }
 
 /* Those of the card that the VM has: a line may leave its audio with the host. */
-static struct list attached_functions(const struct report *report, const struct pci_device *gpu)
+static struct list attached_functions(const struct report *report)
 {
-	struct list card = facts_card(report->facts, gpu, report->arena);
 	struct list attached = {0};
-	for (size_t i = 0; i < card.n; i++)
-		if (hostpci_with(report, report->vm, card.item[i]))
-			list_add(report->arena, &attached, card.item[i]);
+	for (size_t i = 0; i < report->card.n; i++)
+		if (hostpci_with(report, report->vm, report->card.item[i]))
+			list_add(report->arena, &attached, report->card.item[i]);
 	return attached;
 }
 
@@ -56,7 +55,7 @@ void check_vfio_bound(struct report *report, const struct check *check)
 				"Seen while the VM runs with the GPU.");
 		return;
 	}
-	struct list slot = attached_functions(report, gpu);
+	struct list slot = attached_functions(report);
 	size_t bound = 0; /* the functions before the first that is not on vfio-pci */
 	while (bound < slot.n && device_on_vfio(slot.item[bound]))
 		bound++;

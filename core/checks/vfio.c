@@ -261,14 +261,13 @@ void check_vfio_binding(struct report *report, const struct check *check)
 				"Decided when a GPU is chosen.");
 		return;
 	}
-	struct list card = facts_card(report->facts, gpu, report->arena);
 	bool all_bound = true;
 	bool all_configured = true;
 	struct strings rivals = {0};
 	const struct pci_device *twin = NULL;
 	bool ids_known = true;
-	for (size_t i = 0; i < card.n; i++) {
-		const struct pci_device *function = card.item[i];
+	for (size_t i = 0; i < report->card.n; i++) {
+		const struct pci_device *function = report->card.item[i];
 		all_bound = all_bound && device_on_vfio(function);
 		all_configured = all_configured && vfio_takes_at_boot(report, function);
 		if (!strings_has(&report->facts->overrides, function->name))

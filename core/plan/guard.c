@@ -50,9 +50,8 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 				false);
 		return;
 	}
-	struct list card = facts_card(report->facts, report->gpu, plan->arena);
-	for (size_t i = 0; i < card.n; i++) {
-		const struct pci_device *function = card.item[i];
+	for (size_t i = 0; i < report->card.n; i++) {
+		const struct pci_device *function = report->card.item[i];
 		if (function->group >= 0)
 			continue;
 		plan_refuse(plan, "gpu.group-isolated",

@@ -248,14 +248,14 @@ int fix_vfio_binding(const struct planning *planning, const struct finding *find
 			add_initramfs(plan, finding->check->id);
 		return 0;
 	}
-	struct list card = facts_card(report->facts, report->gpu, plan->arena);
-	bool by_ids = report->bound_at_boot || !has_twin(report, &card);
+	const struct list *card = &report->card;
+	bool by_ids = report->bound_at_boot || !has_twin(report, card);
 	int status = report->bound_at_boot ? 0
-		     : by_ids              ? add_ids(planning, &card, finding->check->id)
-					   : add_override(planning, &card, finding->check->id);
+		     : by_ids              ? add_ids(planning, card, finding->check->id)
+					   : add_override(planning, card, finding->check->id);
 	/* By id vfio-pci must come before every driver that could take the device otherwise. */
-	for (size_t i = 0; by_ids && status == 0 && i < card.n; i++)
-		status = add_softdeps(planning, card.item[i], finding->check->id);
+	for (size_t i = 0; by_ids && status == 0 && i < card->n; i++)
+		status = add_softdeps(planning, card->item[i], finding->check->id);
 	if (status < 0)
 		return status;
 	add_initramfs(plan, finding->check->id);

@@ -165,10 +165,8 @@ void guard_starts(const struct report *report, struct plan *plan)
 	struct list lines = vm_next_lines(vm, plan->arena);
 	for (size_t i = 0; i < lines.n; i++)
 		judge_line(report, plan, &lines, lines.item[i]);
-	struct list card = report->gpu ? facts_card(report->facts, report->gpu, plan->arena)
-				       : (struct list){0};
-	for (size_t i = 0; i < card.n; i++) {
-		const struct pci_device *function = card.item[i];
+	for (size_t i = 0; i < report->card.n; i++) {
+		const struct pci_device *function = report->card.item[i];
 		if (!hostpci_with(report, vm, function))
 			refuse_held(report, plan, "The GPU: the VM", function);
 	}
