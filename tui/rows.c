@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "pvegpu/base/text.h"
 #include "tui/wizard.h"
 
 struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text)
@@ -94,6 +95,11 @@ struct step_state state_of_findings(const struct wizard *wizard, enum step step)
 	if (todo)
 		return (struct step_state){STAND_TO_DO, todo};
 	return (struct step_state){.stand = unknown ? STAND_UNKNOWN : STAND_OK};
+}
+
+const char *short_address(const struct pci_device *device)
+{
+	return device->name + (text_starts(device->name, "0000:") ? strlen("0000:") : 0);
 }
 
 const char *short_label(struct arena *arena, const struct pci_device *device)

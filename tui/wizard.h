@@ -159,6 +159,8 @@ void wizard_title(const struct wizard *wizard);                 /* row 0 */
 
 /* The name people know a card by: what stands in brackets in pci.ids. */
 const char *short_label(struct arena *arena, const struct pci_device *device);
+/* 01:00.0 for 0000:01:00.0, as lspci and the guide write it; another domain stays. */
+const char *short_address(const struct pci_device *device);
 /* How a step stands by its findings alone. */
 struct step_state state_of_findings(const struct wizard *wizard, enum step step);
 

@@ -62,6 +62,13 @@ static void take_out(struct strings *list, const char *text)
 	list->n = kept;
 }
 
+void goal_gpu(struct goal *goal, const char *device, bool wanted)
+{
+	take_out(&goal->gpus, device);
+	if (wanted)
+		strings_add(goal->arena, &goal->gpus, device);
+}
+
 void goal_param(struct goal *goal, const char *word, bool wanted)
 {
 	take_out(&goal->params, word);

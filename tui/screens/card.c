@@ -44,7 +44,7 @@ static void add_boot(struct text *text, const struct wizard *wizard)
 /* 01:00 for 0000:01:00.0, as lspci -s and the guide write it. */
 static char *slot_text(struct arena *arena, const struct pci_device *gpu)
 {
-	const char *name = text_starts(gpu->name, "0000:") ? gpu->name + 5 : gpu->name;
+	const char *name = short_address(gpu);
 	return arena_strndup(arena, name, strlen(name) - 2);
 }
 

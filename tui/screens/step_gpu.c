@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <string.h>
-
-#include "pvegpu/base/text.h"
 #include "tui/screens/steps.h"
 
 /* Step 4: which GPU, and what goes along with it. */
 
 static const char *const keys[] = {"Enter choose", "+ also", "b back", "? why", "m groups",
 		"v review", "q quit", NULL};
-
-static const char *short_address(const struct pci_device *device)
-{
-	return text_starts(device->name, "0000:") ? device->name + 5 : device->name;
-}
 
 static bool is_chosen(const struct report *report, const struct pci_device *gpu)
 {
@@ -78,25 +70,17 @@ static void gpu_act(struct wizard *wizard, const struct row *row)
 	const struct pci_device *gpu = row->data;
 	if (!gpu)
 		return;
-	wizard->goal->gpus = (struct strings){0};
-	wizard->goal->assignments = (struct list){0};
-	strings_add(wizard->goal->arena, &wizard->goal->gpus, gpu->name);
+	wizard->goal->gpus.n = 0;
+	wizard->goal->assignments.n = 0;
+	goal_gpu(wizard->goal, gpu->name, true);
 }
 
 /* One more for the same VM, or one less. */
 static void gpu_add(struct wizard *wizard, const struct row *row)
 {
-	struct goal *goal = wizard->goal;
 	const struct pci_device *gpu = row->data;
-	struct strings before = goal->gpus;
-	if (!gpu)
-		return;
-	goal->gpus = (struct strings){0};
-	for (size_t i = 0; i < before.n; i++)
-		if (strcmp(before.item[i], gpu->name) != 0)
-			strings_add(goal->arena, &goal->gpus, before.item[i]);
-	if (goal->gpus.n == before.n)
-		strings_add(goal->arena, &goal->gpus, gpu->name);
+	if (gpu)
+		goal_gpu(wizard->goal, gpu->name, !row->on);
 }
 
 static struct step_state gpu_state(const struct wizard *wizard)

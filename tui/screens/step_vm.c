@@ -111,9 +111,9 @@ static void vm_act(struct wizard *wizard, const struct row *row)
 		return;
 	/* What was assigned one by one before goes to this one. */
 	for (size_t i = 0; i < goal->assignments.n; i++)
-		strings_add(goal->arena, &goal->gpus,
-				((const struct assignment *)goal->assignments.item[i])->device);
-	goal->assignments = (struct list){0};
+		goal_gpu(goal, ((const struct assignment *)goal->assignments.item[i])->device,
+				true);
+	goal->assignments.n = 0;
 	goal->vmid = vm->vmid;
 }
 

@@ -6,16 +6,11 @@
 
 /* Drawings: a card with its path from the CPU and its IOMMU group, and all groups of the host. */
 
-static const char *short_name(const struct pci_device *device)
-{
-	return text_starts(device->name, "0000:") ? device->name + 5 : device->name;
-}
-
 /* Like `lspci -nnk`. */
 static void add_function(
 		struct text *text, const struct facts *facts, const struct pci_device *device)
 {
-	text_addf(text, "%s %s [%04x]: %s [%04x:%04x]\n", short_name(device),
+	text_addf(text, "%s %s [%04x]: %s [%04x:%04x]\n", short_address(device),
 			pci_class_text(device->class_code), device->class_code >> 8, device->label,
 			device->vendor, device->device);
 	if (device->subsystem_known && device->subsystem_vendor)
@@ -59,7 +54,7 @@ static void add_path(struct text *text, const struct facts *facts, struct arena 
 		const struct pci_device *bridge = gpu->path.item[i];
 		text_add(text, "  ");
 		add_indented(text, i,
-				arena_printf(arena, "%s %s, %s", short_name(bridge),
+				arena_printf(arena, "%s %s, %s", short_address(bridge),
 						i == 0 ? "root port" : "bridge", bridge->label));
 	}
 	if (!gpu->path.n)
@@ -68,7 +63,7 @@ static void add_path(struct text *text, const struct facts *facts, struct arena 
 		const struct pci_device *function = card.item[i];
 		text_add(text, "  ");
 		add_indented(text, gpu->path.n,
-				arena_printf(arena, "%s %s%s", short_name(function),
+				arena_printf(arena, "%s %s%s", short_address(function),
 						pci_class_text(function->class_code),
 						function == gpu ? "   <- this one" : ""));
 	}
@@ -82,7 +77,7 @@ static void add_member(struct text *text, struct arena *arena, const struct list
 			   : pci_is_bridge(device)       ? "bridge, stays"
 			   : facts_in_list(card, device) ? "the card, goes to the VM"
 							 : "GOES ALONG, off the host";
-	text_addf(text, "  +- %-8s %-24.24s %.37s\n", short_name(device),
+	text_addf(text, "  +- %-8s %-24.24s %.37s\n", short_address(device),
 			pci_class_text(device->class_code), note);
 	for (size_t i = 0; i < device->uses.n; i++)
 		text_addf(text, "  |    the host's %s\n",
@@ -104,7 +99,7 @@ static void add_group(struct text *text, const struct facts *facts, struct arena
 	for (size_t i = 0; i < card.n; i++) {
 		const struct pci_device *function = card.item[i];
 		if (function->group != gpu->group)
-			text_addf(text, "  +- %s is in group %d\n", short_name(function),
+			text_addf(text, "  +- %s is in group %d\n", short_address(function),
 					function->group);
 	}
 }

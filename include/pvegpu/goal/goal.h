@@ -117,6 +117,8 @@ struct goal {
 struct goal *goal_new(void);
 struct goal *goal_copy(const struct goal *goal);
 void goal_free(struct goal *goal); /* NULL is fine */
+/* Take a device to the short form's, or away from them. */
+void goal_gpu(struct goal *goal, const char *device, bool wanted);
 /* Ask for a kernel parameter, or say that it is not wanted; takes back the opposite. */
 void goal_param(struct goal *goal, const char *word, bool wanted);
 /* Take back either. */
