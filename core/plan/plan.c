@@ -37,23 +37,16 @@ void plan_add_because(struct plan *plan, struct change *change, const char *beca
 		strings_add(plan->arena, &change->because, because);
 }
 
-static bool is_listed(const struct list *refusals, const char *check, const char *subject,
-		const char *reason)
+/* What is listed already is not said again. */
+static void list_refusal(struct plan *plan, struct list *refusals, const char *check,
+		const char *subject, const char *reason, bool acceptable)
 {
 	for (size_t i = 0; i < refusals->n; i++) {
-		const struct refusal *refusal = refusals->item[i];
-		if (strcmp(refusal->check, check) == 0 && strcmp(refusal->subject, subject) == 0 &&
-				strcmp(refusal->reason, reason) == 0)
-			return true;
+		const struct refusal *other = refusals->item[i];
+		if (strcmp(other->check, check) == 0 && strcmp(other->subject, subject) == 0 &&
+				strcmp(other->reason, reason) == 0)
+			return;
 	}
-	return false;
-}
-
-void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
-		bool acceptable)
-{
-	if (is_listed(&plan->refusals, check, subject, reason))
-		return;
 	struct refusal *refusal = arena_alloc(plan->arena, sizeof *refusal);
 	*refusal = (struct refusal){
 			.check = arena_strdup(plan->arena, check),
@@ -61,21 +54,18 @@ void plan_refuse(struct plan *plan, const char *check, const char *subject, cons
 			.reason = arena_strdup(plan->arena, reason),
 			.acceptable = acceptable,
 	};
-	list_add(plan->arena, &plan->refusals, refusal);
+	list_add(plan->arena, refusals, refusal);
+}
+
+void plan_refuse(struct plan *plan, const char *check, const char *subject, const char *reason,
+		bool acceptable)
+{
+	list_refusal(plan, &plan->refusals, check, subject, reason, acceptable);
 }
 
 void plan_accept(struct plan *plan, const char *check, const char *subject, const char *reason)
 {
-	if (is_listed(&plan->accepted, check, subject, reason))
-		return;
-	struct refusal *accepted = arena_alloc(plan->arena, sizeof *accepted);
-	*accepted = (struct refusal){
-			.check = arena_strdup(plan->arena, check),
-			.subject = arena_strdup(plan->arena, subject),
-			.reason = arena_strdup(plan->arena, reason),
-			.acceptable = true,
-	};
-	list_add(plan->arena, &plan->accepted, accepted);
+	list_refusal(plan, &plan->accepted, check, subject, reason, true);
 }
 
 static int place_of(const struct change *change)
