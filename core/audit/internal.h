@@ -4,6 +4,8 @@
 
 #include "pvegpu/audit/audit.h"
 
+/* The number of an IOMMU group, null where it is not known. */
+json_t *group_to_json(int group);
 /* The member `host` of the audit; the caller owns it. */
 json_t *report_host_to_json(const struct facts *facts);
 

@@ -15,7 +15,7 @@ static json_t *known_json(enum known known)
 	return known == KNOWN_UNKNOWN ? json_null() : json_boolean(known == KNOWN_YES);
 }
 
-static json_t *group_json(int group)
+json_t *group_to_json(int group)
 {
 	return group < 0 ? json_null() : json_integer(group);
 }
@@ -40,7 +40,7 @@ static void put_device(struct json_out *out, const struct pci_device *device)
 		json_put_text(out, "subsystem_id", NULL);
 	json_put_text(out, "name", device->label);
 	json_put_text(out, "driver", device->driver);
-	json_put(out, "iommu_group", group_json(device->group));
+	json_put(out, "iommu_group", group_to_json(device->group));
 }
 
 static void put_gpu(struct json_out *out, const struct report *report, const struct pci_device *gpu)
@@ -197,7 +197,7 @@ static void put_mapped(struct json_out *out, const struct pci_mapping_entry *ent
 	json_put_text(out, "path", entry->path);
 	json_put_text(out, "id", entry->id);
 	json_put_text(out, "subsystem_id", entry->subsystem_id);
-	json_put(out, "iommugroup", group_json(entry->group));
+	json_put(out, "iommugroup", group_to_json(entry->group));
 	json_close(out, '}');
 }
 

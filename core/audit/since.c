@@ -99,13 +99,13 @@ static json_t *gpus_now(struct arena *arena, const struct report *report)
 		if (!pci_is_gpu(gpu))
 			continue;
 		const char *id = arena_printf(arena, "%04x:%04x", gpu->vendor, gpu->device);
-		json_t *group = gpu->group < 0 ? json_null() : json_integer(gpu->group);
 		(void)json_array_append_new(gpus,
 				json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "address",
 						json_text(gpu->name), "name", json_text(gpu->label),
 						"id", json_text(id), "driver",
-						json_text(gpu->driver), "iommu_group", group,
-						"verdict", json_text(report_verdict(report, gpu))));
+						json_text(gpu->driver), "iommu_group",
+						group_to_json(gpu->group), "verdict",
+						json_text(report_verdict(report, gpu))));
 	}
 	return gpus;
 }
