@@ -12,13 +12,21 @@
 
 static int lost; /* errno of the first write to standard output that failed */
 
+static void put_bytes(const char *bytes, size_t n)
+{
+	errno = 0;
+	if (fwrite(bytes, 1, n, stdout) < n && !lost)
+		lost = errno ? errno : EIO;
+}
+
 static void put(FILE *out, const char *text)
 {
-	if (out == stderr)
-		(void)fflush(stdout); /* so that the reason comes last */
-	errno = 0;
-	if (fputs(text, out) == EOF && out == stdout && !lost)
-		lost = errno ? errno : EIO;
+	if (out == stdout) {
+		put_bytes(text, strlen(text));
+		return;
+	}
+	(void)fflush(stdout); /* so that the reason comes last */
+	(void)fputs(text, out);
 }
 
 void say(FILE *out, const char *format, ...)
@@ -67,13 +75,6 @@ int status_of(const struct error *error, int otherwise)
 		break;
 	}
 	return otherwise;
-}
-
-static void put_bytes(const char *bytes, size_t n)
-{
-	errno = 0;
-	if (fwrite(bytes, 1, n, stdout) < n && !lost)
-		lost = errno ? errno : EIO;
 }
 
 struct json_out say_json(void)
