@@ -420,20 +420,6 @@ static void tell_conflict(struct report *report, const struct check *check,
 	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
 }
 
-struct list vm_next_lines(const struct vm *vm, struct arena *arena)
-{
-	struct list lines = {0};
-	for (size_t e = 0; e < vm->hostpci.n; e++) {
-		struct vm_hostpci *entry = vm->hostpci.item[e];
-		if (!vm_conf_get(&vm->conf.pending, entry->key) &&
-				!vm_key_is_removed(vm, entry->key))
-			list_add(arena, &lines, entry);
-	}
-	for (size_t e = 0; e < vm->pending.n; e++)
-		list_add(arena, &lines, vm->pending.item[e]);
-	return lines;
-}
-
 const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
 		const struct pci_device *device)
 {

@@ -73,10 +73,6 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 void mend_mappings(struct report *report);
 void choose_mappings(struct report *report);
 
-/* The lines of the next start, as struct vm_hostpci: Proxmox VE makes current what waits before
- * anything else (PVE/QemuServer.pm, vm_start_nolock). */
-struct list vm_next_lines(const struct vm *vm, struct arena *arena);
-
 /* What is chosen and what is so already, before the checks run: parameters (boot.c), the rows of
  * the table of choices, which the row decides (report.c), and what only a mapping, or another part
  * of the goal, tells (attach.c, vfio.c). */

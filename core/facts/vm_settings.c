@@ -32,6 +32,20 @@ const char *vm_get_next(const struct vm *vm, const char *key)
 	return vm_key_is_removed(vm, key) ? NULL : vm_get(vm, key);
 }
 
+struct list vm_next_lines(const struct vm *vm, struct arena *arena)
+{
+	struct list lines = {0};
+	for (size_t e = 0; e < vm->hostpci.n; e++) {
+		struct vm_hostpci *entry = vm->hostpci.item[e];
+		if (!vm_conf_get(&vm->conf.pending, entry->key) &&
+				!vm_key_is_removed(vm, entry->key))
+			list_add(arena, &lines, entry);
+	}
+	for (size_t e = 0; e < vm->pending.n; e++)
+		list_add(arena, &lines, vm->pending.item[e]);
+	return lines;
+}
+
 bool vm_is_windows(const struct vm *vm)
 {
 	const char *type = vm_get_next(vm, "ostype");

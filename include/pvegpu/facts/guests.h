@@ -47,6 +47,9 @@ const char *vm_get(const struct vm *vm, const char *key);
 const char *vm_get_next(const struct vm *vm, const char *key);
 /* [PENDING] takes the key away: after the next start the line is gone. */
 bool vm_key_is_removed(const struct vm *vm, const char *key);
+/* The lines of the next start, as struct vm_hostpci: Proxmox VE makes current what waits before
+ * anything else (PVE/QemuServer.pm, vm_start_nolock). */
+struct list vm_next_lines(const struct vm *vm, struct arena *arena);
 /* By its ostype (win11, w2k22, wxp …): its desktop needs what a server does without. */
 bool vm_is_windows(const struct vm *vm);
 /* Of the value of `machine`, `cpu`, and of one that is yes or no (NULL: not set). */
