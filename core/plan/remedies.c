@@ -61,9 +61,19 @@ static int draft_for(const struct planning *planning, const struct remedy *remed
 			continue;
 		if (remedies_are_held(report, finding->check->step))
 			return 0;
-		int status = remedy->draft(planning, finding);
-		if (status < 0)
+		struct error why = {0};
+		struct planning one = *planning;
+		one.err = &why;
+		int status = remedy->draft(&one, finding);
+		if (status == ERROR_REFUSED)
+			plan_refuse(planning->plan, remedy->check, finding->subject,
+					arena_printf(planning->plan->arena, "%s.", why.text),
+					false);
+		else if (status < 0) {
+			if (planning->err)
+				*planning->err = why;
 			return status;
+		}
 	}
 	return 0;
 }

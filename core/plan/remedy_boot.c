@@ -241,7 +241,7 @@ int fix_fallback_entry(const struct planning *planning, const struct finding *fi
 		return status;
 	char *entry = first_entry(plan->arena, menu);
 	if (!entry)
-		return error_set(planning->err, ERROR_PARSE,
+		return error_set(planning->err, ERROR_REFUSED,
 				"%s has no menu entry that could be copied", first->path);
 	status = planning_draft(planning, facts->grub_custom.path, &text);
 	if (status < 0)

@@ -86,13 +86,11 @@ static int keep_whole(
 			more = line->devices.item[i];
 	if (!more && (!planned || strcmp(planned, value) == 0))
 		return 0;
-	(void)error_set(planning->err, ERROR_REFUSED,
-			"%s of VM %u gives it more than %s: the line is not replaced by one for it "
-			"alone",
-			line->key, report->vm->vmid, report->gpu->name);
-	error_hint(planning->err, "take it apart first: qm set %u --%s VALUE", report->vm->vmid,
-			line->key);
-	return ERROR_REFUSED;
+	return error_set(planning->err, ERROR_REFUSED,
+			"%s of VM %u gives it more than %s%s%s: the line is not replaced by one "
+			"for it alone; take it apart first",
+			line->key, report->vm->vmid, report->gpu->name, more ? ", it gives " : "",
+			more ? more->name : "");
 }
 
 int fix_attach_hostpci(const struct planning *planning, const struct finding *finding)
@@ -124,7 +122,8 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	for (size_t i = 0; i < lines; i++) {
 		const char *key = free_key(vm, plan);
 		if (!key)
-			return error_set(err, ERROR_USAGE, "VM %u has no free hostpci slot",
+			return error_set(err, ERROR_REFUSED,
+					"VM %u has no free hostpci slot: all 16 are taken",
 					vm->vmid);
 		const char *value = arena_printf(plan->arena, "%s%s%s",
 				named(report, i, plan->arena),

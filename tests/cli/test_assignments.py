@@ -130,8 +130,9 @@ class Assignments(HostTest):
     def refused(self, *goal):
         """The reasons why there is no such plan."""
         done = run("plan", "--format", "json", *goal, root=self.root)
-        if done.returncode == 2 or not done.stdout:
+        if done.returncode == 2:
             return [done.stderr]
+        self.assertTrue(done.stdout, done.stderr)
         return [r["reason"] for r in json.loads(done.stdout)["refusals"]]
 
     def test_what_two_are_started_with_goes_to_one(self):
@@ -151,6 +152,11 @@ class Assignments(HostTest):
         for goal in (("--gpu", "01:00", "--gpu", "02:00"), ("--gpu", "01:00")):
             self.assertRegex(" ".join(self.refused(*goal, "--vm", "107", "--by-mapping", *RISKS)),
                              "gives it more than 0000:01:00.0", goal)
+
+    def test_a_vm_whose_slots_are_all_taken(self):
+        self.boot("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", *RISKS)
+        self.conf(107, *("hostpci%d: 0000:03:%02x.0" % (n, n + 1) for n in range(16)))
+        self.assertRegex(" ".join(self.refused("--gpu", "01:00", "--vm", "107", *RISKS)), "no free hostpci slot")
 
     def test_one_primary_display(self):
         goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "107", "--x-vga") + RISKS
