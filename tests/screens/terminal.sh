@@ -72,6 +72,15 @@ shows() {
 	wait_for "$1"
 	ok "$2"
 }
+# gone TEXT WHAT: it is not on the screen any more (waits for that): the screen of before may show still.
+gone() {
+	tries=2400
+	while screen | grep -qF -- "$1"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || fail "$2"
+		sleep 0.05
+	done
+}
 fail() {
 	echo "not ok - $1" >&2
 	screen >&2

@@ -50,8 +50,8 @@ tick() {
 		fi
 		moved Down || fail "no fix with: $1"
 	done
-	screen | grep -qE '^> \[x\]' || keys Space
-	wait_for "[x]"
+	screen | grep -qE '^> \[x\]' || moved Space || fail "no fix is ticked: $1"
+	screen | grep -qE '^> \[x\]' || fail "Space ticked another fix than: $1"
 }
 # mend: review, yes, and back at the doctor.
 mend() {

@@ -37,6 +37,6 @@ seen "Review:" "the review"
 for _ in 1 2 3 4; do
 	keys Down
 done
-keys '?'
-seen "sshkeys: **********" "a call in it"
+wait_for "qm set 106 --machine q35"
+seen "+sshkeys: **********" "a call in it"
 echo "$passed passed, 0 failed"

@@ -69,7 +69,7 @@ for signal in TERM HUP INT SEGV ABRT; do
 	kill -"$signal" "$(cat "$terminal_dir/pid")"
 	wait_for "ended"
 	cmp -s "$terminal_dir/before" "$terminal_dir/after" || fail "SIG$signal left the terminal changed"
-	screen | grep -q "1 BIOS" && fail "SIG$signal left the screen" || :
+	gone "1 BIOS" "SIG$signal left the screen"
 	ok "SIG$signal gives the terminal back"
 done
 echo "$passed passed, 0 failed"
