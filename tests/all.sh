@@ -59,7 +59,7 @@ run_cppcheck() {
 		-DPVEGPU_SAMPLE_BUILD='""' -DPVEGPU_SAMPLE_INSTALLED='""' core tui
 }
 run_format() {
-	find core tui include tests/unit tests/fuzz tests/pvesim -name '*.[ch]' -print0 |
+	find core tui include tests/unit tests/fuzz tests/pvesim tests/oracle -name '*.[ch]' -print0 |
 		xargs -0 clang-format --dry-run -Werror
 }
 # Every file that can carry a comment says its licence.

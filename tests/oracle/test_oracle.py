@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PVEGPU = os.environ.get("PVEGPU", "build/pvegpu")
-WORKERS = 2
+STAND_IN = os.environ.get("PVEGPU_ORACLE_STAND_IN")  # without it Python is started for each command of a host
+WORKERS = 3  # half of the time is waiting for a guest to stop or start
 SEEDS = "1-200"
 SHARE = 10  # seeds that a worker takes at a time
 # Where the judge and this program differ on purpose, and why; README.md has the same list.
@@ -25,6 +27,12 @@ AT_ODDS = {"I7 gpus": "it leaves accelerators (class 1200) out; README.md of the
 # (PVE/AbstractConfig.pm, cleanup_pending; PVE/API2/Qemu.pm, update_vm_api): what a rollback takes back
 # from there seems to wait still. Each of these was looked at, and left nothing else behind.
 SEEDS_AT_ODDS = {66: "I6 ", 123: "I6 bytes: etc/pve/nodes/pve1/qemu-server/101.conf is not as it was"}
+
+OUTSIDE = """#!/bin/sh
+for root; do :; done
+[ -f "$root/.pvegpu-sample" ] && set -- "$@" --run-scripts
+exec '%s' "$@"
+"""
 
 
 def skip(why):
@@ -46,26 +54,41 @@ def is_fault(line):
 
 
 class Judge:
-    """The judge, from a directory where Python may keep it compiled: its stand-ins start some twenty times
-    for each host, and cannot write outside of the host."""
+    """The judge, from a directory where Python may keep it compiled: in the sandbox its stand-ins start some
+    twenty times for each host, and cannot write outside of the host."""
     def __init__(self, place, seconds):
+        self.place = place
         self.program = shutil.copy(os.path.join(HERE, "topologies.py"), place)
         py_compile.compile(self.program, doraise=True)
         self.end = time.monotonic() + seconds if seconds else None
+        self.lock = threading.Lock()
         self.hosts = 0
+
+    def quick(self):
+        """The start of a command line for the judge, with stand-ins that need no start of Python (judge.py). They
+        are outside of the sandbox, which lets nobody out: pvegpu is told to run them so."""
+        place = tempfile.mkdtemp(dir=self.place)
+        pvegpu = os.path.join(place, "pvegpu")
+        with open(pvegpu, "w", encoding="ascii") as file:
+            file.write(OUTSIDE % PVEGPU)
+        os.chmod(pvegpu, 0o755)
+        return [os.path.join(HERE, "judge.py"), shutil.copy(STAND_IN, os.path.join(place, "stand_in")),
+                self.program, "--pvegpu", pvegpu]
 
     def __call__(self, arguments):
         """Nothing, or what the judge has to say."""
         left = self.end - time.monotonic() if self.end else 1e9
         if left <= 0:
             return ""
-        done = subprocess.run([sys.executable, self.program, "--pvegpu", PVEGPU, "--seconds", str(left), *arguments],
+        begin = self.quick() if STAND_IN and arguments[0] == "--seeds" else [self.program, "--pvegpu", PVEGPU]
+        done = subprocess.run([sys.executable, *begin, "--seconds", str(left), *arguments],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False)
         count = re.search(r"^\d+ of (\d+) hosts without a fault$", done.stdout, re.M)
         if done.returncode not in (0, 1) or not count:
             return done.stdout or "status %d" % done.returncode
-        self.hosts += int(count[1])
+        with self.lock:
+            self.hosts += int(count[1])
         return done.stdout if any(map(is_fault, done.stdout.splitlines())) else ""
 
 
