@@ -74,9 +74,7 @@ static int find_login(const struct options *options, struct arena *arena,
 	if (!user) {
 		(void)error_set(err, ERROR_USAGE, "nothing says who to log in as at %s",
 				options->api);
-		error_hint(err, "--token-file FILE, the variable PVEGPU_TOKEN, or --user "
-				"USER@REALM "
-				"on a terminal");
+		error_hint(err, "--token-file FILE, the variable PVEGPU_TOKEN, or --user USER@REALM on a terminal");
 		return ERROR_USAGE;
 	}
 	profile->user = arena_strdup(arena, user);

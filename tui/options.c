@@ -229,15 +229,13 @@ enum {
 /* One row an option: all that is known of it. In the order of --help. */
 static const struct option_row fixed[] = {
 		{"root", "DIR", GROUP_GENERAL, HOSTS, TEXT(root), NULL,
-				"read (and apply below) DIR instead of this host; a file made by "
-				"capture is only looked at"},
+				"read (and apply below) DIR instead of this host; a file made by capture is only looked at"},
 		{"run-scripts", NULL, GROUP_GENERAL, HOSTS, FLAG(run_scripts), NULL,
 				"DIR is a sample host: run its own scripts, which stand in for the "
 				"host's commands, without the sandbox that keeps them in DIR; "
 				"never for a tree you did not make"},
 		{"format", "text|json|prometheus", GROUP_GENERAL, NAMED, CALL(take_format), NULL,
-				"how a command prints (text); prometheus is audit's, for a "
-				"textfile collector"},
+				"how a command prints (text); prometheus is audit's, for a textfile collector"},
 		{"only", "STEP|CHECK", GROUP_GENERAL, TAKES(AUDIT), CALL(take_only), NULL,
 				"nothing but that (repeatable)"},
 		{"since", "FILE", GROUP_GENERAL, TAKES(AUDIT), TEXT(since), NULL,
@@ -257,8 +255,7 @@ static const struct option_row fixed[] = {
 
 		{"api", "URL", GROUP_REMOTE, REMOTES, TEXT(api), NULL, "https://HOST:8006"},
 		{"token-file", "FILE", GROUP_REMOTE, REMOTES, TEXT(token_file), NULL,
-				"holds USER@REALM!ID=SECRET, mode 0600; or the variable "
-				"PVEGPU_TOKEN"},
+				"holds USER@REALM!ID=SECRET, mode 0600; or the variable PVEGPU_TOKEN"},
 		{"user", "USER@REALM", GROUP_REMOTE, REMOTES, TEXT(user), NULL,
 				"by password instead: asked for, or PVEGPU_PASSWORD"},
 		{"node", "NAME", GROUP_REMOTE, REMOTES, TEXT(node), NULL,
@@ -268,8 +265,7 @@ static const struct option_row fixed[] = {
 		{"ca-file", "FILE", GROUP_REMOTE, REMOTES, TEXT(ca_file), NULL,
 				"authorities that vouch for it"},
 		{"proxy", "URL|none", GROUP_REMOTE, REMOTES, TEXT(proxy), NULL,
-				"reach it by that proxy; https_proxy and all_proxy are for hosts "
-				"that are not private"},
+				"reach it by that proxy; https_proxy and all_proxy are for hosts that are not private"},
 
 		{"gpu", "ADDRESS", GROUP_GOAL, GOALS, CALL(take_gpu), NULL,
 				"01:00, 01:00.0, 0000:01:00 ... (repeatable: all for that VM)"},
@@ -289,8 +285,7 @@ static const struct option_row fixed[] = {
 				"attach by the PCI mapping NAME; it is made or extended"},
 		{"mapping-device", "[NODE=]ADDRESS", GROUP_GOAL, GOALS, CALL(take_mapping_device),
 				NULL,
-				"it names this device too: an alternative, or the one of another "
-				"node"},
+				"it names this device too: an alternative, or the one of another node"},
 		{"delete-mapping", "NAME", GROUP_GOAL, GOALS, CALL(take_mapping), NULL,
 				"a mapping that no VM uses"},
 
@@ -310,8 +305,7 @@ static const struct option_row fixed[] = {
 		{"reboot", NULL, GROUP_CHANGES, TAKES(APPLY), FLAG(reboot), NULL,
 				"reboot at the end if the plan asks for it"},
 		{"chroot", "DIR", GROUP_CHANGES, TAKES(ROLLBACK), CALL(take_chroot), NULL,
-				"from a live system: undo on the host whose root is mounted at "
-				"DIR, with that host's own commands"},
+				"from a live system: undo on the host whose root is mounted at DIR, with that host's own commands"},
 };
 enum { FIXED = sizeof fixed / sizeof *fixed };
 
@@ -410,15 +404,13 @@ static int refuse_option(
 {
 	const char *name = arena_printf(arena, "--%s", row->name);
 	if (row->group == GROUP_GOAL)
-		return wrong("only audit, plan and doctor take a goal (the wizard asks for it), so "
-			     "not",
+		return wrong("only audit, plan and doctor take a goal (the wizard asks for it), so not",
 				name);
 	if (row->group == GROUP_REMOTE)
-		return wrong(options->command == COMMAND_DEMO      ? "the demo is not remote:"
-				: options->command == COMMAND_HELP ? "help does not take"
-								   : "that reads the host's own "
-								     "files, so run it there, "
-								     "without",
+		return wrong(options->command == COMMAND_DEMO ? "the demo is not remote:"
+				: options->command == COMMAND_HELP
+						? "help does not take"
+						: "that reads the host's own files, so run it there, without",
 				name);
 	if (is_few(row->commands))
 		return wrong(arena_printf(arena, "only %s %s",

@@ -65,8 +65,7 @@ bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct 
 		return false;
 	(void)rows_add(rows, ROW_TEXT,
 			arena_printf(rows->arena,
-					"Only the files of %s tell this, and its API does not show "
-					"them. On %s, as root, run:",
+					"Only the files of %s tell this, and its API does not show them. On %s, as root, run:",
 					facts->node, facts->node));
 	(void)rows_add(rows, ROW_TEXT,
 			arena_printf(rows->arena, "    pvegpu %s%s%s", command,

@@ -118,8 +118,7 @@ int confirm(const struct options *options, const char *question)
 	if (options->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO)) {
-		say(stderr, "pvegpu: nothing was changed: there is no terminal to ask on, and "
-			    "--yes was not given\n");
+		say(stderr, "pvegpu: nothing was changed: there is no terminal to ask on, and --yes was not given\n");
 		return EXIT_USAGE;
 	}
 	if (typed_yes(question))

@@ -19,10 +19,9 @@ static bool quit_question(struct wizard *wizard)
 	if (!wizard->plan || !wizard->plan->changes.n)
 		return true;
 	bool reboot_only = plan_count_reboots(&wizard->plan->changes) == wizard->plan->changes.n;
-	wizard->message = reboot_only ? "Quit? The reboot is still to be made. y quits, any other "
-					"key stays."
-				      : "Quit? The planned changes were not made. y quits, any "
-					"other key stays.";
+	wizard->message =
+			reboot_only ? "Quit? The reboot is still to be made. y quits, any other key stays."
+				    : "Quit? The planned changes were not made. y quits, any other key stays.";
 	wizard_draw(wizard);
 	int key = term_key(-1, true);
 	wizard->message = NULL;
@@ -125,8 +124,8 @@ static void go_back(struct wizard *wizard)
 static int open_doctor(struct wizard *wizard)
 {
 	if (host_is_remote(wizard->host))
-		wizard->message = "The doctor reads the host's own logs: run pvegpu on the node "
-				  "itself.";
+		wizard->message =
+				"The doctor reads the host's own logs: run pvegpu on the node itself.";
 	else if (!wizard->facts->complete)
 		wizard->message = still_reading;
 	else
@@ -194,8 +193,8 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 	if (key >= '1' && key <= '7')
 		wizard->step = key - '1';
 	else if (key != KEY_RESIZE)
-		wizard->message = "Keys: arrows move, Space ticks, Enter goes on, ? explains, q "
-				  "quits.";
+		wizard->message =
+				"Keys: arrows move, Space ticks, Enter goes on, ? explains, q quits.";
 	return 0;
 }
 
@@ -235,8 +234,7 @@ int wizard_next_step(const struct wizard *wizard)
 static void say_goodbye(const struct wizard *wizard)
 {
 	if (wizard->demo) {
-		say(stdout, "This was the demo: only its sample host was changed, and that is "
-			    "gone.\n");
+		say(stdout, "This was the demo: only its sample host was changed, and that is gone.\n");
 		return;
 	}
 	if (!wizard->runs.n)

@@ -190,8 +190,7 @@ void wizard_rows(struct wizard *wizard, struct rows *rows)
 	if (!wizard->facts->complete && !step->early) {
 		(void)rows_add(rows, ROW_HEADING, "Reading the host ...");
 		(void)rows_add(rows, ROW_TEXT,
-				"This step fills in by itself as soon as the whole "
-				"host was read.");
+				"This step fills in by itself as soon as the whole host was read.");
 		return;
 	}
 	step->rows(wizard, rows);

@@ -174,9 +174,7 @@ static void hint_rollback(
 {
 	char why[sizeof err->hint];
 	(void)snprintf(why, sizeof why, "%s", err->hint);
-	error_hint(err,
-			"%.1500s%s%zu of %zu changes were made; undo them with 'pvegpu rollback "
-			"%s'",
+	error_hint(err, "%.1500s%s%zu of %zu changes were made; undo them with 'pvegpu rollback %s'",
 			why, why[0] ? "\n" : "", result->done,
 			plan->changes.n - plan_count_reboots(&plan->changes), result->run);
 }
@@ -227,8 +225,7 @@ static int same_plan(const struct plan *fresh, const struct plan *plan, struct e
 	(void)error_set(err, ERROR_DRIFT,
 			strcmp(fresh->node, plan->node) != 0
 					? "the plan was made for the node '%s', not for this one"
-					: "the host is not as it was when the plan for '%s' was "
-					  "made",
+					: "the host is not as it was when the plan for '%s' was made",
 			plan->node);
 	error_hint(err, "make a new plan; nothing was changed");
 	return ERROR_DRIFT;

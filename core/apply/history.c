@@ -152,8 +152,7 @@ char *history_text(struct arena *arena, const struct history *history)
 	}
 	for (size_t i = 0; i < history->not_begun.n; i++)
 		text_addf(&text,
-				"%s  %s: it ended before its plan was written down; the next run "
-				"clears it away\n",
+				"%s  %s: it ended before its plan was written down; the next run clears it away\n",
 				history->not_begun.item[i], run_state_names[RUN_EMPTY]);
 	for (size_t i = 0; i < history->unreadable.n; i++)
 		text_addf(&text, "cannot be read: %s\n", history->unreadable.item[i]);

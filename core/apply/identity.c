@@ -45,17 +45,14 @@ static int check_cluster(struct pve_client *client, const struct run_record *rec
 		(void)error_set(err, ERROR_REFUSED,
 				"run %s was made at another cluster than %s; nothing was changed",
 				run, client->address);
-		error_hint(err,
-				"its authority is %s, that of this one is %s; it was reached at %s "
-				"then",
+		error_hint(err, "its authority is %s, that of this one is %s; it was reached at %s then",
 				record->cluster, now.authority,
 				record->plan->api ? record->plan->api : "?");
 		return ERROR_REFUSED;
 	}
 	if (node && now.nodes.n && !strings_has(&now.nodes, node)) {
 		(void)error_set(err, ERROR_REFUSED,
-				"run %s was made on node %s, and %s has no such node; nothing was "
-				"changed",
+				"run %s was made on node %s, and %s has no such node; nothing was changed",
 				run, node, pve_cluster_text(arena, &now));
 		return ERROR_REFUSED;
 	}
@@ -117,8 +114,7 @@ static int refuse_undo(const struct undo_needs *undo, const char *applied_by, co
 		text_addf(&hint, "it was applied by %s", applied_by);
 	if (undo->root_only.n)
 		text_addf(&hint,
-				"%sonly root@pam itself may set or take away %s; no token may, not "
-				"even one of root@pam: --user root@pam",
+				"%sonly root@pam itself may set or take away %s; no token may, not even one of root@pam: --user root@pam",
 				hint.n ? "\n" : "", strings_join(arena, &undo->root_only, ", "));
 	text_addf(&hint, "%s", hint.n || !*missing ? missing : missing + 1);
 	(void)error_set(err, ERROR_REFUSED, "%s may not undo run %s; nothing was changed", who,

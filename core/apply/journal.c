@@ -23,8 +23,7 @@ struct journal {
 static int say_busy(struct error *err)
 {
 	(void)error_set(err, ERROR_BUSY,
-			"another pvegpu is applying or rolling back now, or a command that it "
-			"started still runs");
+			"another pvegpu is applying or rolling back now, or a command that it started still runs");
 	error_hint(err, "wait until it has ended; nothing was changed by this one");
 	return ERROR_BUSY;
 }

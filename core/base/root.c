@@ -58,9 +58,7 @@ int root_run_scripts(struct root *root, struct error *err)
 		(void)error_set(err, ERROR_USAGE,
 				"'%s' is not a sample host, so no command is run there",
 				root->kind == ROOT_LIVE ? "/" : root->dir);
-		error_hint(err,
-				"a sample host is a copy of tests/sample_host/root, with the file "
-				"%s at its top",
+		error_hint(err, "a sample host is a copy of tests/sample_host/root, with the file %s at its top",
 				ROOT_SAMPLE_MARK);
 		return ERROR_USAGE;
 	}
@@ -80,14 +78,12 @@ static bool sandbox_works(struct root *root)
 			;
 	else if (step)
 		(void)snprintf(root->why_not, sizeof root->why_not,
-				"a sample host's own scripts are run in a sandbox, and it cannot "
-				"%s "
-				"here (%s); without one with --run-scripts only",
+				"a sample host's own scripts are run in a sandbox, and it cannot %s here (%s); "
+				"without one with --run-scripts only",
 				step, strerrordesc_np(number));
 	else
 		(void)snprintf(root->why_not, sizeof root->why_not,
-				"a sample host's own scripts are run in a sandbox that only root "
-				"can make; without one with --run-scripts only");
+				"a sample host's own scripts are run in a sandbox that only root can make; without one with --run-scripts only");
 	return number == 0;
 }
 
@@ -221,8 +217,7 @@ int root_use_chroot(struct root *root, struct error *err)
 				needed[i]);
 		error_hint(err,
 				"for d in proc sys dev run; do mount --rbind /$d %s/$d; done; "
-				"mount "
-				"its /boot and /boot/efi too if they are apart",
+				"mount its /boot and /boot/efi too if they are apart",
 				root->dir);
 		return ERROR_USAGE;
 	}

@@ -144,8 +144,7 @@ static enum step make_rooms(const char *tree)
 		return READ_ONLY;
 	if (!mount_tmpfs("/run") ||
 			!mount_scratch("/tmp", "/run/tmp-upper", "/run/tmp-work",
-					"lowerdir=/tmp,upperdir=/run/tmp-upper,workdir=/run/tmp-"
-					"work"))
+					"lowerdir=/tmp,upperdir=/run/tmp-upper,workdir=/run/tmp-work"))
 		return PRIVATE;
 	if (!mount_devices(nodes))
 		return DEVICES;

@@ -267,8 +267,8 @@ void text_add_json(struct text *text, const char *string, size_t n)
 
 char *text_shell_quote(struct arena *arena, const char *word)
 {
-	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				   "0123456789_-+=./:,@%";
+	static const char safe[] =
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./:,@%";
 	if (word[0] && strspn(word, safe) == strlen(word))
 		return arena_strdup(arena, word);
 	struct text text = {0};

@@ -84,25 +84,19 @@ static void write_comment(struct writing *writing, const char *comment, size_t n
 static bool is_open_parameter(const char *name, size_t n)
 {
 	static const char names[] =
-			"BOOT_IMAGE initrd root rootfstype rootflags rootdelay rootwait boot "
-			"resume "
-			"iommu* intel_iommu* amd_iommu* iommufd* vfio* kvm* pci pci_* pcie_* "
-			"video vga nomodeset module_blacklist modprobe.blacklist "
-			"initcall_blacklist "
-			"hugepages hugepagesz default_hugepagesz transparent_hugepage isolcpus "
-			"nohz* rcu* irqaffinity console earlycon earlyprintk fbcon* efi efifb* "
-			"mitigations spectre* l1tf mds split_lock_detect systemd.unit "
-			"systemd.unified_cgroup_hierarchy acpi* processor* intel_idle* idle* "
-			"intel_pstate* amd_pstate* cpufreq* clocksource tsc hpet nvme* amdgpu* "
-			"radeon* i915* xe* nouveau* nvidia* snd* usb* usbcore* xhci* libata* ahci* "
-			"drm* loglevel log_buf_len panic* crashkernel memmap mem reserve* cma "
-			"net.ifnames biosdevname fsck* zfs* elevator apparmor security audit "
-			"selinux consoleblank rd.driver* rd.modules* cgroup* numa* nosmt maxcpus "
-			"nr_cpus nmi_watchdog watchdog* reboot scsi_mod* mpt3sas* megaraid* r8169* "
-			"igb* ixgbe* i40e* e1000e* thunderbolt* vt* fbdev* simplefb* preempt "
-			"threadirqs lockdown module.sig_enforce init_on_alloc page_alloc* "
-			"swapaccount "
-			"gvt* kasan* psi printk* ignore_loglevel pvegpu*";
+			"BOOT_IMAGE initrd root rootfstype rootflags rootdelay rootwait boot resume iommu* "
+			"intel_iommu* amd_iommu* iommufd* vfio* kvm* pci pci_* pcie_* video vga nomodeset "
+			"module_blacklist modprobe.blacklist initcall_blacklist hugepages hugepagesz "
+			"default_hugepagesz transparent_hugepage isolcpus nohz* rcu* irqaffinity console "
+			"earlycon earlyprintk fbcon* efi efifb* mitigations spectre* l1tf mds split_lock_detect "
+			"systemd.unit systemd.unified_cgroup_hierarchy acpi* processor* intel_idle* idle* "
+			"intel_pstate* amd_pstate* cpufreq* clocksource tsc hpet nvme* amdgpu* radeon* i915* xe* "
+			"nouveau* nvidia* snd* usb* usbcore* xhci* libata* ahci* drm* loglevel log_buf_len "
+			"panic* crashkernel memmap mem reserve* cma net.ifnames biosdevname fsck* zfs* elevator "
+			"apparmor security audit selinux consoleblank rd.driver* rd.modules* cgroup* numa* nosmt "
+			"maxcpus nr_cpus nmi_watchdog watchdog* reboot scsi_mod* mpt3sas* megaraid* r8169* igb* "
+			"ixgbe* i40e* e1000e* thunderbolt* vt* fbdev* simplefb* preempt threadirqs lockdown "
+			"module.sig_enforce init_on_alloc page_alloc* swapaccount gvt* kasan* psi printk* ignore_loglevel pvegpu*";
 	return is_listed(name, n, names);
 }
 
@@ -110,8 +104,7 @@ static bool is_open_parameter(const char *name, size_t n)
 static bool is_plain_setting(const char *value, size_t n)
 {
 	return is_listed(value, n,
-			       "on off yes no y n auto force forced none all default true false "
-			       "enable disable enabled disabled strict full") ||
+			       "on off yes no y n auto force forced none all default true false enable disable enabled disabled strict full") ||
 	       (n <= 6 && strspn(value, "0123456789") >= n);
 }
 
@@ -242,8 +235,7 @@ static void write_hosts(struct writing *writing, const char *line, size_t n)
 		while (at + word < end && !isspace((unsigned char)at[word]))
 			word++;
 		bool common = is_listed(at, word,
-					      "localhost localhost.localdomain pvelocalhost "
-					      "ip6-* localhost4* localhost6*") ||
+					      "localhost localhost.localdomain pvelocalhost ip6-* localhost4* localhost6*") ||
 			      shape_ipv4(line, at) == word || shape_ipv6(at) == word ||
 			      strspn(at, "0123456789.:") >= word;
 		if (common)
@@ -257,15 +249,13 @@ static void write_hosts(struct writing *writing, const char *line, size_t n)
 
 /* Keys of corosync.conf and of .members whose values are numbers and plain words. */
 static const char cluster_words[] =
-		"nodename version cluster nodes quorate nodelist id online ip logging debug "
-		"to_syslog "
+		"nodename version cluster nodes quorate nodelist id online ip logging debug to_syslog "
 		"node nodeid quorum_votes quorum provider corosync_votequorum totem config_version "
 		"interface linknumber ip_version ipv4 ipv6 ipv4-6 ipv6-4 link_mode passive active "
-		"rrp_mode "
-		"secauth on off transport udpu udp knet name cluster_name two_node wait_for_all "
-		"expected_votes device model net algorithm ffsplit lms host tls ring0_addr "
-		"ring1_addr ring2_addr ring3_addr knet_transport token "
-		"link_priority bindnetaddr yes no crypto_cipher crypto_hash aes256 sha256 none";
+		"rrp_mode secauth on off transport udpu udp knet name cluster_name two_node wait_for_all "
+		"expected_votes device model net algorithm ffsplit lms host tls ring0_addr ring1_addr "
+		"ring2_addr ring3_addr knet_transport token link_priority bindnetaddr yes no "
+		"crypto_cipher crypto_hash aes256 sha256 none";
 
 static void write_cluster(struct writing *writing, const char *line, size_t n)
 {
@@ -296,21 +286,15 @@ static void write_cluster(struct writing *writing, const char *line, size_t n)
 /* Keys of a guest's configuration whose values may stay as far as their words may: what qm.conf(5)
  * and pct.conf(5) name that says how the guest is made, not whose it is. */
 static const char guest_keys[] =
-		"acpi agent allow-ksm amd-sev arch audio* autostart balloon bios boot bootdisk "
-		"cdrom citype ciupgrade "
-		"cmode console cores cpu cpulimit cpuunits delete dev* digest efidisk* features "
-		"freeze "
-		"hookscript hostpci* hotplug hugepages ide* intel-tdx ipconfig* ivshmem "
-		"keephugepages keyboard kvm "
-		"localtime lock machine memory meta migrate_* mp* nameserver net* numa numa* "
-		"onboot ostype "
-		"parallel* "
-		"protection reboot rng* rootfs running-nets-host-mtu runningcpu runningmachine "
-		"sata* scsi* "
-		"scsihw serial* shares snaptime sockets spice_enhancements startdate startup swap "
-		"tablet tdf template timezone tpmstate* tty unprivileged unused* usb* vcpus vga "
-		"virtio* virtiofs* vmgenid vmstate vmstatestorage watchdog affinity args lxc.* "
-		"parent";
+		"acpi agent allow-ksm amd-sev arch audio* autostart balloon bios boot bootdisk cdrom "
+		"citype ciupgrade cmode console cores cpu cpulimit cpuunits delete dev* digest efidisk* "
+		"features freeze hookscript hostpci* hotplug hugepages ide* intel-tdx ipconfig* ivshmem "
+		"keephugepages keyboard kvm localtime lock machine memory meta migrate_* mp* nameserver "
+		"net* numa numa* onboot ostype parallel* protection reboot rng* rootfs "
+		"running-nets-host-mtu runningcpu runningmachine sata* scsi* scsihw serial* shares "
+		"snaptime sockets spice_enhancements startdate startup swap tablet tdf template timezone "
+		"tpmstate* tty unprivileged unused* usb* vcpus vga virtio* virtiofs* vmgenid vmstate "
+		"vmstatestorage watchdog affinity args lxc.* parent";
 
 /* Of SMBIOS only the UUID: the rest are serial numbers and what the owner wrote. */
 static void write_smbios(struct writing *writing, const char *value, size_t n)

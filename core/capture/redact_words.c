@@ -77,8 +77,8 @@ static bool is_numbered(struct redactor *redactor, const char *word, size_t n)
 	static const char hosts[] = "pve proxmox server srv nas worker master web db backup mail "
 				    "storage cluster user admin guest client site dell hp lenovo "
 				    "supermicro";
-	static const char devices[] = "nvme enp ens eno enx tap fwbr fwln fwpr veth hdaudio card "
-				      "wlp mmcblk vm subvol pci ata host";
+	static const char devices[] =
+			"nvme enp ens eno enx tap fwbr fwln fwpr veth hdaudio card wlp mmcblk vm subvol pci ata host";
 	size_t i = 0;
 	bool device = false;
 	for (int part = 0; i < n && part < 5; part++) {
@@ -279,9 +279,9 @@ static size_t handle_serial(struct writing *writing, struct piece *piece, const 
 	size_t n = word_at(piece, at);
 	bool short_form = n == 1 && strncasecmp(at, "s/n", fits(piece, at, 3)) == 0 &&
 			  fits(piece, at, 3);
-	if (!short_form && !is_one_of(at, n,
-					   "serial serialnumber serialno sn wwn wwid eui nguid "
-					   "asset imei iccid servicetag"))
+	if (!short_form &&
+			!is_one_of(at, n,
+					"serial serialnumber serialno sn wwn wwid eui nguid asset imei iccid servicetag"))
 		return 0;
 	size_t rest = short_form ? 3 : n;
 	while (at + rest < piece->end && rest < n + 20 &&
@@ -307,16 +307,15 @@ static size_t handle_named(struct writing *writing, struct piece *piece, const c
 	size_t n = word_at(piece, at);
 	bool user = is_one_of(at, n, "user username login logname owner ciuser account ruser");
 	bool host = is_one_of(at, n,
-			"node nodename hostname rhost domain realm domainname "
-			"searchdomain fqdn servername");
+			"node nodename hostname rhost domain realm domainname searchdomain fqdn servername");
 	const char *value = at + n + 1;
 	if ((!user && !host) || value >= piece->end || !strchr("=:", at[n]))
 		return 0;
 	value += value < piece->end && strchr("\"' ", *value);
 	size_t length = plain_value(value, piece->end);
 	size_t digits = strspn(value, "0123456789");
-	static const char plain[] = "root root@pam none any all unknown this the of is localhost "
-				    "null true false pam pve memory numa";
+	static const char plain[] =
+			"root root@pam none any all unknown this the of is localhost null true false pam pve memory numa";
 	if (!length || digits >= length || is_one_of(value, length, plain) ||
 			memchr(value, '@', length) || !isalnum((unsigned char)*value) ||
 			shape_ipv4(value, value) || shape_ipv6(value) || shape_kept(value, value))

@@ -103,8 +103,7 @@ static const char *why_no_mdev(const struct report *report, const struct vm_host
 		const struct pci_device *device = entry->devices.item[i];
 		if (device->mdev == KNOWN_NO)
 			return arena_printf(report->arena,
-					"mdev is set, but %s offers no mediated devices: the VM "
-					"cannot start",
+					"mdev is set, but %s offers no mediated devices: the VM cannot start",
 					device->name);
 	}
 	return NULL;
@@ -157,8 +156,7 @@ static bool judge_widened(struct report *report, const struct check *check, cons
 	bool running = vm->running == KNOWN_YES;
 	struct finding *finding = report_add(report, check, running ? STATUS_WARN : STATUS_FAIL,
 			subject_vm(vm),
-			"%s of %u %s names a whole slot: the physical function %s and its "
-			"virtual functions, %zu devices in all.",
+			"%s of %u %s names a whole slot: the physical function %s and its virtual functions, %zu devices in all.",
 			entry->key, vm->vmid, vm->name, split->name, entry->devices.n);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, false, "name the function that is meant: qm set %u --%s %s",
@@ -258,14 +256,10 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 	bool missing = entry->romfile_found == KNOWN_NO || romfile[0] == '/';
 	struct finding *finding =
 			missing ? report_add(report, check, STATUS_FAIL, subject_vm(vm),
-						  "%s of %u %s: there is no /usr/share/kvm/%s, so "
-						  "the VM "
-						  "cannot start.",
+						  "%s of %u %s: there is no /usr/share/kvm/%s, so the VM cannot start.",
 						  entry->key, vm->vmid, vm->name, romfile)
 				: report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
-						  "%s of %u %s names the ROM file %s; "
-						  "/usr/share/kvm is not "
-						  "recorded.",
+						  "%s of %u %s names the ROM file %s; /usr/share/kvm is not recorded.",
 						  entry->key, vm->vmid, vm->name, romfile);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding->prevents_start = missing;
@@ -452,10 +446,8 @@ static bool judge_pool(struct report *report, const struct check *check, const s
 			arena_printf(report->arena, "%s of %u %s", entry->key, vm->vmid, vm->name);
 	struct finding *finding = report_add(report, check, all ? STATUS_FAIL : STATUS_WARN,
 			subject_vm(vm),
-			all ? "%s: other lines of the VM have every device of the mapping, so it "
-			      "cannot start."
-			    : "%s: the mapping may give the VM a device that another of its lines "
-			      "names, and then it does not start.",
+			all ? "%s: other lines of the VM have every device of the mapping, so it cannot start."
+			    : "%s: the mapping may give the VM a device that another of its lines names, and then it does not start.",
 			who);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_evidence(report, finding, vm->path, "%s: %s", beside->key, beside->value);
@@ -639,14 +631,12 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
 	if (entry && vm_key_is_removed(vm, entry->key)) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-				"%s is there, but its removal waits in PENDING: the next start is "
-				"without it.",
+				"%s is there, but its removal waits in PENDING: the next start is without it.",
 				entry->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] delete: %s",
 				vm_conf_get(&vm->conf.pending, "delete"));
 		finding_fix(report, finding, false,
-				"take the removal back: qm set %u --revert %s, or Revert in its "
-				"Hardware panel",
+				"take the removal back: qm set %u --revert %s, or Revert in its Hardware panel",
 				vm->vmid, entry->key);
 		finding->risk = RISK_NEVER;
 		return;
@@ -654,14 +644,12 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	const struct vm_hostpci *part = entry ? NULL : line_with_part(report, vm);
 	if (part) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-				"%s has a part of the card already; given twice, the VM does not "
-				"start.",
+				"%s has a part of the card already; given twice, the VM does not start.",
 				part->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", part->key, part->value);
 		finding_fix(report, finding, false,
-				"take that line away first: qm set %u --delete "
-				"%s",
-				vm->vmid, part->key);
+				"take that line away first: qm set %u --delete %s", vm->vmid,
+				part->key);
 		finding->risk = RISK_NEVER;
 		return;
 	}
@@ -673,8 +661,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	}
 	if (entry && option_waits(report, entry)) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
-				"%s is attached; other options of it wait in PENDING until the VM "
-				"was stopped and started.",
+				"%s is attached; other options of it wait in PENDING until the VM was stopped and started.",
 				entry->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", entry->key,
 				option_waits(report, entry)->value);
@@ -691,9 +678,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
 	if (pending && !options_differ(report, pending)) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
-				"%s waits in PENDING: it counts when the VM was "
-				"stopped and started; a "
-				"restart inside the guest is not enough.",
+				"%s waits in PENDING: it counts when the VM was stopped and started; a restart inside the guest is not enough.",
 				pending->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", pending->key,
 				pending->value);

@@ -10,9 +10,7 @@ void check_pve_version(struct report *report, const struct check *check)
 	if (!facts->pve_version) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->remote ? "its version is not known."
-					      : "The package pve-manager is not recorded as "
-						"installed here: this is no Proxmox VE host, or "
-						"only a part of one.");
+					      : "The package pve-manager is not recorded as installed here: this is no Proxmox VE host, or only a part of one.");
 		if (!facts->remote)
 			finding_evidence(report, finding, "/var/lib/dpkg/status",
 					"no installed package pve-manager");
@@ -21,10 +19,8 @@ void check_pve_version(struct report *report, const struct check *check)
 	int major = atoi(facts->pve_version); /* NOLINT(cert-err34-c): 0 is then too old as well */
 	struct finding *finding = report_add(report, check, major >= 7 ? STATUS_OK : STATUS_WARN,
 			subject_host(), "Proxmox VE %s%s.", facts->pve_version,
-			major >= 8   ? ""
-			: major == 7 ? ": no PCI mappings (they came with 8.0), so only root@pam "
-				       "can "
-				       "give a VM a device"
+			major >= 8 ? ""
+			: major == 7 ? ": no PCI mappings (they came with 8.0), so only root@pam can give a VM a device"
 				     : " is older than 7.0, which the guide asks for");
 	finding_evidence(report, finding, "/var/lib/dpkg/status", "pve-manager %s",
 			facts->pve_version);
@@ -44,9 +40,7 @@ void check_cpu_virtualization(struct report *report, const struct check *check)
 		finding = report_add(report, check, STATUS_OK, subject_host(), "%s: on.", model);
 	} else {
 		finding = report_add(report, check, STATUS_FAIL, subject_host(),
-				"%s: neither vmx nor svm among its flags: switched off in the "
-				"firmware, "
-				"or this is itself a VM.",
+				"%s: neither vmx nor svm among its flags: switched off in the firmware, or this is itself a VM.",
 				model);
 		finding_fix(report, finding, false,
 				"enable Intel VT-x / AMD-V (SVM) in the firmware setup");
@@ -88,9 +82,7 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 				"DMAR or IVRS is there");
 	} else if (facts->iommu_table == KNOWN_NO) {
 		finding = report_add(report, check, STATUS_FAIL, subject_host(),
-				"The firmware describes no IOMMU: it is switched off in the setup, "
-				"or "
-				"the board has none.");
+				"The firmware describes no IOMMU: it is switched off in the setup, or the board has none.");
 		finding_evidence(report, finding, "/sys/firmware/acpi/tables",
 				"neither DMAR nor IVRS");
 		finding_fix(report, finding, false, "enable %s in the firmware setup", name);
@@ -150,14 +142,10 @@ void check_interrupt_remapping(struct report *report, const struct check *check)
 	if (facts->interrupt_remapping == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->cpu_vendor != CPU_AMD
-						? "Neither the ACPI table DMAR nor the "
-						  "kernel's log tells."
-				: facts->log_known == KNOWN_YES ? "On AMD only the kernel's log "
-								  "tells, and it has no "
-								  "word of it."
-								: "On AMD only the kernel's log "
-								  "tells, and it could not "
-								  "be read.");
+						? "Neither the ACPI table DMAR nor the kernel's log tells."
+				: facts->log_known == KNOWN_YES
+						? "On AMD only the kernel's log tells, and it has no word of it."
+						: "On AMD only the kernel's log tells, and it could not be read.");
 		return;
 	}
 	bool there = facts->interrupt_remapping == KNOWN_YES;
@@ -177,8 +165,7 @@ void check_interrupt_remapping(struct report *report, const struct check *check)
 				"flag INTR_REMAP %d", there);
 	if (!there)
 		finding_fix(report, finding, false,
-				"switch it on in the firmware setup; without it passthrough needs "
-				"unsafe interrupts");
+				"switch it on in the firmware setup; without it passthrough needs unsafe interrupts");
 }
 
 void check_quorum(struct report *report, const struct check *check)
@@ -212,8 +199,7 @@ void check_kernel_next(struct report *report, const struct check *check)
 	bool other = strcmp(facts->kernel, facts->kernel_next) != 0;
 	struct finding *finding = report_add(report, check, other ? STATUS_INFO : STATUS_OK,
 			subject_host(),
-			other ? "The next boot takes kernel %s, not the running %s: what is judged "
-				"here is the running one."
+			other ? "The next boot takes kernel %s, not the running %s: what is judged here is the running one."
 			      : "The next boot takes the running kernel, %s%s.",
 			facts->kernel_next, other ? facts->kernel : "");
 	for (size_t i = 0; i < facts->kernels.n; i++)

@@ -48,16 +48,12 @@ static bool choose_iommu_on(struct report *report)
 	const struct facts *facts = report->facts;
 	if (facts->cpu_vendor == CPU_AMD) {
 		advise(add_param(report, "amd_iommu=on", "boot.iommu-cmdline",
-				       "The kernel knows no such value for amd_iommu: it does "
-				       "nothing. "
-				       "AMD's IOMMU is on by itself."),
+				       "The kernel knows no such value for amd_iommu: it does nothing. AMD's IOMMU is on by itself."),
 				NEED_USELESS, "ignored: AMD's is on by itself");
 		return false;
 	}
 	struct param_choice *param = add_param(report, "intel_iommu=on", "boot.iommu-cmdline",
-			"Turns the IOMMU on, so the kernel can give a VM a device of its own. "
-			"Costs a "
-			"reboot.");
+			"Turns the IOMMU on, so the kernel can give a VM a device of its own. Costs a reboot.");
 	const char *value = cmdline_value(&facts->cmdline_words, "intel_iommu");
 	enum known by_default = facts_intel_iommu_default_on(facts);
 	if (facts->iommu_active == KNOWN_YES && param->running && !param->configured &&
@@ -114,9 +110,7 @@ static void choose_contradictions(struct report *report)
 			continue;
 		struct param_choice *param = add_param(report, words.item[i],
 				"boot.cmdline-conflict",
-				"Turns off what passthrough needs. It is taken out, so that the "
-				"other "
-				"parameters can count.");
+				"Turns off what passthrough needs. It is taken out, so that the other parameters can count.");
 		param->unwanted = true;
 		param->configured = true; /* or may be, under a condition */
 		advise(param, NEED_ADVISED, "contradicts: is taken out");
@@ -224,8 +218,7 @@ static void choose_obsolete(struct report *report)
 				param = report->params.item[p];
 		if (!param)
 			param = add_param(report, word, "boot.cmdline-obsolete",
-					"It does nothing, or stands there twice. That is cleaned "
-					"up.");
+					"It does nothing, or stands there twice. That is cleaned up.");
 		param->check = "boot.cmdline-obsolete";
 		param->obsolete = obsolete;
 		param->repeated = repeated;
@@ -240,9 +233,7 @@ static void choose_acs(struct report *report)
 	const struct facts *facts = report->facts;
 	struct param_choice *param = add_param(report, "pcie_acs_override=downstream,multifunction",
 			"boot.acs-override",
-			"Pretends that devices are isolated. Splits groups on paper only: a VM's "
-			"device "
-			"may then reach others.");
+			"Pretends that devices are isolated. Splits groups on paper only: a VM's device may then reach others.");
 	if (facts->iommu_groups == 0) {
 		advise(param, NEED_LATER, "known once the IOMMU is on");
 		return;
@@ -271,9 +262,7 @@ static void choose_framebuffer(struct report *report)
 	else
 		advise(param, NEED_OPTIONAL, "only for the GPU the host boots with");
 	advise(add_param(report, "initcall_blacklist=sysfb_init", "boot.framebuffer",
-			       "Keeps every firmware framebuffer off: the host loses its local "
-			       "console "
-			       "until a driver takes the card."),
+			       "Keeps every firmware framebuffer off: the host loses its local console until a driver takes the card."),
 			NEED_OPTIONAL, "only if a BAR is held");
 }
 
@@ -291,9 +280,7 @@ void choose_params(struct report *report)
 {
 	bool iommu = choose_iommu_on(report);
 	struct param_choice *pt = add_param(report, "iommu=pt", "boot.iommu-cmdline",
-			"Host devices bypass the IOMMU's translation and stay fast. It changes "
-			"nothing "
-			"for the VM's isolation.");
+			"Host devices bypass the IOMMU's translation and stay fast. It changes nothing for the VM's isolation.");
 	if (pt->running)
 		advise(pt, NEED_DONE, "set");
 	else if (pt->configured)
@@ -329,8 +316,7 @@ void check_boot_loader(struct report *report, const struct check *check)
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader == BOOT_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
-				"The running command line does not show a boot loader, and no GRUB "
-				"configuration was found.");
+				"The running command line does not show a boot loader, and no GRUB configuration was found.");
 		return;
 	}
 	const char *name = facts->boot_loader == BOOT_GRUB ? "GRUB" : "systemd-boot";
@@ -340,10 +326,8 @@ void check_boot_loader(struct report *report, const struct check *check)
 	const char *words = strings_join(report->arena, &idle, " ");
 	struct finding *finding = report_add(report, check, idle.n ? STATUS_WARN : STATUS_OK,
 			subject_host(),
-			idle.n    ? "%s boots this machine; %s has effect. What %s says never "
-				    "counts here: %s."
-			: missing ? "%s boots this machine; %s, which would have effect, is not "
-				    "there."
+			idle.n ? "%s boots this machine; %s has effect. What %s says never counts here: %s."
+			: missing ? "%s boots this machine; %s, which would have effect, is not there."
 				  : "%s boots this machine; %s has effect.",
 			name, facts->cmdline_file, idle_path, words);
 	if (idle.n) {
@@ -377,9 +361,7 @@ void check_iommu_active(struct report *report, const struct check *check)
 	const struct facts *facts = report->facts;
 	if (facts->iommu_active == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
-				"No IOMMU groups are recorded, and whether the IOMMU is on cannot "
-				"be "
-				"seen.");
+				"No IOMMU groups are recorded, and whether the IOMMU is on cannot be seen.");
 		return;
 	}
 	bool active = facts->iommu_active == KNOWN_YES;
@@ -417,8 +399,7 @@ static void tell_nothing_to_add(
 	const struct facts *facts = report->facts;
 	if (facts->iommu_active == KNOWN_UNKNOWN) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
-				"Whether the IOMMU is on is not known, so neither is what it "
-				"needs.");
+				"Whether the IOMMU is on is not known, so neither is what it needs.");
 		return;
 	}
 	if (first->need == NEED_ADVISED)
@@ -553,8 +534,7 @@ static bool judge_generated(struct report *report, const struct check *check)
 			continue;
 		if (!finding)
 			finding = report_add(report, check, STATUS_WARN, subject_host(),
-					"The boot entry of kernel %s %s: the configuration was not "
-					"made again since.",
+					"The boot entry of kernel %s %s: the configuration was not made again since.",
 					entry->kernel ? entry->kernel : "(unknown)", stale);
 		finding_evidence(report, finding, entry->path, "%s: %s",
 				entry->kernel ? entry->kernel : "?", entry->cmdline);
@@ -629,16 +609,13 @@ void check_cmdline_conflict(struct report *report, const struct check *check)
 			 cmdline_has_word(&words, "nointremap");
 	if (nomsi) {
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
-				"pci=nomsi keeps devices from using message-signalled interrupts, "
-				"which passthrough relies on.");
+				"pci=nomsi keeps devices from using message-signalled interrupts, which passthrough relies on.");
 		add_cmdline_evidence(report, finding);
 		finding_fix(report, finding, false, "take pci=nomsi out of the kernel parameters");
 	}
 	if (remapping) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
-				"Interrupt remapping is turned off (intremap=off or nointremap): "
-				"VFIO "
-				"then refuses to give a device to a VM.");
+				"Interrupt remapping is turned off (intremap=off or nointremap): VFIO then refuses to give a device to a VM.");
 		add_cmdline_evidence(report, finding);
 		finding_fix(report, finding, false, "take that word out of the kernel parameters");
 	}
@@ -669,9 +646,7 @@ void check_cmdline_obsolete(struct report *report, const struct check *check)
 	if (cmdline_has_word(&words, "amd_iommu=on")) {
 		found = true;
 		finding = report_add(report, check, STATUS_INFO, subject_host(),
-				"amd_iommu=on is not a value the kernel knows and does nothing; "
-				"AMD's "
-				"IOMMU is on by itself.");
+				"amd_iommu=on is not a value the kernel knows and does nothing; AMD's IOMMU is on by itself.");
 		add_cmdline_evidence(report, finding);
 	}
 	if (cmdline_has_word(&words, "intel_iommu=on") && report->facts->cpu_vendor == CPU_AMD) {
@@ -701,11 +676,8 @@ static void tell_acs_effect(struct report *report, const struct check *check)
 	const struct pci_device *gpu = report->gpu;
 	struct list group = facts_group(report->facts, gpu->group, report->arena);
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
-			"Not used. It would part the group of the GPU on paper only: the devices "
-			"may "
-			"still reach each other's memory, group numbers change, and PCI mappings "
-			"must "
-			"then be set anew.");
+			"Not used. It would part the group of the GPU on paper only: "
+			"the devices may still reach each other's memory, group numbers change, and PCI mappings must then be set anew.");
 	for (size_t i = 0; i < group.n; i++) {
 		const struct pci_device *other = group.item[i];
 		if (pci_is_bridge(other) || facts_in_list(&report->card, other))
@@ -735,8 +707,7 @@ void check_acs_override(struct report *report, const struct check *check)
 	if (!value) {
 		(void)report_add(report, check, STATUS_OK, subject_host(),
 				report->facts->iommu_groups
-						? "Not used: groups are what the kernel found the "
-						  "hardware to keep apart."
+						? "Not used: groups are what the kernel found the hardware to keep apart."
 						: "Not used.");
 		return;
 	}
@@ -749,16 +720,14 @@ void check_acs_override(struct report *report, const struct check *check)
 				text_starts(token, "id:"))
 			continue;
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
-				"'%s' is not a word pcie_acs_override knows (downstream, "
-				"multifunction, id:vvvv:dddd) and does nothing.",
+				"'%s' is not a word pcie_acs_override knows (downstream, multifunction, id:vvvv:dddd) and does nothing.",
 				token);
 		add_cmdline_evidence(report, finding);
 	}
 	if (!acs_override_works(&words))
 		return;
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
-			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the "
-			"hardware.",
+			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the hardware.",
 			value);
 	add_cmdline_evidence(report, finding);
 	finding_fix(report, finding, false,
@@ -782,16 +751,14 @@ static void judge_video(struct report *report, const struct check *check, const 
 		what = "is ignored by this kernel: simpledrm took the place of efifb and vesafb";
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(), "%s %s%s.",
 			word, what,
-			by_version ? " (judged by its version, for want of /boot/config-*; Proxmox "
-				     "kernels since 5.15.27 ignore it)"
+			by_version ? " (judged by its version, for want of /boot/config-*; Proxmox kernels since 5.15.27 ignore it)"
 				   : "");
 	add_cmdline_evidence(report, finding);
 	static const char *const built[] = {"?", "n", "m", "y"};
 	for (size_t i = 0; i < facts->kernel_configs.n; i++) {
 		const struct kernel_config *read = facts->kernel_configs.item[i];
 		finding_evidence(report, finding, read->path,
-				"CONFIG_SYSFB_SIMPLEFB=%s CONFIG_DRM_SIMPLEDRM=%s CONFIG_FB_EFI=%s "
-				"CONFIG_FB_VESA=%s",
+				"CONFIG_SYSFB_SIMPLEFB=%s CONFIG_DRM_SIMPLEDRM=%s CONFIG_FB_EFI=%s CONFIG_FB_VESA=%s",
 				built[read->simplefb], built[read->simpledrm], built[read->efifb],
 				built[read->vesafb]);
 	}
@@ -814,9 +781,7 @@ void check_framebuffer(struct report *report, const struct check *check)
 	if (cmdline_has_word(&words, "initcall_blacklist=sysfb_init")) {
 		found = true;
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
-				"initcall_blacklist=sysfb_init is set: the host has no local "
-				"console "
-				"until a GPU driver loads.");
+				"initcall_blacklist=sysfb_init is set: the host has no local console until a GPU driver loads.");
 		add_cmdline_evidence(report, finding);
 	}
 	if (!found)
@@ -828,11 +793,8 @@ static void judge_esp(struct report *report, const struct check *check, const st
 	struct subject subject = subject_esp(esp->uuid);
 	if (!esp->mounted_at || !esp->entries.n) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
-				esp->mounted_at ? "ESP %s is mounted, but no boot entry was found "
-						  "on it."
-						: "ESP %s is not mounted, so it was not read. It "
-						  "is "
-						  "written by proxmox-boot-tool refresh.",
+				esp->mounted_at ? "ESP %s is mounted, but no boot entry was found on it."
+						: "ESP %s is not mounted, so it was not read. It is written by proxmox-boot-tool refresh.",
 				esp->uuid);
 		finding_evidence(
 				report, finding, "/etc/kernel/proxmox-boot-uuids", "%s", esp->uuid);
@@ -866,9 +828,7 @@ void check_esp_sync(struct report *report, const struct check *check)
 				"/etc/kernel is not recorded.");
 	else if (facts->proxmox_boot_tool == KNOWN_NO)
 		(void)report_add(report, check, STATUS_OK, subject_host(),
-				"No ESPs are kept by proxmox-boot-tool: there is nothing to keep "
-				"in "
-				"step.");
+				"No ESPs are kept by proxmox-boot-tool: there is nothing to keep in step.");
 	for (size_t i = 0; i < facts->esps.n; i++)
 		judge_esp(report, check, facts->esps.item[i]);
 }

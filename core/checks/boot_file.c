@@ -155,15 +155,12 @@ static const char *why_it_stops(const struct report *report)
 		const struct grub_file *file = report->facts->grub_files.item[f];
 		if (file->parsed.bad_line)
 			return arena_printf(report->arena,
-					"%s, line %zu: that is no command, and update-grub stops "
-					"there",
+					"%s, line %zu: that is no command, and update-grub stops there",
 					file->path, file->parsed.bad_line);
 		if (file->parsed.stray_line)
 			return arena_printf(report->arena,
-					"%s, line %zu: sh takes '%s' for a command, and "
-					"update-grub "
-					"stops there; an assignment has no blanks around its =: "
-					"%s=\"...\"",
+					"%s, line %zu: sh takes '%s' for a command, and update-grub stops there; "
+					"an assignment has no blanks around its =: %s=\"...\"",
 					file->path, file->parsed.stray_line,
 					file->parsed.stray_name, file->parsed.stray_name);
 		if (file->parsed.exit_line)
@@ -176,12 +173,8 @@ static const char *why_it_stops(const struct report *report)
 			if ((ours && item->for_command) || item->append)
 				return arena_printf(report->arena, "%s, line %zu: %s %s",
 						file->path, item->line, item->name,
-						item->append ? "+= is not known to dash, which "
-							       "runs "
-							       "update-grub"
-							     : "is followed by a command, so it "
-							       "does "
-							       "not count (are quotes missing?)");
+						item->append ? "+= is not known to dash, which runs update-grub"
+							     : "is followed by a command, so it does not count (are quotes missing?)");
 		}
 	}
 	return NULL;
@@ -198,8 +191,7 @@ const char *why_not_editable(const struct report *report)
 		if (facts->kernel_cmdline.error)
 			return facts->kernel_cmdline.error;
 		if (!text && !facts->cmdline_running)
-			return "/etc/kernel/cmdline is not there, nor is the running command line "
-			       "known";
+			return "/etc/kernel/cmdline is not there, nor is the running command line known";
 		if (text && cmdline_file_edit(report->arena, facts->kernel_cmdline.path, text,
 					    &none, &none, &edited, &error) < 0)
 			return arena_strdup(report->arena, error.text);
@@ -215,8 +207,7 @@ const char *why_not_editable(const struct report *report)
 		return "/etc/default/grub is not there";
 	if (facts->grub_cut)
 		return arena_printf(report->arena,
-				"a value runs over several lines, and what stands after the first "
-				"never reaches the kernel; join them: %s",
+				"a value runs over several lines, and what stands after the first never reaches the kernel; join them: %s",
 				text_printable(report->arena, facts->grub_cut));
 	return why_it_stops(report);
 }
@@ -398,14 +389,12 @@ static bool ends_early(const struct report *report, const char *apart)
 static const char *why_not_these(const struct report *report, const char *apart)
 {
 	if (report->facts->boot_loader == BOOT_GRUB && ends_early(report, apart))
-		return "a word -- stands before the place where words are added, and what comes "
-		       "after "
-		       "it is for init, not for the kernel";
+		return "a word -- stands before the place where words are added, and what comes after it is for "
+		       "init, not for the kernel";
 	const char *stuck = stuck_word(report);
 	if (stuck)
 		return arena_printf(report->arena,
-				"%s is to go, but it does not stand in a plain value of "
-				"/etc/default/grub: take it out by hand",
+				"%s is to go, but it does not stand in a plain value of /etc/default/grub: take it out by hand",
 				stuck);
 	if (apart && !snippet_path(report))
 		return arena_printf(

@@ -52,8 +52,7 @@ const struct check check_catalogue[] = {
 		"kernel cannot use it, whatever its command line says.",
 		MANUAL_PCI, check_iommu_firmware, true, BY_FILES},
 	{"bios.interrupt-remapping", STEP_BIOS, "Interrupt remapping",
-		"It keeps a guest's device from sending interrupts to the host. Passthrough without it is "
-		"unsafe.",
+		"It keeps a guest's device from sending interrupts to the host. Passthrough without it is unsafe.",
 		MANUAL_PCI, check_interrupt_remapping, false, BY_FILES},
 	{"bios.above-4g", STEP_BIOS, "Above 4G Decoding",
 		"Cards with much memory need address space above 4 GiB, which the firmware must give out.",
@@ -76,16 +75,14 @@ const struct check check_catalogue[] = {
 		"Intel's IOMMU is off by default in kernels before 6.8; the parameter turns it on.",
 		MANUAL_PCI, check_iommu_cmdline, true, BY_FILES},
 	{"boot.cmdline-pending", STEP_BOOT, "Command line and configuration",
-		"Parameters count only after the boot loader's configuration was made again and the host "
-		"was rebooted.",
+		"Parameters count only after the boot loader's configuration was made again and the host was rebooted.",
 		MANUAL_BOOT, check_cmdline_pending, true, BY_FILES},
 	{"boot.esp-sync", STEP_BOOT, "EFI system partitions",
 		"proxmox-boot-tool keeps a copy of the boot entries on each ESP. One that was left behind boots "
 		"with old parameters.",
 		MANUAL_BOOT, check_esp_sync, false, BY_FILES},
 	{"boot.fallback-entry", STEP_BOOT, "Way back at boot",
-		"If the host does not come up with the changes, an entry of the boot menu that leaves them out "
-		"brings it back.",
+		"If the host does not come up with the changes, an entry of the boot menu that leaves them out brings it back.",
 		MANUAL_BOOT, check_fallback_entry, true, BY_FILES},
 	{"boot.cmdline-conflict", STEP_BOOT, "Contradicting parameters",
 		"A parameter that turns the IOMMU off makes passthrough impossible.",
@@ -107,15 +104,13 @@ const struct check check_catalogue[] = {
 		"documentation lists the modules in /etc/modules.",
 		MANUAL_PCI, check_vfio_modules, true, BY_FILES},
 	{"vfio.modules-obsolete", STEP_VFIO, "Obsolete modules",
-		"vfio_virqfd became part of vfio in Linux 6.2. Naming it makes systemd-modules-load fail at "
-		"every boot.",
+		"vfio_virqfd became part of vfio in Linux 6.2. Naming it makes systemd-modules-load fail at every boot.",
 		MANUAL_PCI, check_modules_obsolete, true, BY_FILES},
 	{"vfio.host-driver", STEP_VFIO, "Driver that holds the GPU",
 		"Proxmox VE unbinds the host's driver at VM start. Some drivers do not let go, or hang.",
 		MANUAL_PCI, check_host_driver, false, BY_FILES},
 	{"vfio.binding", STEP_VFIO, "Binding to vfio-pci",
-		"Bound at boot the GPU is never touched by a host driver; otherwise Proxmox VE binds it when "
-		"the VM starts.",
+		"Bound at boot the GPU is never touched by a host driver; otherwise Proxmox VE binds it when the VM starts.",
 		MANUAL_PCI, check_vfio_binding, true, BY_FILES},
 	{"vfio.ids-overreach", STEP_VFIO, "Reach of vfio-pci's ids=",
 		"vfio-pci's ids= option takes every device with that id, a twin the host needs included.",
@@ -138,8 +133,7 @@ const struct check check_catalogue[] = {
 		"A GPU that the firmware or the slot hides cannot be given to a VM.",
 		MANUAL_PCI, check_gpu_present, false, BY_API},
 	{"gpu.only-gpu", STEP_GPU, "GPU left for the host",
-		"When the only GPU goes to a VM the host has no local console: keep another way in (SSH, BMC, "
-		"serial).",
+		"When the only GPU goes to a VM the host has no local console: keep another way in (SSH, BMC, serial).",
 		MANUAL_PCI, check_only_gpu, false, BY_API},
 	{"gpu.boot-vga", STEP_GPU, "GPU the firmware booted with",
 		"The boot GPU shows the host's console and its framebuffer may hold the card's memory.",
@@ -164,12 +158,10 @@ const struct check check_catalogue[] = {
 		"The guest's firmware starts the screen with the card's ROM; a Talos worker does not need it.",
 		WIKI, check_gpu_rom, false, BY_FILES},
 	{"gpu.bar", STEP_GPU, "Memory of the GPU held by the host",
-		"As long as the host's framebuffer holds a part of the card's memory, vfio-pci cannot give it "
-		"to a VM.",
+		"As long as the host's framebuffer holds a part of the card's memory, vfio-pci cannot give it to a VM.",
 		WIKI, check_gpu_bar, false, BY_FILES},
 	{"gpu.sriov", STEP_GPU, "Virtual functions (SR-IOV)",
-		"A card with virtual functions can serve several VMs; passing the whole slot then takes them "
-		"all.",
+		"A card with virtual functions can serve several VMs; passing the whole slot then takes them all.",
 		MANUAL_PCI, check_gpu_sriov, false, BY_FILES},
 	{"gpu.in-use", STEP_GPU, "Guests that use the GPU",
 		"A container shares the GPU through the host's driver, a VM takes it whole: not both at once.",
@@ -215,8 +207,7 @@ const struct check check_catalogue[] = {
 		"The state inside a GPU cannot be saved, so a snapshot with memory cannot be taken or resumed.",
 		MANUAL_VM, check_vm_snapshots, false, BY_API},
 	{"vm.cpu-pinning", STEP_VM, "CPUs of the VM",
-		"vcpus is the number that is plugged in at start, not the number of cores; affinity pins the "
-		"whole of QEMU.",
+		"vcpus is the number that is plugged in at start, not the number of cores; affinity pins the whole of QEMU.",
 		MANUAL_VM, check_vm_pinning, false, BY_API},
 	{"vm.args", STEP_VM, "Arguments given to QEMU",
 		"args is handed to QEMU as it stands, after what Proxmox VE makes of the configuration: it may "
@@ -247,12 +238,10 @@ const struct check check_catalogue[] = {
 		"Of two VMs that start at boot with one device the second cannot.",
 		MANUAL_PCI, check_onboot_conflict, false, BY_API},
 	{"attach.mapping", STEP_ATTACH, "PCI mappings that VMs name",
-		"A mapping without a device on this node, or one that Proxmox VE cannot read, keeps the VM from "
-		"starting.",
+		"A mapping without a device on this node, or one that Proxmox VE cannot read, keeps the VM from starting.",
 		MANUAL_MAPPING, check_mapping, true, BY_API},
 	{"attach.mapping-drift", STEP_ATTACH, "Mappings and the devices there",
-		"Addresses and group numbers move with cards, firmware and kernels. Proxmox VE then refuses to "
-		"start the VM.",
+		"Addresses and group numbers move with cards, firmware and kernels. Proxmox VE then refuses to start the VM.",
 		MANUAL_MAPPING, check_mapping_drift, true, BY_API},
 	{"attach.token-raw", STEP_ATTACH, "Addresses and API tokens",
 		"Proxmox VE lets only root@pam, and no token, give a VM a device by its address.",
@@ -261,8 +250,7 @@ const struct check check_catalogue[] = {
 		"The hostpci line of the VM is what gives it the GPU.",
 		MANUAL_PCI, check_attach_hostpci, true, BY_API},
 	{"attach.rights", STEP_ATTACH, "Privileges for what is planned",
-		"A token or user may do only what its roles allow; what is missing is better known before the "
-		"first call.",
+		"A token or user may do only what its roles allow; what is missing is better known before the first call.",
 		MANUAL_USERS, check_rights, false, BY_API},
 
 	{"verify.vm-started", STEP_VERIFY, "VM with the GPU",

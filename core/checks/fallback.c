@@ -21,9 +21,8 @@ static const char *why_none(const struct report *report)
 {
 	const struct facts *facts = report->facts;
 	if (facts->boot_loader != BOOT_GRUB || facts->proxmox_boot_tool == KNOWN_YES)
-		return "on this host the boot entries are made by proxmox-boot-tool alone: press e "
-		       "in "
-		       "the boot menu to change the command line for one boot";
+		return "on this host the boot entries are made by proxmox-boot-tool alone: "
+		       "press e in the boot menu to change the command line for one boot";
 	if (facts->grub_custom_read != KNOWN_YES)
 		return "/etc/grub.d/41_custom, which would read it, is not there";
 	if (facts->grub_custom.error)
@@ -47,8 +46,7 @@ void check_fallback_entry(struct report *report, const struct check *check)
 				"be given to a VM until the host boots its usual entry.");
 		finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
 		finding_fix(report, finding, false,
-				"roll back what kept it from booting, or "
-				"reboot into the usual entry");
+				"roll back what kept it from booting, or reboot into the usual entry");
 		if (report->gpu && report->vm && report->decided[CHOOSE_ATTACH])
 			finding->risk = RISK_NEVER;
 		return;

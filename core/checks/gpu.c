@@ -72,8 +72,7 @@ static void judge_present(struct report *report, const struct check *check, stru
 			: bmc ? STATUS_INFO
 			      : STATUS_OK,
 			subject_device(gpu), "%s%s", gpu->label,
-			bmc ? ": the display of the board's management controller, which stays "
-			      "with the host"
+			bmc ? ": the display of the board's management controller, which stays with the host"
 			    : "");
 	if (asked)
 		finding->risk = RISK_NEVER;
@@ -127,8 +126,7 @@ static void judge_only(struct report *report, const struct check *check, struct 
 	}
 	if (left && report->facts->drivers_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
-				"Whether another GPU is left for the host is not known: drivers are not "
-				"recorded.");
+				"Whether another GPU is left for the host is not known: drivers are not recorded.");
 		return;
 	}
 	if (left) {
@@ -139,8 +137,7 @@ static void judge_only(struct report *report, const struct check *check, struct 
 	}
 	if (has_left(report, gpu)) {
 		(void)report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"It is on vfio-pci, and no other GPU with a screen is left for the "
-				"host: the host has no local console.");
+				"It is on vfio-pci, and no other GPU with a screen is left for the host: the host has no local console.");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
@@ -149,8 +146,7 @@ static void judge_only(struct report *report, const struct check *check, struct 
 					  "the others go along with it, are meant for "
 					  "vfio-pci, or have no screen. The host has no local "
 					  "console then."
-					: "The only GPU: with it in a VM the host has no "
-					  "local console.");
+					: "The only GPU: with it in a VM the host has no local console.");
 	finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
 	if (is_goal(report, gpu))
 		finding->risk = RISK_ACCEPT;
@@ -179,8 +175,7 @@ static void judge_no_vga(struct report *report, const struct check *check, struc
 				"Not the GPU the host booted with: that is %s.", booted->name);
 	else
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
-				"Whether the host's console is on it is not told of a display "
-				"controller that is not VGA compatible.");
+				"Whether the host's console is on it is not told of a display controller that is not VGA compatible.");
 }
 
 static void judge_boot_vga(struct report *report, const struct check *check, struct pci_device *gpu)
@@ -193,14 +188,9 @@ static void judge_boot_vga(struct report *report, const struct check *check, str
 		bool asked = is_goal(report, gpu) && !left;
 		finding = report_add(report, check, asked ? STATUS_WARN : STATUS_INFO,
 				subject_device(gpu),
-				left ? "The firmware booted with this GPU, which is on vfio-pci "
-				       "now: "
-				       "the host's console does not show on it."
-				     : "The firmware booted with this GPU: the host's console is "
-				       "on "
-				       "it, and its screen stays black when a VM has it. Keep SSH "
-				       "or "
-				       "the web interface.");
+				left ? "The firmware booted with this GPU, which is on vfio-pci now: the host's console does not show on it."
+				     : "The firmware booted with this GPU: the host's console is on it, "
+				       "and its screen stays black when a VM has it. Keep SSH or the web interface.");
 		finding_evidence(report, finding, source, "1");
 		if (asked)
 			finding->risk = RISK_ACCEPT;
@@ -274,8 +264,7 @@ static void tell_elsewhere(struct report *report, const struct check *check,
 		const struct pci_device *gpu, const struct report *other)
 {
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
-			"It is in one IOMMU group with %s, which is to go to VM %u: only one VM "
-			"can have a group.",
+			"It is in one IOMMU group with %s, which is to go to VM %u: only one VM can have a group.",
 			other->gpu->name, other->vm->vmid);
 	finding_evidence(report, finding, "/sys/kernel/iommu_groups", "%s, %s: group %d", gpu->name,
 			other->gpu->name, gpu->group);
@@ -319,12 +308,10 @@ static void judge_isolated(struct report *report, const struct check *check, str
 			finding->risk = RISK_ACCEPT;
 	} else if (acs_override_works(&report->facts->cmdline_words)) {
 		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
-				"Its group has only this card, but the ACS override is on: the "
-				"hardware may not keep it apart.");
+				"Its group has only this card, but the ACS override is on: the hardware may not keep it apart.");
 	} else if (!report->facts->cmdline_running && !report->facts->remote) {
 		finding = report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
-				"Its group has only this card; whether an ACS override made it so "
-				"is not recorded.");
+				"Its group has only this card; whether an ACS override made it so is not recorded.");
 	} else {
 		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
 				"Its group has only %s%s.",
@@ -372,8 +359,7 @@ static struct finding *add_critical(struct report *report, const struct check *c
 			const struct host_use *use = device->uses.item[u];
 			if (!critical)
 				critical = report_add(report, check, STATUS_FAIL, subject,
-						"Giving %s to a VM would take from the host: %s "
-						"(%s).",
+						"Giving %s to a VM would take from the host: %s (%s).",
 						gpu->name, use->what, device->name);
 			finding_evidence(report, critical, use->source, "%s: %s", device->name,
 					use->what);
@@ -409,13 +395,11 @@ static void judge_critical(struct report *report, const struct check *check, str
 	enum risk risk = is_goal(report, gpu) ? RISK_NEVER : RISK_NONE;
 	if (critical) {
 		finding_fix(report, critical, false,
-				"use another slot or another GPU; the ACS override may split the "
-				"group, at the price it has");
+				"use another slot or another GPU; the ACS override may split the group, at the price it has");
 		critical->risk = risk;
 	} else if (doubtful.n) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject,
-				"With %s %s %s, and whether the host needs %s could not be "
-				"traced%s%s.",
+				"With %s %s %s, and whether the host needs %s could not be traced%s%s.",
 				gpu->name, doubtful.n > 1 ? "go devices like" : "goes",
 				device_text(report->arena, doubtful.item[0]),
 				doubtful.n > 1 ? "them" : "it", facts->untraced.n ? ": " : "",
@@ -433,15 +417,11 @@ static void judge_critical(struct report *report, const struct check *check, str
 	} else if (gpu->group < 0) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject,
 				facts->uses_known == KNOWN_YES
-						? "Judged again when groups are known; the card's "
-						  "own "
-						  "functions are not used by the host."
-						: "Neither groups nor what the host uses are "
-						  "recorded.");
+						? "Judged again when groups are known; the card's own functions are not used by the host."
+						: "Neither groups nor what the host uses are recorded.");
 	} else {
 		(void)report_add(report, check, STATUS_OK, subject,
-				"No disk, network link or default route of the host goes along "
-				"with it.");
+				"No disk, network link or default route of the host goes along with it.");
 	}
 }
 
@@ -583,14 +563,11 @@ static void judge_identical(
 		return;
 	struct finding *finding =
 			same.n > 1 ? report_add(report, check, STATUS_WARN, subject_device(gpu),
-						     "%zu GPUs have the id %04x:%04x (%s): tell "
-						     "them apart by address.",
+						     "%zu GPUs have the id %04x:%04x (%s): tell them apart by address.",
 						     same.n, gpu->vendor, gpu->device,
 						     strings_join(report->arena, &same, ", "))
 				   : report_add(report, check, STATUS_INFO, subject_device(gpu),
-						     "%s has the id of a part of this card too: "
-						     "tell them apart by "
-						     "address.",
+						     "%s has the id of a part of this card too: tell them apart by address.",
 						     twin->name);
 	for (size_t i = 0; i < texts.n; i++)
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",

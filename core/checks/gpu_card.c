@@ -41,8 +41,7 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 				"Not needed: its largest window has %s.", size);
 	} else {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"Its window of %s is below 4 GiB; a larger one (resizable BAR) "
-				"would need Above 4G Decoding.",
+				"Its window of %s is below 4 GiB; a larger one (resizable BAR) would need Above 4G Decoding.",
 				size);
 	}
 	finding_evidence(report, finding, source, "%s at 0x%llx", size,
@@ -96,8 +95,7 @@ static void judge_split(struct report *report, const struct check *check, struct
 		return;
 	finding->risk = RISK_NEVER;
 	finding_fix(report, finding, false,
-			"name one of them%s%s; or take them away first: echo 0 "
-			">/sys/bus/pci/devices/%s/sriov_numvfs",
+			"name one of them%s%s; or take them away first: echo 0 >/sys/bus/pci/devices/%s/sriov_numvfs",
 			first ? ": --gpu " : "", first ? first->name : "", gpu->name);
 }
 
@@ -171,16 +169,12 @@ static void judge_rom(struct report *report, const struct check *check, struct p
 	struct finding *finding = NULL;
 	if (gpu->rom == KNOWN_NO) {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"It shows no ROM of its own. A guest that shows its boot on it "
-				"needs "
-				"a romfile; one without a screen does not.");
+				"It shows no ROM of its own. A guest that shows its boot on it needs a romfile; one without a screen does not.");
 		finding_evidence(report, finding, source, "no such file");
 	} else if (gpu->boot_vga == KNOWN_YES) {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"Its ROM was run by the host's firmware, and what the guest reads "
-				"of "
-				"it may be a changed copy. If the guest's screen stays black, give "
-				"it a romfile.");
+				"Its ROM was run by the host's firmware, and what the guest reads of it may be a changed "
+				"copy. If the guest's screen stays black, give it a romfile.");
 		finding_evidence(report, finding, source, "the host booted with this GPU");
 	} else {
 		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
@@ -213,27 +207,22 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 	struct finding *finding = NULL;
 	if (held) {
 		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
-				"vfio-pci could not get its memory: something on the host holds a "
-				"part of it%s%s.",
+				"vfio-pci could not get its memory: something on the host holds a part of it%s%s.",
 				gpu->bar_holder ? ", now " : "",
 				gpu->bar_holder ? gpu->bar_holder : "");
 		finding_evidence(report, finding, facts->log_source, "%s", held->text);
 		finding_fix(report, finding, false,
-				"boot with another GPU, or tick initcall_blacklist=sysfb_init in "
-				"step 2: the host then has no local console");
+				"boot with another GPU, or tick initcall_blacklist=sysfb_init in step 2: the host then has no local console");
 	} else if (gpu->bar_holder && !device_on_vfio(gpu)) {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"The firmware's framebuffer (%s) sits on its memory. Kernels from "
-				"6.0 on take it off when vfio-pci binds.",
+				"The firmware's framebuffer (%s) sits on its memory. Kernels from 6.0 on take it off when vfio-pci binds.",
 				gpu->bar_holder);
 	} else if (gpu->bar_holder) {
 		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
 				"The firmware's framebuffer (%s) still sits on its memory.",
 				gpu->bar_holder);
 		finding_fix(report, finding, false,
-				"if the VM does not start: tick initcall_blacklist=sysfb_init in "
-				"step "
-				"2");
+				"if the VM does not start: tick initcall_blacklist=sysfb_init in step 2");
 	} else if (facts->iomem_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
 				"/proc/iomem could not be read, which tells who holds its memory.");
@@ -259,10 +248,8 @@ static void used_by_container(struct report *report, const struct check *check,
 	bool stopped = holder->running == KNOWN_NO;
 	struct finding *finding = report_add(report, check, stopped ? STATUS_INFO : STATUS_WARN,
 			subject_device(gpu),
-			stopped ? "Container %u %s uses it through the host's driver when it runs: "
-				  "it has no GPU while a VM has it."
-				: "Container %u %s uses it through the host's driver: it loses the "
-				  "GPU when a VM takes it.",
+			stopped ? "Container %u %s uses it through the host's driver when it runs: it has no GPU while a VM has it."
+				: "Container %u %s uses it through the host's driver: it loses the GPU when a VM takes it.",
 			holder->id, holder->name);
 	finding_evidence(report, finding, holder->path, "%s", holder->line);
 	finding_fix(report, finding, false,
@@ -316,15 +303,14 @@ static void judge_in_use(struct report *report, const struct check *check, struc
 	}
 	if (used)
 		return;
-	const char *why = facts->vms_known != KNOWN_YES ? "The VMs of this node could not be read."
-			  : facts->containers_known != KNOWN_YES
-					  ? "The containers of this node could "
-					    "not be read."
-			  : may_be_in_container(facts)
-					  ? "A container has a GPU by its driver, and which "
-					    "driver has this one is not known."
-			  : undecided ? "A VM may have it, but whether it has it now is not known."
-				      : NULL;
+	const char *why =
+			facts->vms_known != KNOWN_YES ? "The VMs of this node could not be read."
+			: facts->containers_known != KNOWN_YES
+					? "The containers of this node could not be read."
+			: may_be_in_container(facts)
+					? "A container has a GPU by its driver, and which driver has this one is not known."
+			: undecided ? "A VM may have it, but whether it has it now is not known."
+				    : NULL;
 	struct finding *finding = report_add(report, check, why ? STATUS_UNKNOWN : STATUS_OK,
 			subject_device(gpu), "%s",
 			why ? why : "No container and no other running VM uses it.");

@@ -60,8 +60,7 @@ static const char *describe_reset(
 				"%s: %s is known to leave such a card dead for the next start%s.",
 				fault, *method ? "the kernel's own reset of it" : "a start",
 				has_vendor_reset(report->facts)
-						? "; vendor-reset is loaded, but the kernel does "
-						  "not use it for this card"
+						? "; vendor-reset is loaded, but the kernel does not use it for this card"
 						: "; the module vendor-reset can reset it");
 	return *method ? arena_printf(report->arena, "It is reset with its whole bus (%s).", method)
 		       : "The kernel knows no way to reset it: it may work once and not again.";
@@ -89,8 +88,7 @@ static void judge_reset(struct report *report, const struct check *check, struct
 		finding_fix(report, finding, false, "echo device_specific >%s", path);
 	else if (!itself && fault)
 		finding_fix(report, finding, false,
-				"install the module vendor-reset (DKMS), name it in /etc/modules, "
-				"and reboot");
+				"install the module vendor-reset (DKMS), name it in /etc/modules, and reboot");
 }
 
 /* The module is loaded, and none of this host's GPUs is one of those that it is for. */

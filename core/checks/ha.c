@@ -92,11 +92,9 @@ static void judge_raw(struct report *report, const struct check *check, const st
 			"address: it is taken from that node, with its whole IOMMU group.");
 	tell_evidence(report, finding, guest, vm);
 	finding_fix(report, finding, false,
-			"attach it by a PCI mapping that names a device of every node HA may use "
-			"(--by-mapping, --mapping-device NODE=ADDRESS), keep it on this node by a "
-			"strict node affinity rule (before 9.0: a restricted group), or take it "
-			"out "
-			"of HA: ha-manager remove vm:%u",
+			"attach it by a PCI mapping that names a device of every node HA may use (--by-mapping, "
+			"--mapping-device NODE=ADDRESS), keep it on this node by a strict node affinity rule "
+			"(before 9.0: a restricted group), or take it out of HA: ha-manager remove vm:%u",
 			vm->vmid);
 }
 
@@ -122,11 +120,9 @@ static void judge_mapped(struct report *report, const struct check *check, const
 			subject_vm(vm), "%s",
 			unknown     ? "HA manages it, and where it may run it could not be read."
 			: missing.n ? arena_printf(arena,
-						      "HA may choose a node that has no device for "
-						      "it: %s.",
+						      "HA may choose a node that has no device for it: %s.",
 						      strings_join(arena, &missing, ", "))
-				    : "HA manages it, and its mappings name a device of every node "
-				      "that HA may choose.");
+				    : "HA manages it, and its mappings name a device of every node that HA may choose.");
 	tell_evidence(report, finding, guest, vm);
 	if (!unknown && missing.n)
 		finding_fix(report, finding, false,

@@ -81,15 +81,12 @@ static void judge_words(
 				report->facts->interrupt_remapping == KNOWN_YES)
 			add(report->arena, found,
 					(struct leftover){entry, word,
-							"the platform has interrupt remapping, so "
-							"it "
-							"has no effect",
+							"the platform has interrupt remapping, so it has no effect",
 							true});
 		if (text_starts(word, "ignore_msrs=") && modules_same_name(entry->module, "kvm"))
 			add(report->arena, found,
 					(struct leftover){entry, word,
-							"only a few guests need it; it hides their "
-							"errors from all",
+							"only a few guests need it; it hides their errors from all",
 							false});
 	}
 	static const char *const drivers[] = {"nouveau", "nvidia", "nvidiafb", "nvidia_drm",
@@ -115,13 +112,9 @@ static void judge_words(
 		add(report->arena, found,
 				(struct leftover){entry, NULL,
 						user ? arena_printf(report->arena,
-								       "not needed to give a GPU "
-								       "away, "
-								       "and %s uses that driver",
+								       "not needed to give a GPU away, and %s uses that driver",
 								       user->name)
-						     : "not needed: Proxmox VE takes the driver "
-						       "off "
-						       "when the VM starts",
+						     : "not needed: Proxmox VE takes the driver off when the VM starts",
 						false});
 	}
 	if (options && modules_same_name(entry->module, "vfio_virqfd"))
@@ -131,8 +124,7 @@ static void judge_words(
 	if (options && text_starts(entry->module, "vfio_pci_ids="))
 		add(report->arena, found,
 				(struct leftover){entry, NULL,
-						"there is no such module: it was meant to be "
-						"'options vfio-pci ids='",
+						"there is no such module: it was meant to be 'options vfio-pci ids='",
 						true});
 }
 
@@ -156,9 +148,7 @@ struct list find_leftovers(const struct report *report)
 			add(report->arena, &found,
 					(struct leftover){entry, NULL,
 							arena_printf(report->arena,
-									"the same stands in %s, "
-									"line "
-									"%zu",
+									"the same stands in %s, line %zu",
 									same->file, same->line),
 							true});
 		else

@@ -268,12 +268,9 @@ static bool judge_drift(struct report *report, const struct check *check,
 		finding_evidence(report, finding, "as it should be", "map %s", mended);
 	bool planned = mended && edit && !edit->why && mapping_edit_changes(edit);
 	finding_fix(report, finding, planned,
-			planned  ? "write the entry anew"
-			: mended ? "pvegpu plan --fix-mappings writes the entry anew; a VM that "
-				   "uses it does not start until then"
-				 : "set the mapping anew under Datacenter > Resource Mappings; a "
-				   "VM "
-				   "that uses it does not start until then");
+			planned ? "write the entry anew"
+			: mended ? "pvegpu plan --fix-mappings writes the entry anew; a VM that uses it does not start until then"
+				 : "set the mapping anew under Datacenter > Resource Mappings; a VM that uses it does not start until then");
 	return false;
 }
 
@@ -345,13 +342,11 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 			continue;
 		if (entry->parsed.hosts.n)
 			why = arena_printf(report->arena,
-					"%s names it by its address, and only root@pam itself may "
-					"change or replace that",
+					"%s names it by its address, and only root@pam itself may change or replace that",
 					entry->key);
 		else if (entry->parsed.romfile)
 			why = arena_printf(report->arena,
-					"%s has a romfile, and only root@pam itself may change "
-					"such a line",
+					"%s has a romfile, and only root@pam itself may change such a line",
 					entry->key);
 		if (why)
 			fix = "log in as root@pam with its password: --user root@pam";
@@ -383,9 +378,7 @@ void check_token_raw(struct report *report, const struct check *check)
 				continue;
 			if (!finding)
 				finding = report_add(report, check, STATUS_INFO, subject_host(),
-						"VMs have PCI devices by address: an API token "
-						"(OpenTofu) can neither set nor change that, only "
-						"root@pam can.");
+						"VMs have PCI devices by address: an API token (OpenTofu) can neither set nor change that, only root@pam can.");
 			finding_evidence(report, finding, vm->path, "%s: %s", entry->key,
 					entry->value);
 		}

@@ -260,10 +260,8 @@ static void want(struct report *report, struct mapping_edit *edit, const struct 
 						takes_only(report, entry.path, device)) &&
 				!strings_has(&allowed, key)) {
 			edit->why = arena_printf(arena,
-					"mapping %s names %s of this node already: the VM could "
-					"get "
-					"that one; choose another name, or keep it as an "
-					"alternative with --mapping-device %s",
+					"mapping %s names %s of this node already: the VM could get that one; "
+					"choose another name, or keep it as an alternative with --mapping-device %s",
 					edit->name, entry.path, entry.path);
 			return;
 		}
@@ -351,8 +349,7 @@ static const char *why_not_named(const struct report *report, const struct mappi
 			report->decided[CHOOSE_MAPPING_FUNCTIONS] ? whole_slot_line(report) : NULL;
 	if (line)
 		return arena_printf(arena,
-				"%s of VM %u gives it the whole card already; take that line away "
-				"first, for one line a function",
+				"%s of VM %u gives it the whole card already; take that line away first, for one line a function",
 				line->key, report->vm->vmid);
 	if (is_wanted_before(report, edit->name))
 		return arena_printf(arena, "mapping %s is for another device of the goal already",
@@ -363,8 +360,7 @@ static const char *why_not_named(const struct report *report, const struct mappi
 		return edit->mapping->error;
 	if (!pci_mapping_name_is_valid(edit->name))
 		return arena_printf(arena,
-				"'%s' is no name for a mapping: a letter, then letters, digits, - "
-				"and _",
+				"'%s' is no name for a mapping: a letter, then letters, digits, - and _",
 				edit->name);
 	return edit->why;
 }

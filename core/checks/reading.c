@@ -11,12 +11,12 @@
 static void tell_unread_files(struct report *report, const struct check *check)
 {
 	const struct list *gaps = &report->facts->gaps;
-	struct finding *finding = gaps->n ? report_add(report, check, STATUS_WARN, subject_host(),
-							    "%zu %s could not be read.", gaps->n,
-							    text_plural(gaps->n, "file", "files"))
-					  : report_add(report, check, STATUS_OK, subject_host(),
-							    "Its files are read; VMs are changed "
-							    "as root@pam, by pvesh.");
+	struct finding *finding =
+			gaps->n ? report_add(report, check, STATUS_WARN, subject_host(),
+						  "%zu %s could not be read.", gaps->n,
+						  text_plural(gaps->n, "file", "files"))
+				: report_add(report, check, STATUS_OK, subject_host(),
+						  "Its files are read; VMs are changed as root@pam, by pvesh.");
 	for (size_t i = 0; i < gaps->n; i++) {
 		const struct gap *gap = gaps->item[i];
 		finding_evidence(report, finding, gap->source, "%s", gap->why);
@@ -45,9 +45,7 @@ void check_api(struct report *report, const struct check *check)
 	}
 	if (!facts->gaps.n)
 		(void)report_add(report, check, STATUS_INFO, subject_host(),
-				"Read by the API of %s, as %s%s%s. What only files tell (boot "
-				"loader, "
-				"modules, drivers) is not known from here.",
+				"Read by the API of %s, as %s%s%s. What only files tell (boot loader, modules, drivers) is not known from here.",
 				facts->api, facts->identity, facts->via ? ", by the proxy " : "",
 				facts->via ? facts->via : "");
 	for (size_t i = 0; i < facts->gaps.n; i++) {
@@ -56,8 +54,7 @@ void check_api(struct report *report, const struct check *check)
 			continue;
 		size_t more = count_following(facts, gap);
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
-				more ? "%s could not be read, and nothing more is asked there: "
-				       "%zu other %s."
+				more ? "%s could not be read, and nothing more is asked there: %zu other %s."
 				     : "%s could not be read.",
 				gap->what, more, text_plural(more, "reading", "readings"));
 		if (finding->detail[0] == 't')

@@ -103,10 +103,7 @@ static void hint_gone_gpu(
 				if (pci_address_parse(
 						    entry->parsed.hosts.item[h], &address, &slot) &&
 						pci_address_same_slot(&address, &wanted))
-					error_hint(err,
-							"%s of VM %u %s names it, and nothing is "
-							"there now: pvegpu audit --only "
-							"attach.device-missing",
+					error_hint(err, "%s of VM %u %s names it, and nothing is there now: pvegpu audit --only attach.device-missing",
 							entry->key, vm->vmid,
 							text_printable(arena, vm->name));
 		}
@@ -252,9 +249,7 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 	bool several = parts.n > 1 || goal->assignments.n;
 	int status = several && (goal->mapping || goal->mapping_devices.n)
 				     ? error_set(err, ERROR_USAGE,
-						       "--mapping and --mapping-device are of one "
-						       "device, given by --gpu; of each: --assign "
-						       "DEVICE,mapping=NAME=VMID")
+						       "--mapping and --mapping-device are of one device, given by --gpu; of each: --assign DEVICE,mapping=NAME=VMID")
 				     : 0;
 	whole->parts = parts;
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
@@ -400,8 +395,7 @@ int report_only(struct report *report, const struct strings *names, struct error
 		if (known)
 			continue;
 		(void)error_set(err, ERROR_USAGE, "'%s' is no step and no check", names->item[i]);
-		error_hint(err, "steps: host bios boot vfio gpu vm attach verify; checks: pvegpu "
-				"audit --list");
+		error_hint(err, "steps: host bios boot vfio gpu vm attach verify; checks: pvegpu audit --list");
 		return ERROR_USAGE;
 	}
 	struct list kept = {0};

@@ -29,11 +29,9 @@ static const struct rest {
 			  "attach.token-raw verify.*"},
 		{"/nodes/*/hardware/pci", "boot.iommu-active"},
 		{"/sys/kernel/iommu_groups /sys/class/iommu",
-				"boot.iommu-active boot.iommu-cmdline bios.iommu-firmware "
-				"boot.acs-override"},
+				"boot.iommu-active boot.iommu-cmdline bios.iommu-firmware boot.acs-override"},
 		{"/sys/bus/pci/devices/*/iommu_group",
-				"gpu.group-* gpu.only-gpu gpu.functions boot.acs-override "
-				"attach.mapping attach.mapping-drift"},
+				"gpu.group-* gpu.only-gpu gpu.functions boot.acs-override attach.mapping attach.mapping-drift"},
 		{"/sys/bus/pci/devices/*/driver /sys/bus/pci/devices/*/vfio-dev",
 				"vfio.host-driver vfio.binding vfio.leftovers gpu.only-gpu "
 				"gpu.functions gpu.group-isolated gpu.bar gpu.in-use "
@@ -46,12 +44,10 @@ static const struct rest {
 		{"/sys/bus/pci/devices/*/mdev_supported_types /sys/bus/pci/devices/*/nvidia",
 				"attach.mapping attach.mapping-drift"},
 		{"/sys/bus/pci/devices/*/physfn",
-				"gpu.sriov gpu.functions gpu.group-* vfio.binding "
-				"vfio.ids-overreach attach.hostpci"},
+				"gpu.sriov gpu.functions gpu.group-* vfio.binding vfio.ids-overreach attach.hostpci"},
 		{"/proc/iomem", "gpu.bar"},
 		{"/dev/kmsg /var/log/dmesg /var/log/kern.log",
-				"bios.iommu-firmware bios.interrupt-remapping "
-				"vfio.unsafe-interrupts vfio.leftovers gpu.bar"},
+				"bios.iommu-firmware bios.interrupt-remapping vfio.unsafe-interrupts vfio.leftovers gpu.bar"},
 
 		/* The host: versions, firmware, processor. */
 		{"/var/lib/dpkg/status /version",
@@ -78,23 +74,19 @@ static const struct rest {
 				  "boot.framebuffer vfio.binding vfio.ids-overreach "
 				  "vfio.unsafe-interrupts gpu.only-gpu gpu.group-isolated"},
 		{"/etc/default/grub /etc/default/grub.d* /etc/kernel/cmdline",
-				"boot.loader boot.cmdline-* boot.iommu-cmdline boot.esp-sync "
-				"boot.acs-override boot.framebuffer"},
+				"boot.loader boot.cmdline-* boot.iommu-cmdline boot.esp-sync boot.acs-override boot.framebuffer"},
 		{"/etc/default/grub /etc/default/grub.d*", "host.kernel-next"},
 		{"/etc/kernel /etc/kernel/proxmox-boot-uuids",
-				"host.kernel-* boot.loader boot.cmdline-* boot.iommu-cmdline "
-				"boot.esp-sync boot.fallback-entry"},
+				"host.kernel-* boot.loader boot.cmdline-* boot.iommu-cmdline boot.esp-sync boot.fallback-entry"},
 		{"/etc/kernel/next-boot-pin /etc/kernel/proxmox-boot-pin", "host.kernel-*"},
 		{"/sys/firmware/efi/efivars/Boot*",
-				"boot.loader boot.cmdline-* boot.iommu-cmdline boot.fallback-entry "
-				"host.kernel-next"},
-		{"/boot/grub/grub.cfg", "boot.loader boot.cmdline-pending boot.fallback-entry "
-					"host.kernel-next"},
+				"boot.loader boot.cmdline-* boot.iommu-cmdline boot.fallback-entry host.kernel-next"},
+		{"/boot/grub/grub.cfg",
+				"boot.loader boot.cmdline-pending boot.fallback-entry host.kernel-next"},
 		{"/boot/grub/custom.cfg /etc/grub.d/41_custom", "boot.fallback-entry"},
 		{"/boot", "host.kernel-next"},
 		{"/boot/config-*", "boot.framebuffer boot.cmdline-obsolete"},
-		{"*/loader/entries* */grub/grub.cfg /proc/mounts /proc/self/mounts "
-		 "/dev/disk/by-uuid/*",
+		{"*/loader/entries* */grub/grub.cfg /proc/mounts /proc/self/mounts /dev/disk/by-uuid/*",
 				"boot.esp-sync"},
 
 		/* Modules and their configuration. */
@@ -114,15 +106,13 @@ static const struct rest {
 
 		/* What the host lives on. */
 		{"/proc/mounts /proc/self/mounts /proc/swaps /proc/net/* /sys/class/block* "
-		 "/sys/class/net* /sys/devices/* /sys/block* /sys/fs/btrfs* /run/udev/data/* "
-		 "/dev/* "
+		 "/sys/class/net* /sys/devices/* /sys/block* /sys/fs/btrfs* /run/udev/data/* /dev/* "
 		 "/etc/pve/corosync.conf /etc/network/interfaces",
 				"gpu.group-host-critical vfio.ids-overreach"},
 
 		/* The guests of this node. Of one VM (struct gap, vmid) only what is said of it,
 		 * and what is said of all. */
-		{"/etc/pve /etc/pve/qemu-server* /nodes/*/qemu /nodes/*/qemu/*/config "
-		 "/nodes/*/qemu/*/pending",
+		{"/etc/pve /etc/pve/qemu-server* /nodes/*/qemu /nodes/*/qemu/*/config /nodes/*/qemu/*/pending",
 				"vm.* attach.hostpci* attach.device-missing attach.romfile "
 				"attach.conflict attach.onboot-conflict attach.mapping "
 				"attach.mapping-drift attach.token-raw gpu.in-use "
@@ -130,8 +120,7 @@ static const struct rest {
 		{"/etc/pve /etc/pve/qemu-server", "host.quorum vm.ha-managed"},
 		{"/nodes/*/qemu/*/snapshot", "vm.snapshots"},
 		{"/run/qemu-server* /proc/[0-9]*/cmdline",
-				"vm.running attach.conflict gpu.in-use verify.vm-started "
-				"verify.vfio-bound"},
+				"vm.running attach.conflict gpu.in-use verify.vm-started verify.vfio-bound"},
 		{"/etc/pve/lxc* /sys/fs/cgroup* /sys/class/drm*", "gpu.in-use"},
 		{"/usr/share/kvm*", "attach.romfile"},
 		{"/etc/pve/mapping/pci.cfg /cluster/mapping/pci",
@@ -149,10 +138,10 @@ static const struct rest {
 };
 
 /* Checks that keep a plan from harm: without them calls are not made. */
-static const char guards[] = "boot.iommu-active boot.iommu-cmdline host.quorum attach.rights "
-			     "attach.conflict attach.mapping "
-			     "attach.hostpci* attach.device-missing gpu.group-* gpu.only-gpu "
-			     "gpu.boot-vga gpu.in-use vm.running vm.ha-managed vm.machine-q35";
+static const char guards[] =
+		"boot.iommu-active boot.iommu-cmdline host.quorum attach.rights attach.conflict "
+		"attach.mapping attach.hostpci* attach.device-missing gpu.group-* gpu.only-gpu "
+		"gpu.boot-vga gpu.in-use vm.running vm.ha-managed vm.machine-q35";
 
 static bool is_among(const char *patterns, const char *name)
 {
@@ -293,8 +282,7 @@ static const struct gap *hides(const struct facts *facts, const char *sources, u
 int tell_hidden(const struct facts *facts, const char *what, unsigned vmid, struct error *err)
 {
 	const struct gap *gap = hides(facts,
-			vmid ? "/nodes/*/qemu /nodes/*/qemu/*/config /etc/pve "
-			       "/etc/pve/qemu-server*"
+			vmid ? "/nodes/*/qemu /nodes/*/qemu/*/config /etc/pve /etc/pve/qemu-server*"
 			     : "/nodes/*/hardware/pci /sys/bus/pci/devices*",
 			vmid);
 	if (!gap)

@@ -110,6 +110,5 @@ void check_inside(struct report *report, const struct check *check)
 {
 	if (report->vm && report->gpu)
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(report->vm),
-				"The host cannot see into the guest; step 7 has the commands that "
-				"tell.");
+				"The host cannot see into the guest; step 7 has the commands that tell.");
 }

@@ -84,8 +84,7 @@ void check_vfio_modules(struct report *report, const struct check *check)
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
-			"Not named for loading at boot: %s. Proxmox VE loads them when a VM needs "
-			"them.",
+			"Not named for loading at boot: %s. Proxmox VE loads them when a VM needs them.",
 			strings_join(report->arena, &missing, ", "));
 	finding_evidence(report, finding, "/etc/modules, /etc/modules-load.d", "%zu of 3 named",
 			WANTED_MODULES - missing.n);
@@ -107,17 +106,14 @@ void check_modules_obsolete(struct report *report, const struct check *check)
 		found = true;
 		if (facts->virqfd_exists == KNOWN_UNKNOWN) {
 			(void)report_add(report, check, STATUS_UNKNOWN, subject_path(file->path),
-					"%s names vfio_virqfd; whether this kernel still has it is "
-					"not "
-					"known.",
+					"%s names vfio_virqfd; whether this kernel still has it is not known.",
 					file->path);
 			continue;
 		}
-		struct finding *finding =
-				report_add(report, check, STATUS_WARN, subject_path(file->path),
-						"%s names vfio_virqfd, which this kernel has not: "
-						"systemd-modules-load fails at boot.",
-						file->path);
+		struct finding *finding = report_add(report, check, STATUS_WARN,
+				subject_path(file->path),
+				"%s names vfio_virqfd, which this kernel has not: systemd-modules-load fails at boot.",
+				file->path);
 		finding_evidence(report, finding, file->path, "vfio_virqfd");
 		finding_fix(report, finding, true, "take the line out");
 	}
@@ -164,8 +160,7 @@ void check_host_driver(struct report *report, const struct check *check)
 					"It is on vfio-pci.");
 		} else if (keeper) {
 			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-					"%s holds it, and VM %u asks for it with driver=keep: "
-					"Proxmox VE leaves it there.",
+					"%s holds it, and VM %u asks for it with driver=keep: Proxmox VE leaves it there.",
 					gpu->driver, keeper->id);
 		} else if (serves_parts(gpu)) {
 			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
@@ -179,8 +174,7 @@ void check_host_driver(struct report *report, const struct check *check)
 					driver_clings(gpu->driver));
 			if (!vfio_takes_at_boot(report, gpu))
 				finding_fix(report, finding, false,
-						"bind it to vfio-pci at boot if a VM is to have "
-						"it");
+						"bind it to vfio-pci at boot if a VM is to have it");
 		} else {
 			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 					"%s holds it; Proxmox VE unbinds it when the VM starts.",
@@ -302,14 +296,10 @@ void check_vfio_binding(struct report *report, const struct check *check)
 	} else if (twin) {
 		struct finding *finding = report_add(report, check, STATUS_INFO,
 				subject_device(gpu),
-				"To be bound at boot by its address, because %s has the same id "
-				"and "
-				"stays with the host.",
+				"To be bound at boot by its address, because %s has the same id and stays with the host.",
 				twin->name);
 		finding_fix(report, finding, true,
-				"a script in the initramfs gives these addresses to vfio-pci "
-				"before "
-				"any other driver is loaded");
+				"a script in the initramfs gives these addresses to vfio-pci before any other driver is loaded");
 	} else {
 		struct finding *finding = report_add(report, check, STATUS_INFO,
 				subject_device(gpu), "To be bound at boot: %s.",
@@ -406,9 +396,9 @@ void check_ids_overreach(struct report *report, const struct check *check)
 	if (!ids || !*ids) {
 		(void)report_add(report, check, facts->cmdline_running ? STATUS_OK : STATUS_UNKNOWN,
 				subject_host(),
-				facts->cmdline_running ? "vfio-pci has no ids= option."
-						       : "No ids= in modprobe.d; the command line "
-							 "could not be read.");
+				facts->cmdline_running
+						? "vfio-pci has no ids= option."
+						: "No ids= in modprobe.d; the command line could not be read.");
 		return;
 	}
 	judge_repeated_ids(report, check);
@@ -433,9 +423,7 @@ void check_ids_overreach(struct report *report, const struct check *check)
 					device->device);
 		} else if (part_of_processor(report, device)) {
 			finding = report_add(report, check, STATUS_WARN, subject_device(device),
-					"ids= takes %s, a part of the processor that shares the "
-					"GPU's "
-					"slot: the host may need it.",
+					"ids= takes %s, a part of the processor that shares the GPU's slot: the host may need it.",
 					device->label);
 		}
 		if (finding) {
@@ -480,18 +468,14 @@ void check_unsafe_interrupts(struct report *report, const struct check *check)
 	bool needless = facts->interrupt_remapping == KNOWN_YES;
 	struct finding *finding = report_add(report, check, needless ? STATUS_INFO : STATUS_WARN,
 			subject_host(),
-			needless ? "allow_unsafe_interrupts=%s is set, but the "
-				   "platform has interrupt "
-				   "remapping: it has no effect and is not needed."
-				 : "allow_unsafe_interrupts=%s is set: a guest can "
-				   "send interrupts to "
-				   "the host.",
+			needless ? "allow_unsafe_interrupts=%s is set, but the platform has interrupt remapping: "
+				   "it has no effect and is not needed."
+				 : "allow_unsafe_interrupts=%s is set: a guest can send interrupts to the host.",
 			value);
 	finding_evidence(report, finding, source, "allow_unsafe_interrupts=%s", value);
 	finding_fix(report, finding, false,
 			needless ? "take it out"
-				 : "take it out unless the machine has no interrupt "
-				   "remapping");
+				 : "take it out unless the machine has no interrupt remapping");
 }
 
 /* What keeps vfio-pci from loading, or from being first. */
@@ -512,9 +496,7 @@ void check_modprobe_conflict(struct report *report, const struct check *check)
 		struct finding *finding = report_add(report, check,
 				never ? STATUS_FAIL : STATUS_WARN, subject_path(entry->file),
 				install && !never
-						? "%s %s runs a command of its own instead of "
-						  "loading "
-						  "the module: what that does is not known here%s."
+						? "%s %s runs a command of its own instead of loading the module: what that does is not known here%s."
 						: "%s keeps %s from being loaded%s.",
 				entry->command, entry->module, install ? "" : " by itself");
 		finding_evidence(report, finding, entry->file, "line %zu: %s %s", entry->line,
@@ -532,10 +514,9 @@ void check_initramfs_stale(struct report *report, const struct check *check)
 	bool captured = facts->root_kind == ROOT_CAPTURED;
 	if (!facts->initramfs || (captured && facts->initramfs_read != KNOWN_YES)) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
-				facts->initramfs ? "The image could not be read, and the times of "
-						   "a captured tree tell nothing."
-						 : "The initramfs of the running kernel was not "
-						   "found.");
+				facts->initramfs
+						? "The image could not be read, and the times of a captured tree tell nothing."
+						: "The initramfs of the running kernel was not found.");
 		return;
 	}
 	const struct strings *newer = &facts->initramfs_newer;
@@ -544,20 +525,17 @@ void check_initramfs_stale(struct report *report, const struct check *check)
 	struct finding *finding = NULL;
 	if (differs->n)
 		finding = report_add(report, check, STATUS_WARN, subject_host(),
-				"The initramfs was made from other files: %s. It does not count "
-				"early in the boot.",
+				"The initramfs was made from other files: %s. It does not count early in the boot.",
 				strings_join(report->arena, differs, ", "));
 	else if (newer->n)
 		finding = report_add(report, check, STATUS_WARN, subject_host(),
-				"%s was changed after the initramfs was made: what it says does "
-				"not count early in the boot.",
+				"%s was changed after the initramfs was made: what it says does not count early in the boot.",
 				strings_join(report->arena, newer, ", "));
 	else
 		finding = report_add(report, check, STATUS_OK, subject_host(),
 				facts->initramfs_read == KNOWN_YES
 						? "The initramfs holds what it would be made from."
-						: "The initramfs is newer than what it is made "
-						  "from.");
+						: "The initramfs is newer than what it is made from.");
 	finding_evidence(report, finding, facts->initramfs, "%s",
 			differs->n ? "what it holds"
 			: newer->n ? "older than that"

@@ -41,10 +41,7 @@ void check_vm_exists(struct report *report, const struct check *check)
 	} else if (facts->vms_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				facts->remote ? "the VMs of this node are not known."
-					      : "/etc/pve/qemu-server cannot be read: not a "
-						"Proxmox "
-						"VE host, or its cluster file system is not "
-						"mounted.");
+					      : "/etc/pve/qemu-server cannot be read: not a Proxmox VE host, or its cluster file system is not mounted.");
 	} else if (!facts->vms.n) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"There is no VM on this node yet.");
@@ -133,15 +130,13 @@ static void tell_running(struct report *report, const struct check *check, const
 	struct subject subject = subject_vm(vm);
 	if (gpu_attached(report) || !attach_needs_change(report)) {
 		(void)report_add(report, check, STATUS_OK, subject,
-				"%u %s runs; what is changed of it counts after its next stop and "
-				"start.",
+				"%u %s runs; what is changed of it counts after its next stop and start.",
 				vm->vmid, vm->name);
 		return;
 	}
 	bool again = report->goal->chosen[CHOOSE_START] != CHOICE_NO;
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject,
-			"%u %s is running; a device reaches it only after a full stop. It is shut "
-			"down%s.",
+			"%u %s is running; a device reaches it only after a full stop. It is shut down%s.",
 			vm->vmid, vm->name,
 			again ? " and started again" : ", and stays off as asked for");
 	add_pending_evidence(report, finding, vm, "waits for a stop and start: ");
@@ -264,8 +259,7 @@ void check_vm_tablet(struct report *report, const struct check *check)
 	bool windows = vm_is_windows(vm) && !report->decided[CHOOSE_TABLET_OFF];
 	struct finding *finding = report_add(report, check, windows ? STATUS_OK : STATUS_INFO,
 			subject_vm(vm),
-			windows ? "The VM has the emulated USB tablet: the mouse of its desktop in "
-				  "the web interface."
+			windows ? "The VM has the emulated USB tablet: the mouse of its desktop in the web interface."
 				: "The VM has the emulated USB tablet.");
 	finding_evidence(report, finding, vm->path, "tablet: %s",
 			value ? value : "(no such line, so 1)");
@@ -284,9 +278,7 @@ static void judge_bios(struct report *report, const struct check *check, const s
 {
 	(void)report_add(report, check, is_ovmf(vm) ? STATUS_OK : STATUS_INFO, subject_vm(vm),
 			is_ovmf(vm) ? "OVMF (UEFI)."
-				    : "SeaBIOS: fine for a GPU without a screen; a card that shows "
-				      "the "
-				      "boot needs OVMF, or a legacy video BIOS.");
+				    : "SeaBIOS: fine for a GPU without a screen; a card that shows the boot needs OVMF, or a legacy video BIOS.");
 }
 
 void check_vm_bios(struct report *report, const struct check *check)
@@ -383,12 +375,9 @@ static void judge_display(struct report *report, const struct check *check, cons
 	bool two = primary && vga && !none;
 	struct finding *finding = report_add(report, check, two ? STATUS_WARN : STATUS_OK,
 			subject_vm(vm),
-			two       ? "x-vga=1 and vga: %s: the guest has two primary displays."
-			: primary ? "The GPU is the only display: the console of the web interface "
-				    "stays "
-				    "empty%s."
-			: none ? "It has no emulated display (vga: none): the console of the web "
-				 "interface stays empty%s."
+			two ? "x-vga=1 and vga: %s: the guest has two primary displays."
+			: primary ? "The GPU is the only display: the console of the web interface stays empty%s."
+			: none ? "It has no emulated display (vga: none): the console of the web interface stays empty%s."
 			       : "The emulated display stays beside the GPU%s.",
 			two ? vga : "");
 	if (two) {
@@ -440,8 +429,7 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 	(void)(cores && text_to_ulong(cores, 10, 10000, &n_cores));
 	if (vcpus && text_to_ulong(vcpus, 10, 100000, &wanted) && wanted > n_sockets * n_cores) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-				"vcpus: %lu is more than sockets times cores "
-				"(%lu): QEMU refuses that.",
+				"vcpus: %lu is more than sockets times cores (%lu): QEMU refuses that.",
 				wanted, n_sockets * n_cores);
 		finding_evidence(report, finding, vm->path, "vcpus: %s", vcpus);
 		finding->prevents_start = true;

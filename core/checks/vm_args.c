@@ -79,13 +79,10 @@ static void judge_args(struct report *report, const struct check *check, const s
 	if (id) {
 		struct finding *finding = add(report, check, STATUS_FAIL, vm,
 				arena_printf(report->arena,
-						"Its args add a device %s, and Proxmox VE's own "
-						"q35 machine has one: QEMU does not start with "
-						"two.",
+						"Its args add a device %s, and Proxmox VE's own q35 machine has one: QEMU does not start with two.",
 						id));
 		finding_fix(report, finding, false,
-				"give it another id, or take it out: pcie=1 has a root port by "
-				"itself");
+				"give it another id, or take it out: pcie=1 has a root port by itself");
 		if (vm == report->vm && report->gpu)
 			finding->risk = RISK_NEVER;
 	}

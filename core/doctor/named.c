@@ -53,10 +53,7 @@ static void find_device(const char *line, struct named *named)
 				(is_hex(at[-1]) ||
 						(at[-1] == ':' &&
 								!(at - line >= 4 &&
-										memcmp(at - 4,
-												"PC"
-												"I"
-												":",
+										memcmp(at - 4, "PCI:",
 												4) ==
 												0))))
 			continue;

@@ -222,9 +222,7 @@ static void add_plan_hint(struct arena *arena, struct text *text, const struct d
 				continue;
 			add_block(text, "",
 					arena_printf(arena,
-							"To see the changes pvegpu would make: "
-							"pvegpu plan "
-							"--gpu %s%s",
+							"To see the changes pvegpu would make: pvegpu plan --gpu %s%s",
 							report->gpu->name,
 							report->vm ? arena_printf(arena, " --vm %u",
 										     report->vm->vmid)
@@ -265,8 +263,7 @@ char *doctor_text(struct arena *arena, const struct diagnosis *diagnosis)
 	}
 	if (!told)
 		text_add(&text, scan_has_read(diagnosis->scan)
-						? "Nothing in these logs points to a fault of "
-						  "passthrough.\n\n"
+						? "Nothing in these logs points to a fault of passthrough.\n\n"
 						: "No log was found that could be read.\n\n");
 	if (diagnosis->cases.n > 1)
 		add_normal(arena, &text, &diagnosis->cases);
@@ -281,9 +278,7 @@ char *doctor_text(struct arena *arena, const struct diagnosis *diagnosis)
 		add_holders(arena, &text, diagnosis);
 	add_plan_hint(arena, &text, diagnosis);
 	if (!told && !chosen)
-		text_add(&text, "Start from what you see: pvegpu doctor --symptom KIND; --list "
-				"shows "
-				"the kinds.\n");
+		text_add(&text, "Start from what you see: pvegpu doctor --symptom KIND; --list shows the kinds.\n");
 	return text_take(&text, arena);
 }
 

@@ -33,8 +33,7 @@ const struct symptom symptoms_bar[] = {
 		"bios.above-4g gpu.bar", KIND_BLACK, CONFIRM_BOOT},
 	{"bar-resize-failed", WHERE_KERNEL, SEVERITY_WARNING, RANK_CAUSE,
 		"resiz", "(Problem|failed|unable) (resizing|to resize) BAR ?[0-9]|Failed to resize BAR",
-		"The driver could not make the card's memory window larger; the card works with the small one, "
-		"more slowly.",
+		"The driver could not make the card's memory window larger; the card works with the small one, more slowly.",
 		{{"switch Above 4G Decoding and resizable BAR on in the firmware setup", NULL}},
 		"bios.above-4g gpu.bar", KIND_SLOW, CONFIRM_BOOT},
 	{"resource-sanity", WHERE_KERNEL, SEVERITY_WARNING, RANK_CAUSE,

@@ -97,8 +97,7 @@ const struct symptom symptoms_drivers[] = {
 		"boot.iommu-cmdline gpu.sriov", KIND_START, CONFIRM_BOOT},
 	{"module-not-signed", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"module", "Loading of (unsigned module|module with unsupported crypto) is rejected|unsigned module loading is restricted",
-		"Secure Boot is on, and the module (vendor-reset, a DKMS driver) is not signed with a key the "
-		"firmware knows.",
+		"Secure Boot is on, and the module (vendor-reset, a DKMS driver) is not signed with a key the firmware knows.",
 		{{"switch Secure Boot off in the firmware setup", NULL},
 		 {"or enrol DKMS's key: mokutil --import /var/lib/dkms/mok.pub", NULL}},
 		"bios.secure-boot", KIND_ONCE | KIND_CUDA, "lsmod shows the module."},

@@ -60,8 +60,7 @@ const struct symptom symptoms_iommu[] = {
 		"boot.iommu-cmdline boot.cmdline-conflict", KIND_START, CONFIRM_BOOT},
 	{"dmar-fault-read", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"[DMA Read", "DMAR: \\[DMA Read( NO_PASID)?\\] Request device",
-		"A device read memory that is not its own: after a VM's end it was not reset, or the firmware "
-		"uses it.",
+		"A device read memory that is not its own: after a VM's end it was not reset, or the firmware uses it.",
 		{{"see whose address it is: lspci -s ADDRESS", NULL},
 		 {"a passed card: power the host off and on, see its reset", NULL},
 		 {"a device of the host: iommu=pt, and a firmware update", "boot.iommu-cmdline"}},
@@ -93,8 +92,7 @@ const struct symptom symptoms_iommu[] = {
 		"gpu.reset", KIND_HANG | KIND_ONCE, CONFIRM_RESTART},
 	{"no-intremap", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"No interrupt remapping support", "No interrupt remapping support",
-		"The host cannot keep a guest's device from sending interrupts to the host, so the kernel gives "
-		"no device away.",
+		"The host cannot keep a guest's device from sending interrupts to the host, so the kernel gives no device away.",
 		{{"take intremap=off, nointremap out of the command line", NULL},
 		 {"switch x2APIC and VT-d's interrupt remapping on in the firmware setup", NULL},
 		 {"last resort, unsafe: vfio_iommu_type1 allow_unsafe_interrupts=1", "vfio_iommu_type1.allow_unsafe_interrupts=1"}},
@@ -132,8 +130,7 @@ const struct symptom symptoms_iommu[] = {
 		"boot.cmdline-obsolete boot.cmdline-conflict", KIND_BOOT, CONFIRM_BOOT},
 	{"amdvi-completion-timeout", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"Completion-Wait loop timed out", "Completion-Wait loop timed out",
-		"The IOMMU waits for a card that hangs, mostly an AMD one after its VM was stopped. The host "
-		"locks up next.",
+		"The IOMMU waits for a card that hangs, mostly an AMD one after its VM was stopped. The host locks up next.",
 		{{"power the host off and on", NULL},
 		 {"AMD before RX 6000: the module vendor-reset", NULL},
 		 {"pci=noats on the command line; shut the guest down, do not stop it", NULL}},

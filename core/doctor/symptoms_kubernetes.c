@@ -72,8 +72,7 @@ const struct symptom symptoms_kubernetes[] = {
 		"verify.operator", KIND_CUDA, "kubectl get runtimeclass lists nvidia."},
 	{"k8s-operator-no-node", WHERE_KUBERNETES, SEVERITY_WARNING, RANK_CAUSE,
 		"No GPU node in the cluster", "No GPU node in the cluster",
-		"The operator found no node with an NVIDIA device: the VM has no card, or node feature "
-		"discovery does not run.",
+		"The operator found no node with an NVIDIA device: the VM has no card, or node feature discovery does not run.",
 		{{"see that the VM has the card", "attach.hostpci"},
 		 {"kubectl get nodes -l feature.node.kubernetes.io/pci-10de.present=true", NULL}},
 		"attach.hostpci verify.operator", KIND_CUDA, CONFIRM_NODE},

@@ -95,8 +95,7 @@ const struct symptom symptoms_pve[] = {
 		"attach.conflict attach.onboot-conflict gpu.in-use", KIND_START | KIND_WRONG, CONFIRM_START},
 	{"pve-device-reserved", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,
 		"currently reserved for use by VMID", "PCI device '[^']*' is currently reserved for use by VMID",
-		"Another VM that is just starting has the device reserved; a start that died leaves that for "
-		"some seconds.",
+		"Another VM that is just starting has the device reserved; a start that died leaves that for some seconds.",
 		{{"wait until the other start has ended, then try again", NULL},
 		 {"see who is starting: /run/qemu-server/pci-id-reservations", NULL}},
 		"attach.conflict attach.onboot-conflict", KIND_START, CONFIRM_START},
@@ -112,8 +111,7 @@ const struct symptom symptoms_pve[] = {
 		"attach.hostpci-invalid", KIND_START, CONFIRM_START},
 	{"pve-assigned-twice", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,
 		"assigned more than once", "device '[^']*' assigned more than once",
-		"Two hostpci lines of the VM hold the same function; an address without a function is all of "
-		"the slot.",
+		"Two hostpci lines of the VM hold the same function; an address without a function is all of the slot.",
 		{{"take one of the two lines out: qm set VMID -delete hostpci1", NULL}},
 		"attach.hostpci attach.hostpci-invalid attach.conflict", KIND_START, CONFIRM_START},
 	{"pve-no-free-device", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,
@@ -190,8 +188,7 @@ const struct symptom symptoms_pve[] = {
 		"vm.locked", KIND_START, CONFIRM_START},
 	{"pve-config-lock", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,
 		"lock-", "can'?t lock file '/(run|var)/lock/qemu-server/lock-[0-9]+\\.conf' - got timeout",
-		"Another task works on the VM: a stop that waits for the guest, or a start that hangs in the "
-		"device's reset.",
+		"Another task works on the VM: a stop that waits for the guest, or a start that hangs in the device's reset.",
 		{{"see the running tasks of the node, and end the one that hangs", NULL},
 		 {"if a process stands in state D: the device hangs, power the host off and on", NULL}},
 		"vm.locked vm.running gpu.reset", KIND_START | KIND_HANG, CONFIRM_START},
@@ -235,8 +232,7 @@ const struct symptom symptoms_pve[] = {
 		"vm.config-syntax vfio.binding", KIND_START, CONFIRM_START},
 	{"pve-parse-hostpci", WHERE_PVE, SEVERITY_ERROR, RANK_CAUSE,
 		"unable to parse value of 'hostpci", "unable to parse value of 'hostpci[0-9]+'",
-		"Proxmox VE does not understand the hostpci line and drops it: the VM starts without the "
-		"device.",
+		"Proxmox VE does not understand the hostpci line and drops it: the VM starts without the device.",
 		{{"write the line anew: 01:00,pcie=1, lower case, no blanks", "attach.hostpci"}},
 		"attach.hostpci-invalid vm.config-syntax", KIND_START | KIND_BLACK, CONFIRM_START},
 	{"pve-parse-value", WHERE_PVE, SEVERITY_WARNING, RANK_CAUSE,

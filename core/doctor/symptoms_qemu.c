@@ -32,8 +32,7 @@ const struct symptom symptoms_qemu[] = {
 		CONFIRM_START},
 	{"vfio-group-denied", WHERE_QEMU, SEVERITY_ERROR, RANK_CAUSE,
 		"/dev/vfio/", "open '?/dev/vfio/[0-9]+'?: (Permission denied|Operation not permitted)",
-		"QEMU may not open the group's device file: it does not run as root, or a container or "
-		"AppArmor is in the way.",
+		"QEMU may not open the group's device file: it does not run as root, or a container or AppArmor is in the way.",
 		{{"start the VM by qm start as root", NULL},
 		 {"journalctl -k -g apparmor shows a refusal", NULL}},
 		"vfio.modules", KIND_START, CONFIRM_START},
@@ -72,15 +71,13 @@ const struct symptom symptoms_qemu[] = {
 		"gpu.sriov attach.conflict", KIND_START, CONFIRM_START},
 	{"vfio-device-gone", WHERE_QEMU, SEVERITY_ERROR, RANK_CAUSE,
 		"error getting device from group", "error getting device from group [0-9]+: No such (device|file)",
-		"The group is there and the device is not in it as a VFIO device: it is on another driver, or "
-		"it left the bus.",
+		"The group is there and the device is not in it as a VFIO device: it is on another driver, or it left the bus.",
 		{{"give the card to vfio-pci", "vfio.binding"},
 		 {"see with lspci -nnk -s ADDRESS whether it is there, and on which driver", NULL}},
 		"vfio.binding vfio.host-driver attach.device-missing gpu.present", KIND_START, CONFIRM_BOUND},
 	{"vfio-device-ioctl", WHERE_QEMU, SEVERITY_ERROR, RANK_CAUSE,
 		"error getting device from group", "error getting device from group [0-9]+: Inappropriate ioctl",
-		"The device cannot be reset or opened as the kernel needs it, often an AMD card after a first "
-		"run.",
+		"The device cannot be reset or opened as the kernel needs it, often an AMD card after a first run.",
 		{{"power the host off and on (a reboot may not be enough)", NULL},
 		 {"see the reset lines of the kernel's log", NULL}},
 		"gpu.reset gpu.functions", KIND_START | KIND_ONCE, CONFIRM_RESTART},
@@ -185,8 +182,7 @@ const struct symptom symptoms_qemu[] = {
 		"attach.romfile gpu.rom", KIND_START | KIND_BLACK, CONFIRM_START},
 	{"qemu-rom-unreadable", WHERE_QEMU, SEVERITY_WARNING, RANK_CAUSE,
 		"Cannot read device rom", "Cannot read device rom at ",
-		"The card's ROM cannot be read: the processor's own GPU has none, that of the boot GPU is "
-		"hidden.",
+		"The card's ROM cannot be read: the processor's own GPU has none, that of the boot GPU is hidden.",
 		{{"black screen only: give the ROM as romfile=", NULL},
 		 {"or rombar=0 where no picture is needed", NULL}},
 		"gpu.rom gpu.boot-vga attach.romfile", KIND_BLACK, CONFIRM_START},
@@ -216,8 +212,7 @@ const struct symptom symptoms_qemu[] = {
 		"gpu.functions attach.hostpci", KIND_START, CONFIRM_START},
 	{"qemu-bus-missing", WHERE_QEMU, SEVERITY_ERROR, RANK_CAUSE,
 		"not found", "Bus '[a-z0-9.-]+' not found",
-		"The VM's machine lacks the port the device is to be put into: pcie=1 without q35, or an old "
-		"args: line.",
+		"The VM's machine lacks the port the device is to be put into: pcie=1 without q35, or an old args: line.",
 		{{"set the machine type to q35", "vm.machine-q35"},
 		 {"take device lines out of args:", NULL}},
 		"vm.machine-q35 attach.hostpci", KIND_START, CONFIRM_START},
@@ -234,8 +229,7 @@ const struct symptom symptoms_qemu[] = {
 		"bios.cpu-virtualization", KIND_START, CONFIRM_START},
 	{"qemu-smp", WHERE_QEMU, SEVERITY_ERROR, RANK_CAUSE,
 		"than smp", "maxcpus must be equal to or greater than smp",
-		"vcpus is larger than sockets times cores. It is the number plugged in at start, not the "
-		"number of cores.",
+		"vcpus is larger than sockets times cores. It is the number plugged in at start, not the number of cores.",
 		{{"set cores: to the number wanted and delete vcpus:", NULL}},
 		"vm.cpu-pinning", KIND_START, CONFIRM_START},
 	{"qemu-cpu-feature", WHERE_QEMU, SEVERITY_NORMAL, RANK_HINT,
@@ -267,8 +261,7 @@ const struct symptom symptoms_qemu[] = {
 		"gpu.bar gpu.boot-vga boot.framebuffer", KIND_SLOW | KIND_BLACK, CONFIRM_START},
 	{"qemu-region-io", WHERE_QEMU, SEVERITY_ERROR, RANK_CAUSE,
 		"vfio_region_", "vfio_region_(read|write)\\(.*failed: ",
-		"The guest's access to the card's memory failed: something of the host holds it, or the card "
-		"is gone.",
+		"The guest's access to the card's memory failed: something of the host holds it, or the card is gone.",
 		{{"boot the host with another GPU, or initcall_blacklist=sysfb_init", NULL},
 		 {"read journalctl -k for 'BAR' and the address", NULL}},
 		"gpu.bar gpu.boot-vga boot.framebuffer gpu.reset", KIND_BLACK | KIND_START, CONFIRM_START},
@@ -304,8 +297,7 @@ const struct symptom symptoms_qemu[] = {
 		"vm.snapshots vm.ha-managed", 0, "The task ends with TASK OK."},
 	{"qemu-igd-legacy", WHERE_QEMU, SEVERITY_WARNING, RANK_CAUSE,
 		"legacy mode", "IGD device .*legacy mode",
-		"The processor's GPU could not be set up the legacy way; it may still work as an ordinary "
-		"second GPU.",
+		"The processor's GPU could not be set up the legacy way; it may still work as an ordinary second GPU.",
 		{{"a picture from the firmware needs legacy-igd=1, i440fx and vga: none", NULL},
 		 {"or a romfile= with a UEFI driver", NULL}},
 		"vm.display gpu.rom vm.machine-q35", KIND_BLACK, CONFIRM_START},

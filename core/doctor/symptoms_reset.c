@@ -21,8 +21,7 @@ const struct symptom symptoms_reset[] = {
 		"gpu.reset gpu.present vfio.binding", KIND_ONCE | KIND_HANG, CONFIRM_RESTART},
 	{"refused-change-power-state", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"Refused to change power state", "Refused to change power state",
-		"The card does not wake up from its sleep (the words of older kernels). Some AMD firmware "
-		"versions cause it.",
+		"The card does not wake up from its sleep (the words of older kernels). Some AMD firmware versions cause it.",
 		{{"update the firmware", NULL},
 		 {"options vfio-pci disable_idle_d3=1 in /etc/modprobe.d", "vfio-pci.disable_idle_d3=1"},
 		 {"power the host off and on", NULL}},
@@ -98,8 +97,7 @@ const struct symptom symptoms_reset[] = {
 		"gpu.reset", KIND_HANG | KIND_ONCE, CONFIRM_RESTART},
 	{"pcie-link-down", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"pciehp: Slot(", "pciehp: Slot\\([^)]*\\): (Link Down|Card not present)",
-		"The card left its slot as far as the host can tell: power, riser, or a reset that the slot "
-		"took for a removal.",
+		"The card left its slot as far as the host can tell: power, riser, or a reset that the slot took for a removal.",
 		{{"check the power supply and its cables, riser and slot; take back an overclock", NULL},
 		 {"pcie_port_pm=off, or hot-plug off in the firmware setup", NULL}},
 		"gpu.present gpu.reset", KIND_HANG | KIND_ONCE, CONFIRM_BOOT},
@@ -109,15 +107,13 @@ const struct symptom symptoms_reset[] = {
 		{{NULL, NULL}}, "", 0, NULL},
 	{"hda-gone", WHERE_KERNEL, SEVERITY_WARNING, RANK_CAUSE,
 		"CORB reset timeout", "snd_hda_intel .*CORB reset timeout",
-		"The card's sound function does not answer: the card is off the bus, or was taken while the "
-		"driver used it.",
+		"The card's sound function does not answer: the card is off the bus, or was taken while the driver used it.",
 		{{"give all functions of the card to vfio-pci at boot", "vfio.binding"},
 		 {"power the host off and on", NULL}},
 		"gpu.functions vfio.binding gpu.reset", KIND_ONCE | KIND_HANG, CONFIRM_BOUND},
 	{"xhci-died", WHERE_KERNEL, SEVERITY_ERROR, RANK_CAUSE,
 		"HC died", "xhci_hcd .*HC died; cleaning up",
-		"A USB controller is gone from the host: it shares a card or a group with what went to a VM, or "
-		"it broke.",
+		"A USB controller is gone from the host: it shares a card or a group with what went to a VM, or it broke.",
 		{{"see with lspci -nnk which one it is, and whether the host needs it", NULL}},
 		"gpu.functions gpu.group-isolated gpu.group-host-critical", KIND_HANG, CONFIRM_BOOT},
 	{0},

@@ -144,8 +144,8 @@ static void read_list(struct naming *naming, FILE *list)
 static void plain_label(struct arena *arena, struct pci_device *device)
 {
 	device->label = device->vendor == 0xffff && device->device == 0xffff
-					? arena_strdup(arena, "unknown device (its ids are not "
-							      "recorded)")
+					? arena_strdup(arena,
+							  "unknown device (its ids are not recorded)")
 					: arena_printf(arena, "Device %04x:%04x", device->vendor,
 							  device->device);
 }

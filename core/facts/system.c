@@ -63,8 +63,8 @@ static char *package_version(const struct root *root, struct arena *arena, const
 /* 5 bytes: four of attributes, then 0 or 1 (UEFI specification, global variables). */
 static enum known read_secure_boot(const struct root *root, struct arena *arena)
 {
-	static const char path[] = "/sys/firmware/efi/efivars/"
-				   "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	static const char path[] =
+			"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 	char *bytes = NULL;
 	size_t size = 0;
 	if (root_read(root, path, arena, &bytes, &size, NULL) < 0 || size < 5)
@@ -76,8 +76,8 @@ static enum known read_secure_boot(const struct root *root, struct arena *arena)
  * be asked to open its setup at the next boot (UEFI, EFI_OS_INDICATIONS_BOOT_TO_FW_UI). */
 static enum known read_firmware_setup(const struct root *root, struct arena *arena)
 {
-	static const char path[] = "/sys/firmware/efi/efivars/"
-				   "OsIndicationsSupported-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+	static const char path[] =
+			"/sys/firmware/efi/efivars/OsIndicationsSupported-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 	char *bytes = NULL;
 	size_t size = 0;
 	if (root_read(root, path, arena, &bytes, &size, NULL) < 0 || size < 5)

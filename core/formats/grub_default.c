@@ -517,8 +517,7 @@ const struct grub_assignment *grub_default_find(
 static const char *why_not(const struct grub_assignment *assignment)
 {
 	return assignment->for_command
-			       ? "is followed by a command, so it does not count (are quotes "
-				 "missing?)"
+			       ? "is followed by a command, so it does not count (are quotes missing?)"
 	       : assignment->unset               ? "is unset"
 	       : assignment->dynamic             ? "is made from a variable or a command"
 	       : assignment->conditional         ? "is set only under a condition"

@@ -183,23 +183,18 @@ int cmdline_file_edit(struct arena *arena, const char *file, const char *text,
 	struct strings words = cmdline_words(arena, line);
 	if (line[strspn(line, " \t")] == '#')
 		return error_set(err, ERROR_REFUSED,
-				"%s, line 1: it is a comment, but proxmox-boot-tool takes the "
-				"first "
-				"line, and only that, for the parameters",
+				"%s, line 1: it is a comment, but proxmox-boot-tool takes the first line, and only that, for the parameters",
 				file);
 	if (!cmdline_value(&words, "root"))
 		return error_set(err, ERROR_REFUSED,
-				"%s, line 1: there is no root=; proxmox-boot-tool takes only this "
-				"line, and refuses it",
+				"%s, line 1: there is no root=; proxmox-boot-tool takes only this line, and refuses it",
 				file);
 	size_t quotes = 0;
 	for (const char *c = line; *c; c++)
 		quotes += *c == '"';
 	if (quotes % 2)
 		return error_set(err, ERROR_REFUSED,
-				"%s, line 1: a double quote is not closed, so an added word would "
-				"be "
-				"a part of it",
+				"%s, line 1: a double quote is not closed, so an added word would be a part of it",
 				file);
 	for (size_t i = 0; i < remove->n; i++)
 		line = cmdline_remove(arena, line, remove->item[i]);

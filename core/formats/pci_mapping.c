@@ -228,8 +228,7 @@ void pci_mapping_parse(struct arena *arena, const char *text, struct pci_mapping
 	for (size_t i = 0; i < ret_file->mappings.n; i++) {
 		struct pci_mapping *found = ret_file->mappings.item[i];
 		if (!found->entries.n)
-			found->error = arena_strdup(arena, "it has no valid map, so Proxmox VE "
-							   "skips it and refuses every change of "
-							   "the file");
+			found->error = arena_strdup(arena,
+					"it has no valid map, so Proxmox VE skips it and refuses every change of the file");
 	}
 }

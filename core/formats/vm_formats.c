@@ -322,8 +322,7 @@ bool format_machine(const char *value)
 static bool is_cpu_flag(const char *part)
 {
 	return is_in(part[0], "+-") &&
-	       format_is_word("aes|amd-no-ssb|amd-ssbd|hv-evmcs|hv-tlbflush|ibpb|md-clear|"
-			      "nested-virt|pcid|pdpe1gb|spec-ctrl|ssbd|virt-ssbd",
+	       format_is_word("aes|amd-no-ssb|amd-ssbd|hv-evmcs|hv-tlbflush|ibpb|md-clear|nested-virt|pcid|pdpe1gb|spec-ctrl|ssbd|virt-ssbd",
 			       part + 1);
 }
 

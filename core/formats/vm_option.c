@@ -140,8 +140,7 @@ static const struct rule usb_rules[] = {
 	{"host", .check = format_usb_host, DEFAULT}, {"mapping", .check = pci_mapping_name_is_valid},
 	BOOL("usb3"), {0}};
 static const struct rule vga_rules[] = {
-	{"type", DEFAULT, .words = "cirrus|qxl|qxl2|qxl3|qxl4|none|serial0|serial1|serial2|serial3|"
-		"std|virtio|virtio-gl|vmware"},
+	{"type", DEFAULT, .words = "cirrus|qxl|qxl2|qxl3|qxl4|none|serial0|serial1|serial2|serial3|std|virtio|virtio-gl|vmware"},
 	{"memory", .type = INTEGER, .least = "4", .most = "512"}, WORD("clipboard", "vnc"), {0}};
 static const struct rule virtiofs_rules[] = {
 	{"dirid", .check = pci_mapping_name_is_valid, DEFAULT, NEEDED},

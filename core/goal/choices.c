@@ -10,8 +10,7 @@ const struct goal_choice goal_choices[] = {
 	{CHOOSE_MODULES, "modules", SCOPE_HOST, "modules", "no-modules",
 		"load the vfio modules at boot (/etc/modules)",
 		PAGE_VFIO, "name them in /etc/modules", "vfio, vfio_iommu_type1, vfio_pci",
-		"Loads the driver that hands devices to VMs at every boot. Proxmox VE also loads it when a VM "
-		"needs it.",
+		"Loads the driver that hands devices to VMs at every boot. Proxmox VE also loads it when a VM needs it.",
 		"vfio.modules", "load the vfio modules at boot",
 		always, NULL, NULL},
 	{CHOOSE_BIND_EARLY, "bind_early", SCOPE_ASSIGNMENT, "bind=early", "bind=at-start",
@@ -42,8 +41,7 @@ const struct goal_choice goal_choices[] = {
 	{CHOOSE_CPU_HOST, "cpu_host", SCOPE_GUEST, "cpu-host", "no-cpu-host",
 		"change the VM's CPU type to host",
 		PAGE_ATTACH, "cpu: host", "all features of the CPU",
-		"GPU drivers and CUDA use CPU features that the generic types hide. Live migration then needs "
-		"equal CPUs.",
+		"GPU drivers and CUDA use CPU features that the generic types hide. Live migration then needs equal CPUs.",
 		"vm.cpu-host", "set the CPU type to host",
 		advise_cpu_host, NULL, done_cpu_host},
 	{CHOOSE_TABLET_OFF, "tablet_off", SCOPE_GUEST, "no-tablet", "tablet",
@@ -55,8 +53,7 @@ const struct goal_choice goal_choices[] = {
 	{CHOOSE_BY_MAPPING, "by_mapping", SCOPE_ASSIGNMENT, "by-mapping", "by-address",
 		"attach by a PCI mapping, as an API token must, or by address",
 		PAGE_ATTACH, "by a PCI mapping", "a name; what an API token needs",
-		"Gives the device a name for the whole cluster, which a token may use. An address is for root@pam "
-		"alone.",
+		"Gives the device a name for the whole cluster, which a token may use. An address is for root@pam alone.",
 		"attach.token-raw", "use a PCI mapping",
 		NULL, usual_by_mapping, NULL},
 	{CHOOSE_MAPPING_FUNCTIONS, "mapping_functions", SCOPE_ASSIGNMENT, "mapping-per-function",
@@ -89,8 +86,7 @@ const struct goal_choice goal_choices[] = {
 	{CHOOSE_CLEAN_UP, "clean_up", SCOPE_HOST, "clean-up", "no-clean-up",
 		"take out what old guides and other tools left without effect",
 		PAGE_BOOT, "clean up", "what has no effect goes",
-		"Takes out parameters and modprobe.d options that old guides and other tools left and that do "
-		"nothing here.",
+		"Takes out parameters and modprobe.d options that old guides and other tools left and that do nothing here.",
 		"vfio.modules-obsolete vfio.leftovers boot.cmdline-obsolete", CLEANS,
 		NULL, NULL, NULL},
 	{CHOOSE_ADVISED, "advised", SCOPE_HOST, "advised", "no-advised",

@@ -345,8 +345,8 @@ int scan_open_log(const char *path, int *ret_fd, struct error *err)
 	if (error.sys_errno == EISDIR)
 		error_hint(&error, "for the logs of a captured host use --root DIR");
 	else if (error.sys_errno == ESPIPE)
-		error_hint(&error, "a pipe is read from standard input: dmesg | pvegpu doctor "
-				   "--log -");
+		error_hint(&error,
+				"a pipe is read from standard input: dmesg | pvegpu doctor --log -");
 	if (status < 0 && err)
 		*err = error;
 	return status;

@@ -194,8 +194,7 @@ static int stop_vm(struct change_run *run, struct pve_client *client, const stru
 	if (!change->asks_if_said || !strstr(error.text, change->asks_if_said))
 		return status;
 	const char *question = arena_printf(run->arena,
-			"VM %u did not shut down in time. Stop it now? That is like pulling its "
-			"plug: what it has not written is lost.",
+			"VM %u did not shut down in time. Stop it now? That is like pulling its plug: what it has not written is lost.",
 			change->vmid);
 	if (!run->ask || !run->ask(run->ask_user, change, question)) {
 		error_hint(err, "shut it down from inside, or: qm stop %u", change->vmid);
@@ -376,9 +375,7 @@ static int undo_power(struct change_run *run, struct pve_client *client,
 				stop ? "shutdown" : "start");
 		status = pve_task(client, node, path, &params, TASK_TIMEOUT_S, err);
 		if (status < 0 && stop)
-			error_hint(err,
-					"shut it down from inside, or: qm stop %u; then roll back "
-					"once more",
+			error_hint(err, "shut it down from inside, or: qm stop %u; then roll back once more",
 					change->vmid);
 		/* Of a VM that HA looks after the task is only a request. */
 		if (status == 0)

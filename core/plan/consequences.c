@@ -34,11 +34,10 @@ static const struct {
 static const struct {
 	const char *setting, *text;
 } weakenings[] = {
-		{"pcie_acs_override=", "The kernel takes devices apart that the hardware keeps "
-				       "together: one VM may reach another's device and memory."},
+		{"pcie_acs_override=",
+				"The kernel takes devices apart that the hardware keeps together: one VM may reach another's device and memory."},
 		{"allow_unsafe_interrupts=1",
-				"Devices in VMs may send interrupts that the hardware "
-				"cannot check: a VM may disturb the host."},
+				"Devices in VMs may send interrupts that the hardware cannot check: a VM may disturb the host."},
 };
 
 static void add_text(struct plan *plan, enum consequence_kind kind, const char *subject, char *text)
@@ -67,8 +66,7 @@ static void add_of_call(struct plan *plan, const struct list *changes, const str
 	if (change->stage == STAGE_STOP && plan_find_call(changes, STAGE_START, change->vmid))
 		add(plan, CONSEQUENCE_STOPS, vm,
 				arena_printf(arena,
-						"%sVM %u is shut down, and started again at the "
-						"end.",
+						"%sVM %u is shut down, and started again at the end.",
 						when, change->vmid));
 	else if (change->stage == STAGE_STOP)
 		add(plan, CONSEQUENCE_STAYS_STOPPED, vm,
@@ -77,9 +75,7 @@ static void add_of_call(struct plan *plan, const struct list *changes, const str
 	if (change->waits)
 		add(plan, CONSEQUENCE_LATER, vm,
 				arena_printf(arena,
-						"VM %u runs on: what is set on it counts when it "
-						"was "
-						"stopped and started again.",
+						"VM %u runs on: what is set on it counts when it was stopped and started again.",
 						change->vmid));
 }
 
@@ -134,8 +130,7 @@ void plan_find_consequences(struct plan *plan)
 	if (plan->forecast.n)
 		add(plan, CONSEQUENCE_LATER, subject_host(),
 				arena_printf(plan->arena,
-						"After the reboot there is more to do: %s, planned "
-						"again then.",
+						"After the reboot there is more to do: %s, planned again then.",
 						plan_totals_text(plan->arena, &plan->forecast)));
 	struct list found = plan->consequences;
 	plan->consequences = (struct list){0};

@@ -12,9 +12,7 @@ static void add_no_iommu(const struct report *report, struct plan *plan)
 		return;
 	plan_refuse(plan, "boot.iommu-active", subject_text(plan->arena, subject_host()),
 			arena_printf(plan->arena,
-					"%s shows no IOMMU groups: no VM could start with a "
-					"device. "
-					"On %s, as root: pvegpu plan%s%s",
+					"%s shows no IOMMU groups: no VM could start with a device. On %s, as root: pvegpu plan%s%s",
 					facts->node, facts->node, report->gpu ? " --gpu " : "",
 					report->gpu ? report->gpu->name : ""),
 			false);
@@ -57,8 +55,7 @@ static void add_no_groups(const struct report *report, struct plan *plan)
 		plan_refuse(plan, "gpu.group-isolated",
 				subject_text(plan->arena, subject_device(report->gpu)),
 				arena_printf(plan->arena,
-						"The IOMMU group of %s is not known, so neither is "
-						"what would go along with it.",
+						"The IOMMU group of %s is not known, so neither is what would go along with it.",
 						function->name),
 				false);
 		return;

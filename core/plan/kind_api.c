@@ -117,10 +117,9 @@ void plan_let_wait(struct plan *plan, unsigned vmid)
 			continue;
 		change->waits = true;
 		change->cost = arena_strdup(plan->arena,
-				"none now: the VM runs on, and it counts when it was stopped and "
-				"started");
-		change->undo = arena_strdup(plan->arena, "what waits is taken back, or set as it "
-							 "was where it counts by then");
+				"none now: the VM runs on, and it counts when it was stopped and started");
+		change->undo = arena_strdup(plan->arena,
+				"what waits is taken back, or set as it was where it counts by then");
 	}
 }
 
@@ -275,15 +274,13 @@ static void detail(struct text *text, struct arena *arena, const struct change *
 					       : "(as read back just before the call)");
 	add_now(text, change);
 	if (change->asks_if_said)
-		text_add(text, "if the guest does not shut down in that time, you are asked before "
-			       "it is stopped\n");
+		text_add(text, "if the guest does not shut down in that time, you are asked before it is stopped\n");
 	if (change->equivalent && *change->equivalent)
 		text_addf(text, "the same by hand:\n  %s\n", change->equivalent);
 	if (change->predicted && *change->predicted)
 		text_addf(text, "what it makes of the VM's file%s:\n%s",
 				change->predicted_by_api
-						? ", as made from the API's values (the file "
-						  "itself is not read)"
+						? ", as made from the API's values (the file itself is not read)"
 						: "",
 				change->predicted);
 }
@@ -455,9 +452,7 @@ static void hint_where_it_is(
 		const char *node = json_member(vm, "node");
 		if (node && json_integer_value(json_object_get(vm, "vmid")) == (json_int_t)vmid &&
 				strcmp(node, run->node) != 0)
-			error_hint(err,
-					"VM %u is on node %s now: move it back to %s, then roll "
-					"back once more",
+			error_hint(err, "VM %u is on node %s now: move it back to %s, then roll back once more",
 					vmid, node, run->node);
 	}
 	json_decref(vms);

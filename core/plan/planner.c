@@ -56,9 +56,9 @@ char *reboot_cost(const struct report *report)
 				text_plural(facts->ha_vms.n, "VM", "VMs"),
 				strings_join(report->arena, &facts->ha_vms, ", "));
 	if (facts->clustered == KNOWN_YES)
-		text_add(&text, facts->quorate == KNOWN_NO ? "; the cluster has no quorum even now"
-							   : "; the cluster has one vote less "
-							     "until it is back");
+		text_add(&text, facts->quorate == KNOWN_NO
+						? "; the cluster has no quorum even now"
+						: "; the cluster has one vote less until it is back");
 	return text_take(&text, report->arena);
 }
 

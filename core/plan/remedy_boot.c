@@ -213,8 +213,7 @@ static char *make_entry(struct arena *arena, const char *entry, const char *kern
 	struct line line;
 	text_add(&text, FALLBACK_BEGIN);
 	text_addf(&text,
-			"menuentry 'Host as it was before pvegpu (kernel %s, without vfio-pci)' "
-			"{\n",
+			"menuentry 'Host as it was before pvegpu (kernel %s, without vfio-pci)' {\n",
 			kernel ? kernel : "unknown");
 	(void)line_next(&cursor, &line); /* its own title */
 	while (line_next(&cursor, &line)) {

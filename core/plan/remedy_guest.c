@@ -87,8 +87,7 @@ static int keep_whole(
 	if (!more && (!planned || strcmp(planned, value) == 0))
 		return 0;
 	return error_set(planning->err, ERROR_REFUSED,
-			"%s of VM %u gives it more than %s%s%s: the line is not replaced by one "
-			"for it alone; take it apart first",
+			"%s of VM %u gives it more than %s%s%s: the line is not replaced by one for it alone; take it apart first",
 			line->key, report->vm->vmid, report->gpu->name, more ? ", it gives " : "",
 			more ? more->name : "");
 }

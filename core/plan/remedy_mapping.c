@@ -58,9 +58,7 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 				pci_mapping_entry_parse(
 						plan->arena, edit->map.item[i], &parsed, err) < 0)
 			return error_set(err, ERROR_REFUSED,
-					"mapping %s: '%s' is not sent, Proxmox VE would not read "
-					"it "
-					"back",
+					"mapping %s: '%s' is not sent, Proxmox VE would not read it back",
 					edit->name, text_printable(plan->arena, edit->map.item[i]));
 		pve_param_add(plan->arena, &params, "map", edit->map.item[i]);
 	}
@@ -77,8 +75,7 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 		return same_params(&planned->params, &params)
 				       ? 0
 				       : error_set(err, ERROR_REFUSED,
-							 "two devices of the goal would change mapping %s, each "
-							 "in its way: one after the other",
+							 "two devices of the goal would change mapping %s, each in its way: one after the other",
 							 edit->name);
 	plan_add_mapping(plan, edit->name, &params, &before, finding->check->id)->early =
 			is_mended_only(report, edit);

@@ -141,9 +141,7 @@ static int add_ids(const struct planning *planning, const struct list *card, con
 	char *value = text_take(&ids, plan->arena);
 	char *edited = present ? replace_ids(plan->arena, text ? text : "", entry, present, value)
 			       : arena_printf(plan->arena,
-						 "%s# Written by pvegpu: the GPU for VMs goes to "
-						 "vfio-pci at "
-						 "boot.\noptions vfio-pci ids=%s\n",
+						 "%s# Written by pvegpu: the GPU for VMs goes to vfio-pci at boot.\noptions vfio-pci ids=%s\n",
 						 text ? text : "", value);
 	plan_set_draft(plan, path, edited, because, NULL);
 	return 0;

@@ -72,8 +72,7 @@ char *plan_text(struct arena *arena, const struct plan *plan)
 		text_add(&text, "\nNothing to do: the host is already as the goal asks.\n");
 	add_changes(arena, &text, &plan->changes);
 	if (plan->forecast.n) {
-		text_add(&text, "\nForecast after the reboot (planned again then, from what the "
-				"host shows):\n");
+		text_add(&text, "\nForecast after the reboot (planned again then, from what the host shows):\n");
 		add_changes(arena, &text, &plan->forecast);
 	}
 	return text_take(&text, arena);

@@ -98,8 +98,7 @@ void judge_rights(struct report *report, const struct plan *plan)
 				subject_host(),
 				unknown   ? "What %s may do could not be asked."
 				: needs.n ? "%s may do all that is planned."
-					  : "Nothing is planned that %s would need a privilege "
-					    "for.",
+					  : "Nothing is planned that %s would need a privilege for.",
 				facts->identity);
 	doubt_findings(report, check, first);
 	report_settle(report, first);

@@ -47,8 +47,7 @@ static void refuse_host(const struct report *report, struct plan *plan,
 		plan_refuse(plan, "gpu.group-host-critical",
 				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
-						"%s: %s would take %s from the host when the VM "
-						"starts: %s.",
+						"%s: %s would take %s from the host when the VM starts: %s.",
 						entry->key, entry->value, device->name, use->what),
 				false);
 }
@@ -85,8 +84,7 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 		plan_refuse(plan, "attach.conflict",
 				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
-						"%s needs %s, which VM %u %s would have too, and "
-						"both are to be started.",
+						"%s needs %s, which VM %u %s would have too, and both are to be started.",
 						what, device->name, other->vmid, other->name),
 				false);
 	struct list holders = facts_holders(report->facts, device, plan->arena);
@@ -146,8 +144,7 @@ static void judge_line(const struct report *report, struct plan *plan, const str
 			plan_refuse(plan, "attach.conflict",
 					subject_text(plan->arena, subject_vm(report->vm)),
 					arena_printf(plan->arena,
-							"%s: %s may take %s, which another line names: the VM "
-							"may not start.",
+							"%s: %s may take %s, which another line names: the VM may not start.",
 							entry->key, entry->value, device->name),
 					false);
 			return;

@@ -46,8 +46,7 @@ static char *message_of(const struct answer *answer, const json_t *body)
 void hint_message(const char *message, struct error *err)
 {
 	if (strstr(message, "only root can set"))
-		error_hint(err, "only root@pam itself may set that; a token or another user needs "
-				"a PCI mapping instead (--mapping NAME)");
+		error_hint(err, "only root@pam itself may set that; a token or another user needs a PCI mapping instead (--mapping NAME)");
 	else if (strstr(message, "quorum") || (strstr(message, "unable to open file '/etc/pve/") &&
 							      strstr(message, "Permission denied")))
 		error_hint(err, "without quorum /etc/pve is read-only: pvecm status");
@@ -77,8 +76,7 @@ static int judge_no(const struct answer *answer, const char *address, const char
 		error_hint(err, "%s may not do that: see pveum user permissions",
 				identity ? identity : "the user");
 	else if (status == 401 && identity && strchr(identity, '!'))
-		error_hint(err, "is the token still there, complete, and not expired? pveum user "
-				"token list USER");
+		error_hint(err, "is the token still there, complete, and not expired? pveum user token list USER");
 	else if (status >= 595 && status <= 599)
 		error_hint(err, own ? "is pvedaemon running there? systemctl status pvedaemon"
 				    : "is that node switched on and in the cluster? pvecm status");
@@ -99,8 +97,7 @@ int answer_judge(const struct answer *answer, const char *address, const char *i
 		(void)error_set(err, ERROR_CONNECT, "%s sends us elsewhere: %s", address,
 				answer->location ? one_line(answer->arena, answer->location)
 						 : "no address given");
-		error_hint(err, "Proxmox VE does not do that: give the address of a node, port "
-				"8006");
+		error_hint(err, "Proxmox VE does not do that: give the address of a node, port 8006");
 		return ERROR_CONNECT;
 	}
 	json_error_t error;

@@ -378,8 +378,7 @@ int pve_task(struct pve_client *client, const char *node, const char *path,
 static int tell_gave_up(unsigned vmid, bool running, struct error *err)
 {
 	(void)error_set(err, ERROR_API,
-			"high availability was asked to %s VM %u, and has given it up: its state "
-			"is error",
+			"high availability was asked to %s VM %u, and has given it up: its state is error",
 			running ? "start" : "stop", vmid);
 	error_hint(err, "mend the cause, then: ha-manager set vm:%u --state disabled", vmid);
 	return ERROR_API;
@@ -388,8 +387,7 @@ static int tell_gave_up(unsigned vmid, bool running, struct error *err)
 static int tell_not_so(unsigned vmid, bool running, bool ha, int timeout_s, struct error *err)
 {
 	(void)error_set(err, ERROR_API,
-			ha ? "high availability was asked to %s VM %u, and it is not %s after %d "
-			     "seconds"
+			ha ? "high availability was asked to %s VM %u, and it is not %s after %d seconds"
 			   : "the task to %s VM %u ended well, and it is not %s",
 			running ? "start" : "stop", vmid, running ? "running" : "stopped",
 			timeout_s);

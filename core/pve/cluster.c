@@ -120,9 +120,7 @@ char *pve_cluster_dir(struct arena *arena, const char *base, const struct pve_cl
 	*ret_note = NULL;
 	if (!cluster->authority) {
 		*ret_note = arena_printf(arena,
-				"which cluster %s is cannot be told: %s; its journal is kept by "
-				"that "
-				"address, in %s/%s",
+				"which cluster %s is cannot be told: %s; its journal is kept by that address, in %s/%s",
 				host, cluster->why, base, old);
 		return arena_printf(arena, "%s/%s", base, old);
 	}

@@ -44,8 +44,7 @@ int curl_load(struct curl_api *ret_api, struct error *err)
 		   library_find(ssl, "EVP_sha256", &api.sha256);
 	if (!all || api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return error_set(err, ERROR_CONNECT,
-				"libcurl.so.4 of this machine cannot be used: it is not built "
-				"with OpenSSL 3");
+				"libcurl.so.4 of this machine cannot be used: it is not built with OpenSSL 3");
 	*ret_api = api;
 	return 0;
 }

@@ -188,9 +188,7 @@ static int trust_error(struct https *https, CURLcode code, struct error *err)
 {
 	if (https->other_certificate) {
 		(void)error_set(err, ERROR_TRUST,
-				"the certificate of %s is not the pinned one any more: it is %s "
-				"now, "
-				"pinned is %s",
+				"the certificate of %s is not the pinned one any more: it is %s now, pinned is %s",
 				https->address, https->seen, https->pinned);
 		error_hint(err, "if it was renewed, compare it on the node (pvenode cert info) and "
 				"give --fingerprint; if not, somebody may stand between you and "
@@ -204,10 +202,7 @@ static int trust_error(struct https *https, CURLcode code, struct error *err)
 			https->verify_error
 					? https->curl.verify_cert_error_string(https->verify_error)
 					: "its certificate is for another name");
-	error_hint(err,
-			"compare its fingerprint with the node's own screen (System, "
-			"Certificates), "
-			"then: --fingerprint %s",
+	error_hint(err, "compare its fingerprint with the node's own screen (System, Certificates), then: --fingerprint %s",
 			https->seen);
 	return ERROR_TRUST;
 }
@@ -403,8 +398,7 @@ static int ask_second(struct https *https, json_t **data, struct error *err)
 		(void)error_set(err, ERROR_LOGIN,
 				"%s must log in with a second factor, and no code was given",
 				https->user);
-		error_hint(err, "start pvegpu (again) on a terminal to be asked for it, or use an "
-				"API token");
+		error_hint(err, "start pvegpu (again) on a terminal to be asked for it, or use an API token");
 		status = ERROR_LOGIN;
 	}
 	if (status == 0) {
@@ -541,16 +535,14 @@ static int open_login(struct https *https, const struct pve_login *login, struct
 	} else if (login->user && login->password) {
 		if (!strchr(login->user, '@'))
 			return error_set(err, ERROR_USAGE,
-					"'%s' is no user of Proxmox VE: name the realm too, "
-					"%s@pam or %s@pve",
+					"'%s' is no user of Proxmox VE: name the realm too, %s@pam or %s@pve",
 					login->user, login->user, login->user);
 		https->user = copy(login->user);
 		https->identity = copy(login->user);
 		https->password = copy(login->password);
 	} else {
 		(void)error_set(err, ERROR_USAGE, "neither a token nor a user with a password");
-		error_hint(err, "--token-file FILE, the variable PVEGPU_TOKEN, or --user "
-				"USER@REALM");
+		error_hint(err, "--token-file FILE, the variable PVEGPU_TOKEN, or --user USER@REALM");
 		return ERROR_USAGE;
 	}
 	status = curl_load(&https->curl, err);

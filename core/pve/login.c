@@ -116,8 +116,7 @@ int pve_token_file(struct arena *arena, const char *path, char **ret_token, stru
 	char *token = pve_parse_token(arena, text);
 	if (!token) {
 		(void)error_set(err, ERROR_PARSE, "'%s', line 1: that is no API token", path);
-		error_hint(err, "one line: USER@REALM!ID=SECRET, as pveum user token add prints "
-				"it");
+		error_hint(err, "one line: USER@REALM!ID=SECRET, as pveum user token add prints it");
 		return ERROR_PARSE;
 	}
 	*ret_token = token;

@@ -219,9 +219,7 @@ int pve_proxy_choose(struct arena *arena, const char *host, int port,
 				wish->variable, host);
 	else if (pve_host_is_private(host) || resolves_privately(host))
 		ret_proxy->note = arena_printf(arena,
-				"the proxy %s (%s) is not used for %s, which is private; --proxy "
-				"URL "
-				"would use one",
+				"the proxy %s (%s) is not used for %s, which is private; --proxy URL would use one",
 				name, wish->variable, host);
 	if (ret_proxy->note)
 		return 0;

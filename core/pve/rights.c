@@ -349,10 +349,10 @@ char *pve_grant_line(struct arena *arena, const char *identity, const struct pve
 						"pveum acl delete %s --users %s --roles NoAccess",
 						need->path, text_shell_quote(arena, grant.owner)));
 	if (rights->token_shut_out)
-		add_command(&grant, arena_printf(arena,
-						    "pveum acl delete %s --tokens %s --roles "
-						    "NoAccess",
-						    need->path, text_shell_quote(arena, identity)));
+		add_command(&grant,
+				arena_printf(arena,
+						"pveum acl delete %s --tokens %s --roles NoAccess",
+						need->path, text_shell_quote(arena, identity)));
 	struct strings given = {0};
 	add_union(&grant, user, grant.token != NULL, &rights->ours, &needed, &given);
 	/* The user may have more there than its token: that is kept for the user alone. */
@@ -371,9 +371,8 @@ char *pve_grant_caution(struct arena *arena, const char *identity, const char *p
 	if ((rights && rights->owner_known) || strcmp(owner, "root@pam") == 0)
 		return NULL;
 	return arena_printf(arena,
-			"what %s has on %s cannot be seen from here: look first (pveum user "
-			"permissions %s --path %s), and name the roles of what is more in --roles "
-			"too, "
+			"what %s has on %s cannot be seen from here: look first (pveum user permissions %s "
+			"--path %s), and name the roles of what is more in --roles too, "
 			"because an entry on a path takes the place of what is inherited",
 			owner, path, text_shell_quote(arena, owner), path);
 }
@@ -406,8 +405,7 @@ const char *pve_config_privilege(const char *key)
 	} groups[] = {
 			{" cores cpu cpulimit cpuunits numa smp sockets vcpus ", "VM.Config.CPU"},
 			{" memory balloon shares allow-ksm ", "VM.Config.Memory"},
-			{" acpi hotplug kvm machine scsihw smbios1 tablet vga watchdog audio0 "
-			 "rng0 ",
+			{" acpi hotplug kvm machine scsihw smbios1 tablet vga watchdog audio0 rng0 ",
 					"VM.Config.HWType"},
 			{" agent autostart bios description keyboard localtime migrate_downtime "
 			 "migrate_speed name onboot ostype protection reboot startdate startup "

@@ -58,8 +58,7 @@ static int merge_names(struct call *call, const json_t *names)
 		if (param_given(call, name) &&
 				(!given || strcmp(given, json_string_value(value)) != 0))
 			return fail_param(call, name,
-					"duplicate parameter (already defined in URI) with "
-					"conflicting values!");
+					"duplicate parameter (already defined in URI) with conflicting values!");
 	}
 	json_object_update(call->params, (json_t *)(uintptr_t)names);
 	return 0;
@@ -165,8 +164,7 @@ static int choose_node(struct call *call, const struct method *method, const jso
 	json_t *known = setting_node(call->sim, node);
 	if (!known)
 		return fail(call, 500,
-				"hostname lookup '%s' failed - failed to get address info for: %s: "
-				"Temporary failure in name resolution",
+				"hostname lookup '%s' failed - failed to get address info for: %s: Temporary failure in name resolution",
 				node, node);
 	const char *status = hash_get(known, "status");
 	if (status && strcmp(status, "online") != 0)
@@ -196,9 +194,7 @@ void api_run(struct call *call)
 	}
 	call->stage = "uri";
 	if (method->no_token && call->user && strchr(call->user, '!')) {
-		fail(call, 403,
-				"URI '%s' not available with API token, need proper "
-				"ticket.",
+		fail(call, 403, "URI '%s' not available with API token, need proper ticket.",
 				call->path);
 		goto out;
 	}

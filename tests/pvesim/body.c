@@ -92,6 +92,5 @@ int body_decode_json(struct call *call, const char *text, size_t n)
 	bool is_object = json_is_object(value);
 	json_decref(value);
 	return is_object ? 0
-			 : die(call, "Not a HASH reference at "
-				     "/usr/share/perl5/PVE/APIServer/AnyEvent.pm line 936.");
+			 : die(call, "Not a HASH reference at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 936.");
 }

@@ -30,8 +30,8 @@ static int lock(struct call *call)
 static int check_digest(struct call *call, const json_t *cfg, const char *digest)
 {
 	if (perl_true(digest) && strcmp(digest, hash_get(cfg, "digest")) != 0)
-		return die(call, "detected modified configuration - file changed by other user? "
-				 "Try again.");
+		return die(call,
+				"detected modified configuration - file changed by other user? Try again.");
 	return 0;
 }
 
@@ -53,8 +53,7 @@ static json_t *checks_of(struct call *call, const json_t *cfg, const char *id)
 			json_array_append_new(checks,
 					json_pack("{s:s,s:s}", "severity", "error", "message",
 							arena_printf(call->arena,
-									"Invalid configuration: "
-									"%s\n",
+									"Invalid configuration: %s\n",
 									why)));
 	}
 	json_decref(devices);
@@ -68,8 +67,7 @@ static int list_mappings(struct call *call)
 	if (node && !call->sim->batch) {
 		if (strcmp(node, "localhost") != 0 && !setting_node(call->sim, node))
 			return die(call,
-					"hostname lookup '%s' failed - failed to get address info "
-					"for: %s: Temporary failure in name resolution",
+					"hostname lookup '%s' failed - failed to get address info for: %s: Temporary failure in name resolution",
 					node, node);
 		call->node = strcmp(node, "localhost") == 0 ? call->node : node;
 	} else if (node && strcmp(node, "localhost") != 0 && strcmp(node, call->node) != 0) {

@@ -267,8 +267,7 @@ static int get_pci(struct call *call)
 		json_object_foreach_safe(device, next, key, value)
 		{
 			if (text_starts(key, "sim-") ||
-					(!verbose && !rx_test("^(?:id|class|vendor|device|"
-							      "iommugroup|mdev)$",
+					(!verbose && !rx_test("^(?:id|class|vendor|device|iommugroup|mdev)$",
 								     key)))
 				json_object_del(device, key);
 		}

@@ -77,8 +77,7 @@ static bool read_number(struct reader *reader)
 		reader->at++;
 		if (isdigit((unsigned char)peek(reader)))
 			return fail_at(reader,
-					"malformed number (leading zero must not be followed "
-					"by another digit)");
+					"malformed number (leading zero must not be followed by another digit)");
 	} else if (!read_digits(reader, "malformed number (no digits after initial minus)")) {
 		return false;
 	}
@@ -147,8 +146,8 @@ static bool read_value(struct reader *reader, int depth)
 	blanks(reader);
 	c = peek(reader);
 	if (depth > DEPTH_MAX)
-		return fail_at(reader, "json text or perl structure exceeds maximum nesting level "
-				       "(max_depth set too low?)");
+		return fail_at(reader,
+				"json text or perl structure exceeds maximum nesting level (max_depth set too low?)");
 	if (c == '{' || c == '[') {
 		reader->at++;
 		return read_members(reader, c == '{', depth);
@@ -166,8 +165,7 @@ static bool read_value(struct reader *reader, int depth)
 	if (c == 'n')
 		return read_word(reader, "null", "'null' expected");
 	return fail_at(reader,
-			"malformed JSON string, neither tag, array, object, number, string or "
-			"atom");
+			"malformed JSON string, neither tag, array, object, number, string or atom");
 }
 
 char *json_complaint(struct arena *arena, const char *text, size_t n)

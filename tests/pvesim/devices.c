@@ -80,8 +80,7 @@ static char *compare_property(struct call *call, const char *name, const char *p
 						   path);
 	if (!expected)
 		return new_texts ? arena_printf(call->arena,
-						   "unexpected property '%s' configured for "
-						   "device '%s'",
+						   "unexpected property '%s' configured for device '%s'",
 						   property, path)
 				 : arena_printf(call->arena, "'%s' configured but should not be",
 						   property);
@@ -141,8 +140,7 @@ static int expand_mapping(struct call *call, const json_t *devices, const char *
 		char *why = mapping_why_invalid(call, devices, name, entry, section);
 		if (why)
 			status = die(call,
-					"PCI device mapping invalid (hardware probably changed): "
-					"%s",
+					"PCI device mapping invalid (hardware probably changed): %s",
 					why);
 		else
 			list_add(call->arena, ret_alternatives,
@@ -249,13 +247,13 @@ static int check_legacy_igd(struct call *call, const json_t *conf, const json_t 
 	if (q35)
 		return die(call, "legacy IGD assignment is not compatible with q35");
 	if (json_object_get(device, "has-multifunction"))
-		return die(call, "legacy IGD assignment is not compatible with multifunction "
-				 "devices");
+		return die(call,
+				"legacy IGD assignment is not compatible with multifunction devices");
 	if (json_array_size(ids) > 1)
 		return die(call, "legacy IGD assignment is not compatible with alternate devices");
 	if (!text_ends(json_string_value(json_array_get(json_array_get(ids, 0), 0)), "02.0"))
-		return die(call, "legacy IGD assignment only works for devices on host bus "
-				 "00:02.0");
+		return die(call,
+				"legacy IGD assignment only works for devices on host bus 00:02.0");
 	return 0;
 }
 
@@ -309,8 +307,8 @@ json_t *hostpci_choose(struct call *call, const char *vmid, const json_t *conf,
 			continue;
 		}
 		if (!q35 && is_on(device, "pcie"))
-			status = die(call, "q35 machine model is not enabled at "
-					   "/usr/share/perl5/PVE/QemuServer/PCI.pm line 510.");
+			status = die(call,
+					"q35 machine model is not enabled at /usr/share/perl5/PVE/QemuServer/PCI.pm line 510.");
 		else if (is_on(device, "legacy-igd") && legacy)
 			status = die(call, "only one device can be assigned in legacy-igd mode");
 		else if (is_on(device, "legacy-igd"))

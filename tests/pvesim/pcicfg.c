@@ -141,9 +141,7 @@ static void read_section(struct reader *reader, const char *id)
 	if (json_object_get(section, "map")) {
 		hash_set(section, "type", "pci");
 	} else {
-		warn(call,
-				"file %s line %zu (skip section '%s'): missing value for required "
-				"option 'map'",
+		warn(call, "file %s line %zu (skip section '%s'): missing value for required option 'map'",
 				warn_name, reader->told, id);
 		json_decref(section);
 		section = json_null();

@@ -51,8 +51,7 @@ static int read_lists(struct update *update, const char *delete_text, const char
 					key);
 		if (strings_has(&update->reverts, key))
 			return fail_param(call, "revert",
-					"you can't use '-delete %s' and -revert %s' at the same "
-					"time",
+					"you can't use '-delete %s' and -revert %s' at the same time",
 					key, key);
 		if (!option_exists(call, key))
 			return fail_param(call, "delete", "unknown option '%s'", key);
@@ -177,12 +176,10 @@ static int check_delete(
 			return access_is_root(call)
 					       ? 0
 					       : access_check_vm(call, vmid, "VM.Config.HWType");
-		return access_is_root(call) ? 0
-					    : die(call,
-							      "only root can delete '%s' config "
-							      "for real "
-							      "devices",
-							      key);
+		return access_is_root(call)
+				       ? 0
+				       : die(call, "only root can delete '%s' config for real devices",
+							 key);
 	}
 	if (rx_test("^usb\\d+$", key))
 		return perm_check_usb(call, vmid, key, value);

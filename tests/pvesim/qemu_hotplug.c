@@ -63,8 +63,7 @@ static bool plugs(const json_t *conf, const char *key, const char *value)
 static void note_cloudinit(
 		struct call *call, json_t *conf, const char *key, const char *old, const char *new)
 {
-	if (!rx_test("^(?:name|net\\d+|cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|"
-		     "searchdomain|sshkeys|ipconfig\\d+)$",
+	if (!rx_test("^(?:name|net\\d+|cicustom|cipassword|citype|ciuser|ciupgrade|nameserver|searchdomain|sshkeys|ipconfig\\d+)$",
 			    key))
 		return;
 	json_t *special = json_object_get(conf, "special-sections");

@@ -129,9 +129,7 @@ static int prepare_device(struct call *call, const json_t *devices, const json_t
 	if (rom && !rom_exists(call, rom))
 		return qemu_fails(call,
 				arena_printf(call->arena,
-						"-device "
-						"vfio-pci,host=%s,romfile=/usr/share/kvm/%s: "
-						"failed to find romfile \"/usr/share/kvm/%s\"",
+						"-device vfio-pci,host=%s,romfile=/usr/share/kvm/%s: failed to find romfile \"/usr/share/kvm/%s\"",
 						json_string_value(json_array_get(ids, 0)), rom,
 						rom));
 	return 0;

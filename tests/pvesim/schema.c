@@ -160,8 +160,7 @@ void schema_check_value(struct arena *arena, const struct schema_world *world,
 	if (row->words && !word_in(row->words, value))
 		add_error(arena, errors, path,
 				arena_printf(arena,
-						"value '%s' does not have a value in the "
-						"enumeration '%s'",
+						"value '%s' does not have a value in the enumeration '%s'",
 						value, words_text(arena, row->words)));
 }
 
@@ -184,8 +183,7 @@ static void check_array(struct arena *arena, const struct schema_world *world,
 			add_error(arena, errors, at,
 					json_is_array(element)
 							? "type check ('string') failed - got ARRAY"
-							: "type check ('string') failed - got "
-							  "HASH");
+							: "type check ('string') failed - got HASH");
 	}
 }
 
@@ -250,8 +248,7 @@ static void check_object(struct arena *arena, const struct schema_world *world,
 			row = schema_find(second, world, key);
 		if (!row) {
 			add_error(arena, errors, path,
-					"property is not defined in schema and the schema does not "
-					"allow additional properties");
+					"property is not defined in schema and the schema does not allow additional properties");
 			continue;
 		}
 		if (row->last)
@@ -321,8 +318,8 @@ static char *add_part(struct arena *arena, const struct schema_world *world,
 		return arena_strdup(arena, "missing key in comma-separated list property");
 	const struct schema *row = default_row(table);
 	if (!row)
-		return arena_strdup(arena, "value without key, but schema does not define a "
-					   "default key");
+		return arena_strdup(arena,
+				"value without key, but schema does not define a default key");
 	if (json_object_get(properties, row->name))
 		return arena_printf(arena, "duplicate key in comma-separated list property: %s",
 				row->name);

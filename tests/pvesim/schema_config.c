@@ -214,8 +214,7 @@ static const struct schema spice_schema[] = {
 };
 
 static const struct schema vga_schema[] = {
-	{"type", 's', .default_key = true, .words = "cirrus|qxl|qxl2|qxl3|qxl4|none|serial0|"
-		"serial1|serial2|serial3|std|virtio|virtio-gl|vmware"},
+	{"type", 's', .default_key = true, .words = "cirrus|qxl|qxl2|qxl3|qxl4|none|serial0|serial1|serial2|serial3|std|virtio|virtio-gl|vmware"},
 	{"memory", 'i', .min = "4", .max = "512"},
 	{"clipboard", 's', .words = "vnc"},
 	{0}

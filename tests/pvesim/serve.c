@@ -80,8 +80,7 @@ static bool authenticate_ticket(struct server *server, const struct request *req
 	if (!call->user) {
 		refuse(server, response, 401,
 				challenge ? "No ticket"
-					  : why_not(call, "permission denied - invalid PVE "
-							  "ticket"));
+					  : why_not(call, "permission denied - invalid PVE ticket"));
 		return false;
 	}
 	call->user = arena_strdup(call->arena, call->user);
@@ -153,8 +152,7 @@ static bool check_content(
 						request->method));
 		return false;
 	}
-	if (*type && !rx_test("^(?:application/x-www-form-urlencoded|application/"
-			      "json)\\s*(?:[;,]|$)",
+	if (*type && !rx_test("^(?:application/x-www-form-urlencoded|application/json)\\s*(?:[;,]|$)",
 				     type)) {
 		refuse(server, response, 506,
 				arena_printf(request->arena,
@@ -309,8 +307,8 @@ void serve(struct server *server, struct request *request, struct response *ret_
 	state_load(sim, request->arena);
 	tasks_advance(sim);
 	if (!split_path(request)) {
-		static char page[] = "<!DOCTYPE html><html><head><title>Proxmox Virtual "
-				     "Environment</title></head><body></body></html>";
+		static char page[] =
+				"<!DOCTYPE html><html><head><title>Proxmox Virtual Environment</title></head><body></body></html>";
 		*ret_response = (struct response){.code = 200, .reason = "OK"};
 		if (strcmp(request->path, "/") != 0) {
 			ret_response->code = 501;

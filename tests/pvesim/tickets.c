@@ -14,8 +14,8 @@
 
 static char *random_text(struct arena *arena, size_t bytes)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789+/";
+	static const char letters[] =
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	unsigned char random[96];
 	if (bytes > sizeof random || RAND_bytes(random, (int)bytes) != 1)
 		abort();

@@ -8,8 +8,7 @@
 
 bool vm_is_drive(const char *key)
 {
-	return rx_test("^(?:ide[0-3]|sata[0-5]|scsi(?:[12]?[0-9]|30)|virtio(?:[0-9]|1[0-5])|"
-		       "efidisk0|tpmstate0)$",
+	return rx_test("^(?:ide[0-3]|sata[0-5]|scsi(?:[12]?[0-9]|30)|virtio(?:[0-9]|1[0-5])|efidisk0|tpmstate0)$",
 			key);
 }
 
@@ -276,8 +275,7 @@ static bool has_cloudinit(struct call *call, const json_t *conf)
 	json_object_foreach((json_t *)(uintptr_t)conf, key, value)
 	{
 		if (json_is_string(value) && vm_is_drive(key) &&
-				rx_test("^[^,]*[:/](?:\\d+/)?vm-\\d+-cloudinit"
-					"(?:\\.(?:raw|qcow2?|qed|vmdk|cloop))?(?:,|$)",
+				rx_test("^[^,]*[:/](?:\\d+/)?vm-\\d+-cloudinit(?:\\.(?:raw|qcow2?|qed|vmdk|cloop))?(?:,|$)",
 						json_string_value(value)))
 			return true;
 	}

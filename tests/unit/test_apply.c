@@ -380,8 +380,9 @@ static void each_image_must_be_new(void **state)
 		plan_finish(bench.plan);
 		struct error error = {0};
 		assert_int_equal(apply(&bench, &error), makes ? 0 : ERROR_COMMAND);
-		assert_true(makes || strstr(error.text, "'make-them' ended well, but "
-							"/boot/initrd.img-6.8 was not made again"));
+		assert_true(makes ||
+				strstr(error.text,
+						"'make-them' ended well, but /boot/initrd.img-6.8 was not made again"));
 		bench_free(&bench);
 	}
 }

@@ -283,8 +283,8 @@ static void long_lines_are_cut(void **state)
 static void bytes_may_be_anything(void **state)
 {
 	(void)state;
-	static const char text[] = "\0\xff IOMMU\0 not present\nx\0y: cannot prepare PCI "
-				   "pass-through, IOMMU not present \xc3\n";
+	static const char text[] =
+			"\0\xff IOMMU\0 not present\nx\0y: cannot prepare PCI pass-through, IOMMU not present \xc3\n";
 	struct matcher *matcher = symptoms_matcher();
 	struct tally tally = {.name = "bytes"};
 	struct matcher_stream stream = {.hit = count_hit, .user = &tally};

@@ -88,8 +88,7 @@ static void nvidia_has_vgpus_without_mdev_since_6_8(void **state)
 	struct tree *tree = *state;
 	tree_device(tree, port, "0000:01:00.0", "30200", "10DE:2235", "nvidia");
 	tree_write(tree,
-			"/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/nvidia/"
-			"creatable_vgpu_types",
+			"/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/nvidia/creatable_vgpu_types",
 			"");
 	tree_device(tree, port, "0000:02:00.0", "30200", "10DE:2235", "nvidia");
 	(void)tree_read(tree);

@@ -28,11 +28,9 @@ static void words(void **state)
 
 static void values(void **state)
 {
-	struct strings list =
-			cmdline_words(*state, "BOOT_IMAGE=/boot/vmlinuz root=/dev/mapper/pve-root "
-					      "ro quiet intel_iommu=on "
-					      "vfio-pci.ids=10de:2684,10de:22ba iommu=pt "
-					      "intel_iommu=on,sm_on empty= x=a=b");
+	struct strings list = cmdline_words(*state,
+			"BOOT_IMAGE=/boot/vmlinuz root=/dev/mapper/pve-root ro quiet intel_iommu=on "
+			"vfio-pci.ids=10de:2684,10de:22ba iommu=pt intel_iommu=on,sm_on empty= x=a=b");
 	assert_string_equal(cmdline_value(&list, "intel_iommu"), "on,sm_on");
 	assert_string_equal(cmdline_value(&list, "intel-iommu"), "on,sm_on");
 	assert_string_equal(cmdline_value(&list, "vfio_pci.ids"), "10de:2684,10de:22ba");

@@ -179,11 +179,9 @@ static void test_answers(void **state)
 	static char bad[] = "Parameter verification failed.";
 	answer.status = 400;
 	answer.reason = bad;
-	assert_int_equal(judge(&answer,
-					 "{\"data\":null,\"errors\":{\"hostpci0\":\"invalid format "
-					 "- "
-					 "format error\\nhostpci0.pcie: x\"}}",
-					 &data, &error),
+	assert_int_equal(
+			judge(&answer, "{\"data\":null,\"errors\":{\"hostpci0\":\"invalid format - format error\\nhostpci0.pcie: x\"}}",
+					&data, &error),
 			ERROR_API);
 	assert_non_null(strstr(
 			error.text, "hostpci0: invalid format - format error hostpci0.pcie: x"));

@@ -88,8 +88,8 @@ static void blacklists(void **state)
 
 static void softdeps(void **state)
 {
-	struct list entries = parse(*state, "softdep nvidia post: a pre: b vfio_pci post: "
-					    "c\nsoftdep nouveau post: vfio-pci\n");
+	struct list entries = parse(*state,
+			"softdep nvidia post: a pre: b vfio_pci post: c\nsoftdep nouveau post: vfio-pci\n");
 	assert_true(modprobe_softdep_pre(&entries, "nvidia", "vfio-pci"));
 	assert_true(modprobe_softdep_pre(&entries, "nvidia", "b"));
 	assert_false(modprobe_softdep_pre(&entries, "nvidia", "a"));

@@ -9,10 +9,10 @@
 static void parts(void **state)
 {
 	struct pci_mapping_entry entry;
-	assert_int_equal(pci_mapping_entry_parse(*state,
-					 "node=pve1,path=0000:01:00,id=10DE:2684,iommugroup=14,"
-					 "subsystem-id=1458:40c9",
-					 &entry, NULL),
+	assert_int_equal(
+			pci_mapping_entry_parse(*state,
+					"node=pve1,path=0000:01:00,id=10DE:2684,iommugroup=14,subsystem-id=1458:40c9",
+					&entry, NULL),
 			0);
 	assert_string_equal(entry.node, "pve1");
 	assert_string_equal(entry.path, "0000:01:00");

@@ -130,8 +130,8 @@ static void lines_and_status(void **state)
 	struct seen seen = {.arena = *state};
 	struct process_result result = {0};
 	struct error err = {0};
-	struct root *root = sample(*state, "echo one\necho two\necho bad >&2\nprintf '\\n  "
-					   "three\\r\\nlast'\nexit 3\n");
+	struct root *root = sample(*state,
+			"echo one\necho two\necho bad >&2\nprintf '\\n  three\\r\\nlast'\nexit 3\n");
 	assert_int_equal(process_run(root, task, HANG_S, see, &seen, *state, &result, &err), 0);
 	assert_int_equal(result.exit_status, 3);
 	assert_string_equal(strings_join(*state, &seen.out, "|"), "one|two||  three|last");
@@ -164,8 +164,8 @@ static void lines_come_while_it_runs(void **state)
 {
 	struct process_result result = {0};
 	char *go = helper_path(*state, "go");
-	struct root *root = sample(*state, "echo waiting\nwhile [ ! -e \"$1\" ]; do sleep 0.01; "
-					   "done\necho released\n");
+	struct root *root = sample(*state,
+			"echo waiting\nwhile [ ! -e \"$1\" ]; do sleep 0.01; done\necho released\n");
 	const char *const argv[] = {"task", go, NULL};
 	assert_int_equal(process_run(root, argv, HANG_S, release, go, *state, &result, NULL), 0);
 	assert_string_equal(result.out, "waiting\nreleased\n");
@@ -244,8 +244,7 @@ static void much_output(void **state)
 	struct seen seen = {.arena = *state};
 	struct process_result result = {0};
 	struct root *root = sample(*state,
-			"i=0\nwhile [ $i -lt 3000 ]; do echo \"line $i\"; echo \"bad $i\" >&2; "
-			"i=$((i+1)); done\n");
+			"i=0\nwhile [ $i -lt 3000 ]; do echo \"line $i\"; echo \"bad $i\" >&2; i=$((i+1)); done\n");
 	assert_int_equal(process_run(root, task, 30, see, &seen, *state, &result, NULL), 0);
 	assert_int_equal(seen.out.n, 3000);
 	assert_int_equal(seen.error_out.n, 3000);
@@ -420,8 +419,8 @@ static void kept_output_is_followed(void **state)
 	struct error err = {0};
 	struct process_keep keep = keep_in(*state);
 	assert_int_equal(write(keep.output, "before\n", 7), 7);
-	struct root *root = sample(*state, "echo one\necho two >&2\nls -l /proc/self/fd/ | grep -c "
-					   "lock\nexit 3\n");
+	struct root *root = sample(*state,
+			"echo one\necho two >&2\nls -l /proc/self/fd/ | grep -c lock\nexit 3\n");
 	assert_int_equal(process_run_kept(root, task, 60, &keep, see, &seen, *state, &result, &err),
 			0);
 	assert_int_equal(result.exit_status, 3);

@@ -71,10 +71,8 @@ static void replaced(void **state)
 			{REDACT_GUEST, "name: anna\ntags: anna;lab\n# anna",
 					"name: name1\ntags: REDACTED\n#"},
 			{REDACT_CMDLINE,
-					"root=UUID=2f1d8c1e-4a49-4f5f-9d5e-0d1a2b3c4d5e iommu=pt "
-					"admin=server",
-					"root=UUID=00000000-0000-4000-8000-000000000001 iommu=pt "
-					"word1=word2"},
+					"root=UUID=2f1d8c1e-4a49-4f5f-9d5e-0d1a2b3c4d5e iommu=pt admin=server",
+					"root=UUID=00000000-0000-4000-8000-000000000001 iommu=pt word1=word2"},
 			{REDACT_LOG, "Nov 25 22:14:01 nas sshd[7]: Accepted password for anna",
 					"Nov 25 22:14:01 host2 REDACTED"},
 			{REDACT_TEXT, "to media-server.home.arpa, nvidia.com/gpu",
@@ -94,13 +92,9 @@ static void kept(void **state)
 		enum redact_form form;
 		const char *text;
 	} cases[] = {
-			{REDACT_TEXT, "0000:01:00.0 10de:2206 01:00.0;01:00.1 [10de:2206] (rev "
-				      "a1)"},
-			{REDACT_LOG, "[   12.345678] vfio-pci 0000:01:00.0: BAR 1: can't reserve "
-				     "[mem 0xc0000000-0xcfffffff 64bit pref]"},
-			{REDACT_LOG, "[12345.678901] DMAR: dmar0: reg_base_addr fed91000 ver 1:0 "
-				     "cap "
-				     "d2008c40660462 ecap f050da"},
+			{REDACT_TEXT, "0000:01:00.0 10de:2206 01:00.0;01:00.1 [10de:2206] (rev a1)"},
+			{REDACT_LOG, "[   12.345678] vfio-pci 0000:01:00.0: BAR 1: can't reserve [mem 0xc0000000-0xcfffffff 64bit pref]"},
+			{REDACT_LOG, "[12345.678901] DMAR: dmar0: reg_base_addr fed91000 ver 1:0 cap d2008c40660462 ecap f050da"},
 			{REDACT_LOG, "Nov 25 22:14:01"},
 			{REDACT_TEXT, "options vfio-pci ids=10de:2206,10de:1aef disable_vga=1"},
 			{REDACT_TEXT, "softdep nvidia pre: vfio-pci"},
@@ -112,12 +106,10 @@ static void kept(void **state)
 			{REDACT_GUEST, "hostpci0: 0000:01:00,pcie=1,x-vga=1"},
 			{REDACT_GUEST, "scsi0: local-lvm:vm-106-disk-0,iothread=1,size=64G"},
 			{REDACT_GUEST, "cpu: host,hidden=1,flags=+pcid"},
-			{REDACT_CMDLINE, "BOOT_IMAGE=/boot/vmlinuz-6.8.12-4-pve "
-					 "root=/dev/mapper/pve-root "
-					 "ro quiet intel_iommu=on,sm_on iommu=pt video=efifb:off "
-					 "vfio-pci.ids=10de:2206 "
-					 "pcie_acs_override=downstream,multifunction "
-					 "hugepages=16 isolcpus=2-7"},
+			{REDACT_CMDLINE,
+					"BOOT_IMAGE=/boot/vmlinuz-6.8.12-4-pve root=/dev/mapper/pve-root ro quiet "
+					"intel_iommu=on,sm_on iommu=pt video=efifb:off vfio-pci.ids=10de:2206 "
+					"pcie_acs_override=downstream,multifunction hugepages=16 isolcpus=2-7"},
 			{REDACT_TEXT, "10000:e1:00.0 root@pam"},
 			{REDACT_TEXT, "password"},
 			{REDACT_TEXT, "8be4df61-93ca-11d2-aa0d-00e098032b8c"},

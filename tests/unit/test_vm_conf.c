@@ -342,8 +342,7 @@ static void written_anew(void **state)
 					"ide2: local:iso/a.iso,media=cdrom\n"},
 			{"smp: 4\ncores: 2\n", "sockets: 4\n"},
 			{"args: \"-a b\"\nciuser: \"me\"\n", "args: -a b\nciuser: me\n"},
-			{"scsi0: st:vm-1-disk-0\nunused0: st:vm-1-disk-0\nunused1: "
-			 "st:vm-1-disk-1\n",
+			{"scsi0: st:vm-1-disk-0\nunused0: st:vm-1-disk-0\nunused1: st:vm-1-disk-1\n",
 					"scsi0: st:vm-1-disk-0\nunused1: st:vm-1-disk-1\n"},
 			/* notes go to the top, escaped; blanks behind them go */
 			{"name: a\n#b \xc3\xbc: %41%0Ac\n\n[s1]\ncores: 1\n#d\n# \n",
@@ -357,8 +356,7 @@ static void written_anew(void **state)
 					"\n[special:fleecing]\nfleecing-images: st:a\n"
 					"\n[S1]\nsnapstate: delete\n\n[s2]\ncores: 2\n"},
 			/* what the drive was made from is kept while there is such a drive */
-			{"ide2: st:vm-1-cloudinit,media=cdrom\n[special:cloudinit]\nanything: "
-			 "goes\n",
+			{"ide2: st:vm-1-cloudinit,media=cdrom\n[special:cloudinit]\nanything: goes\n",
 					"ide2: st:vm-1-cloudinit,media=cdrom\n"
 					"\n[special:cloudinit]\nanything: goes\n"},
 			{"ide2: st:vm-1-disk-1\n[special:cloudinit]\nciuser: a\n",

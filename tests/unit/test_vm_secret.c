@@ -33,8 +33,7 @@ static void values(void **state)
 			{"args", "-object secret,id=a,data=b,format=raw",
 					"-object secret,id=a,data=" X ",format=raw"},
 			{"args", "-object memory-backend-file,mem-path=/dev/shm/lg,size=32M",
-					"-object "
-					"memory-backend-file,mem-path=/dev/shm/lg,size=32M"},
+					"-object memory-backend-file,mem-path=/dev/shm/lg,size=32M"},
 			{"args", "-device isa-applesmc,osk=\"a, b\" -smbios type=2",
 					"-device isa-applesmc,osk=" X " -smbios type=2"},
 			{"args", "-drive file.Password='a b',api-key=c,if=none",

@@ -38,9 +38,9 @@ static int reboot_after(const struct options *options, struct host *host, const 
 	struct error error;
 	if (root_kind(host->root) == ROOT_CAPTURED)
 		return EXIT_FINE;
-	bool now = options->reboot || (!options->yes && isatty(STDIN_FILENO) &&
-						      typed_yes("Reboot now? Type yes to reboot, "
-								"Enter for not now: "));
+	bool now = options->reboot ||
+		   (!options->yes && isatty(STDIN_FILENO) &&
+				   typed_yes("Reboot now? Type yes to reboot, Enter for not now: "));
 	if (!now) {
 		say(stderr, "The changes count after a reboot. Then run pvegpu again.\n");
 		return EXIT_FINE;

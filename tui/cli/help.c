@@ -122,8 +122,7 @@ static void add_options(struct arena *arena, struct text *text, enum command com
 	}
 	for (size_t i = 0; i < n && command != COMMAND_PLAN; i++)
 		if (rows[i].group == GROUP_GOAL && takes(&rows[i], command)) {
-			text_add(text, "\nIt takes a goal too, by the options of: "
-				       "pvegpu plan --help\n");
+			text_add(text, "\nIt takes a goal too, by the options of: pvegpu plan --help\n");
 			break;
 		}
 }

@@ -215,8 +215,7 @@ static void run_job(struct job *job)
 		draw_job(job,
 				job->stop   ? "Asked to end: this change is finished first."
 				: job->undo ? "Undoing, newest change first."
-					    : "Each change is written to the journal before it is "
-					      "made.",
+					    : "Each change is written to the journal before it is made.",
 				job->stop ? ROLE_WARN : ROLE_PLAIN, calls ? waiting_keys : keys);
 		int key = term_key(100, true);
 		/* A task goes on by itself; what is being changed is not cut off. */
@@ -274,10 +273,10 @@ static int after_failure(struct job *job)
 	(void)pthread_cond_init(&undo.answered, NULL);
 	run_job(&undo);
 	(void)snprintf(hint, sizeof hint, "%s",
-			undo.status < 0    ? undo.error.text
-			: undo.undone.kept ? "Rolled back, but for what was changed since: see "
-					     "pvegpu history."
-					   : "Rolled back: the host is as it was before.");
+			undo.status < 0 ? undo.error.text
+			: undo.undone.kept
+					? "Rolled back, but for what was changed since: see pvegpu history."
+					: "Rolled back: the host is as it was before.");
 	if (undo.status == 0 && !undo.undone.kept && wizard->runs.n)
 		wizard->runs.n--;
 	key = wait_key(&undo, hint, undo.status < 0 ? ROLE_FAIL : ROLE_OK, nothing_keys, "\n");
@@ -308,9 +307,8 @@ static int ask_reboot(struct job *job)
 	bool asked = job->plan->changes.n == 1;
 	int key = asked ? 'y' : wait_key(job, hint, ROLE_WARN, keys, "yYnN\n\033");
 	if (key != 'y' && key != 'Y') {
-		wizard->message = "Not rebooted. When the host was rebooted, run pvegpu again: it "
-				  "goes "
-				  "on where this ends.";
+		wizard->message =
+				"Not rebooted. When the host was rebooted, run pvegpu again: it goes on where this ends.";
 		return key;
 	}
 	struct error error;
@@ -372,8 +370,7 @@ int apply_show(struct wizard *wizard, const struct consent *consent)
 	else
 		key = wait_key(&job,
 				job.result.not_run
-						? "Done, but for what could not be run in a "
-						  "captured tree."
+						? "Done, but for what could not be run in a captured tree."
 						: arena_printf(wizard->arena,
 								  "Done. Undo at any time with: %s",
 								  wizard->demo ? "pvegpu rollback"

@@ -37,8 +37,7 @@ static void add_boot(struct text *text, const struct wizard *wizard)
 	text_addf(text, "nano /etc/modules\n  vfio\n  vfio_iommu_type1\n  vfio_pci\n%s",
 			facts->virqfd_exists == KNOWN_YES ? "  vfio_virqfd\n" : "");
 	if (report->decided[CHOOSE_BIND_EARLY])
-		text_add(text, "After a change in /etc/modprobe.d: update-initramfs -u -k all && "
-			       "reboot\n");
+		text_add(text, "After a change in /etc/modprobe.d: update-initramfs -u -k all && reboot\n");
 }
 
 /* 01:00 for 0000:01:00.0, as lspci -s and the guide write it. */

@@ -270,9 +270,8 @@ static int paste_line(struct wizard *wizard)
 			matcher_line(matcher, doctor->pasted, strlen(doctor->pasted));
 	matcher_free(matcher);
 	if (!symptom) {
-		wizard->message = "Nothing is known of that line. Choose what you see instead, or "
-				  "try "
-				  "the line above it in the log.";
+		wizard->message =
+				"Nothing is known of that line. Choose what you see instead, or try the line above it in the log.";
 		return 0;
 	}
 	drop_diagnosis(doctor);
@@ -341,8 +340,7 @@ static void add_fix(struct wizard *wizard, struct rows *rows, size_t number, con
 	row->on = is_in_plan(wizard, check);
 	row->note = text;
 	row->hint = row->on ? "It is planned: v shows every change, and asks before it is made."
-			    : "Space plans it; v then shows every change, and asks before it is "
-			      "made.";
+			    : "Space plans it; v then shows every change, and asks before it is made.";
 	row->check = check_by_id(check);
 	row->data = check;
 }

@@ -45,14 +45,9 @@ static void add_refusals(struct review *review)
 		add_item(review, arena_printf(arena, "x %s", refusal->check),
 				arena_printf(arena, "REFUSED on %s\n\n%s\n\n%s", refusal->subject,
 						refusal->reason,
-						refusal->acceptable ? "Press a to accept this risk "
-								      "by typing its "
-								      "address."
-								    : "This cannot be accepted: it "
-								      "would harm the "
-								      "host or not work. Choose "
-								      "another GPU, VM or "
-								      "setting."),
+						refusal->acceptable
+								? "Press a to accept this risk by typing its address."
+								: "This cannot be accepted: it would harm the host or not work. Choose another GPU, VM or setting."),
 				false);
 		((struct item *)review->items.item[review->items.n - 1])->refusal = refusal;
 	}
@@ -376,12 +371,10 @@ static int review_key(struct review *review, int key, int more)
 static const char *nothing_text(const struct wizard *wizard)
 {
 	if (doctor_is_open(wizard))
-		return "No fix is ticked, so nothing is planned.\n\nIn the doctor only what is "
-		       "ticked "
-		       "there counts; the choices of the seven steps are kept meanwhile.";
+		return "No fix is ticked, so nothing is planned.\n\nIn the doctor only what is ticked there "
+		       "counts; the choices of the seven steps are kept meanwhile.";
 	if (!wizard->report->gpu || !wizard->report->vm)
-		return "There is nothing to change so far.\n\nChoose a GPU in step 4 and a VM in "
-		       "step 5.";
+		return "There is nothing to change so far.\n\nChoose a GPU in step 4 and a VM in step 5.";
 	return "The host is as the choices ask: nothing is left to be changed.\n\nStep 7 shows "
 	       "whether the GPU is with the VM, and how it runs.";
 }

@@ -26,8 +26,7 @@ static const struct board {
 		{"ASRock", "ASRock", "Advanced > CPU Configuration > Intel VT-d",
 				"Advanced > AMD CBS > NBIO > IOMMU"},
 		{"Supermicro", "Supermicro",
-				"Advanced > Chipset Configuration > North Bridge > IIO "
-				"Configuration > Intel VT-d",
+				"Advanced > Chipset Configuration > North Bridge > IIO Configuration > Intel VT-d",
 				"Advanced > NB Configuration > IOMMU"},
 };
 
@@ -36,9 +35,7 @@ static const struct by_hand {
 	const char *text, *note, *hint;
 } by_hand[] = {
 		{"CSM off", "boot by UEFI only",
-				"With the legacy module (CSM) on, the firmware starts the card's "
-				"old "
-				"video BIOS, and the guest's may then fail."},
+				"With the legacy module (CSM) on, the firmware starts the card's old video BIOS, and the guest's may then fail."},
 		{"Display", "the host's is not the VM's GPU",
 				"Let the host start on another GPU (often called iGPU or Primary "
 				"Display), so that its console does not sit on the VM's."},

@@ -40,15 +40,11 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 		(void)rows_add(rows, ROW_TEXT,
 				facts->iommu_active == KNOWN_YES
 						? arena_printf(rows->arena,
-								  "What counts is seen from here: "
-								  "the "
-								  "IOMMU is on, with %zu groups.",
+								  "What counts is seen from here: the IOMMU is on, with %zu groups.",
 								  facts->iommu_groups)
 				: facts->iommu_active == KNOWN_NO
-						? "What counts is seen from here: the IOMMU is "
-						  "off, "
-						  "there are no groups. No VM can start with a GPU "
-						  "until that is done."
+						? "What counts is seen from here: the IOMMU is off, there are no groups. "
+						  "No VM can start with a GPU until that is done."
 						: "Whether the IOMMU is on is not known yet.");
 		struct subject host = subject_host();
 		rows_add_findings(rows, report, STEP_BOOT, &host, false);

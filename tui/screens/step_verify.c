@@ -26,9 +26,7 @@ static void verify_rows(struct wizard *wizard, struct rows *rows)
 			arena_printf(rows->arena, "kubectl describe node %s | grep nvidia.com/gpu",
 					report->vm->name));
 	(void)rows_add(rows, ROW_TEXT,
-			"Talos needs the NVIDIA extensions, Kubernetes the GPU operator or its "
-			"device "
-			"plugin.");
+			"Talos needs the NVIDIA extensions, Kubernetes the GPU operator or its device plugin.");
 }
 
 static struct step_state verify_state(const struct wizard *wizard)

@@ -33,18 +33,14 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	if (report->bound_at_boot) {
 		(void)rows_add(rows, ROW_TEXT,
 				arena_printf(rows->arena,
-						"vfio-pci takes the card at boot: that is set up "
-						"in "
-						"/etc/modprobe.d. To undo it: %s",
+						"vfio-pci takes the card at boot: that is set up in /etc/modprobe.d. To undo it: %s",
 						wizard->undo));
 		return;
 	}
 	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
 	start->on = !report->decided[CHOOSE_BIND_EARLY];
 	start->action = ACT_BIND_START;
-	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci "
-		      "in "
-		      "its place when the VM starts.";
+	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci in its place when the VM starts.";
 	struct row *early = rows_add_choice(
 			rows, CHOOSE_BIND_EARLY, report->decided[CHOOSE_BIND_EARLY]);
 	early->kind = ROW_RADIO;

@@ -41,9 +41,7 @@ void vm_page(const struct wizard *wizard, const struct row *row, struct text *te
 									       "machine"),
 									"q35")
 					? "keeps its machine type, q35"
-					: "becomes a q35 machine: its PCI addresses change, so "
-					  "network "
-					  "names (ens18) and Windows drivers may change once");
+					: "becomes a q35 machine: its PCI addresses change, so network names (ens18) and Windows drivers may change once");
 	(void)wizard;
 }
 /* What stands in the way of a choice, at a glance. */
@@ -74,11 +72,9 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_HEADING, "Which VM gets the GPU?");
 	if (!facts->vms.n)
 		(void)rows_add(rows, ROW_TEXT,
-				facts->vms_known == KNOWN_YES ? "There is no VM on this node yet. "
-								"Create it first, then "
-								"press r."
-							      : "The VMs of this node cannot be "
-								"read (/etc/pve).");
+				facts->vms_known == KNOWN_YES
+						? "There is no VM on this node yet. Create it first, then press r."
+						: "The VMs of this node cannot be read (/etc/pve).");
 	for (size_t i = 0; i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
 		struct row *row = rows_add(rows, ROW_RADIO,

@@ -115,9 +115,7 @@ void gpu_page(const struct wizard *wizard, const struct row *row, struct text *t
 	add_card_details(text, gpu);
 	add_path(text, facts, arena, gpu);
 	add_group(text, facts, arena, gpu);
-	text_add(text, "\nGPU drivers on the host are not needed for this: the VM's own driver "
-		       "drives "
-		       "the card.\n");
+	text_add(text, "\nGPU drivers on the host are not needed for this: the VM's own driver drives the card.\n");
 	arena_free(arena);
 }
 
