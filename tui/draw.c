@@ -128,17 +128,20 @@ void draw_wrapped(struct area area, enum role role, const char *text)
 	arena_free(arena);
 }
 
-void draw_keys(struct area area, const char *const *keys)
+void draw_keys(struct area area, const struct key *keys, size_t planned)
 {
 	int x = area.x;
-	for (; *keys; keys++) {
-		int n = (int)strlen(*keys);
+	for (; keys->name; keys++) {
+		char count[32] = "";
+		if (keys->code == REVIEW_KEY && planned)
+			(void)snprintf(count, sizeof count, " (%zu)", planned);
+		int name = (int)strlen(keys->name);
+		int n = name + 1 + (int)strlen(keys->label) + (int)strlen(count);
 		if (x + n > area.x + area.columns)
 			continue;
-		int word = (int)strcspn(*keys, " ");
-		x += draw_text(area.y, x, word, ROLE_KEY, *keys);
-		x += draw_text(area.y, x, n - word, ROLE_PLAIN, *keys + word);
-		x += 3;
+		x += draw_text(area.y, x, name, ROLE_KEY, keys->name) + 1;
+		x += draw_text(area.y, x, n, ROLE_PLAIN, keys->label);
+		x += draw_text(area.y, x, n, ROLE_PLAIN, count) + 3;
 	}
 }
 
@@ -167,7 +170,7 @@ enum role diff_role(const char *line)
 /* Draw the page from line `*top`, which is brought into range; returns the number of lines. */
 static int draw_page(const char *title, const char *text, const struct layout *layout, int *top)
 {
-	static const char *const keys[] = {"Up/Down scroll", "b back", NULL};
+	static const struct key keys[] = {{KEY_DOWN, "Up/Down", "scroll"}, {'b', "b", "back"}, {0}};
 	if (layout->too_small) {
 		draw_too_small();
 		return 0;
@@ -187,7 +190,7 @@ static int draw_page(const char *title, const char *text, const struct layout *l
 	draw_rule(layout->rule_bottom, COLS);
 	if (count - *top > layout->body.lines)
 		(void)draw_text(layout->hint.y, 0, COLS, ROLE_DIM, "more below");
-	draw_keys(layout->keys, keys);
+	draw_keys(layout->keys, keys, 0);
 	(void)refresh();
 	arena_free(arena);
 	return count;

@@ -18,9 +18,16 @@ void draw_bar(int y, int x, int columns, enum role role, const char *text);
 void draw_rule(int y, int columns);
 /* Words wrapped into an area; what does not fit ends in "...". */
 void draw_wrapped(struct area area, enum role role, const char *text);
-/* "Space tick   Enter next": the key names bold. Pairs as "key\0label"… kept simple: items of
- * `keys` are "Enter next", and the first word is the key. What does not fit is left out. */
-void draw_keys(struct area area, const char *const *keys);
+/* A key of a screen. Lists of them end with {0}. */
+struct key {
+	int code;         /* as term_key() returns it; of two keys the one that goes forward */
+	const char *name; /* as it is printed on the key: Enter, Space, v */
+	const char *label;
+};
+enum { REVIEW_KEY = 'v' }; /* the number of planned changes stands beside it */
+
+/* "Space tick   Enter next   v review (3)", the names bold. What does not fit is left out. */
+void draw_keys(struct area area, const struct key *keys, size_t planned);
 void draw_too_small(void);
 
 /* Text wrapped to a width, as lines; a leading mark (+ - @) gives the role of diff lines. */

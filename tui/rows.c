@@ -44,8 +44,9 @@ void rows_add_finding(struct rows *rows, const struct finding *finding)
 	row->hint = finding->detail;
 	if (finding->about.kind == SUBJECT_DEVICE)
 		row->note = finding->subject;
-	row->role = finding->automatic && finding->status != STATUS_OK ? ROLE_WARN
-								       : roles[finding->status];
+	row->role = finding_is_planned(finding) && finding->status != STATUS_OK
+				    ? ROLE_WARN
+				    : roles[finding->status];
 }
 
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
@@ -83,10 +84,10 @@ struct step_state state_of_findings(const struct wizard *wizard, enum step step)
 	struct finding_query query = {.steps = 1U << step};
 	const struct finding *finding;
 	while ((finding = report_next(wizard->report, &query))) {
-		todo += finding->automatic;
+		todo += finding_is_planned(finding);
 		failed = failed || finding->risk == RISK_NEVER ||
 			 (finding->status == STATUS_FAIL && finding->check->plans &&
-					 !finding->automatic);
+					 !finding_is_planned(finding));
 		unknown = unknown || finding->status == STATUS_UNKNOWN;
 	}
 	if (failed)

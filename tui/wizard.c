@@ -168,7 +168,7 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 			return finding_show(wizard, row);
 		keys_show();
 		return 0;
-	case 'v':
+	case REVIEW_KEY:
 	case 'c':
 	case 'm':
 		if (!wizard->facts->complete) {

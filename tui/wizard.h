@@ -133,7 +133,7 @@ struct wizard_step {
 	int (*enter)(struct wizard *wizard, const struct row *row);
 	/* How it stands: shown beside the name. */
 	struct step_state (*state)(const struct wizard *wizard);
-	const char *const *keys;
+	const struct key *keys;
 };
 
 /* The step that is next by what the host shows: an index. */

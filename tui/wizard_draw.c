@@ -49,8 +49,9 @@ static const char *mark_of(const struct row *row)
 		return row->on ? "(*) " : "( ) ";
 	case ROW_FINDING:
 		/* What the plan mends is no fault of the person's: it is still to be done. */
-		return row->finding->automatic && row->finding->status != STATUS_OK ? "[todo] "
-		       : row->pending                                               ? "[ .. ] "
+		return finding_is_planned(row->finding) && row->finding->status != STATUS_OK
+				       ? "[todo] "
+		       : row->pending ? "[ .. ] "
 				      : findings[row->finding->status];
 	case ROW_ITEM:
 		return " ";
@@ -278,20 +279,6 @@ static bool draw_body(const struct wizard *wizard, const struct layout *layout,
 	return first + body->lines < (int)lines.n;
 }
 
-static void draw_step_keys(const struct wizard *wizard, struct area area, struct arena *arena)
-{
-	enum { KEYS_MAX = 11 };
-	const char *keys[KEYS_MAX + 1];
-	size_t planned = wizard->plan ? wizard->plan->changes.n + wizard->plan->refusals.n : 0;
-	size_t n = 0;
-	for (const char *const *key = wizard_steps[wizard->step]->keys; *key && n < KEYS_MAX; key++)
-		keys[n++] = planned && strcmp(*key, "v review") == 0
-					    ? arena_printf(arena, "v review (%zu)", planned)
-					    : *key;
-	keys[n] = NULL;
-	draw_keys(area, keys);
-}
-
 static void draw_foot(const struct wizard *wizard, const struct layout *layout,
 		const struct row *focused, bool more)
 {
@@ -324,7 +311,8 @@ void wizard_draw_rows(struct wizard *wizard, const struct rows *rows)
 	const struct row *focused = rows_focused(&rows->list, wizard->focus[wizard->step]);
 	bool more = draw_body(wizard, &layout, rows, focused);
 	draw_foot(wizard, &layout, focused, more);
-	draw_step_keys(wizard, layout.keys, rows->arena);
+	size_t planned = wizard->plan ? wizard->plan->changes.n + wizard->plan->refusals.n : 0;
+	draw_keys(layout.keys, wizard_steps[wizard->step]->keys, planned);
 	(void)refresh();
 }
 

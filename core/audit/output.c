@@ -150,13 +150,13 @@ static void put_evidence(struct json_out *out, const struct finding *finding)
 
 static void put_fix(struct json_out *out, const struct finding *finding)
 {
-	if (!finding->fix) {
+	if (!finding->fix.text) {
 		json_put_text(out, "fix", NULL);
 		return;
 	}
 	json_open(out, "fix", '{');
-	json_put_text(out, "summary", finding->fix);
-	json_put(out, "automatic", json_boolean(finding->automatic));
+	json_put_text(out, "summary", finding->fix.text);
+	json_put(out, "automatic", json_boolean(finding_is_planned(finding)));
 	json_close(out, '}');
 }
 
@@ -278,7 +278,8 @@ static void add_gpu(const struct report *report, struct text *text, const struct
 /* One says of another subject just what the other says of its own. */
 static bool are_alike(const struct finding *a, const struct finding *b)
 {
-	bool fix = a->fix && b->fix ? strcmp(a->fix, b->fix) == 0 : !a->fix && !b->fix;
+	bool fix = a->fix.text && b->fix.text ? strcmp(a->fix.text, b->fix.text) == 0
+					      : !a->fix.text && !b->fix.text;
 	return a->check == b->check && a->status == b->status && a->risk == b->risk && fix &&
 	       strcmp(a->detail, b->detail) == 0;
 }
@@ -332,9 +333,9 @@ static void add_findings(const struct report *report, struct text *text, const s
 		return;
 	for (size_t i = 0; i < alike->n; i++)
 		add_evidence(report, text, alike->item[i]);
-	if (finding->fix) {
+	if (finding->fix.text) {
 		text_addf(text, "%9s-> ", "");
-		text_add_wrapped(text, text_printable(arena, finding->fix), 12, 12, WIDTH);
+		text_add_wrapped(text, text_printable(arena, finding->fix.text), 12, 12, WIDTH);
 	}
 }
 

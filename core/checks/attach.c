@@ -125,8 +125,8 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s of %u %s: %s.", entry->key, vm->vmid, vm->name, why);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "correct the line: qm set %u --%s VALUE", vm->vmid,
-			entry->key);
+	finding_fix(report, finding, FIX_BY_HAND, "correct the line: qm set %u --%s VALUE",
+			vm->vmid, entry->key);
 	finding->prevents_start = true;
 	/* Any change to the VM drops the line, and what it was meant to give with it. */
 	if (dropped && vm == report->vm && report->gpu)
@@ -159,8 +159,9 @@ static bool judge_widened(struct report *report, const struct check *check, cons
 			"%s of %u %s names a whole slot: the physical function %s and its virtual functions, %zu devices in all.",
 			entry->key, vm->vmid, vm->name, split->name, entry->devices.n);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "name the function that is meant: qm set %u --%s %s",
-			vm->vmid, entry->key, ((struct pci_device *)split->virtfns.item[0])->name);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"name the function that is meant: qm set %u --%s %s", vm->vmid, entry->key,
+			((struct pci_device *)split->virtfns.item[0])->name);
 	if (vm == report->vm && !running)
 		finding->risk = RISK_NEVER;
 	return true;
@@ -208,7 +209,7 @@ static void tell_gone(struct report *report, const struct check *check, const st
 			entry->key, vm->vmid, vm->name,
 			strings_join(report->arena, &entry->parsed.hosts, ";"), ids);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			lost.n ? "power the host off fully and on again; if the card stays away, "
 				 "look at the power supply, cables, riser and slot, and take back "
 				 "an overclock"
@@ -234,7 +235,7 @@ static bool judge_missing(struct report *report, const struct check *check, cons
 			"%s of %u %s names a bridge (%s), not the card behind it.", entry->key,
 			vm->vmid, vm->name, first->label);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "find the card's own address with lspci");
+	finding_fix(report, finding, FIX_BY_HAND, "find the card's own address with lspci");
 	finding->prevents_start = true;
 	return true;
 }
@@ -264,7 +265,7 @@ static bool judge_romfile(struct report *report, const struct check *check, cons
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding->prevents_start = missing;
 	if (missing)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"put the file into /usr/share/kvm and give its name only");
 	return true;
 }
@@ -289,7 +290,8 @@ static void add_conflict(struct report *report, const struct check *check, const
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, running ? "stop that VM first" : "do not start both");
+	finding_fix(report, finding, FIX_BY_HAND,
+			running ? "stop that VM first" : "do not start both");
 	if (running && vm == report->vm)
 		finding->risk = RISK_NEVER;
 }
@@ -390,7 +392,7 @@ static void tell_onboot(struct report *report, const struct check *check,
 			first->vm->vmid, first->vm->name, second->vm->vmid, second->vm->name,
 			second->device->name);
 	finding_evidence(report, finding, second->vm->path, "onboot: 1");
-	finding_fix(report, finding, false, "qm set %u --onboot 0", second->vm->vmid);
+	finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", second->vm->vmid);
 }
 
 static bool starts_at_boot(const struct report *report, const struct vm *vm)
@@ -451,8 +453,8 @@ static bool judge_pool(struct report *report, const struct check *check, const s
 			who);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	finding_evidence(report, finding, vm->path, "%s: %s", beside->key, beside->value);
-	finding_fix(report, finding, false, "take one of the lines out: qm set %u --delete %s",
-			vm->vmid, entry->key);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"take one of the lines out: qm set %u --delete %s", vm->vmid, entry->key);
 	finding->prevents_start = all;
 	return true;
 }
@@ -485,8 +487,9 @@ static bool judge_twice(struct report *report, const struct check *check, const 
 			"%s of %u %s names %s, which %s has already: the VM cannot start.",
 			entry->key, vm->vmid, vm->name, device->name, before->key);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, false, "take one of the two lines out: qm set %u --delete %s",
-			vm->vmid, entry->key);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"take one of the two lines out: qm set %u --delete %s", vm->vmid,
+			entry->key);
 	finding->prevents_start = true;
 	return true;
 }
@@ -635,7 +638,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 				entry->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] delete: %s",
 				vm_conf_get(&vm->conf.pending, "delete"));
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"take the removal back: qm set %u --revert %s, or Revert in its Hardware panel",
 				vm->vmid, entry->key);
 		finding->risk = RISK_NEVER;
@@ -647,7 +650,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 				"%s has a part of the card already; given twice, the VM does not start.",
 				part->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", part->key, part->value);
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"take that line away first: qm set %u --delete %s", vm->vmid,
 				part->key);
 		finding->risk = RISK_NEVER;
@@ -671,7 +674,7 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
 				"%s is attached with other options.", entry->key);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-		finding_fix(report, finding, report->decided[CHOOSE_ATTACH],
+		finding_fix(report, finding, planned_if(report->decided[CHOOSE_ATTACH]),
 				"set pcie and x-vga as chosen");
 		return;
 	}
@@ -682,11 +685,11 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 				pending->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", pending->key,
 				pending->value);
-		finding_fix(report, finding, report->decided[CHOOSE_ATTACH],
+		finding_fix(report, finding, planned_if(report->decided[CHOOSE_ATTACH]),
 				"stop and start the VM");
 		return;
 	}
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%s is not attached to %u %s yet.", report->gpu->name, vm->vmid, vm->name);
-	finding_fix(report, finding, report->decided[CHOOSE_ATTACH], "attach it");
+	finding_fix(report, finding, planned_if(report->decided[CHOOSE_ATTACH]), "attach it");
 }

@@ -42,7 +42,7 @@ void check_cpu_virtualization(struct report *report, const struct check *check)
 		finding = report_add(report, check, STATUS_FAIL, subject_host(),
 				"%s: neither vmx nor svm among its flags: switched off in the firmware, or this is itself a VM.",
 				model);
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"enable Intel VT-x / AMD-V (SVM) in the firmware setup");
 	}
 	finding_evidence(report, finding, "/proc/cpuinfo", "%s",
@@ -85,7 +85,7 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 				"The firmware describes no IOMMU: it is switched off in the setup, or the board has none.");
 		finding_evidence(report, finding, "/sys/firmware/acpi/tables",
 				"neither DMAR nor IVRS");
-		finding_fix(report, finding, false, "enable %s in the firmware setup", name);
+		finding_fix(report, finding, FIX_BY_HAND, "enable %s in the firmware setup", name);
 	} else {
 		finding = report_add(report, check, STATUS_UNKNOWN, subject_host(),
 				"The ACPI tables could not be listed.");
@@ -93,7 +93,7 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 	/* Asked for, whatever is found. */
 	if (report->goal->chosen[CHOOSE_FIRMWARE_SETUP] == CHOICE_YES &&
 			facts->firmware_setup == KNOWN_YES)
-		finding_fix(report, finding, true, "restart into the firmware setup");
+		finding_fix(report, finding, FIX_BY_PLAN, "restart into the firmware setup");
 }
 
 void check_kernel_pinned(struct report *report, const struct check *check)
@@ -164,7 +164,7 @@ void check_interrupt_remapping(struct report *report, const struct check *check)
 		finding_evidence(report, finding, facts->interrupt_remapping_source,
 				"flag INTR_REMAP %d", there);
 	if (!there)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"switch it on in the firmware setup; without it passthrough needs unsafe interrupts");
 }
 
@@ -184,7 +184,8 @@ void check_quorum(struct report *report, const struct check *check)
 					: "The cluster has no quorum: /etc/pve cannot be written.");
 		finding_evidence(report, finding, "/etc/pve/.members", "quorate %d", quorate);
 		if (!quorate)
-			finding_fix(report, finding, false, "bring the other nodes back first");
+			finding_fix(report, finding, FIX_BY_HAND,
+					"bring the other nodes back first");
 	}
 }
 

@@ -332,7 +332,7 @@ void check_boot_loader(struct report *report, const struct check *check)
 			name, facts->cmdline_file, idle_path, words);
 	if (idle.n) {
 		finding_evidence(report, finding, idle_path, "%s", words);
-		finding_fix(report, finding, false, "put what is wanted of it into %s%s",
+		finding_fix(report, finding, FIX_BY_HAND, "put what is wanted of it into %s%s",
 				facts->cmdline_file,
 				facts->boot_loader == BOOT_SYSTEMD
 						? ", then proxmox-boot-tool refresh"
@@ -376,7 +376,7 @@ void check_iommu_active(struct report *report, const struct check *check)
 		       (first && first->selected &&
 				       (first->need == NEED_ADVISED || first->configured));
 	if (!active)
-		finding_fix(report, finding, planned, "%s",
+		finding_fix(report, finding, planned_if(planned), "%s",
 				planned ? "the kernel parameters turn it on, after a reboot"
 					: "see the kernel parameters and the firmware");
 }
@@ -388,7 +388,7 @@ static void tell_left_out(
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
 			"%s was left out: without it the IOMMU stays off, and no VM can get a GPU.",
 			first->word);
-	finding_fix(report, finding, false, "tick it again");
+	finding_fix(report, finding, FIX_BY_HAND, "tick it again");
 	if (report->gpu)
 		finding->risk = RISK_NEVER;
 }
@@ -439,7 +439,7 @@ void check_iommu_cmdline(struct report *report, const struct check *check)
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
 			facts->cmdline_running ? facts->cmdline_running : "unknown");
 	bool editable = !why_not_editable(report);
-	finding_fix(report, finding, editable, "%s the parameters in %s and reboot",
+	finding_fix(report, finding, planned_if(editable), "%s the parameters in %s and reboot",
 			editable ? "set" : "set by hand",
 			edited_file(report) ? edited_file(report) : "the boot loader's file");
 }
@@ -540,7 +540,7 @@ static bool judge_generated(struct report *report, const struct check *check)
 				entry->kernel ? entry->kernel : "?", entry->cmdline);
 	}
 	if (finding)
-		finding_fix(report, finding, !why_not_editable(report), "%s and reboot",
+		finding_fix(report, finding, planned_if(!why_not_editable(report)), "%s and reboot",
 				facts->proxmox_boot_tool == KNOWN_YES ? "proxmox-boot-tool refresh"
 								      : "update-grub");
 	return finding != NULL;
@@ -572,9 +572,11 @@ void check_cmdline_pending(struct report *report, const struct check *check)
 	finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
 	/* The entries on ESPs that are not mounted are not known: made again they are right. */
 	bool unseen = facts->proxmox_boot_tool == KNOWN_YES;
-	finding_fix(report, finding, !why_not_editable(report), "%s",
-			unseen ? "proxmox-boot-tool refresh and reboot" : "reboot");
-	finding->by_reboot = !unseen;
+	finding_fix(report, finding,
+			why_not_editable(report) ? FIX_BY_HAND
+			: unseen                 ? FIX_BY_PLAN
+						 : FIX_BY_REBOOT,
+			"%s", unseen ? "proxmox-boot-tool refresh and reboot" : "reboot");
 }
 
 /* Both what runs and what is configured for the next boot. */
@@ -611,13 +613,15 @@ void check_cmdline_conflict(struct report *report, const struct check *check)
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject_host(),
 				"pci=nomsi keeps devices from using message-signalled interrupts, which passthrough relies on.");
 		add_cmdline_evidence(report, finding);
-		finding_fix(report, finding, false, "take pci=nomsi out of the kernel parameters");
+		finding_fix(report, finding, FIX_BY_HAND,
+				"take pci=nomsi out of the kernel parameters");
 	}
 	if (remapping) {
 		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
 				"Interrupt remapping is turned off (intremap=off or nointremap): VFIO then refuses to give a device to a VM.");
 		add_cmdline_evidence(report, finding);
-		finding_fix(report, finding, false, "take that word out of the kernel parameters");
+		finding_fix(report, finding, FIX_BY_HAND,
+				"take that word out of the kernel parameters");
 	}
 	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
 		if (cmdline_has_word(&words, off[i]))
@@ -631,7 +635,7 @@ void check_cmdline_conflict(struct report *report, const struct check *check)
 	finding_evidence(report, finding, "/proc/cmdline", "%s",
 			report->facts->cmdline_running ? report->facts->cmdline_running
 						       : "unknown");
-	finding_fix(report, finding, false, "take %s out of the kernel parameters%s",
+	finding_fix(report, finding, FIX_BY_HAND, "take %s out of the kernel parameters%s",
 			strings_join(report->arena, &found, " and "),
 			planned_out(report) ? ": planned, see Kernel parameters" : "");
 }
@@ -730,7 +734,7 @@ void check_acs_override(struct report *report, const struct check *check)
 			"pcie_acs_override=%s is set: the groups shown are not guaranteed by the hardware.",
 			value);
 	add_cmdline_evidence(report, finding);
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			"keep it only if you accept that; another slot may need no override");
 }
 
@@ -810,7 +814,7 @@ static void judge_esp(struct report *report, const struct check *check, const st
 		struct finding *finding = report_add(report, check, STATUS_WARN, subject,
 				"An entry on ESP %s %s.", esp->uuid, what);
 		finding_evidence(report, finding, entry->path, "%s", entry->cmdline);
-		finding_fix(report, finding, false, "proxmox-boot-tool refresh");
+		finding_fix(report, finding, FIX_BY_HAND, "proxmox-boot-tool refresh");
 	}
 	if (!stale) {
 		struct finding *finding = report_add(report, check, STATUS_OK, subject,

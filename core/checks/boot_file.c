@@ -430,7 +430,7 @@ void check_cmdline_syntax(struct report *report, const struct check *check)
 					  : STATUS_INFO,
 			subject, "The kernel parameters are not edited here: %s.", why);
 	if (has_edits(report)) {
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"make the change by hand, then run the audit again");
 		finding->risk = RISK_NEVER;
 	}

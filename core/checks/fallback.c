@@ -45,7 +45,7 @@ void check_fallback_entry(struct report *report, const struct check *check)
 				"This boot is from the entry that leaves vfio-pci out: nothing can "
 				"be given to a VM until the host boots its usual entry.");
 		finding_evidence(report, finding, "/proc/cmdline", "%s", facts->cmdline_running);
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"roll back what kept it from booting, or reboot into the usual entry");
 		if (report->gpu && report->vm && report->decided[CHOOSE_ATTACH])
 			finding->risk = RISK_NEVER;
@@ -65,6 +65,7 @@ void check_fallback_entry(struct report *report, const struct check *check)
 			why ? why : "");
 	if (!why)
 		finding_fix(report, finding,
-				report->goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES,
+				planned_if(report->goal->chosen[CHOOSE_FALLBACK_ENTRY] ==
+						CHOICE_YES),
 				"add a boot entry with today's command line and without vfio-pci");
 }

@@ -89,7 +89,8 @@ void check_gpu_present(struct report *report, const struct check *check)
 			"No display controller among %zu PCI functions.", report->facts->devices.n);
 	finding_evidence(report, finding, "/sys/bus/pci/devices",
 			"no class 0300, 0302, 0380 or 1200");
-	finding_fix(report, finding, false, "check the slot, its power, and the firmware setup");
+	finding_fix(report, finding, FIX_BY_HAND,
+			"check the slot, its power, and the firmware setup");
 }
 
 /* It left the host before: bound to vfio-pci now, and no earlier at the next boot than before. What
@@ -147,7 +148,7 @@ static void judge_only(struct report *report, const struct check *check, struct 
 					  "vfio-pci, or have no screen. The host has no local "
 					  "console then."
 					: "The only GPU: with it in a VM the host has no local console.");
-	finding_fix(report, finding, false, "make sure SSH or a BMC works before going on");
+	finding_fix(report, finding, FIX_BY_HAND, "make sure SSH or a BMC works before going on");
 	if (is_goal(report, gpu))
 		finding->risk = RISK_ACCEPT;
 }
@@ -268,7 +269,7 @@ static void tell_elsewhere(struct report *report, const struct check *check,
 			other->gpu->name, other->vm->vmid);
 	finding_evidence(report, finding, "/sys/kernel/iommu_groups", "%s, %s: group %d", gpu->name,
 			other->gpu->name, gpu->group);
-	finding_fix(report, finding, false, "give both to one VM");
+	finding_fix(report, finding, FIX_BY_HAND, "give both to one VM");
 	finding->risk = RISK_NEVER;
 }
 
@@ -302,7 +303,7 @@ static void judge_isolated(struct report *report, const struct check *check, str
 				"Group %d holds %zu other %s, which would go to the VM's side too.",
 				gpu->group, company.others.n,
 				text_plural(company.others.n, "device", "devices"));
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"use another slot, or the ACS override at the price it has");
 		if (is_goal(report, gpu) && company.driven)
 			finding->risk = RISK_ACCEPT;
@@ -394,7 +395,7 @@ static void judge_critical(struct report *report, const struct check *check, str
 	struct list doubtful = find_doubtful(report, &taken);
 	enum risk risk = is_goal(report, gpu) ? RISK_NEVER : RISK_NONE;
 	if (critical) {
-		finding_fix(report, critical, false,
+		finding_fix(report, critical, FIX_BY_HAND,
 				"use another slot or another GPU; the ACS override may split the group, at the price it has");
 		critical->risk = risk;
 	} else if (doubtful.n) {

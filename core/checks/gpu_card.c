@@ -31,7 +31,7 @@ static void judge_above_4g(struct report *report, const struct check *check, str
 	if (!gpu->bar_start) {
 		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
 				"The firmware could not place its memory window of %s.", size);
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"enable Above 4G Decoding in the firmware setup");
 	} else if (gpu->bar_start >= four_gib) {
 		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
@@ -94,7 +94,7 @@ static void judge_split(struct report *report, const struct check *check, struct
 	if (!asked)
 		return;
 	finding->risk = RISK_NEVER;
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			"name one of them%s%s; or take them away first: echo 0 >/sys/bus/pci/devices/%s/sriov_numvfs",
 			first ? ": --gpu " : "", first ? first->name : "", gpu->name);
 }
@@ -211,7 +211,7 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 				gpu->bar_holder ? ", now " : "",
 				gpu->bar_holder ? gpu->bar_holder : "");
 		finding_evidence(report, finding, facts->log_source, "%s", held->text);
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"boot with another GPU, or tick initcall_blacklist=sysfb_init in step 2: the host then has no local console");
 	} else if (gpu->bar_holder && !device_on_vfio(gpu)) {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
@@ -221,7 +221,7 @@ static void judge_bar(struct report *report, const struct check *check, struct p
 		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
 				"The firmware's framebuffer (%s) still sits on its memory.",
 				gpu->bar_holder);
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"if the VM does not start: tick initcall_blacklist=sysfb_init in step 2");
 	} else if (facts->iomem_known != KNOWN_YES) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
@@ -252,7 +252,7 @@ static void used_by_container(struct report *report, const struct check *check,
 				: "Container %u %s uses it through the host's driver: it loses the GPU when a VM takes it.",
 			holder->id, holder->name);
 	finding_evidence(report, finding, holder->path, "%s", holder->line);
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			"use another GPU for one of them, or stop the container: pct shutdown %u",
 			holder->id);
 	/* It has the device open: the driver would be taken off under it. */

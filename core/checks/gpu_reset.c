@@ -85,9 +85,9 @@ static void judge_reset(struct report *report, const struct check *check, struct
 			subject_device(gpu), "%s", describe_reset(report, gpu, fault));
 	finding_evidence(report, finding, path, "%s", *method ? method : "(empty)");
 	if (!itself && fault && has_vendor_reset(report->facts))
-		finding_fix(report, finding, false, "echo device_specific >%s", path);
+		finding_fix(report, finding, FIX_BY_HAND, "echo device_specific >%s", path);
 	else if (!itself && fault)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"install the module vendor-reset (DKMS), name it in /etc/modules, and reboot");
 }
 

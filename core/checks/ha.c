@@ -91,7 +91,7 @@ static void judge_raw(struct report *report, const struct check *check, const st
 			"HA may start it on another node, where another device sits at that "
 			"address: it is taken from that node, with its whole IOMMU group.");
 	tell_evidence(report, finding, guest, vm);
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			"attach it by a PCI mapping that names a device of every node HA may use (--by-mapping, "
 			"--mapping-device NODE=ADDRESS), keep it on this node by a strict node affinity rule "
 			"(before 9.0: a restricted group), or take it out of HA: ha-manager remove vm:%u",
@@ -125,7 +125,7 @@ static void judge_mapped(struct report *report, const struct check *check, const
 				    : "HA manages it, and its mappings name a device of every node that HA may choose.");
 	tell_evidence(report, finding, guest, vm);
 	if (!unknown && missing.n)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"let the mapping name a device there too (--mapping-device "
 				"NODE=ADDRESS), or keep the VM from that node by a strict node "
 				"affinity rule (before 9.0: a restricted group)");

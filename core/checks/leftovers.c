@@ -180,6 +180,7 @@ void check_leftovers(struct report *report, const struct check *check)
 	}
 	add_tool_files(report, finding);
 	if (any)
-		finding_fix(report, finding, report->goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES,
+		finding_fix(report, finding,
+				planned_if(report->goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES),
 				"take out what has no effect (--clean-up)");
 }

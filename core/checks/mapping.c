@@ -47,7 +47,7 @@ static bool judge_named(struct report *report, const struct check *check, const 
 	}
 	finding->prevents_start = why != NULL;
 	if (why)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"correct the mapping under Datacenter > Resource Mappings");
 	return true;
 }
@@ -66,7 +66,8 @@ static bool judge_file(struct report *report, const struct check *check)
 				mapping->error);
 		finding_evidence(report, finding, facts->pci_cfg.path, "line %zu: %s",
 				mapping->line, mapping->name);
-		finding_fix(report, finding, false, "take that section out of the file by hand");
+		finding_fix(report, finding, FIX_BY_HAND,
+				"take that section out of the file by hand");
 	}
 	struct finding *dropped = NULL;
 	for (size_t i = 0; i < facts->mappings.problems.n; i++) {
@@ -119,7 +120,7 @@ static bool judge_wanted(struct report *report, const struct check *check)
 		if (edit->why)
 			finding->risk = RISK_NEVER;
 		else if (changes)
-			finding_fix(report, finding, true,
+			finding_fix(report, finding, FIX_BY_PLAN,
 					edit->mapping ? "extend the mapping" : "make the mapping");
 	}
 	return report->mappings_wanted.n > 0;
@@ -138,7 +139,7 @@ static bool judge_deleted(struct report *report, const struct check *check)
 		finding->risk = RISK_NEVER;
 		return true;
 	}
-	finding_fix(report, finding, true, "delete the mapping");
+	finding_fix(report, finding, FIX_BY_PLAN, "delete the mapping");
 	/* Proxmox VE does not look whether a VM uses it, and we see this node's VMs only. */
 	if (report->facts->clustered != KNOWN_NO)
 		finding->risk = RISK_ACCEPT;
@@ -267,7 +268,7 @@ static bool judge_drift(struct report *report, const struct check *check,
 	if (mended)
 		finding_evidence(report, finding, "as it should be", "map %s", mended);
 	bool planned = mended && edit && !edit->why && mapping_edit_changes(edit);
-	finding_fix(report, finding, planned,
+	finding_fix(report, finding, planned_if(planned),
 			planned ? "write the entry anew"
 			: mended ? "pvegpu plan --fix-mappings writes the entry anew; a VM that uses it does not start until then"
 				 : "set the mapping anew under Datacenter > Resource Mappings; a VM that uses it does not start until then");
@@ -360,7 +361,7 @@ static bool judge_goal_raw(struct report *report, const struct check *check)
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(report->vm),
 			"We are %s: %s.", facts->identity, why);
 	finding_evidence(report, finding, facts->api, "logged in as %s", facts->identity);
-	finding_fix(report, finding, false, "%s", fix);
+	finding_fix(report, finding, FIX_BY_HAND, "%s", fix);
 	finding->risk = RISK_NEVER;
 	return true;
 }
@@ -384,7 +385,7 @@ void check_token_raw(struct report *report, const struct check *check)
 		}
 	}
 	if (finding)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"use a PCI mapping instead where a token must do it");
 	else
 		tell_no_vm(report, check, "No VM of this node has a PCI device by its address.");

@@ -17,8 +17,13 @@ struct finding *report_add(struct report *report, const struct check *check, enu
 		__attribute__((format(printf, 5, 6)));
 void finding_evidence(struct report *report, struct finding *finding, const char *source,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
-void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
-		...) __attribute__((format(printf, 4, 5)));
+void finding_fix(struct report *report, struct finding *finding, enum fix_way way,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static inline enum fix_way planned_if(bool planned)
+{
+	return planned ? FIX_BY_PLAN : FIX_BY_HAND;
+}
 
 /* Put findings that were added after the others, from number `first` on, to those of their check.
  */

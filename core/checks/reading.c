@@ -22,7 +22,8 @@ static void tell_unread_files(struct report *report, const struct check *check)
 		finding_evidence(report, finding, gap->source, "%s", gap->why);
 	}
 	if (gaps->n)
-		finding_fix(report, finding, false, "run pvegpu as root, on a host in good health");
+		finding_fix(report, finding, FIX_BY_HAND,
+				"run pvegpu as root, on a host in good health");
 }
 
 /* The readings that were left out because of this one. */
@@ -61,7 +62,7 @@ void check_api(struct report *report, const struct check *check)
 			finding->detail[0] = 'T';
 		finding_evidence(report, finding, facts->api, "%s", gap->why);
 		if (gap->grant)
-			finding_fix(report, finding, false, "%s", gap->grant);
+			finding_fix(report, finding, FIX_BY_HAND, "%s", gap->grant);
 	}
 }
 

@@ -37,14 +37,13 @@ void finding_evidence(struct report *report, struct finding *finding, const char
 	list_add(report->arena, &finding->evidence, evidence);
 }
 
-void finding_fix(struct report *report, struct finding *finding, bool automatic, const char *format,
-		...)
+void finding_fix(struct report *report, struct finding *finding, enum fix_way way,
+		const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	finding->fix = arena_vprintf(report->arena, format, args);
+	finding->fix = (struct fix){way, arena_vprintf(report->arena, format, args)};
 	va_end(args);
-	finding->automatic = automatic;
 }
 
 const char *device_text(struct arena *arena, const struct pci_device *device)
@@ -117,8 +116,8 @@ static void add_unseen(struct report *report, const struct check *check)
 			"Only the files of %s tell that, and the API does not show them.",
 			report->facts->node);
 	bool does = check->plans;
-	finding_fix(report, finding, false, "on %s, as root: pvegpu %s%s%s", report->facts->node,
-			does ? "plan" : "audit", report->gpu ? " --gpu " : "",
+	finding_fix(report, finding, FIX_BY_HAND, "on %s, as root: pvegpu %s%s%s",
+			report->facts->node, does ? "plan" : "audit", report->gpu ? " --gpu " : "",
 			report->gpu ? report->gpu->name : "");
 }
 
@@ -277,7 +276,7 @@ static int weight(const struct finding *finding)
 			[STATUS_UNKNOWN] = 2,
 			[STATUS_WARN] = 3,
 			[STATUS_FAIL] = 4};
-	return 2 * weights[finding->status] + finding->automatic + 16 * (int)finding->risk;
+	return 2 * weights[finding->status] + finding_is_planned(finding) + 16 * (int)finding->risk;
 }
 
 /* What a report says by the same check of the same subject. */
@@ -440,8 +439,8 @@ const char *report_verdict(const struct report *report, const struct pci_device 
 		unknown = unknown || ((mine || host) && finding->unread);
 		if (finding->status != STATUS_FAIL || (!mine && !host))
 			continue;
-		needs_work = needs_work || finding->automatic || host;
-		blocked = blocked || (mine && !finding->automatic);
+		needs_work = needs_work || finding_is_planned(finding) || host;
+		blocked = blocked || (mine && !finding_is_planned(finding));
 	}
 	if (blocked)
 		return "blocked";
@@ -460,7 +459,7 @@ enum step report_next_step(const struct report *report)
 		if (step == STEP_BIOS && finding->status == STATUS_FAIL)
 			return STEP_BIOS;
 		/* What already waits in the configuration needs no new decision. */
-		if (step != STEP_BIOS && finding->automatic)
+		if (step != STEP_BIOS && finding_is_planned(finding))
 			return step;
 	}
 	if (!report->gpu)
@@ -468,7 +467,7 @@ enum step report_next_step(const struct report *report)
 	if (!report->vm)
 		return STEP_VM;
 	while ((finding = report_next(report, &guest)))
-		if (finding->automatic)
+		if (finding_is_planned(finding))
 			return STEP_ATTACH;
 	return STEP_VERIFY;
 }

@@ -212,10 +212,9 @@ static void doubt(struct report *report, struct finding *finding, const struct g
 		finding->detail[0] = 'T';
 	finding_evidence(report, finding, gap->source, "%s", gap->why);
 	/* What would have been done, or refused, is refused now. */
-	if (finding->automatic || finding->risk != RISK_NONE)
+	if (finding_is_planned(finding) || finding->risk != RISK_NONE)
 		finding->risk = RISK_NEVER;
-	finding->fix = NULL;
-	finding->automatic = false;
+	finding->fix = (struct fix){FIX_NONE, NULL};
 	finding->status = STATUS_UNKNOWN;
 	finding->unread = true;
 }

@@ -32,7 +32,7 @@ void check_vm_started(struct report *report, const struct check *check)
 			vm->running == KNOWN_YES ? "It runs without the GPU."
 			: attached               ? "It has the GPU and is stopped."
 						 : "It is started when the GPU is attached.");
-	finding_fix(report, finding, vm_is_to_start(report), "start it");
+	finding_fix(report, finding, planned_if(vm_is_to_start(report)), "start it");
 }
 
 /* Those of the card that the VM has: a line may leave its audio with the host. */
@@ -101,7 +101,7 @@ void check_task_log(struct report *report, const struct check *check)
 	const char *path = upid_log_path(report->arena, last->upid);
 	finding_evidence(report, finding, path ? path : "/var/log/pve/tasks", "%s", last->status);
 	if (!fine)
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"read that log: the line before TASK ERROR says why");
 }
 

@@ -90,7 +90,8 @@ void check_vfio_modules(struct report *report, const struct check *check)
 			WANTED_MODULES - missing.n);
 	if (facts->etc_modules.error)
 		finding_evidence(report, finding, "/etc/modules", "%s", facts->etc_modules.error);
-	finding_fix(report, finding, report->decided[CHOOSE_MODULES] && !facts->etc_modules.error,
+	finding_fix(report, finding,
+			planned_if(report->decided[CHOOSE_MODULES] && !facts->etc_modules.error),
 			"name them in /etc/modules");
 }
 
@@ -115,7 +116,7 @@ void check_modules_obsolete(struct report *report, const struct check *check)
 				"%s names vfio_virqfd, which this kernel has not: systemd-modules-load fails at boot.",
 				file->path);
 		finding_evidence(report, finding, file->path, "vfio_virqfd");
-		finding_fix(report, finding, true, "take the line out");
+		finding_fix(report, finding, FIX_BY_PLAN, "take the line out");
 	}
 	if (!found)
 		(void)report_add(report, check, STATUS_OK, subject_host(), "None named.");
@@ -173,7 +174,7 @@ void check_host_driver(struct report *report, const struct check *check)
 					subject_device(gpu), "%s holds it: %s.", gpu->driver,
 					driver_clings(gpu->driver));
 			if (!vfio_takes_at_boot(report, gpu))
-				finding_fix(report, finding, false,
+				finding_fix(report, finding, FIX_BY_HAND,
 						"bind it to vfio-pci at boot if a VM is to have it");
 		} else {
 			finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
@@ -281,13 +282,12 @@ void check_vfio_binding(struct report *report, const struct check *check)
 				report_add(report, check, STATUS_WARN, subject_device(gpu),
 						"vfio-pci has its ids, but %s may take it first.",
 						strings_join(report->arena, &rivals, ", "));
-		finding_fix(report, finding, true, "tell %s to wait for vfio-pci",
+		finding_fix(report, finding, FIX_BY_PLAN, "tell %s to wait for vfio-pci",
 				strings_join(report->arena, &rivals, ", "));
 	} else if (all_configured) {
 		struct finding *finding = report_add(report, check, STATUS_WARN,
 				subject_device(gpu), "Configured, but not bound yet.");
-		finding_fix(report, finding, true, "reboot");
-		finding->by_reboot = true;
+		finding_fix(report, finding, FIX_BY_REBOOT, "reboot");
 	} else if (!ids_known) {
 		struct finding *finding = report_add(report, check, STATUS_UNKNOWN,
 				subject_device(gpu),
@@ -298,7 +298,7 @@ void check_vfio_binding(struct report *report, const struct check *check)
 				subject_device(gpu),
 				"To be bound at boot by its address, because %s has the same id and stays with the host.",
 				twin->name);
-		finding_fix(report, finding, true,
+		finding_fix(report, finding, FIX_BY_PLAN,
 				"a script in the initramfs gives these addresses to vfio-pci before any other driver is loaded");
 	} else {
 		struct finding *finding = report_add(report, check, STATUS_INFO,
@@ -306,7 +306,7 @@ void check_vfio_binding(struct report *report, const struct check *check)
 				report->goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES
 						? "asked for"
 						: report->bind_reason);
-		finding_fix(report, finding, true, "tell vfio-pci its ids at boot");
+		finding_fix(report, finding, FIX_BY_PLAN, "tell vfio-pci its ids at boot");
 	}
 }
 
@@ -327,7 +327,7 @@ static void judge_repeated_ids(struct report *report, const struct check *check)
 		return;
 	finding = report_add(report, check, STATUS_WARN, subject_host(),
 			"ids= is set %zu times; only the last one counts: %s.", n, ids);
-	finding_fix(report, finding, false, "put all ids into one ids=, with commas");
+	finding_fix(report, finding, FIX_BY_HAND, "put all ids into one ids=, with commas");
 }
 
 static bool some_ids_unknown(const struct facts *facts)
@@ -418,7 +418,7 @@ void check_ids_overreach(struct report *report, const struct check *check)
 			finding = report_add(report, check, STATUS_FAIL, subject_device(device),
 					"ids= takes %s, which the host needs: %s.", device->label,
 					use->what);
-			finding_fix(report, finding, false,
+			finding_fix(report, finding, FIX_BY_HAND,
 					"take %04x:%04x out of ids=", device->vendor,
 					device->device);
 		} else if (part_of_processor(report, device)) {
@@ -473,7 +473,7 @@ void check_unsafe_interrupts(struct report *report, const struct check *check)
 				 : "allow_unsafe_interrupts=%s is set: a guest can send interrupts to the host.",
 			value);
 	finding_evidence(report, finding, source, "allow_unsafe_interrupts=%s", value);
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			needless ? "take it out"
 				 : "take it out unless the machine has no interrupt remapping");
 }
@@ -501,7 +501,7 @@ void check_modprobe_conflict(struct report *report, const struct check *check)
 				entry->command, entry->module, install ? "" : " by itself");
 		finding_evidence(report, finding, entry->file, "line %zu: %s %s", entry->line,
 				entry->command, entry->module);
-		finding_fix(report, finding, false, "take that line out");
+		finding_fix(report, finding, FIX_BY_HAND, "take that line out");
 	}
 	if (!found)
 		(void)report_add(report, check, STATUS_OK, subject_host(),
@@ -541,5 +541,5 @@ void check_initramfs_stale(struct report *report, const struct check *check)
 			: newer->n ? "older than that"
 				   : "compared");
 	if (stale)
-		finding_fix(report, finding, false, "update-initramfs -u -k all");
+		finding_fix(report, finding, FIX_BY_HAND, "update-initramfs -u -k all");
 }

@@ -45,7 +45,7 @@ void check_vm_exists(struct report *report, const struct check *check)
 	} else if (!facts->vms.n) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_host(),
 				"There is no VM on this node yet.");
-		finding_fix(report, finding, false, "create the VM first");
+		finding_fix(report, finding, FIX_BY_HAND, "create the VM first");
 	} else {
 		(void)report_add(report, check, STATUS_OK, subject_host(), "%zu %s on this node.",
 				facts->vms.n, text_plural(facts->vms.n, "VM", "VMs"));
@@ -71,7 +71,7 @@ void check_vm_template(struct report *report, const struct check *check)
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%u %s is a template and cannot be started.", vm->vmid, vm->name);
 	finding_evidence(report, finding, vm->path, "template: %s", value);
-	finding_fix(report, finding, false, "choose a VM, or clone the template first");
+	finding_fix(report, finding, FIX_BY_HAND, "choose a VM, or clone the template first");
 	finding->risk = RISK_NEVER;
 }
 
@@ -88,7 +88,8 @@ void check_vm_locked(struct report *report, const struct check *check)
 	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
 			"%u %s is locked (%s).", vm->vmid, vm->name, value);
 	finding_evidence(report, finding, vm->path, "lock: %s", value);
-	finding_fix(report, finding, false, "wait until the task that holds the lock has ended");
+	finding_fix(report, finding, FIX_BY_HAND,
+			"wait until the task that holds the lock has ended");
 	finding->risk = RISK_NEVER;
 }
 
@@ -140,7 +141,7 @@ static void tell_running(struct report *report, const struct check *check, const
 			vm->vmid, vm->name,
 			again ? " and started again" : ", and stays off as asked for");
 	add_pending_evidence(report, finding, vm, "waits for a stop and start: ");
-	finding_fix(report, finding, true,
+	finding_fix(report, finding, FIX_BY_PLAN,
 			again ? "shut it down first, and start it again"
 			      : "shut it down first; it stays off");
 }
@@ -195,7 +196,7 @@ static void judge_machine(struct report *report, const struct check *check, cons
 	finding_evidence(report, finding, vm->path, "machine: %s",
 			machine ? machine : "(no such line)");
 	finding->prevents_start = true;
-	finding_fix(report, finding, goal && report->decided[CHOOSE_MACHINE_Q35],
+	finding_fix(report, finding, planned_if(goal && report->decided[CHOOSE_MACHINE_Q35]),
 			"set machine to q35; the guest sees other PCI addresses then");
 	if (goal && !report->decided[CHOOSE_MACHINE_Q35] && report->decided[CHOOSE_ATTACH])
 		finding->risk = RISK_NEVER;
@@ -235,7 +236,7 @@ static void judge_cpu(struct report *report, const struct check *check, const st
 			"cpu: %s; the guide sets host.",
 			value ? value : "not set, so a generic type");
 	finding_evidence(report, finding, vm->path, "cpu: %s", value ? value : "(no such line)");
-	finding_fix(report, finding, goal && report->decided[CHOOSE_CPU_HOST],
+	finding_fix(report, finding, planned_if(goal && report->decided[CHOOSE_CPU_HOST]),
 			"set the CPU type to host");
 }
 
@@ -264,7 +265,8 @@ void check_vm_tablet(struct report *report, const struct check *check)
 	finding_evidence(report, finding, vm->path, "tablet: %s",
 			value ? value : "(no such line, so 1)");
 	if (!windows)
-		finding_fix(report, finding, report->gpu && report->decided[CHOOSE_TABLET_OFF],
+		finding_fix(report, finding,
+				planned_if(report->gpu && report->decided[CHOOSE_TABLET_OFF]),
 				"set tablet to 0");
 }
 
@@ -296,7 +298,7 @@ static void judge_efidisk(struct report *report, const struct check *check, cons
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject_vm(vm),
 			"OVMF without an EFI disk forgets its settings at every stop.");
 	finding_evidence(report, finding, vm->path, "bios: ovmf, no efidisk0");
-	finding_fix(report, finding, false,
+	finding_fix(report, finding, FIX_BY_HAND,
 			"qm set %u --efidisk0 STORAGE:1,efitype=4m,pre-enrolled-keys=0", vm->vmid);
 }
 
@@ -335,7 +337,7 @@ static void judge_memory(struct report *report, const struct check *check, const
 			mib, host, fits ? "" : ": that does not leave enough for the host");
 	finding_evidence(report, finding, vm->path, "memory: %lu", mib);
 	if (!fits)
-		finding_fix(report, finding, false, "give the VM less memory");
+		finding_fix(report, finding, FIX_BY_HAND, "give the VM less memory");
 }
 
 void check_vm_memory(struct report *report, const struct check *check)
@@ -354,7 +356,7 @@ static void judge_balloon(struct report *report, const struct check *check, cons
 			"Ballooning cannot take memory back from a VM with a PCI device.");
 	finding_evidence(
 			report, finding, vm->path, "balloon: %s", value ? value : "(no such line)");
-	finding_fix(report, finding, false, "qm set %u --balloon 0", vm->vmid);
+	finding_fix(report, finding, FIX_BY_HAND, "qm set %u --balloon 0", vm->vmid);
 }
 
 void check_vm_balloon(struct report *report, const struct check *check)
@@ -382,7 +384,7 @@ static void judge_display(struct report *report, const struct check *check, cons
 			two ? vga : "");
 	if (two) {
 		finding_evidence(report, finding, vm->path, "vga: %s", vga);
-		finding_fix(report, finding, false, "qm set %u --vga none", vm->vmid);
+		finding_fix(report, finding, FIX_BY_HAND, "qm set %u --vga none", vm->vmid);
 	}
 }
 
@@ -433,7 +435,8 @@ static void judge_pinning(struct report *report, const struct check *check, cons
 				wanted, n_sockets * n_cores);
 		finding_evidence(report, finding, vm->path, "vcpus: %s", vcpus);
 		finding->prevents_start = true;
-		finding_fix(report, finding, false, "use cores: %lu instead of vcpus", wanted);
+		finding_fix(report, finding, FIX_BY_HAND, "use cores: %lu instead of vcpus",
+				wanted);
 		return;
 	}
 	(void)report_add(report, check, affinity ? STATUS_INFO : STATUS_OK, subject_vm(vm),

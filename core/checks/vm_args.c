@@ -81,7 +81,7 @@ static void judge_args(struct report *report, const struct check *check, const s
 				arena_printf(report->arena,
 						"Its args add a device %s, and Proxmox VE's own q35 machine has one: QEMU does not start with two.",
 						id));
-		finding_fix(report, finding, false,
+		finding_fix(report, finding, FIX_BY_HAND,
 				"give it another id, or take it out: pcie=1 has a root port by itself");
 		if (vm == report->vm && report->gpu)
 			finding->risk = RISK_NEVER;

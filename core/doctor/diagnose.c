@@ -198,7 +198,8 @@ static void collect_fixes(
 		if ((finding && finding->status == STATUS_OK) ||
 				(setting && report && is_set(report->facts, arena, fix->by)))
 			continue;
-		add_fix(arena, &found->fixes, fix->text, check, finding && finding->automatic);
+		add_fix(arena, &found->fixes, fix->text, check,
+				finding && finding_is_planned(finding));
 	}
 	const char *cursor = symptom->checks;
 	while (report && *cursor) {
@@ -207,8 +208,9 @@ static void collect_fixes(
 				check ? worst_finding(report, &found->named, check->id) : NULL;
 		bool bad = finding &&
 			   (finding->status == STATUS_FAIL || finding->status == STATUS_WARN);
-		if (bad && finding->fix && !has_fix_of(&found->fixes, check->id))
-			add_fix(arena, &found->fixes, finding->fix, check->id, finding->automatic);
+		if (bad && finding->fix.text && !has_fix_of(&found->fixes, check->id))
+			add_fix(arena, &found->fixes, finding->fix.text, check->id,
+					finding_is_planned(finding));
 	}
 }
 

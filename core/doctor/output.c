@@ -145,12 +145,13 @@ static void add_kind(struct arena *arena, struct text *text, const struct doctor
 								      finding->check->title,
 								      finding->subject,
 								      finding->detail)));
-		if (finding->fix && finding->status >= STATUS_WARN)
+		if (finding->fix.text && finding->status >= STATUS_WARN)
 			add_block(text, "             ",
 					arena_printf(arena, "to do: %s%s",
-							text_printable(arena, finding->fix),
-							finding->automatic ? " [pvegpu does it]"
-									   : ""));
+							text_printable(arena, finding->fix.text),
+							finding_is_planned(finding)
+									? " [pvegpu does it]"
+									: ""));
 	}
 	text_add(text, "By hand, in this order:\n");
 	for (size_t i = 0; i < SYMPTOM_STEPS && kind->kind->steps[i]; i++)

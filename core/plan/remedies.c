@@ -57,7 +57,7 @@ static int draft_for(const struct planning *planning, const struct remedy *remed
 	struct finding_query query = {.check = remedy->check};
 	const struct finding *finding;
 	while ((finding = report_next(report, &query))) {
-		if (!finding->automatic)
+		if (!finding_is_planned(finding))
 			continue;
 		if (remedies_are_held(report, finding->check->step))
 			return 0;

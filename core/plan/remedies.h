@@ -17,7 +17,7 @@ struct planning {
 /* plan_draft() of the plan in the making. */
 int planning_draft(const struct planning *planning, const char *path, const char **ret_text);
 
-/* What mends a finding that is `automatic`: it adds to the drafts, commands and calls of the plan,
+/* What mends a finding that is planned: it adds to the drafts, commands and calls of the plan,
  * and to nothing else. 0 or an error. ERROR_REFUSED, of a host that is no host for this change: the
  * plan is refused with the error's text, for the check and the subject of the finding. */
 typedef int remedy_function(const struct planning *planning, const struct finding *finding);

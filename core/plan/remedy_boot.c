@@ -183,7 +183,7 @@ int fix_refresh(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
-	if (finding->by_reboot)
+	if (finding->fix.way == FIX_BY_REBOOT)
 		plan_add_reboot(plan, finding->check->id, reboot_cost(report));
 	else
 		add_refresh(report, plan, finding->check->id);

@@ -240,7 +240,7 @@ int fix_vfio_binding(const struct planning *planning, const struct finding *find
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
 	plan_add_reboot(plan, finding->check->id, reboot_cost(report));
-	if (finding->by_reboot) {
+	if (finding->fix.way == FIX_BY_REBOOT) {
 		/* The image may be from before, when it could not be made. */
 		if (report->facts->initramfs_newer.n || report->facts->initramfs_differs.n)
 			add_initramfs(plan, finding->check->id);

@@ -79,7 +79,7 @@ static void add_lack(struct report *report, const struct check *check, const str
 			strings_join(report->arena, &need->privileges, ", "), need->path,
 			strings_join(report->arena, &need->why, ", "), grant);
 	finding_evidence(report, finding, facts->api, "/access/permissions?path=%s", need->path);
-	finding_fix(report, finding, false, "%s", grant);
+	finding_fix(report, finding, FIX_BY_HAND, "%s", grant);
 	finding->risk = RISK_NEVER;
 }
 

@@ -32,8 +32,8 @@ static void refuse_findings(const struct report *report, struct plan *plan)
 	for (size_t i = 0; i < report->findings.n; i++) {
 		const struct finding *finding = report->findings.item[i];
 		/* What is mended starts, and what has a risk of its own is refused by it. */
-		if (finding->prevents_start && !finding->automatic && finding->risk == RISK_NONE &&
-				is_of_vm(report, finding))
+		if (finding->prevents_start && !finding_is_planned(finding) &&
+				finding->risk == RISK_NONE && is_of_vm(report, finding))
 			plan_refuse(plan, finding->check->id, finding->subject, finding->detail,
 					false);
 	}

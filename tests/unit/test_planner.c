@@ -115,8 +115,8 @@ static void test_words_plan_nothing(void **state)
 	for (size_t i = 0; i < sample->report->findings.n; i++) {
 		struct finding *finding = sample->report->findings.item[i];
 		finding->detail = arena_strdup(sample->report->arena, "other words");
-		if (finding->fix)
-			finding->fix = arena_strdup(sample->report->arena, "another fix");
+		if (finding->fix.text)
+			finding->fix.text = arena_strdup(sample->report->arena, "another fix");
 		finding->evidence.n = 0;
 	}
 	assert_string_equal(changes_of(arena, sample, again), changes);

@@ -127,8 +127,7 @@ static void work(void *user)
 static const char *const mark_texts[] = {"[wait]", "[now ]", "[done]", "[FAIL]", "[skip]"};
 static const enum role mark_roles[] = {ROLE_DIM, ROLE_KEY, ROLE_OK, ROLE_FAIL, ROLE_WARN};
 
-static void draw_job(
-		struct job *job, const char *hint, enum role hint_role, const char *const *keys)
+static void draw_job(struct job *job, const char *hint, enum role hint_role, const struct key *keys)
 {
 	struct layout layout = layout_make(LINES, COLS, 0);
 	if (layout.too_small) {
@@ -167,13 +166,13 @@ static void draw_job(
 	draw_rule(layout.rule_bottom, COLS);
 	(void)pthread_mutex_unlock(&job->lock);
 	draw_wrapped(layout.hint, hint_role, hint);
-	draw_keys(layout.keys, keys);
+	draw_keys(layout.keys, keys, 0);
 	(void)refresh();
 }
 
 static void redraw_question(void *user)
 {
-	static const char *const keys[] = {NULL};
+	static const struct key keys[] = {{0}};
 	struct job *job = user;
 	draw_job(job, job->question, ROLE_WARN, keys);
 }
@@ -199,8 +198,9 @@ static void answer_question(struct job *job)
 /* Run the thread and show it. A signal does not cut it off: the work ends first. */
 static void run_job(struct job *job)
 {
-	static const char *const keys[] = {NULL};
-	static const char *const waiting_keys[] = {"c do not wait for a task any more", NULL};
+	static const struct key keys[] = {{0}};
+	static const struct key waiting_keys[] = {
+			{'c', "c", "do not wait for a task any more"}, {0}};
 	job->started = time(NULL);
 	struct worker *worker = worker_start(work, job);
 	if (!worker) {
@@ -236,24 +236,27 @@ static void run_job(struct job *job)
 	term_hold(false);
 }
 
-/* Show the end and wait for one of `wanted`; other keys do nothing. */
-static int wait_key(struct job *job, const char *hint, enum role role, const char *const *keys,
-		const char *wanted)
+/* Show the end and wait for one of `keys`; others do nothing. No is said with n and Esc, too. */
+static int wait_key(struct job *job, const char *hint, enum role role, const struct key *keys)
 {
 	for (;;) {
 		draw_job(job, hint, role, keys);
-		int key = term_key(-1, true);
-		if (key == KEY_ENDED)
-			return key;
-		if (key > 0 && key < 128 && strchr(wanted, key))
-			return key;
+		int pressed = term_key(-1, true);
+		if (pressed == KEY_ENDED)
+			return pressed;
+		if (keys->code == 'y' && pressed > 0 && pressed < 128 && strchr("nN\033", pressed))
+			return '\n';
+		for (const struct key *key = keys; key->name; key++)
+			if (key->code == pressed || (pressed == 'Y' && key->code == 'y'))
+				return key->code;
 	}
 }
 
 static int after_failure(struct job *job)
 {
-	static const char *const keys[] = {"r roll back now", "Enter go on", NULL};
-	static const char *const nothing_keys[] = {"Enter go on", NULL};
+	static const struct key keys[] = {
+			{'r', "r", "roll back now"}, {'\n', "Enter", "go on"}, {0}};
+	static const struct key nothing_keys[] = {{'\n', "Enter", "go on"}, {0}};
 	struct wizard *wizard = job->wizard;
 	char hint[sizeof job->error.text + sizeof job->error.hint + 2];
 	bool begun = job->result.run[0] != '\0';
@@ -261,7 +264,7 @@ static int after_failure(struct job *job)
 			begun                ? "What was done before stays until it is rolled back."
 			: job->error.hint[0] ? job->error.hint
 					     : "Nothing was changed.");
-	int key = wait_key(job, hint, ROLE_FAIL, begun ? keys : nothing_keys, begun ? "r\n" : "\n");
+	int key = wait_key(job, hint, ROLE_FAIL, begun ? keys : nothing_keys);
 	if (key != 'r')
 		return key;
 	struct job undo = {.wizard = wizard,
@@ -279,7 +282,7 @@ static int after_failure(struct job *job)
 					: "Rolled back: the host is as it was before.");
 	if (undo.status == 0 && !undo.undone.kept && wizard->runs.n)
 		wizard->runs.n--;
-	key = wait_key(&undo, hint, undo.status < 0 ? ROLE_FAIL : ROLE_OK, nothing_keys, "\n");
+	key = wait_key(&undo, hint, undo.status < 0 ? ROLE_FAIL : ROLE_OK, nothing_keys);
 	(void)pthread_mutex_destroy(&undo.lock);
 	arena_free(undo.arena);
 	return key;
@@ -298,23 +301,24 @@ static const char *reboot_cost(const struct plan *plan)
 /* The reboot, by a person's own yes. */
 static int ask_reboot(struct job *job)
 {
-	static const char *const keys[] = {"y reboot now", "Enter not now", NULL};
+	static const struct key keys[] = {
+			{'y', "y", "reboot now"}, {'\n', "Enter", "not now"}, {0}};
 	struct wizard *wizard = job->wizard;
 	char hint[512];
 	(void)snprintf(hint, sizeof hint, "Reboot now? [y/N] It %s. The changes count after it.",
 			reboot_cost(job->plan));
 	/* Where the reboot is all there is, the typed yes was for it. */
 	bool asked = job->plan->changes.n == 1;
-	int key = asked ? 'y' : wait_key(job, hint, ROLE_WARN, keys, "yYnN\n\033");
-	if (key != 'y' && key != 'Y') {
+	int key = asked ? 'y' : wait_key(job, hint, ROLE_WARN, keys);
+	if (key != 'y') {
 		wizard->message =
 				"Not rebooted. When the host was rebooted, run pvegpu again: it goes on where this ends.";
 		return key;
 	}
 	struct error error;
 	if (apply_reboot(wizard->host, job->plan, &job->consent, on_progress, job, &error) < 0) {
-		static const char *const back[] = {"Enter go on", NULL};
-		return wait_key(job, error.text, ROLE_FAIL, back, "\n");
+		static const struct key back[] = {{'\n', "Enter", "go on"}, {0}};
+		return wait_key(job, error.text, ROLE_FAIL, back);
 	}
 	wizard->rebooting = root_kind(wizard->root) == ROOT_LIVE;
 	wizard->message = "The host was rebooted; this is what it shows now.";
@@ -349,7 +353,7 @@ static void go_on(struct wizard *wizard)
 
 int apply_show(struct wizard *wizard, const struct consent *consent)
 {
-	static const char *const keys[] = {"Enter go on", NULL};
+	static const struct key keys[] = {{'\n', "Enter", "go on"}, {0}};
 	struct job job = {.wizard = wizard,
 			.plan = wizard->plan,
 			.consent = *consent,
@@ -375,7 +379,7 @@ int apply_show(struct wizard *wizard, const struct consent *consent)
 								  "Done. Undo at any time with: %s",
 								  wizard->demo ? "pvegpu rollback"
 									       : wizard->undo),
-				ROLE_OK, keys, "\n");
+				ROLE_OK, keys);
 	if (key != KEY_ENDED)
 		go_on(wizard);
 	(void)pthread_mutex_destroy(&job.lock);

@@ -23,10 +23,12 @@ struct doctor {
 	char pasted[512];
 };
 
-static const char *const list_keys[] = {
-		"Enter open", "r read again", "b back", "l audit", "v review", "q quit", NULL};
-static const char *const case_keys[] = {
-		"Space tick a fix", "v review", "? why", "b back", "r read again", "q quit", NULL};
+static const struct key list_keys[] = {{'\n', "Enter", "open"}, {'r', "r", "read again"},
+		{'b', "b", "back"}, {'l', "l", "audit"}, {REVIEW_KEY, "v", "review"},
+		{'q', "q", "quit"}, {0}};
+static const struct key case_keys[] = {{' ', "Space", "tick a fix"}, {REVIEW_KEY, "v", "review"},
+		{'?', "?", "why"}, {'b', "b", "back"}, {'r', "r", "read again"}, {'q', "q", "quit"},
+		{0}};
 
 static void drop_diagnosis(struct doctor *doctor)
 {
@@ -324,7 +326,7 @@ static bool is_in_plan(const struct wizard *wizard, const char *check)
 	struct finding_query query = {.check = check};
 	const struct finding *finding;
 	while ((finding = report_next(wizard->report, &query)))
-		if (finding->automatic)
+		if (finding_is_planned(finding))
 			return true;
 	return report_asks_for(wizard->report, wizard->goal, check);
 }
@@ -425,9 +427,11 @@ static void kind_rows(struct wizard *wizard, struct rows *rows, const struct dia
 		/* Of another card than the one that is meant nothing is offered. */
 		bool other = wizard->report->gpu && finding->about.kind == SUBJECT_DEVICE &&
 			     !subject_is_device(finding->about, wizard->report->gpu);
-		const char *text =
-				finding->fix ? finding->fix : report_ask_text(finding->check->id);
-		if (text && !other && (finding->automatic || can_ask(wizard, finding->check->id)))
+		const char *text = finding->fix.text ? finding->fix.text
+						     : report_ask_text(finding->check->id);
+		if (text && !other &&
+				(finding_is_planned(finding) ||
+						can_ask(wizard, finding->check->id)))
 			add_fix(wizard, rows, ++number, text, finding->check->id);
 	}
 	if (!bad)

@@ -26,9 +26,10 @@ static void add_finding(struct text *text, const struct finding *finding)
 		const struct evidence *item = finding->evidence.item[i];
 		text_addf(text, "  %s: %s\n", item->source, item->text);
 	}
-	if (finding->fix)
+	if (finding->fix.text)
 		text_addf(text, "\nWhat to do%s:\n  %s\n",
-				finding->automatic ? " (in the plan, press v)" : "", finding->fix);
+				finding_is_planned(finding) ? " (in the plan, press v)" : "",
+				finding->fix.text);
 	text_addf(text, "\nSee: %s\nCheck: %s\n", finding->check->see, finding->check->id);
 }
 

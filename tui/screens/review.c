@@ -165,9 +165,10 @@ static const char *review_hint(const struct review *review)
 /* The hint on the left and the question on the right, or below it where it is narrow. */
 static void draw_bottom(const struct review *review, const struct layout *layout)
 {
-	static const char *const keys[] = {"b back", "Up/Down change", "PgDn/PgUp scroll", NULL};
-	static const char *const refused_keys[] = {
-			"a accept the risk", "b back", "Up/Down change", "PgDn scroll", NULL};
+	static const struct key keys[] = {{'b', "b", "back"}, {KEY_DOWN, "Up/Down", "change"},
+			{KEY_NPAGE, "PgDn/PgUp", "scroll"}, {0}};
+	static const struct key refused_keys[] = {{'a', "a", "accept the risk"}, {'b', "b", "back"},
+			{KEY_DOWN, "Up/Down", "change"}, {KEY_NPAGE, "PgDn", "scroll"}, {0}};
 	const struct plan *plan = review->wizard->plan;
 	struct area hints = layout->hint;
 	if (!plan->refusals.n && plan->changes.n) {
@@ -187,7 +188,7 @@ static void draw_bottom(const struct review *review, const struct layout *layout
 	bool acceptable = false;
 	for (size_t i = 0; i < plan->refusals.n; i++)
 		acceptable = acceptable || ((struct refusal *)plan->refusals.item[i])->acceptable;
-	draw_keys(layout->keys, acceptable ? refused_keys : keys);
+	draw_keys(layout->keys, acceptable ? refused_keys : keys, 0);
 }
 
 /* Each consequence in lines as wide as the screen. */

@@ -6,8 +6,9 @@
 
 /* Step 6: how the GPU is attached, and the calls that do it. */
 
-static const char *const keys[] = {
-		"Enter review", "Space tick", "b back", "? why", "1-7 step", "q quit", NULL};
+static const struct key keys[] = {{'\n', "Enter", "review"}, {' ', "Space", "tick"},
+		{'b', "b", "back"}, {'?', "?", "why"}, {'1', "1-7", "step"}, {'q', "q", "quit"},
+		{0}};
 
 /* The guide's other way: the lines to change in the VM's file by hand. */
 static void add_predicted(struct rows *rows, const struct list *changes)
@@ -115,7 +116,7 @@ static struct step_state attach_state(const struct wizard *wizard)
 	while ((finding = report_next(report, &query))) {
 		if (finding->check->step == STEP_ATTACH && finding->risk == RISK_NEVER)
 			return (struct step_state){.stand = STAND_FAIL};
-		todo += finding->automatic;
+		todo += finding_is_planned(finding);
 	}
 	return (struct step_state){todo ? STAND_TO_DO : STAND_OK, todo};
 }

@@ -4,8 +4,9 @@
 /* The audit as a list: every finding of every step, to be read one by one. It is reached with `l`
  * from any step; what can be mended leads to the same review. */
 
-static const char *const keys[] = {
-		"Enter why", "b back", "v review", "r reread", "1-7 step", "q quit", NULL};
+static const struct key keys[] = {{'\n', "Enter", "why"}, {'b', "b", "back"},
+		{REVIEW_KEY, "v", "review"}, {'r', "r", "reread"}, {'1', "1-7", "step"},
+		{'q', "q", "quit"}, {0}};
 
 static void audit_rows(struct wizard *wizard, struct rows *rows)
 {

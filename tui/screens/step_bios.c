@@ -6,8 +6,9 @@
 
 /* Step 1: what the firmware setup must have on, and where to find it. */
 
-static const char *const keys[] = {"Space tick", "Enter next", "? why", "v review", "r reread",
-		"1-7 step", "q quit", NULL};
+static const struct key keys[] = {{' ', "Space", "tick"}, {'\n', "Enter", "next"},
+		{'?', "?", "why"}, {REVIEW_KEY, "v", "review"}, {'r', "r", "reread"},
+		{'1', "1-7", "step"}, {'q', "q", "quit"}, {0}};
 
 enum { ACT_SEEN = 1 };
 

@@ -5,8 +5,9 @@
 
 /* Step 2: the kernel parameters, each with what it does here. */
 
-static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
-		"1-7 step", "q quit", NULL};
+static const struct key keys[] = {{' ', "Space", "tick"}, {'\n', "Enter", "next"},
+		{'b', "b", "back"}, {'?', "?", "why"}, {REVIEW_KEY, "v", "review"},
+		{'1', "1-7", "step"}, {'q', "q", "quit"}, {0}};
 
 /* What is no parameter: a way back, and cleaning up, where there is something to be done. */
 static void add_extras(const struct wizard *wizard, struct rows *rows)
@@ -15,12 +16,12 @@ static void add_extras(const struct wizard *wizard, struct rows *rows)
 	const struct finding *fallback = report_find(wizard->report, "boot.fallback-entry");
 	const struct finding *leftovers = report_find(wizard->report, "vfio.leftovers");
 	const struct finding *obsolete = report_find(wizard->report, "boot.cmdline-obsolete");
-	if (fallback && fallback->fix) {
+	if (fallback && fallback->fix.text) {
 		struct row *row = rows_add_choice(rows, CHOOSE_FALLBACK_ENTRY,
 				goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES);
 		row->check = fallback->check;
 	}
-	bool something = (leftovers && leftovers->fix) ||
+	bool something = (leftovers && leftovers->fix.text) ||
 			 (obsolete && obsolete->status != STATUS_OK &&
 					 obsolete->status != STATUS_UNKNOWN) ||
 			 goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES;
@@ -117,7 +118,7 @@ static struct step_state boot_state(const struct wizard *wizard)
 			   (strcmp(finding->check->id, "boot.cmdline-conflict") == 0 &&
 					   finding->status == STATUS_FAIL);
 		pending = pending || (strcmp(finding->check->id, "boot.cmdline-pending") == 0 &&
-						     finding->automatic);
+						     finding_is_planned(finding));
 	}
 	if (conflict)
 		return (struct step_state){.stand = STAND_FAIL};

@@ -3,8 +3,9 @@
 
 /* Step 4: which GPU, and what goes along with it. */
 
-static const char *const keys[] = {"Enter choose", "+ also", "b back", "? why", "m groups",
-		"v review", "q quit", NULL};
+static const struct key keys[] = {{'\n', "Enter", "choose"}, {'+', "+", "also"}, {'b', "b", "back"},
+		{'?', "?", "why"}, {'m', "m", "groups"}, {REVIEW_KEY, "v", "review"},
+		{'q', "q", "quit"}, {0}};
 
 static bool is_chosen(const struct report *report, const struct pci_device *gpu)
 {

@@ -5,8 +5,9 @@
 
 /* Step 7: does it work? */
 
-static const char *const keys[] = {
-		"v review", "r reread", "b back", "? why", "1-7 step", "q quit", NULL};
+static const struct key keys[] = {{REVIEW_KEY, "v", "review"}, {'r', "r", "reread"},
+		{'b', "b", "back"}, {'?', "?", "why"}, {'1', "1-7", "step"}, {'q', "q", "quit"},
+		{0}};
 
 static void verify_rows(struct wizard *wizard, struct rows *rows)
 {
@@ -47,7 +48,7 @@ static struct step_state verify_state(const struct wizard *wizard)
 	attached = attached && !missing;
 	/* What only the guest can tell stays unknown here and is no work left to do. */
 	while ((finding = report_next(report, &verify)))
-		all = all && finding->status != STATUS_FAIL && !finding->automatic;
+		all = all && finding->status != STATUS_FAIL && !finding_is_planned(finding);
 	return (struct step_state){.stand = !attached ? STAND_WAIT : all ? STAND_OK : STAND_TO_DO};
 }
 

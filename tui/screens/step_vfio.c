@@ -5,8 +5,9 @@
 
 /* Step 3: the VFIO modules, and who takes the GPU from the host. */
 
-static const char *const keys[] = {"Space tick", "Enter next", "b back", "? why", "v review",
-		"1-7 step", "q quit", NULL};
+static const struct key keys[] = {{' ', "Space", "tick"}, {'\n', "Enter", "next"},
+		{'b', "b", "back"}, {'?', "?", "why"}, {REVIEW_KEY, "v", "review"},
+		{'1', "1-7", "step"}, {'q', "q", "quit"}, {0}};
 
 enum { ACT_BIND_START = 1, ACT_BIND_EARLY };
 

@@ -6,8 +6,9 @@
 
 /* Step 5: which VM. */
 
-static const char *const keys[] = {
-		"Enter choose", "b back", "? details", "v review", "1-7 step", "q quit", NULL};
+static const struct key keys[] = {{'\n', "Enter", "choose"}, {'b', "b", "back"},
+		{'?', "?", "details"}, {REVIEW_KEY, "v", "review"}, {'1', "1-7", "step"},
+		{'q', "q", "quit"}, {0}};
 
 /* Its configuration, and what a GPU means for it. */
 void vm_page(const struct wizard *wizard, const struct row *row, struct text *text)

@@ -45,6 +45,19 @@ enum risk {
 	RISK_NEVER,  /* refused */
 };
 
+/* Who mends a finding, and by what. */
+enum fix_way {
+	FIX_NONE,      /* nobody knows how, or nothing has to be */
+	FIX_BY_HAND,   /* a person */
+	FIX_BY_PLAN,   /* the planner, by its remedy */
+	FIX_BY_REBOOT, /* the planner: all is written already, a reboot alone does it */
+};
+
+struct fix {
+	enum fix_way way;
+	char *text; /* what would mend it, for a person; NULL with FIX_NONE */
+};
+
 struct report;
 struct check;
 
@@ -55,13 +68,16 @@ struct finding {
 	char *subject;        /* the text of it: for people and JSON, not to be compared */
 	char *detail;         /* what is the case, in a sentence or two */
 	struct list evidence; /* of struct evidence */
-	char *fix;            /* what would mend it, for a person; or NULL */
-	bool automatic;       /* the planner does it */
-	bool by_reboot;       /* all is written already: a reboot alone does it */
-	bool prevents_start;  /* the VM it is about, or that uses the mapping, cannot start so */
-	bool unread;          /* it rests on something that could not be read */
+	struct fix fix;
+	bool prevents_start; /* the VM it is about, or that uses the mapping, cannot start so */
+	bool unread;         /* it rests on something that could not be read */
 	enum risk risk;
 };
+
+static inline bool finding_is_planned(const struct finding *finding)
+{
+	return finding->fix.way >= FIX_BY_PLAN;
+}
 
 struct check {
 	const char *id;
