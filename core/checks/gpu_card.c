@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,6 +243,51 @@ void check_gpu_bar(struct report *report, const struct check *check)
 	for_each_gpu(report, check, GPUS_GIVEN, judge_bar);
 }
 
+/* "renderD" and 129 of "renderD129". */
+static size_t split_node(const char *node, unsigned long *ret_number)
+{
+	size_t stem = strcspn(node, "0123456789");
+	return text_to_ulong(node + stem, 10, ULONG_MAX, ret_number) ? stem : 0;
+}
+
+/* The number of a node that the container names counts on one of the goal's GPU before it: that has
+ * none when vfio-pci takes it at boot. The node, or NULL. */
+static const char *node_that_moves(const struct report *report, const struct pci_device *gpu,
+		const struct container *container)
+{
+	const struct strings *before = &report->gpu->drm;
+	for (size_t i = 0; i < container->nodes.n; i++) {
+		const char *node = container->nodes.item[i];
+		unsigned long number = 0;
+		unsigned long other = 0;
+		size_t stem = strings_has(&gpu->drm, node) ? split_node(node, &number) : 0;
+		for (size_t b = 0; stem && b < before->n; b++)
+			if (split_node(before->item[b], &other) == stem && other < number &&
+					strncmp(before->item[b], node, stem) == 0)
+				return node;
+	}
+	return NULL;
+}
+
+/* It keeps the GPU, and does not find it any more. */
+static void judge_node(struct report *report, const struct check *check,
+		const struct pci_device *gpu, const struct holder *holder)
+{
+	if (!report->gpu || report->gpu == gpu || !report->decided[CHOOSE_BIND_EARLY] ||
+			device_on_vfio(report->gpu))
+		return;
+	const char *node = node_that_moves(report, gpu, holder->container);
+	if (!node)
+		return;
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
+			"Container %u %s names it by the number of its node, /dev/dri/%s. With %s on vfio-pci from the boot on the numbers move: the container finds another GPU there, or none and does not start.",
+			holder->id, holder->name, node, report->gpu->name);
+	finding_evidence(report, finding, holder->path, "%s", holder->line);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"let vfio-pci take the GPU when the VM starts (--bind at-start), or change the container's node after the reboot");
+	finding->risk = RISK_ACCEPT;
+}
+
 static void used_by_container(struct report *report, const struct check *check,
 		const struct pci_device *gpu, const struct holder *holder)
 {
@@ -258,6 +304,7 @@ static void used_by_container(struct report *report, const struct check *check,
 	/* It has the device open: the driver would be taken off under it. */
 	if (!stopped && report->gpu == gpu && !device_on_vfio(gpu))
 		finding->risk = report->decided[CHOOSE_BIND_EARLY] ? RISK_ACCEPT : RISK_NEVER;
+	judge_node(report, check, gpu, holder);
 }
 
 static void used_by_vm(struct report *report, const struct check *check,

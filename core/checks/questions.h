@@ -186,7 +186,12 @@ struct list find_leftovers(const struct report *report);
 /* The tool that makes this file as a whole, or NULL. */
 const char *tool_of(const char *path);
 
-/* attach.c: another of these lines of a VM that names the device for certain, or NULL. */
+/* conflict.c: what the host lives on and a start with the line would take, by itself or with its
+ * group: of struct pci_device. */
+struct list taken_from_host(
+		const struct report *report, const struct vm_hostpci *entry, struct arena *arena);
+bool vm_starts_at_boot(const struct vm *vm);
+/* Another of these lines of a VM that names the device for certain, or NULL. */
 const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
 		const struct pci_device *device);
 /* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named

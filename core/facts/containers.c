@@ -121,6 +121,8 @@ static void read_container(
 			continue;
 		if (!container.line)
 			container.line = content;
+		if (dri && strchr("0123456789", dri[strlen(dri) - 1]))
+			strings_add(arena, &container.nodes, strrchr(dri, '/') + 1);
 		if (dri)
 			find_devices(root, facts, dri, false, &container.devices);
 		else
@@ -138,6 +140,20 @@ static void read_container(
 	list_add(arena, &facts->containers, kept);
 }
 
+/* A number is given as the drivers find their devices: what it stands for is told by all of them.
+ */
+static void read_nodes(const struct root *root, struct facts *facts)
+{
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (pci_is_gpu(device))
+			(void)root_list(root,
+					arena_printf(facts->arena, "/sys/bus/pci/devices/%s/drm",
+							device->name),
+					facts->arena, &device->drm);
+	}
+}
+
 void facts_read_containers(const struct root *root, struct facts *facts)
 {
 	static const char dir[] = "/etc/pve/lxc";
@@ -151,4 +167,9 @@ void facts_read_containers(const struct root *root, struct facts *facts)
 					arena_printf(facts->arena, "%s/%s", dir, names.item[i]));
 	}
 	add_unread(root, facts, &names);
+	bool named = false;
+	for (size_t i = 0; i < facts->containers.n; i++)
+		named = named || ((const struct container *)facts->containers.item[i])->nodes.n;
+	if (named)
+		read_nodes(root, facts);
 }

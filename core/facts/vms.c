@@ -79,9 +79,17 @@ static void find_mapped(struct facts *facts, struct vm_hostpci *entry, const cha
 		if (facts->node && strcmp(mapped->node, facts->node) == 0)
 			list_add(facts->arena, &paths, mapped->path);
 	}
-	for (size_t i = 0; i < paths.n; i++)
-		find_path(facts, paths.n == 1 ? &entry->devices : &entry->alternatives,
-				paths.item[i]);
+	if (paths.n == 1)
+		find_path(facts, &entry->devices, paths.item[0]);
+	for (size_t i = 0; paths.n > 1 && i < paths.n; i++) {
+		struct list *offer = arena_alloc(facts->arena, sizeof *offer);
+		*offer = (struct list){0};
+		find_path(facts, offer, paths.item[i]);
+		for (size_t d = 0; d < offer->n; d++)
+			list_add(facts->arena, &entry->alternatives, offer->item[d]);
+		if (offer->n)
+			list_add(facts->arena, &entry->offers, offer);
+	}
 }
 
 static void find_devices(struct facts *facts, struct vm_hostpci *entry)

@@ -142,6 +142,7 @@ int planner_plan(const struct report *report, const struct root *root, struct pl
 	}
 	for (size_t i = 0; i < report->parts.n; i++)
 		guard_plan(report->parts.item[i], plan);
+	guard_boot(report, plan);
 	plan_finish(plan);
 	*ret_plan = plan;
 	return 0;

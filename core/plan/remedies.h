@@ -54,6 +54,8 @@ void plan_power(const struct planning *planning);
 void guard_plan(const struct report *report, struct plan *plan);
 /* starts.c: the same of a VM that is started, by all that it has. */
 void guard_starts(const struct report *report, struct plan *plan);
+/* The same of the VMs that start at boot, when the plan reboots. `report` is of the whole goal. */
+void guard_boot(const struct report *report, struct plan *plan);
 
 /* rights.c: the paths that the plan's calls need a privilege on, of struct pve_need. */
 struct list plan_needs(struct arena *arena, const struct plan *plan);

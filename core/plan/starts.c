@@ -39,17 +39,15 @@ static void refuse_findings(const struct report *report, struct plan *plan)
 	}
 }
 
-static void refuse_host(const struct report *report, struct plan *plan,
+static void refuse_host(struct plan *plan, const struct vm *vm, const char *when,
 		const struct vm_hostpci *entry, const struct pci_device *device)
 {
-	const struct host_use *use = device->uses.n ? device->uses.item[0] : NULL;
-	if (use)
-		plan_refuse(plan, "gpu.group-host-critical",
-				subject_text(plan->arena, subject_vm(report->vm)),
-				arena_printf(plan->arena,
-						"%s: %s would take %s from the host when the VM starts: %s.",
-						entry->key, entry->value, device->name, use->what),
-				false);
+	const struct host_use *use = device->uses.item[0];
+	plan_refuse(plan, "gpu.group-host-critical", subject_text(plan->arena, subject_vm(vm)),
+			arena_printf(plan->arena,
+					"%s: %s would take %s from the host when the VM starts%s: %s.",
+					entry->key, entry->value, device->name, when, use->what),
+			false);
 }
 
 /* Another VM that the plan starts would have it too, by a line or from the goal; or NULL. */
@@ -104,22 +102,6 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 	}
 }
 
-/* What goes with a function that the line takes: itself, and its group. */
-static void judge_taken(const struct report *report, struct plan *plan,
-		const struct vm_hostpci *entry, struct pci_device *device, struct strings *judged)
-{
-	struct list taken = facts_group(report->facts, device->group, plan->arena);
-	if (device->group < 0)
-		list_add(plan->arena, &taken, device);
-	for (size_t i = 0; i < taken.n; i++) {
-		const struct pci_device *member = taken.item[i];
-		if (pci_is_bridge(member) || strings_has(judged, member->name))
-			continue;
-		strings_add(plan->arena, judged, member->name);
-		refuse_host(report, plan, entry, member);
-	}
-}
-
 /* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
  * (PVE/QemuServer/PCI.pm, choose_hostpci_devices goes through a hash). */
 static bool may_be_twice(const struct report *report, const struct list *lines,
@@ -133,11 +115,11 @@ static bool may_be_twice(const struct report *report, const struct list *lines,
 static void judge_line(const struct report *report, struct plan *plan, const struct list *lines,
 		const struct vm_hostpci *entry)
 {
-	struct strings judged = {0};
-	for (size_t i = 0; entry->valid && i < entry->devices.n; i++) {
+	struct list taken = taken_from_host(report, entry, plan->arena);
+	for (size_t i = 0; i < taken.n; i++)
+		refuse_host(plan, report->vm, "", entry, taken.item[i]);
+	for (size_t i = 0; entry->valid && i < entry->devices.n; i++)
 		refuse_held(report, plan, entry->key, entry->devices.item[i]);
-		judge_taken(report, plan, entry, entry->devices.item[i], &judged);
-	}
 	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
 		struct pci_device *device = entry->alternatives.item[i];
 		if (may_be_twice(report, lines, entry, device)) {
@@ -149,7 +131,6 @@ static void judge_line(const struct report *report, struct plan *plan, const str
 					false);
 			return;
 		}
-		judge_taken(report, plan, entry, device, &judged);
 	}
 }
 
@@ -166,5 +147,45 @@ void guard_starts(const struct report *report, struct plan *plan)
 		const struct pci_device *function = report->card.item[i];
 		if (!hostpci_with(report, vm, function))
 			refuse_held(report, plan, "The GPU: the VM", function);
+	}
+}
+
+/* What the VM would take from the host is not known before the groups are. */
+static void refuse_unknown(const struct report *report, struct plan *plan, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	static const char check[] = "attach.onboot-conflict";
+	const char *subject = subject_text(plan->arena, subject_vm(vm));
+	const char *reason = arena_printf(plan->arena,
+			"VM %u %s starts at boot with %s: %s. What else goes to it, for being in one IOMMU group, is not known before the reboot, and after it nobody is asked. Better not at boot this time: qm set %u --onboot 0",
+			vm->vmid, vm->name, entry->key, entry->value, vm->vmid);
+	if (goal_accepted(report->goal, check, subject))
+		plan_accept(plan, check, subject, reason);
+	else
+		plan_refuse(plan, check, subject, reason, true);
+}
+
+void guard_boot(const struct report *report, struct plan *plan)
+{
+	bool reboots = false;
+	for (size_t i = 0; i < plan->changes.n; i++)
+		reboots = reboots || change_is_reboot(plan->changes.item[i]);
+	for (size_t i = 0; reboots && i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		struct list lines = vm_next_lines(vm, plan->arena);
+		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++) {
+			const struct vm_hostpci *entry = lines.item[e];
+			struct list taken = taken_from_host(report, entry, plan->arena);
+			const struct pci_device *first =
+					entry->devices.n        ? entry->devices.item[0]
+					: entry->alternatives.n ? entry->alternatives.item[0]
+								: NULL;
+			if (taken.n)
+				refuse_host(plan, vm, ", as it does at boot", entry, taken.item[0]);
+			else if (entry->valid && first && first->group < 0) {
+				refuse_unknown(report, plan, vm, entry);
+				break;
+			}
+		}
 	}
 }

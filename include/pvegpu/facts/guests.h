@@ -21,6 +21,7 @@ struct vm_hostpci {
 	struct list devices;      /* of struct pci_device: what PVE would take (prefix match);
 				     empty for a mapping with several devices on this node */
 	struct list alternatives; /* of a mapping with several devices on this node: all of them */
+	struct list offers;       /* the same as a struct list each: of them one is taken */
 	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
 };
 
@@ -62,8 +63,10 @@ struct container {
 	unsigned ctid;
 	char *name; /* "" when the config has none */
 	char *path;
-	char *line;          /* the entry that gives it the GPU */
-	struct list devices; /* of struct pci_device; empty where it cannot be told which */
+	char *line;           /* the entry that gives it the GPU */
+	struct list devices;  /* of struct pci_device; empty where it cannot be told which */
+	struct strings nodes; /* below /dev/dri, that it names by their numbers: card1, renderD129
+			       */
 	enum known running;
 };
 

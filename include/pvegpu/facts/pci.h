@@ -52,7 +52,9 @@ struct pci_device {
 	enum known rom;       /* it has an expansion ROM that the kernel can read */
 	char *power;          /* "D0, active": power state and runtime status; or NULL */
 
-	struct list uses; /* of struct host_use */
+	struct strings drm; /* its DRM nodes, card0 and renderD128; read where a container names one
+			     */
+	struct list uses;   /* of struct host_use */
 };
 
 /* Class helpers (pci.ids, section C). */

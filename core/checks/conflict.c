@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checks/questions.h"
+#include "pvegpu/base/text.h"
+
+/* One device and several who are to have it: VMs, lines of one VM, the host. */
+
+/* Two VMs with one device; the second of them is the subject. */
+static void add_conflict(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm *other, const struct vm_hostpci *entry,
+		const struct pci_device *device)
+{
+	bool running = other->running == KNOWN_YES &&
+		       (vm == report->vm || vm->running == KNOWN_YES);
+	struct finding *finding = report_add(report, check, running ? STATUS_FAIL : STATUS_WARN,
+			subject_vm(other), "%u %s has %s too, like %u %s%s.", other->vmid,
+			other->name, device->name, vm->vmid, vm->name,
+			running ? ", and is running" : "; only one of them can run");
+	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, FIX_BY_HAND,
+			running ? "stop that VM first" : "do not start both");
+	if (running && vm == report->vm)
+		finding->risk = RISK_NEVER;
+}
+
+/* A VM that holds a device, through one of its lines. */
+struct holding {
+	const struct pci_device *device;
+	const struct vm *vm;
+	const struct vm_hostpci *entry;
+	size_t number; /* of the VM */
+};
+
+static int compare_holdings(const void *a, const void *b)
+{
+	const struct holding *const *first = a;
+	const struct holding *const *second = b;
+	int order = pci_address_compare(&(*first)->device->address, &(*second)->device->address);
+	if (order)
+		return order;
+	return (*first)->vm->vmid < (*second)->vm->vmid   ? -1
+	       : (*first)->vm->vmid > (*second)->vm->vmid ? 1
+							  : 0;
+}
+
+/* Every device of every line, by device and VM. */
+static struct list list_holdings(const struct report *report)
+{
+	struct list holdings = {0};
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		for (size_t e = 0; e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			for (size_t d = 0; entry->valid && d < entry->devices.n; d++) {
+				struct holding *holding =
+						arena_alloc(report->arena, sizeof *holding);
+				*holding = (struct holding){entry->devices.item[d], vm, entry, i};
+				list_add(report->arena, &holdings, holding);
+			}
+		}
+	}
+	if (holdings.n > 1)
+		qsort(holdings.item, holdings.n, sizeof *holdings.item, compare_holdings);
+	return holdings;
+}
+
+/* Tell of a VM that is the second to hold a device. */
+typedef void tell_second(struct report *report, const struct check *check,
+		const struct holding *first, const struct holding *second);
+
+/* Those of one device that count: the VM that runs, or else the first; NULL when none does. */
+static const struct holding *first_of(const struct list *holdings, size_t start, size_t end,
+		bool (*counts)(const struct report *report, const struct vm *vm),
+		const struct report *report)
+{
+	const struct holding *first = NULL;
+	for (size_t i = start; i < end; i++) {
+		const struct holding *holding = holdings->item[i];
+		bool running = holding->vm->running == KNOWN_YES;
+		if (counts(report, holding->vm) &&
+				(!first || (running && first->vm->running != KNOWN_YES)))
+			first = holding;
+	}
+	return first;
+}
+
+/* Each VM that shares a device with another is told of once. How many were? */
+static size_t tell_sharing(struct report *report, const struct check *check,
+		bool (*counts)(const struct report *report, const struct vm *vm), tell_second *tell)
+{
+	struct list holdings = list_holdings(report);
+	bool *told = arena_alloc(report->arena, report->facts->vms.n * sizeof *told + 1);
+	size_t found = 0;
+	for (size_t start = 0, end = 0; start < holdings.n; start = end) {
+		const struct pci_device *device =
+				((const struct holding *)holdings.item[start])->device;
+		while (end < holdings.n &&
+				((const struct holding *)holdings.item[end])->device == device)
+			end++;
+		const struct holding *first = first_of(&holdings, start, end, counts, report);
+		for (size_t i = start; first && i < end; i++) {
+			const struct holding *holding = holdings.item[i];
+			if (holding->vm == first->vm || told[holding->number] ||
+					!counts(report, holding->vm))
+				continue;
+			told[holding->number] = true;
+			found++;
+			tell(report, check, first, holding);
+		}
+	}
+	return found;
+}
+
+static void tell_onboot(struct report *report, const struct check *check,
+		const struct holding *first, const struct holding *second)
+{
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_vm(second->vm),
+			"%u %s and %u %s both start at boot with %s: the second one fails.",
+			first->vm->vmid, first->vm->name, second->vm->vmid, second->vm->name,
+			second->device->name);
+	finding_evidence(report, finding, second->vm->path, "onboot: 1");
+	finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", second->vm->vmid);
+}
+
+bool vm_starts_at_boot(const struct vm *vm)
+{
+	const char *value = vm_conf_get(&vm->conf.current, "onboot");
+	return value && property_is_bool(value) && strcmp(value, "0") != 0;
+}
+
+static bool starts_at_boot(const struct report *report, const struct vm *vm)
+{
+	(void)report;
+	return vm_starts_at_boot(vm);
+}
+
+struct list taken_from_host(
+		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
+{
+	struct list taken = {0};
+	const struct list *named[] = {&entry->devices, &entry->alternatives};
+	for (size_t n = 0; entry->valid && n < 2; n++)
+		for (size_t i = 0; i < named[n]->n; i++) {
+			struct pci_device *device = named[n]->item[i];
+			struct list group = facts_group(report->facts, device->group, arena);
+			if (device->group < 0)
+				list_add(arena, &group, device);
+			for (size_t g = 0; g < group.n; g++) {
+				struct pci_device *member = group.item[g];
+				if (member->uses.n && !pci_is_bridge(member) &&
+						!facts_in_list(&taken, member))
+					list_add(arena, &taken, member);
+			}
+		}
+	return taken;
+}
+
+/* A VM that starts at boot takes what its lines mean from the host, and nobody is asked then. */
+static size_t tell_taken_at_boot(struct report *report, const struct check *check)
+{
+	size_t found = 0;
+	for (size_t i = 0; i < report->facts->vms.n; i++) {
+		const struct vm *vm = report->facts->vms.item[i];
+		struct list lines = vm_next_lines(vm, report->arena);
+		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++) {
+			const struct vm_hostpci *entry = lines.item[e];
+			struct list taken = taken_from_host(report, entry, report->arena);
+			if (!taken.n)
+				continue;
+			const struct pci_device *device = taken.item[0];
+			struct finding *finding = report_add(report, check, STATUS_FAIL,
+					subject_vm(vm),
+					"%u %s starts at boot, and %s takes %s from the host then: %s.",
+					vm->vmid, vm->name, entry->key, device->name,
+					((const struct host_use *)device->uses.item[0])->what);
+			finding_evidence(report, finding, vm->path, "onboot: 1");
+			finding_evidence(report, finding, vm->path, "%s: %s", entry->key,
+					entry->value);
+			finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", vm->vmid);
+			found++;
+			break;
+		}
+	}
+	return found;
+}
+
+void check_onboot_conflict(struct report *report, const struct check *check)
+{
+	if (vms_unknown(report, check))
+		return;
+	size_t found = tell_taken_at_boot(report, check);
+	found += tell_sharing(report, check, starts_at_boot, tell_onboot);
+	if (!found)
+		tell_no_vm(report, check,
+				"No VM that starts at boot takes what another one, or the host, has.");
+}
+
+static void tell_conflict(struct report *report, const struct check *check,
+		const struct holding *first, const struct holding *second)
+{
+	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
+}
+
+const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
+		const struct pci_device *device)
+{
+	for (size_t e = 0; e < lines->n; e++) {
+		const struct vm_hostpci *other = lines->item[e];
+		if (other != entry && other->valid && facts_in_list(&other->devices, device))
+			return other;
+	}
+	return NULL;
+}
+
+/* A device that a line of a pool gets, when all get what they can. */
+struct seat {
+	const struct pci_device *device; /* the first of those that go together */
+	const struct vm_hostpci *line;
+};
+
+static bool is_named(
+		const struct list *lines, const struct vm_hostpci *entry, const struct list *offer)
+{
+	for (size_t i = 0; i < offer->n; i++)
+		if (named_beside(lines, entry, offer->item[i]))
+			return true;
+	return false;
+}
+
+/* A seat for the line, and for who sat there another one; `tried` are devices already asked for. */
+static bool find_seat(struct arena *arena, const struct list *lines, struct list *seats,
+		struct list *tried, const struct vm_hostpci *entry)
+{
+	for (size_t i = 0; i < entry->offers.n; i++) {
+		const struct list *offer = entry->offers.item[i];
+		struct pci_device *device = offer->item[0];
+		if (facts_in_list(tried, device) || is_named(lines, entry, offer))
+			continue;
+		list_add(arena, tried, device);
+		struct seat *seat = NULL;
+		for (size_t s = 0; !seat && s < seats->n; s++)
+			if (((struct seat *)seats->item[s])->device == device)
+				seat = seats->item[s];
+		if (seat && !find_seat(arena, lines, seats, tried, seat->line))
+			continue;
+		if (!seat) {
+			seat = arena_alloc(arena, sizeof *seat);
+			list_add(arena, seats, seat);
+		}
+		*seat = (struct seat){device, entry};
+		return true;
+	}
+	return false;
+}
+
+/* However Proxmox VE chooses, the lines before this one and this one do not all get a device. */
+static bool stays_without(
+		struct arena *arena, const struct list *lines, const struct vm_hostpci *entry)
+{
+	struct list seats = {0};
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct vm_hostpci *line = lines->item[i];
+		struct list tried = {0};
+		bool seated = !line->valid || !line->offers.n ||
+			      find_seat(arena, lines, &seats, &tried, line);
+		if (line == entry)
+			return !seated;
+	}
+	return false;
+}
+
+/* Another line that may take the same, or has it for certain. */
+static const struct vm_hostpci *rival_of(const struct list *lines, const struct vm_hostpci *entry)
+{
+	const struct vm_hostpci *rival = NULL;
+	for (size_t i = 0; !rival && i < entry->alternatives.n; i++) {
+		const struct pci_device *device = entry->alternatives.item[i];
+		rival = named_beside(lines, entry, device);
+		for (size_t e = 0; !rival && e < lines->n; e++) {
+			const struct vm_hostpci *other = lines->item[e];
+			if (other != entry && other->valid &&
+					facts_in_list(&other->alternatives, device))
+				rival = other;
+		}
+	}
+	return rival;
+}
+
+/* A pool whose devices other lines of the VM have. Of all: "could not find a free device". Of some
+ * it is chance: what is asked first is the order of a hash (PVE/QemuServer/PCI.pm,
+ * choose_hostpci_devices), and the other line then finds its device taken. */
+static bool judge_pool(struct report *report, const struct check *check, const struct vm *vm,
+		const struct list *lines, const struct vm_hostpci *entry)
+{
+	const struct vm_hostpci *beside = NULL;
+	for (size_t i = 0; !beside && i < entry->alternatives.n; i++)
+		beside = named_beside(lines, entry, entry->alternatives.item[i]);
+	bool all = stays_without(report->arena, lines, entry);
+	if (!beside && all)
+		beside = rival_of(lines, entry);
+	if (!beside)
+		return false;
+	const char *who =
+			arena_printf(report->arena, "%s of %u %s", entry->key, vm->vmid, vm->name);
+	struct finding *finding = report_add(report, check, all ? STATUS_FAIL : STATUS_WARN,
+			subject_vm(vm),
+			all ? "%s: other lines of the VM have every device of the mapping, so it cannot start."
+			    : "%s: the mapping may give the VM a device that another of its lines names, and then it does not start.",
+			who);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_evidence(report, finding, vm->path, "%s: %s", beside->key, beside->value);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"take one of the lines out: qm set %u --delete %s", vm->vmid, entry->key);
+	finding->prevents_start = all;
+	return true;
+}
+
+/* A line that names what an earlier line of the VM has: PVE/QemuServer/PCI.pm refuses the start
+ * with "device … assigned more than once". The goal's own line is judged by attach.hostpci. */
+static bool judge_twice(struct report *report, const struct check *check, const struct vm *vm,
+		const struct vm_hostpci *entry)
+{
+	const struct pci_device *device = NULL;
+	const struct vm_hostpci *before = NULL;
+	struct list lines = vm_next_lines(vm, report->arena);
+	size_t at = 0;
+	while (at < lines.n && lines.item[at] != entry)
+		at++;
+	if (at == lines.n)
+		return false; /* it is gone by then */
+	if (entry->valid && entry->alternatives.n)
+		return judge_pool(report, check, vm, &lines, entry);
+	for (size_t e = 0; !device && e < at; e++) {
+		before = lines.item[e];
+		for (size_t d = 0; !device && before->valid && entry->valid && d < entry->devices.n;
+				d++)
+			if (facts_in_list(&before->devices, entry->devices.item[d]))
+				device = entry->devices.item[d];
+	}
+	if (!device)
+		return false;
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
+			"%s of %u %s names %s, which %s has already: the VM cannot start.",
+			entry->key, vm->vmid, vm->name, device->name, before->key);
+	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"take one of the two lines out: qm set %u --delete %s", vm->vmid,
+			entry->key);
+	finding->prevents_start = true;
+	return true;
+}
+
+/* The goal's VM is judged by the goal. */
+static bool is_another(const struct report *report, const struct vm *vm)
+{
+	return !report->gpu || vm != report->vm;
+}
+
+/* It runs, and of its mapping's devices it was given another one. `holders` are those of the GPU.
+ */
+static bool has_another(const struct list *holders, const struct vm_hostpci *entry)
+{
+	for (size_t i = 0; entry->alternatives.n && i < holders->n; i++) {
+		const struct holder *holder = holders->item[i];
+		if (holder->entry == entry)
+			return holder->pool && holder->running == KNOWN_YES &&
+			       holder->has == KNOWN_NO;
+	}
+	return false;
+}
+
+void check_attach_conflict(struct report *report, const struct check *check)
+{
+	if (vms_unknown(report, check))
+		return;
+	size_t found = tell_sharing(report, check, is_another, tell_conflict) +
+		       for_each_hostpci(report, check, judge_twice);
+	bool goal = report->gpu && report->vm;
+	struct list holders = goal ? facts_holders(report->facts, report->gpu, report->arena)
+				   : (struct list){0};
+	for (size_t i = 0; goal && i < report->facts->vms.n; i++) {
+		const struct vm *other = report->facts->vms.item[i];
+		const struct vm_hostpci *entry =
+				other == report->vm ? NULL
+						    : hostpci_with(report, other, report->gpu);
+		if (!entry || has_another(&holders, entry))
+			continue;
+		found++;
+		add_conflict(report, check, report->vm, other, entry, report->gpu);
+	}
+	if (!found)
+		tell_no_vm(report, check, "No device is given twice.");
+}
