@@ -76,11 +76,10 @@ static enum known is_running(const struct root *root, struct arena *arena, unsig
 										     : KNOWN_NO;
 }
 
-static void add_running(struct facts *facts, unsigned ctid, const char *name)
+static void add_named(struct facts *facts, struct strings *to, unsigned ctid, const char *name)
 {
 	const char *space = *name ? " " : "";
-	strings_add(facts->arena, &facts->running_containers,
-			arena_printf(facts->arena, "%u%s%s", ctid, space, name));
+	strings_add(facts->arena, to, arena_printf(facts->arena, "%u%s%s", ctid, space, name));
 }
 
 /* Those that run and have no configuration that could be read: the kernel knows them. */
@@ -92,7 +91,7 @@ static void add_unread(const struct root *root, struct facts *facts, const struc
 		const char *name = arena_printf(facts->arena, "%s.conf", running.item[i]);
 		unsigned ctid = facts_guest_id(facts->arena, name);
 		if (ctid && !strings_has(read, name))
-			add_running(facts, ctid, "");
+			add_named(facts, &facts->running_containers, ctid, "");
 	}
 }
 
@@ -131,8 +130,11 @@ static void read_container(
 	container.name = arena_strdup(arena, name);
 	container.path = arena_strdup(arena, path);
 	container.running = is_running(root, arena, ctid);
-	if (container.running == KNOWN_YES)
-		add_running(facts, ctid, name);
+	if (container.running != KNOWN_NO)
+		add_named(facts,
+				container.running == KNOWN_YES ? &facts->running_containers
+							       : &facts->unsure_containers,
+				ctid, name);
 	if (!container.line)
 		return;
 	struct container *kept = arena_alloc(arena, sizeof *kept);

@@ -34,6 +34,10 @@ char *reboot_cost(const struct report *report)
 	}
 	for (size_t i = 0; i < facts->running_containers.n; i++)
 		strings_add(report->arena, &containers, facts->running_containers.item[i]);
+	for (size_t i = 0; i < facts->unsure_containers.n; i++)
+		strings_add(report->arena, &unknown,
+				arena_printf(report->arena, "container %s",
+						facts->unsure_containers.item[i]));
 	if (names.n)
 		text_addf(&text, "stops the running %s %s", text_plural(names.n, "VM", "VMs"),
 				strings_join(report->arena, &names, ", "));

@@ -565,6 +565,9 @@ class PlanApply(HostTest):
             self.assertEqual([r["check"] for r in plan["refusals"]], ["gpu.in-use"] * expect)
             return [c["cost"] for c in plan["changes"] if c["kind"] == "reboot"][0]
         self.assertIn("container 200 pihole", cost())
+        os.rename(self.path("sys/fs/cgroup"), self.path("sys/fs/none"))
+        self.assertRegex(cost(), "stops, if .* runs?, (.*, )?container 200 pihole")
+        os.rename(self.path("sys/fs/none"), self.path("sys/fs/cgroup"))
         os.unlink(self.path("etc/pve/nodes/pve2/lxc/200.conf"))
         self.assertIn("container 200;", cost() + ";")
         self.assertNotIn("could not be read", cost())

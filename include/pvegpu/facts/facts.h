@@ -117,6 +117,7 @@ struct facts {
 	struct strings node_names; /* of the cluster, this node too; empty: not known */
 	enum known containers_known;
 	struct strings running_containers; /* "200 pihole" */
+	struct strings unsure_containers;  /* the same: whether they run is not known */
 	struct list containers;            /* of struct container: those that have a GPU */
 	struct text_file pci_cfg;          /* /etc/pve/mapping/pci.cfg */
 	struct pci_mapping_file mappings;
