@@ -524,7 +524,9 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 		return opened;
 	/* What a person names is theirs to choose: a saved plan holds files before and after. */
 	const size_t most = root ? ROOT_FILE_MAX : (size_t)ROOT_FILE_MAX * 16;
-	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end. */
+	/* Files of proc and sysfs say size 0 or 4096 whatever they hold: read to the end, or to the
+	 * size, where it is that. */
+	const size_t whole = status.st_size > 0 ? (size_t)status.st_size : most + 1;
 	char small[8192];
 	size_t capacity = sizeof small;
 	char *buffer = small;
@@ -534,7 +536,7 @@ int root_read(const struct root *root, const char *path, struct arena *arena, ch
 	}
 	size_t n = 0;
 	ssize_t got = 0;
-	while ((got = read(fd, buffer + n, capacity - n)) > 0) {
+	while (n != whole && (got = read(fd, buffer + n, capacity - n)) > 0) {
 		n += (size_t)got;
 		if (n > most)
 			break;

@@ -33,8 +33,8 @@ static void note_failure(const struct device_dir *dir, const char *attribute, in
 	root_note_failure(dir->root, text, sys_errno);
 }
 
-/* A small attribute below the device's directory, cut at its first line end; "" if not there. */
-static void read_attribute(
+/* A small attribute below the device's directory; false, and "", if not there. */
+static bool read_attribute(
 		const struct device_dir *dir, const char *name, char *buffer, size_t size)
 {
 	buffer[0] = '\0';
@@ -45,13 +45,14 @@ static void read_attribute(
 	if (fd >= 0)
 		(void)close(fd);
 	buffer[n > 0 ? n : 0] = '\0';
+	return n >= 0;
 }
 
 static bool read_hex_attribute(const struct device_dir *dir, const char *name, unsigned long max,
 		unsigned long *value)
 {
 	char buffer[32];
-	read_attribute(dir, name, buffer, sizeof buffer);
+	(void)read_attribute(dir, name, buffer, sizeof buffer);
 	buffer[strcspn(buffer, "\r\n")] = '\0';
 	const char *digits = text_starts(buffer, "0x") ? buffer + 2 : buffer;
 	return text_to_ulong(digits, 16, max, value);
@@ -138,7 +139,7 @@ static void read_ids(const struct device_dir *dir, const char *uevent, struct pc
 static void read_bars(const struct device_dir *dir, struct pci_device *device)
 {
 	char text[2048];
-	read_attribute(dir, "resource", text, sizeof text);
+	(void)read_attribute(dir, "resource", text, sizeof text);
 	const char *at = text;
 	for (int bar = 0; bar < 6 && *at; bar++) {
 		char *next = NULL;
@@ -169,7 +170,7 @@ static int read_count(const struct device_dir *dir, const char *name)
 {
 	char value[16];
 	unsigned long number = 0;
-	read_attribute(dir, name, value, sizeof value);
+	(void)read_attribute(dir, name, value, sizeof value);
 	value[strcspn(value, "\n")] = '\0';
 	return text_to_ulong(value, 10, 65535, &number) && number ? (int)number : -1;
 }
@@ -178,17 +179,16 @@ static void read_display(
 		struct arena *arena, const struct device_dir *dir, struct pci_device *device)
 {
 	char value[128];
-	if (has_entry(dir, "reset_method")) {
-		read_attribute(dir, "reset_method", value, sizeof value);
+	if (read_attribute(dir, "reset_method", value, sizeof value))
 		device->reset_method = text_trim(arena, value, strlen(value));
-	}
-	device->sriov_total = read_count(dir, "sriov_totalvfs");
-	device->sriov_active = read_count(dir, "sriov_numvfs");
+	bool splits = device->virtual_function != KNOWN_YES;
+	device->sriov_total = splits ? read_count(dir, "sriov_totalvfs") : -1;
+	device->sriov_active = device->sriov_total > 0 ? read_count(dir, "sriov_numvfs") : -1;
 	read_bars(dir, device);
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
-	read_attribute(dir, "power_state", value, sizeof value);
-	read_attribute(dir, "power/runtime_status", runtime, sizeof runtime);
+	(void)read_attribute(dir, "power_state", value, sizeof value);
+	(void)read_attribute(dir, "power/runtime_status", runtime, sizeof runtime);
 	value[strcspn(value, "\n")] = '\0';
 	runtime[strcspn(runtime, "\n")] = '\0';
 	if (*value || *runtime)
@@ -196,8 +196,30 @@ static void read_display(
 				arena, "%s%s%s", value, *value && *runtime ? ", " : "", runtime);
 }
 
-static struct pci_device *read_device(
-		const struct root *root, struct arena *arena, int devices, const char *name)
+/* A driver that was asked for already, and whether it is one of VFIO. */
+struct known_driver {
+	const char *name;
+	bool vfio;
+};
+
+/* Of a driver of VFIO each device has a directory vfio-dev: the first that has the driver tells. */
+static bool is_vfio_driver(struct arena *arena, struct list *drivers, const struct device_dir *dir,
+		const char *name)
+{
+	for (size_t i = 0; i < drivers->n; i++) {
+		const struct known_driver *known = drivers->item[i];
+		if (strcmp(known->name, name) == 0)
+			return known->vfio;
+	}
+	struct known_driver *known = arena_alloc(arena, sizeof *known);
+	*known = (struct known_driver){
+			name, strcmp(name, "vfio-pci") == 0 || has_entry(dir, "vfio-dev")};
+	list_add(arena, drivers, known);
+	return known->vfio;
+}
+
+static struct pci_device *read_device(const struct root *root, struct arena *arena, int devices,
+		struct list *drivers, const char *name)
 {
 	struct pci_address address;
 	if (!pci_address_parse_full(name, &address))
@@ -214,30 +236,28 @@ static struct pci_device *read_device(
 	device->address = address;
 	pci_address_format(&address, device->name);
 	char uevent[1024];
-	read_attribute(dir, "uevent", uevent, sizeof uevent);
+	(void)read_attribute(dir, "uevent", uevent, sizeof uevent);
 	read_ids(dir, uevent, device);
 	char driver[64];
 	if (uevent_value(uevent, "DRIVER", driver, sizeof driver))
 		device->driver = arena_strdup(arena, driver);
 	else
 		device->driver = link_base(arena, dir, "driver");
-	if (device->driver &&
-			(strcmp(device->driver, "vfio-pci") == 0 || has_entry(dir, "vfio-dev")))
+	if (device->driver && is_vfio_driver(arena, drivers, dir, device->driver))
 		device->on_vfio = KNOWN_YES;
 	const char *group = link_base(arena, dir, "iommu_group");
 	unsigned long number = 0;
 	device->group = group && text_to_ulong(group, 10, 1000000, &number) ? (int)number : -1;
 	device->physfn_name = link_base(arena, dir, "physfn");
 	device->virtual_function = device->physfn_name ? KNOWN_YES : KNOWN_NO;
-	if (!pci_is_bridge(device))
+	if (pci_is_gpu(device)) {
+		bool nvidia = device->driver && strcmp(device->driver, "nvidia") == 0;
 		device->mdev = has_entry(dir, "mdev_supported_types") ||
-							       (device->vendor == 0x10de &&
-									       has_entry(dir, "nvidia"))
+							       (nvidia && has_entry(dir, "nvidia"))
 					       ? KNOWN_YES
 					       : KNOWN_NO;
-	if (pci_is_gpu(device)) {
 		char value[8];
-		read_attribute(dir, "boot_vga", value, sizeof value);
+		(void)read_attribute(dir, "boot_vga", value, sizeof value);
 		if (value[0] == '0' || value[0] == '1')
 			device->boot_vga = value[0] == '1' ? KNOWN_YES : KNOWN_NO;
 		read_display(arena, dir, device);
@@ -398,9 +418,11 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 	if (status < 0)
 		return status;
 	int dir = root_openat(root, path, O_PATH | O_DIRECTORY);
+	struct list drivers = {0};
 	facts->drivers_known = KNOWN_NO;
 	for (size_t i = 0; i < names.n; i++) {
-		struct pci_device *device = read_device(root, facts->arena, dir, names.item[i]);
+		struct pci_device *device =
+				read_device(root, facts->arena, dir, &drivers, names.item[i]);
 		if (!device)
 			continue;
 		if (root_is_watched(root))
@@ -488,4 +510,41 @@ const char *pci_class_text(uint32_t class_code)
 			return names[i].text;
 	uint32_t index = class_code >> 16;
 	return index < sizeof base / sizeof *base ? base[index] : "Device";
+}
+
+static void read_mdev(const struct root *root, struct facts *facts, const struct list *devices)
+{
+	for (size_t i = 0; i < devices->n; i++) {
+		struct pci_device *device = devices->item[i];
+		if (device->mdev != KNOWN_UNKNOWN || pci_is_bridge(device))
+			continue;
+		const char *place = arena_printf(
+				facts->arena, "%s/%s/mdev_supported_types", path, device->name);
+		device->mdev = root_exists(root, place) ? KNOWN_YES : KNOWN_NO;
+	}
+}
+
+void facts_read_mdev(const struct root *root, struct facts *facts)
+{
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		const struct list *lines[] = {&vm->hostpci, &vm->pending};
+		for (size_t e = 0; e < 2; e++)
+			for (size_t n = 0; n < lines[e]->n; n++) {
+				const struct vm_hostpci *entry = lines[e]->item[n];
+				if (!entry->parsed.mdev)
+					continue;
+				read_mdev(root, facts, &entry->devices);
+				read_mdev(root, facts, &entry->alternatives);
+			}
+	}
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		for (size_t e = 0; mapping->mdev && e < mapping->entries.n; e++) {
+			const struct pci_mapping_entry *entry = mapping->entries.item[e];
+			struct list devices = {0};
+			facts_find_path(facts, &devices, entry->path);
+			read_mdev(root, facts, &devices);
+		}
+	}
 }

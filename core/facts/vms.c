@@ -59,8 +59,7 @@ static void find_device(struct facts *facts, struct list *devices, const char *h
 	}
 }
 
-/* The devices that an entry's path names, one or several between ';'. */
-static void find_path(struct facts *facts, struct list *devices, const char *path)
+void facts_find_path(struct facts *facts, struct list *devices, const char *path)
 {
 	for (const char *at = path; *at;) {
 		size_t n = strcspn(at, ";");
@@ -80,11 +79,11 @@ static void find_mapped(struct facts *facts, struct vm_hostpci *entry, const cha
 			list_add(facts->arena, &paths, mapped->path);
 	}
 	if (paths.n == 1)
-		find_path(facts, &entry->devices, paths.item[0]);
+		facts_find_path(facts, &entry->devices, paths.item[0]);
 	for (size_t i = 0; paths.n > 1 && i < paths.n; i++) {
 		struct list *offer = arena_alloc(facts->arena, sizeof *offer);
 		*offer = (struct list){0};
-		find_path(facts, offer, paths.item[i]);
+		facts_find_path(facts, offer, paths.item[i]);
 		for (size_t d = 0; d < offer->n; d++)
 			list_add(facts->arena, &entry->alternatives, offer->item[d]);
 		if (offer->n)
