@@ -136,7 +136,8 @@ static bool starts_at_boot(const struct report *report, const struct vm *vm)
 	return vm_starts_at_boot(vm);
 }
 
-struct list taken_from_host(
+/* What a start with the line takes: its functions, and their groups. */
+static struct list list_taken(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct list taken = {0};
@@ -147,14 +148,52 @@ struct list taken_from_host(
 			struct list group = facts_group(report->facts, device->group, arena);
 			if (device->group < 0)
 				list_add(arena, &group, device);
-			for (size_t g = 0; g < group.n; g++) {
-				struct pci_device *member = group.item[g];
-				if (member->uses.n && !pci_is_bridge(member) &&
-						!facts_in_list(&taken, member))
-					list_add(arena, &taken, member);
-			}
+			for (size_t g = 0; g < group.n; g++)
+				if (!pci_is_bridge(group.item[g]) &&
+						!facts_in_list(&taken, group.item[g]))
+					list_add(arena, &taken, group.item[g]);
 		}
 	return taken;
+}
+
+struct list taken_from_host(
+		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
+{
+	struct list taken = list_taken(report, entry, arena);
+	struct list used = {0};
+	for (size_t i = 0; i < taken.n; i++) {
+		struct pci_device *device = taken.item[i];
+		if (device->uses.n)
+			list_add(arena, &used, device);
+	}
+	return used;
+}
+
+bool may_take_from_host(const struct report *report, const struct vm_hostpci *entry)
+{
+	struct list taken = list_taken(report, entry, report->arena);
+	bool may = find_doubtful(report, &taken).n > 0;
+	for (size_t i = 0; i < taken.n; i++)
+		may = may || ((const struct pci_device *)taken.item[i])->group < 0;
+	return may;
+}
+
+/* A line of a VM that starts at boot, of which it cannot be told. With the IOMMU off none starts.
+ */
+static const struct vm_hostpci *untold_at_boot(
+		const struct report *report, const struct vm **ret_vm)
+{
+	const struct facts *facts = report->facts;
+	for (size_t i = 0; facts->iommu_active != KNOWN_NO && i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		struct list lines = vm_next_lines(vm, report->arena);
+		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++)
+			if (may_take_from_host(report, lines.item[e])) {
+				*ret_vm = vm;
+				return lines.item[e];
+			}
+	}
+	return NULL;
 }
 
 /* A VM that starts at boot takes what its lines mean from the host, and nobody is asked then. */
@@ -192,7 +231,13 @@ void check_onboot_conflict(struct report *report, const struct check *check)
 		return;
 	size_t found = tell_taken_at_boot(report, check);
 	found += tell_sharing(report, check, starts_at_boot, tell_onboot);
-	if (!found)
+	const struct vm *vm = NULL;
+	const struct vm_hostpci *untold = untold_at_boot(report, &vm);
+	if (untold)
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
+				"%u %s starts at boot with %s. What it takes from the host then cannot be told: what the host uses, or the IOMMU group, is not known.",
+				vm->vmid, vm->name, untold->key);
+	else if (!found)
 		tell_no_vm(report, check,
 				"No VM that starts at boot takes what another one, or the host, has.");
 }

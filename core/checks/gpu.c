@@ -330,10 +330,7 @@ void check_group_isolated(struct report *report, const struct check *check)
 	for_each_gpu(report, check, GPUS_VIRTUAL, judge_isolated);
 }
 
-/* Those that the host may need, without it being known: disk controllers, and the USB controllers a
- * disk may hang on, while storage cannot be traced; network functions, and USB ones, while links
- * are unknown. */
-static struct list find_doubtful(const struct report *report, const struct list *taken)
+struct list find_doubtful(const struct report *report, const struct list *taken)
 {
 	const struct facts *facts = report->facts;
 	struct list doubtful = {0};

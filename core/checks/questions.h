@@ -186,10 +186,16 @@ struct list find_leftovers(const struct report *report);
 /* The tool that makes this file as a whole, or NULL. */
 const char *tool_of(const char *path);
 
+/* gpu.c: those that the host may need, without it being known: disk controllers, and the USB
+ * controllers a disk may hang on, while storage cannot be traced; network functions, and USB ones,
+ * while links are unknown. */
+struct list find_doubtful(const struct report *report, const struct list *taken);
 /* conflict.c: what the host lives on and a start with the line would take, by itself or with its
  * group: of struct pci_device. */
 struct list taken_from_host(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena);
+/* What it would take cannot be told, for want of the groups or of what the host uses. */
+bool may_take_from_host(const struct report *report, const struct vm_hostpci *entry);
 bool vm_starts_at_boot(const struct vm *vm);
 /* Another of these lines of a VM that names the device for certain, or NULL. */
 const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,

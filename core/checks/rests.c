@@ -31,7 +31,7 @@ static const struct rest {
 		{"/sys/kernel/iommu_groups /sys/class/iommu",
 				"boot.iommu-active boot.iommu-cmdline bios.iommu-firmware boot.acs-override"},
 		{"/sys/bus/pci/devices/*/iommu_group",
-				"gpu.group-* gpu.only-gpu gpu.functions boot.acs-override attach.mapping attach.mapping-drift"},
+				"gpu.group-* gpu.only-gpu gpu.functions boot.acs-override attach.mapping attach.mapping-drift attach.onboot-conflict"},
 		{"/sys/bus/pci/devices/*/driver /sys/bus/pci/devices/*/vfio-dev",
 				"vfio.host-driver vfio.binding vfio.leftovers gpu.only-gpu "
 				"gpu.functions gpu.group-isolated gpu.bar gpu.in-use "
@@ -108,7 +108,7 @@ static const struct rest {
 		{"/proc/mounts /proc/self/mounts /proc/swaps /proc/net/* /sys/class/block* "
 		 "/sys/class/net* /sys/devices/* /sys/block* /sys/fs/btrfs* /run/udev/data/* /dev/* "
 		 "/etc/pve/corosync.conf /etc/network/interfaces",
-				"gpu.group-host-critical vfio.ids-overreach"},
+				"gpu.group-host-critical vfio.ids-overreach attach.onboot-conflict"},
 
 		/* The guests of this node. Of one VM (struct gap, vmid) only what is said of it,
 		 * and what is said of all. */

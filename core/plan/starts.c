@@ -150,14 +150,14 @@ void guard_starts(const struct report *report, struct plan *plan)
 	}
 }
 
-/* What the VM would take from the host is not known before the groups are. */
+/* What the VM would take from the host cannot be told yet. */
 static void refuse_unknown(const struct report *report, struct plan *plan, const struct vm *vm,
 		const struct vm_hostpci *entry)
 {
 	static const char check[] = "attach.onboot-conflict";
 	const char *subject = subject_text(plan->arena, subject_vm(vm));
 	const char *reason = arena_printf(plan->arena,
-			"VM %u %s starts at boot with %s: %s. What else goes to it, for being in one IOMMU group, is not known before the reboot, and after it nobody is asked. Better not at boot this time: qm set %u --onboot 0",
+			"VM %u %s starts at boot with %s: %s. What goes to it from the host, by itself or for being in one IOMMU group, cannot be told before the reboot, and after it nobody is asked. Better not at boot this time: qm set %u --onboot 0",
 			vm->vmid, vm->name, entry->key, entry->value, vm->vmid);
 	if (goal_accepted(report->goal, check, subject))
 		plan_accept(plan, check, subject, reason);
@@ -176,13 +176,9 @@ void guard_boot(const struct report *report, struct plan *plan)
 		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++) {
 			const struct vm_hostpci *entry = lines.item[e];
 			struct list taken = taken_from_host(report, entry, plan->arena);
-			const struct pci_device *first =
-					entry->devices.n        ? entry->devices.item[0]
-					: entry->alternatives.n ? entry->alternatives.item[0]
-								: NULL;
 			if (taken.n)
 				refuse_host(plan, vm, ", as it does at boot", entry, taken.item[0]);
-			else if (entry->valid && first && first->group < 0) {
+			else if (may_take_from_host(report, entry)) {
 				refuse_unknown(report, plan, vm, entry);
 				break;
 			}

@@ -30,6 +30,14 @@ class AtBoot(HostTest):
         self.conf(107, "onboot: 0")
         self.assertEqual(self.refusals(*GOAL, "--bind", "early", expect=0), [])
 
+    def test_where_it_cannot_be_told(self):
+        self.iommu_on()
+        self.conf(107, "hostpci0: 0000:00:1f.6", "onboot: 1")
+        for lost in ("sys/class/net", "sys/kernel/iommu_groups"):
+            os.rename(self.path(lost), self.path("kept"))
+            self.assertNotIn("ok", [f["status"] for f in self.finding()], lost)
+            os.rename(self.path("kept"), self.path(lost))
+
     def test_without_a_reboot_nothing_starts(self):
         self.iommu_on()
         self.conf(107, "hostpci0: 0000:00:1f.6", "onboot: 1")
