@@ -13,8 +13,33 @@
 static const char *const wanted_modules[] = {"vfio", "vfio_iommu_type1", "vfio_pci"};
 enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
 
+/* vfio-pci is told to take the card and another device by ids, and a driver of the host was there
+ * first for both: what makes it wait for the one makes it wait for the other. That one, or NULL. */
+static const struct pci_device *goes_along(const struct report *report)
+{
+	for (size_t i = 0; i < report->card.n; i++) {
+		const struct pci_device *function = report->card.item[i];
+		struct strings rivals = {0};
+		if (device_on_vfio(function) || !vfio_takes_at_boot(report, function))
+			continue;
+		add_rivals(report, function, &rivals);
+		for (size_t d = 0; d < report->facts->devices.n; d++) {
+			const struct pci_device *other = report->facts->devices.item[d];
+			if (other->driver && !device_on_vfio(other) &&
+					strings_has(&rivals, other->driver) &&
+					!facts_in_list(&report->card, other) &&
+					!part_with(report, other) &&
+					vfio_takes_at_boot(report, other))
+				return other;
+		}
+	}
+	return NULL;
+}
+
 static bool is_bound_at_boot(const struct report *report)
 {
+	if (goes_along(report))
+		return false;
 	for (size_t i = 0; i < report->card.n; i++)
 		if (!vfio_takes_at_boot(report, report->card.item[i]))
 			return false;
@@ -27,6 +52,11 @@ static const char *bind_reason(const struct report *report)
 	const char *why = gpu ? why_bind_early(gpu) : NULL;
 	if (report->bound_at_boot)
 		return "it is given to vfio-pci at boot already";
+	const struct pci_device *along = gpu ? goes_along(report) : NULL;
+	if (along)
+		return arena_printf(report->arena,
+				"at boot %s would go along, whose ids vfio-pci is told as well",
+				along->name);
 	if (why)
 		return why;
 	if (!gpu)
@@ -46,7 +76,8 @@ void choose_vfio(struct report *report)
 	report->bind_reason = bind_reason(report);
 	if (report->bound_at_boot)
 		report->decided[CHOOSE_BIND_EARLY] = true;
-	else if (virtual)
+	else if (virtual || (goes_along(report) &&
+					    report->goal->chosen[CHOOSE_BIND_EARLY] != CHOICE_YES))
 		report->decided[CHOOSE_BIND_EARLY] = false;
 }
 
@@ -284,6 +315,13 @@ void check_vfio_binding(struct report *report, const struct check *check)
 						strings_join(report->arena, &rivals, ", "));
 		finding_fix(report, finding, FIX_BY_PLAN, "tell %s to wait for vfio-pci",
 				strings_join(report->arena, &rivals, ", "));
+		const struct pci_device *along = goes_along(report);
+		if (along) {
+			finding->detail = arena_printf(report->arena,
+					"%s It has those of %s, too: bound at boot, that goes along. Let Proxmox VE bind it when the VM starts (--bind at-start).",
+					finding->detail, along->name);
+			finding->risk = RISK_NEVER;
+		}
 	} else if (all_configured) {
 		struct finding *finding = report_add(report, check, STATUS_WARN,
 				subject_device(gpu), "Configured, but not bound yet.");

@@ -73,6 +73,20 @@ static const struct vm *started_with(const struct report *report, const struct p
 	return NULL;
 }
 
+/* Another guest that runs and has it, or NULL. */
+static const struct holder *held_by(
+		const struct report *report, const struct pci_device *device, struct arena *arena)
+{
+	struct list holders = facts_holders(report->facts, device, arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		if (holder->vm != report->vm && holder->running == KNOWN_YES &&
+				holder->has != KNOWN_NO && holder->way != HOLDS_BY_MDEV)
+			return holder;
+	}
+	return NULL;
+}
+
 /* Another guest that runs, or is started too, has it. */
 static void refuse_held(const struct report *report, struct plan *plan, const char *what,
 		const struct pci_device *device)
@@ -85,12 +99,8 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 						"%s needs %s, which VM %u %s would have too, and both are to be started.",
 						what, device->name, other->vmid, other->name),
 				false);
-	struct list holders = facts_holders(report->facts, device, plan->arena);
-	for (size_t i = 0; i < holders.n; i++) {
-		const struct holder *holder = holders.item[i];
-		if (holder->vm == report->vm || holder->running != KNOWN_YES ||
-				holder->has == KNOWN_NO || holder->way == HOLDS_BY_MDEV)
-			continue;
+	const struct holder *holder = held_by(report, device, plan->arena);
+	if (holder)
 		plan_refuse(plan, holder->vm ? "attach.conflict" : "gpu.in-use",
 				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
@@ -98,8 +108,26 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 						what, device->name, holder->vm ? "VM" : "container",
 						holder->id, holder->name),
 				false);
-		return;
+}
+
+/* Of a pool each device is with a guest that runs. */
+static void refuse_pool(
+		const struct report *report, struct plan *plan, const struct vm_hostpci *entry)
+{
+	const struct pci_device *held = NULL;
+	for (size_t i = 0; i < entry->offers.n; i++) {
+		const struct list *offer = entry->offers.item[i];
+		held = NULL;
+		for (size_t d = 0; !held && d < offer->n; d++) {
+			const struct holder *holder = held_by(report, offer->item[d], plan->arena);
+			if (holder && holder->has == KNOWN_YES)
+				held = offer->item[d];
+		}
+		if (!held)
+			return;
 	}
+	if (held)
+		refuse_held(report, plan, entry->key, held);
 }
 
 /* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
@@ -118,8 +146,17 @@ static void judge_line(const struct report *report, struct plan *plan, const str
 	struct list taken = taken_from_host(report, entry, plan->arena);
 	for (size_t i = 0; i < taken.n; i++)
 		refuse_host(plan, report->vm, "", entry, taken.item[i]);
+	if (!taken.n && may_take_from_host(report, entry))
+		plan_refuse(plan, "gpu.group-host-critical",
+				subject_text(plan->arena, subject_vm(report->vm)),
+				arena_printf(plan->arena,
+						"%s: %s. What the VM takes from the host with it cannot be told: what the host uses, or the IOMMU group, is not known.",
+						entry->key, entry->value),
+				false);
 	for (size_t i = 0; entry->valid && i < entry->devices.n; i++)
 		refuse_held(report, plan, entry->key, entry->devices.item[i]);
+	if (entry->valid)
+		refuse_pool(report, plan, entry);
 	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
 		struct pci_device *device = entry->alternatives.item[i];
 		if (may_be_twice(report, lines, entry, device)) {
@@ -151,18 +188,13 @@ void guard_starts(const struct report *report, struct plan *plan)
 }
 
 /* What the VM would take from the host cannot be told yet. */
-static void refuse_unknown(const struct report *report, struct plan *plan, const struct vm *vm,
-		const struct vm_hostpci *entry)
+static void refuse_untold(struct plan *plan, const struct vm *vm, const struct vm_hostpci *entry)
 {
-	static const char check[] = "attach.onboot-conflict";
-	const char *subject = subject_text(plan->arena, subject_vm(vm));
-	const char *reason = arena_printf(plan->arena,
-			"VM %u %s starts at boot with %s: %s. What goes to it from the host, by itself or for being in one IOMMU group, cannot be told before the reboot, and after it nobody is asked. Better not at boot this time: qm set %u --onboot 0",
-			vm->vmid, vm->name, entry->key, entry->value, vm->vmid);
-	if (goal_accepted(report->goal, check, subject))
-		plan_accept(plan, check, subject, reason);
-	else
-		plan_refuse(plan, check, subject, reason, true);
+	plan_refuse(plan, "attach.onboot-conflict", subject_text(plan->arena, subject_vm(vm)),
+			arena_printf(plan->arena,
+					"VM %u %s starts at boot with %s: %s. What goes to it from the host, by itself or for being in one IOMMU group, cannot be told before the reboot, and after it nobody is asked. First let it not start at boot: qm set %u --onboot 0",
+					vm->vmid, vm->name, entry->key, entry->value, vm->vmid),
+			false);
 }
 
 void guard_boot(const struct report *report, struct plan *plan)
@@ -179,7 +211,7 @@ void guard_boot(const struct report *report, struct plan *plan)
 			if (taken.n)
 				refuse_host(plan, vm, ", as it does at boot", entry, taken.item[0]);
 			else if (may_take_from_host(report, entry)) {
-				refuse_unknown(report, plan, vm, entry);
+				refuse_untold(plan, vm, entry);
 				break;
 			}
 		}

@@ -50,11 +50,14 @@ class AtBoot(HostTest):
         self.write(name, self.read(name) + "\n[PENDING]\nhostpci0: 0000:00:1f.6\n")
         self.assertTrue(any(NETWORK in r["reason"] for r in self.refusals(*GOAL, "--bind", "early")))
 
-    def test_groups_that_are_not_known_are_a_risk(self):
+    def test_groups_that_are_not_known(self):
         self.conf(107, "hostpci0: 0000:02:00", "onboot: 1")
-        refused = [r for r in self.refusals(*GOAL) if r["check"] == CHECK]
-        self.assertEqual([(r["subject"], r["acceptable"]) for r in refused], [("vm/107", True)])
-        self.assertEqual(self.refusals(*GOAL, "--accept", CHECK + "=vm/107", expect=0), [])
+        for accept in ((), ("--accept", CHECK + "=vm/107")):
+            refused = [r for r in self.refusals(*GOAL, *accept) if r["check"] == CHECK]
+            self.assertEqual([(r["subject"], r["acceptable"]) for r in refused], [("vm/107", False)])
+            self.assertIn("qm set 107 --onboot 0", refused[0]["reason"])
+        self.conf(107, "onboot: 0")
+        self.assertEqual(self.refusals(*GOAL, expect=0), [])
 
 
 class Nodes(HostTest):
