@@ -95,14 +95,15 @@ size_t for_each_hostpci(struct report *report, const struct check *check, judge_
  * where there is nothing to say. */
 static const char *why_no_mdev(const struct report *report, const struct vm_hostpci *entry)
 {
-	if (!entry->valid || !property_get(&entry->parsed.properties, "mdev") ||
-			!report->facts->all_recorded)
+	if (!entry->valid || !property_get(&entry->parsed.properties, "mdev"))
 		return NULL;
 	for (size_t i = 0; i < entry->devices.n; i++) {
 		const struct pci_device *device = entry->devices.item[i];
-		if (device->mdev == KNOWN_NO)
+		if (device->mdev != KNOWN_YES)
 			return arena_printf(report->arena,
-					"mdev is set, but %s offers no mediated devices: the VM cannot start",
+					report->facts->all_recorded
+							? "mdev is set, but %s offers no mediated devices: the VM cannot start"
+							: "mdev is set, and whether %s offers mediated devices is not on record",
 					device->name);
 	}
 	return NULL;
@@ -121,11 +122,13 @@ static bool judge_invalid(struct report *report, const struct check *check, cons
 		why = why_no_mdev(report, entry);
 	if (!why)
 		return false;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-			"%s of %u %s: %s.", entry->key, vm->vmid, vm->name, why);
+	bool told = dropped || report->facts->all_recorded;
+	struct finding *finding = report_add(report, check, told ? STATUS_FAIL : STATUS_UNKNOWN,
+			subject_vm(vm), "%s of %u %s: %s.", entry->key, vm->vmid, vm->name, why);
 	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding_fix(report, finding, FIX_BY_HAND, "correct the line: qm set %u --%s VALUE",
-			vm->vmid, entry->key);
+	if (told)
+		finding_fix(report, finding, FIX_BY_HAND, "correct the line: qm set %u --%s VALUE",
+				vm->vmid, entry->key);
 	finding->prevents_start = true;
 	/* Any change to the VM drops the line, and what it was meant to give with it. */
 	if (dropped && vm == report->vm && report->gpu)

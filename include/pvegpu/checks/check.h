@@ -69,7 +69,7 @@ struct finding {
 	char *detail;         /* what is the case, in a sentence or two */
 	struct list evidence; /* of struct evidence */
 	struct fix fix;
-	bool prevents_start; /* the VM it is about, or that uses the mapping, cannot start so */
+	bool prevents_start; /* the VM it is about, or that uses the mapping, is not started so */
 	bool unread;         /* it rests on something that could not be read */
 	enum risk risk;
 };
