@@ -235,7 +235,7 @@ const struct check check_catalogue[] = {
 		"A device can be in one running VM only; the second one does not start.",
 		MANUAL_PCI, check_attach_conflict, false, BY_API},
 	{"attach.onboot-conflict", STEP_ATTACH, "Start at boot",
-		"Of two VMs that start at boot with one device the second cannot.",
+		"What starts at boot takes its devices unasked, from the host too. Of two VMs with one device the second cannot.",
 		MANUAL_PCI, check_onboot_conflict, false, BY_API},
 	{"attach.mapping", STEP_ATTACH, "PCI mappings that VMs name",
 		"A mapping without a device on this node, or one that Proxmox VE cannot read, keeps the VM from starting.",
