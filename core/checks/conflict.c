@@ -124,12 +124,6 @@ static void tell_onboot(struct report *report, const struct check *check,
 	finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", second->vm->vmid);
 }
 
-bool vm_starts_at_boot(const struct vm *vm)
-{
-	const char *value = vm_conf_get(&vm->conf.current, "onboot");
-	return value && property_is_bool(value) && strcmp(value, "0") != 0;
-}
-
 static bool starts_at_boot(const struct report *report, const struct vm *vm)
 {
 	(void)report;
@@ -156,88 +150,81 @@ static struct list list_taken(
 	return taken;
 }
 
-struct list taken_from_host(
+struct taking judge_taking(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
+	struct taking taking = {.entry = entry};
 	struct list taken = list_taken(report, entry, arena);
-	struct list used = {0};
 	for (size_t i = 0; i < taken.n; i++) {
 		struct pci_device *device = taken.item[i];
 		if (device->uses.n)
-			list_add(arena, &used, device);
+			list_add(arena, &taking.devices, device);
+		taking.untold = taking.untold || device->group < 0;
 	}
-	return used;
+	taking.untold = taking.untold || find_doubtful(report, &taken).n > 0;
+	return taking;
 }
 
-bool may_take_from_host(const struct report *report, const struct vm_hostpci *entry)
+struct list list_takings_at_boot(const struct report *report, struct arena *arena)
 {
-	struct list taken = list_taken(report, entry, report->arena);
-	bool may = find_doubtful(report, &taken).n > 0;
-	for (size_t i = 0; i < taken.n; i++)
-		may = may || ((const struct pci_device *)taken.item[i])->group < 0;
-	return may;
-}
-
-/* A line of a VM that starts at boot, of which it cannot be told. With the IOMMU off none starts.
- */
-static const struct vm_hostpci *untold_at_boot(
-		const struct report *report, const struct vm **ret_vm)
-{
-	const struct facts *facts = report->facts;
-	for (size_t i = 0; facts->iommu_active != KNOWN_NO && i < facts->vms.n; i++) {
-		const struct vm *vm = facts->vms.item[i];
-		struct list lines = vm_next_lines(vm, report->arena);
-		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++)
-			if (may_take_from_host(report, lines.item[e])) {
-				*ret_vm = vm;
-				return lines.item[e];
-			}
-	}
-	return NULL;
-}
-
-/* A VM that starts at boot takes what its lines mean from the host, and nobody is asked then. */
-static size_t tell_taken_at_boot(struct report *report, const struct check *check)
-{
-	size_t found = 0;
+	struct list takings = {0};
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
-		struct list lines = vm_next_lines(vm, report->arena);
-		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++) {
-			const struct vm_hostpci *entry = lines.item[e];
-			struct list taken = taken_from_host(report, entry, report->arena);
-			if (!taken.n)
+		struct list lines =
+				vm_starts_at_boot(vm) ? vm_next_lines(vm, arena) : (struct list){0};
+		for (size_t e = 0; e < lines.n; e++) {
+			struct taking taking = judge_taking(report, lines.item[e], arena);
+			if (!taking.devices.n && !taking.untold)
 				continue;
-			const struct pci_device *device = taken.item[0];
-			struct finding *finding = report_add(report, check, STATUS_FAIL,
-					subject_vm(vm),
-					"%u %s starts at boot, and %s takes %s from the host then: %s.",
-					vm->vmid, vm->name, entry->key, device->name,
-					((const struct host_use *)device->uses.item[0])->what);
-			finding_evidence(report, finding, vm->path, "onboot: 1");
-			finding_evidence(report, finding, vm->path, "%s: %s", entry->key,
-					entry->value);
-			finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", vm->vmid);
-			found++;
-			break;
+			struct taking *kept = arena_alloc(arena, sizeof *kept);
+			*kept = taking;
+			kept->vm = vm;
+			list_add(arena, &takings, kept);
 		}
 	}
-	return found;
+	return takings;
 }
 
+static void tell_taking(
+		struct report *report, const struct check *check, const struct taking *taking)
+{
+	const struct vm *vm = taking->vm;
+	const struct pci_device *device = taking->devices.item[0];
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
+			"%u %s starts at boot, and %s takes %s from the host then: %s.", vm->vmid,
+			vm->name, taking->entry->key, device->name,
+			((const struct host_use *)device->uses.item[0])->what);
+	finding_evidence(report, finding, vm->path, "onboot: 1");
+	finding_evidence(report, finding, vm->path, "%s: %s", taking->entry->key,
+			taking->entry->value);
+	finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", vm->vmid);
+}
+
+/* A VM that starts at boot takes what its lines mean from the host, and nobody is asked then. Each
+ * such VM is told of once, and one of which it cannot be told; with the IOMMU off that starts not.
+ */
 void check_onboot_conflict(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
 		return;
-	size_t found = tell_taken_at_boot(report, check);
-	found += tell_sharing(report, check, starts_at_boot, tell_onboot);
-	const struct vm *vm = NULL;
-	const struct vm_hostpci *untold = untold_at_boot(report, &vm);
+	struct list takings = list_takings_at_boot(report, report->arena);
+	const struct taking *told = NULL;
+	const struct taking *untold = NULL;
+	for (size_t i = 0; i < takings.n; i++) {
+		const struct taking *taking = takings.item[i];
+		if (taking->untold && !untold && report->facts->iommu_active != KNOWN_NO)
+			untold = taking;
+		if (!taking->devices.n || (told && told->vm == taking->vm))
+			continue;
+		tell_taking(report, check, taking);
+		told = taking;
+	}
+	size_t sharing = tell_sharing(report, check, starts_at_boot, tell_onboot);
 	if (untold)
-		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(untold->vm),
 				"%u %s starts at boot with %s. What it takes from the host then cannot be told: what the host uses, or the IOMMU group, is not known.",
-				vm->vmid, vm->name, untold->key);
-	else if (!found)
+				untold->vm->vmid, untold->vm->name, untold->entry->key);
+	else if (!told && !sharing)
 		tell_no_vm(report, check,
 				"No VM that starts at boot takes what another one, or the host, has.");
 }

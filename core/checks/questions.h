@@ -190,13 +190,17 @@ const char *tool_of(const char *path);
  * controllers a disk may hang on, while storage cannot be traced; network functions, and USB ones,
  * while links are unknown. */
 struct list find_doubtful(const struct report *report, const struct list *taken);
-/* conflict.c: what the host lives on and a start with the line would take, by itself or with its
- * group: of struct pci_device. */
-struct list taken_from_host(
+/* conflict.c: what a start with a line takes from the host, by itself or with its groups. */
+struct taking {
+	const struct vm *vm; /* of list_takings_at_boot() */
+	const struct vm_hostpci *entry;
+	struct list devices; /* of struct pci_device: what the host lives on */
+	bool untold;         /* it may be more: the groups, or what the host uses, are not known */
+};
+struct taking judge_taking(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena);
-/* What it would take cannot be told, for want of the groups or of what the host uses. */
-bool may_take_from_host(const struct report *report, const struct vm_hostpci *entry);
-bool vm_starts_at_boot(const struct vm *vm);
+/* Of struct taking: the lines of VMs that start at boot that take something, or may. */
+struct list list_takings_at_boot(const struct report *report, struct arena *arena);
 /* Another of these lines of a VM that names the device for certain, or NULL. */
 const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
 		const struct pci_device *device);

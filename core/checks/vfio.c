@@ -15,7 +15,7 @@ enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
 
 /* vfio-pci is told to take the card and another device by ids, and a driver of the host was there
  * first for both: what makes it wait for the one makes it wait for the other. That one, or NULL. */
-static const struct pci_device *goes_along(const struct report *report)
+static const struct pci_device *find_along(const struct report *report)
 {
 	for (size_t i = 0; i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
@@ -38,7 +38,7 @@ static const struct pci_device *goes_along(const struct report *report)
 
 static bool is_bound_at_boot(const struct report *report)
 {
-	if (goes_along(report))
+	if (report->goes_along)
 		return false;
 	for (size_t i = 0; i < report->card.n; i++)
 		if (!vfio_takes_at_boot(report, report->card.item[i]))
@@ -52,11 +52,10 @@ static const char *bind_reason(const struct report *report)
 	const char *why = gpu ? why_bind_early(gpu) : NULL;
 	if (report->bound_at_boot)
 		return "it is given to vfio-pci at boot already";
-	const struct pci_device *along = gpu ? goes_along(report) : NULL;
-	if (along)
+	if (report->goes_along)
 		return arena_printf(report->arena,
 				"at boot %s would go along, whose ids vfio-pci is told as well",
-				along->name);
+				report->goes_along->name);
 	if (why)
 		return why;
 	if (!gpu)
@@ -72,11 +71,12 @@ static const char *bind_reason(const struct report *report)
 void choose_vfio(struct report *report)
 {
 	bool virtual = report->gpu && pci_is_virtual(report->gpu);
+	report->goes_along = find_along(report);
 	report->bound_at_boot = !virtual && is_bound_at_boot(report);
 	report->bind_reason = bind_reason(report);
 	if (report->bound_at_boot)
 		report->decided[CHOOSE_BIND_EARLY] = true;
-	else if (virtual || (goes_along(report) &&
+	else if (virtual || (report->goes_along &&
 					    report->goal->chosen[CHOOSE_BIND_EARLY] != CHOICE_YES))
 		report->decided[CHOOSE_BIND_EARLY] = false;
 }
@@ -309,19 +309,18 @@ void check_vfio_binding(struct report *report, const struct check *check)
 		(void)report_add(report, check, STATUS_OK, subject_device(gpu), "At VM start: %s.",
 				report->bind_reason);
 	} else if (all_configured && rivals.n) {
-		struct finding *finding =
-				report_add(report, check, STATUS_WARN, subject_device(gpu),
-						"vfio-pci has its ids, but %s may take it first.",
-						strings_join(report->arena, &rivals, ", "));
+		const struct pci_device *along = report->goes_along;
+		struct finding *finding = report_add(report, check, STATUS_WARN,
+				subject_device(gpu),
+				"vfio-pci has its ids, but %s may take it first.%s%s%s",
+				strings_join(report->arena, &rivals, ", "),
+				along ? " It has those of " : "", along ? along->name : "",
+				along ? ", too: bound at boot, that goes along. Let Proxmox VE bind it when the VM starts (--bind at-start)."
+				      : "");
 		finding_fix(report, finding, FIX_BY_PLAN, "tell %s to wait for vfio-pci",
 				strings_join(report->arena, &rivals, ", "));
-		const struct pci_device *along = goes_along(report);
-		if (along) {
-			finding->detail = arena_printf(report->arena,
-					"%s It has those of %s, too: bound at boot, that goes along. Let Proxmox VE bind it when the VM starts (--bind at-start).",
-					finding->detail, along->name);
+		if (along)
 			finding->risk = RISK_NEVER;
-		}
 	} else if (all_configured) {
 		struct finding *finding = report_add(report, check, STATUS_WARN,
 				subject_device(gpu), "Configured, but not bound yet.");

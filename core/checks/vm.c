@@ -64,7 +64,7 @@ void check_vm_template(struct report *report, const struct check *check)
 	if (!vm)
 		return;
 	const char *value = vm_get(vm, "template");
-	if (!value || !property_is_bool(value) || strcmp(value, "0") == 0) {
+	if (!vm_value_is_on(value)) {
 		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "An ordinary VM.");
 		return;
 	}

@@ -138,9 +138,8 @@ static void look_at_processes(struct walk *walk)
 /* "order=2,up=30" of a guest that starts at boot; -1 where it does not. */
 static int boot_order(const struct vm *vm)
 {
-	const char *onboot = vm_conf_get(&vm->conf.current, "onboot");
 	const char *startup = vm_conf_get(&vm->conf.current, "startup");
-	if (!onboot || strcmp(onboot, "1") != 0)
+	if (!vm_starts_at_boot(vm))
 		return -1;
 	const char *order = startup ? strstr(startup, "order=") : NULL;
 	const char *digits = order ? order + 6 : startup ? startup : "";

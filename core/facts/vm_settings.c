@@ -74,3 +74,13 @@ bool vm_value_is_off(const char *value)
 {
 	return value && property_is_bool(value) && strcmp(value, "0") == 0;
 }
+
+bool vm_value_is_on(const char *value)
+{
+	return value && property_is_bool(value) && strcmp(value, "0") != 0;
+}
+
+bool vm_starts_at_boot(const struct vm *vm)
+{
+	return vm_value_is_on(vm_conf_get(&vm->conf.current, "onboot"));
+}

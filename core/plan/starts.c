@@ -143,10 +143,10 @@ static bool may_be_twice(const struct report *report, const struct list *lines,
 static void judge_line(const struct report *report, struct plan *plan, const struct list *lines,
 		const struct vm_hostpci *entry)
 {
-	struct list taken = taken_from_host(report, entry, plan->arena);
-	for (size_t i = 0; i < taken.n; i++)
-		refuse_host(plan, report->vm, "", entry, taken.item[i]);
-	if (!taken.n && may_take_from_host(report, entry))
+	struct taking taking = judge_taking(report, entry, plan->arena);
+	for (size_t i = 0; i < taking.devices.n; i++)
+		refuse_host(plan, report->vm, "", entry, taking.devices.item[i]);
+	if (!taking.devices.n && taking.untold)
 		plan_refuse(plan, "gpu.group-host-critical",
 				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
@@ -199,21 +199,20 @@ static void refuse_untold(struct plan *plan, const struct vm *vm, const struct v
 
 void guard_boot(const struct report *report, struct plan *plan)
 {
-	bool reboots = false;
-	for (size_t i = 0; i < plan->changes.n; i++)
-		reboots = reboots || change_is_reboot(plan->changes.item[i]);
-	for (size_t i = 0; reboots && i < report->facts->vms.n; i++) {
-		const struct vm *vm = report->facts->vms.item[i];
-		struct list lines = vm_next_lines(vm, plan->arena);
-		for (size_t e = 0; vm_starts_at_boot(vm) && e < lines.n; e++) {
-			const struct vm_hostpci *entry = lines.item[e];
-			struct list taken = taken_from_host(report, entry, plan->arena);
-			if (taken.n)
-				refuse_host(plan, vm, ", as it does at boot", entry, taken.item[0]);
-			else if (may_take_from_host(report, entry)) {
-				refuse_untold(plan, vm, entry);
-				break;
-			}
+	if (!plan_count_reboots(&plan->changes))
+		return;
+	struct list takings = list_takings_at_boot(report, plan->arena);
+	const struct vm *untold = NULL;
+	for (size_t i = 0; i < takings.n; i++) {
+		const struct taking *taking = takings.item[i];
+		if (taking->vm == untold)
+			continue;
+		if (taking->devices.n) {
+			refuse_host(plan, taking->vm, ", as it does at boot", taking->entry,
+					taking->devices.item[0]);
+		} else {
+			refuse_untold(plan, taking->vm, taking->entry);
+			untold = taking->vm;
 		}
 	}
 }

@@ -12,7 +12,7 @@ NETWORK = "0000:00:1f.6"  # of the host
 
 class AtBoot(HostTest):
     def refusals(self, *goal, expect=1):
-        return [r for r in self.plan(*goal, expect=expect)["refusals"]]
+        return self.plan(*goal, expect=expect)["refusals"]
 
     def finding(self):
         audit = json.loads(run("audit", "--format", "json", root=self.root).stdout)

@@ -143,7 +143,10 @@ struct report {
 	struct list mapping_edits;   /* of struct mapping_edit: what mappings are to be like */
 	struct list mappings_wanted; /* of the same: those the GPU is attached by, in order */
 	bool bound_at_boot;          /* vfio-pci is set up to take the GPU's card at boot already */
-	const char *bind_reason;     /* why early binding is advised or not */
+	/* A device of the host that would go to vfio-pci with the card when it does at boot; or
+	 * NULL. */
+	const struct pci_device *goes_along;
+	const char *bind_reason; /* why early binding is advised or not */
 };
 
 /* Run the whole catalogue. ERROR_USAGE when the goal names a GPU or VM that is not there, or one

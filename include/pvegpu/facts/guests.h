@@ -57,6 +57,9 @@ bool vm_is_windows(const struct vm *vm);
 bool vm_value_is_q35(const char *machine);
 bool vm_value_is_cpu_host(const char *cpu);
 bool vm_value_is_off(const char *value);
+bool vm_value_is_on(const char *value);
+/* It has `onboot`. */
+bool vm_starts_at_boot(const struct vm *vm);
 
 /* A container that has a GPU of the host, by a dev or mount entry. */
 struct container {
