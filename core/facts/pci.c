@@ -183,7 +183,7 @@ static void read_display(
 		device->reset_method = text_trim(arena, value, strlen(value));
 	bool splits = device->virtual_function != KNOWN_YES;
 	device->sriov_total = splits ? read_count(dir, "sriov_totalvfs") : -1;
-	device->sriov_active = device->sriov_total > 0 ? read_count(dir, "sriov_numvfs") : -1;
+	device->sriov_active = splits ? read_count(dir, "sriov_numvfs") : -1;
 	read_bars(dir, device);
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
@@ -196,30 +196,8 @@ static void read_display(
 				arena, "%s%s%s", value, *value && *runtime ? ", " : "", runtime);
 }
 
-/* A driver that was asked for already, and whether it is one of VFIO. */
-struct known_driver {
-	const char *name;
-	bool vfio;
-};
-
-/* Of a driver of VFIO each device has a directory vfio-dev: the first that has the driver tells. */
-static bool is_vfio_driver(struct arena *arena, struct list *drivers, const struct device_dir *dir,
-		const char *name)
-{
-	for (size_t i = 0; i < drivers->n; i++) {
-		const struct known_driver *known = drivers->item[i];
-		if (strcmp(known->name, name) == 0)
-			return known->vfio;
-	}
-	struct known_driver *known = arena_alloc(arena, sizeof *known);
-	*known = (struct known_driver){
-			name, strcmp(name, "vfio-pci") == 0 || has_entry(dir, "vfio-dev")};
-	list_add(arena, drivers, known);
-	return known->vfio;
-}
-
-static struct pci_device *read_device(const struct root *root, struct arena *arena, int devices,
-		struct list *drivers, const char *name)
+static struct pci_device *read_device(
+		const struct root *root, struct arena *arena, int devices, const char *name)
 {
 	struct pci_address address;
 	if (!pci_address_parse_full(name, &address))
@@ -243,7 +221,10 @@ static struct pci_device *read_device(const struct root *root, struct arena *are
 		device->driver = arena_strdup(arena, driver);
 	else
 		device->driver = link_base(arena, dir, "driver");
-	if (device->driver && is_vfio_driver(arena, drivers, dir, device->driver))
+	/* NVIDIA's driver has virtual functions on VFIO, and their physical one not: each is asked.
+	 */
+	if (device->driver &&
+			(strcmp(device->driver, "vfio-pci") == 0 || has_entry(dir, "vfio-dev")))
 		device->on_vfio = KNOWN_YES;
 	const char *group = link_base(arena, dir, "iommu_group");
 	unsigned long number = 0;
@@ -251,9 +232,9 @@ static struct pci_device *read_device(const struct root *root, struct arena *are
 	device->physfn_name = link_base(arena, dir, "physfn");
 	device->virtual_function = device->physfn_name ? KNOWN_YES : KNOWN_NO;
 	if (pci_is_gpu(device)) {
-		bool nvidia = device->driver && strcmp(device->driver, "nvidia") == 0;
 		device->mdev = has_entry(dir, "mdev_supported_types") ||
-							       (nvidia && has_entry(dir, "nvidia"))
+							       (device->vendor == 0x10de &&
+									       has_entry(dir, "nvidia"))
 					       ? KNOWN_YES
 					       : KNOWN_NO;
 		char value[8];
@@ -418,11 +399,9 @@ int facts_read_pci(const struct root *root, struct facts *facts, struct error *e
 	if (status < 0)
 		return status;
 	int dir = root_openat(root, path, O_PATH | O_DIRECTORY);
-	struct list drivers = {0};
 	facts->drivers_known = KNOWN_NO;
 	for (size_t i = 0; i < names.n; i++) {
-		struct pci_device *device =
-				read_device(root, facts->arena, dir, &drivers, names.item[i]);
+		struct pci_device *device = read_device(root, facts->arena, dir, names.item[i]);
 		if (!device)
 			continue;
 		if (root_is_watched(root))
@@ -512,15 +491,22 @@ const char *pci_class_text(uint32_t class_code)
 	return index < sizeof base / sizeof *base ? base[index] : "Device";
 }
 
+/* What read_device() asks of a GPU. */
+static bool offers_mdev(
+		const struct root *root, struct arena *arena, const struct pci_device *device)
+{
+	const char *types = arena_printf(arena, "%s/%s/mdev_supported_types", path, device->name);
+	const char *nvidia = arena_printf(arena, "%s/%s/nvidia", path, device->name);
+	return root_exists(root, types) || (device->vendor == 0x10de && root_exists(root, nvidia));
+}
+
 static void read_mdev(const struct root *root, struct facts *facts, const struct list *devices)
 {
 	for (size_t i = 0; i < devices->n; i++) {
 		struct pci_device *device = devices->item[i];
-		if (device->mdev != KNOWN_UNKNOWN || pci_is_bridge(device))
-			continue;
-		const char *place = arena_printf(
-				facts->arena, "%s/%s/mdev_supported_types", path, device->name);
-		device->mdev = root_exists(root, place) ? KNOWN_YES : KNOWN_NO;
+		if (device->mdev == KNOWN_UNKNOWN && !pci_is_bridge(device))
+			device->mdev = offers_mdev(root, facts->arena, device) ? KNOWN_YES
+									       : KNOWN_NO;
 	}
 }
 
