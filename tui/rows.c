@@ -25,18 +25,46 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on)
 	return row;
 }
 
+struct row *rows_add_choice_of_parts(
+		struct rows *rows, const struct wizard *wizard, enum choice_id id)
+{
+	const struct list *parts = &wizard->report->parts;
+	const struct report *shown = parts_shown(wizard);
+	bool on = true;
+	bool any = false;
+	bool done = true;
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct report *part = parts->item[i];
+		bool so = part->done[id] || part->decided[id];
+		if (shown && part != shown)
+			continue;
+		on = on && so;
+		any = any || so;
+		done = done && part->done[id];
+	}
+	struct row *row = rows_add_choice(rows, id, on);
+	row->device = shown ? shown->gpu->name : NULL;
+	row->settled = done;
+	if (done)
+		row->note = "so already";
+	else if (any && !on)
+		row->note = "not the same for all";
+	return row;
+}
+
 /* What is on only because nobody said otherwise must be refused to be off. */
 void rows_toggle(const struct row *row, struct goal *goal)
 {
 	const struct goal_choice *choice = row->choice;
 	bool by_itself = choice->advise || choice->usual;
 	if (!row->settled)
-		goal->chosen[choice->id] = !row->on    ? CHOICE_YES
-					   : by_itself ? CHOICE_NO
-						       : CHOICE_ADVISED;
+		goal_choose(goal, choice, row->device,
+				!row->on    ? CHOICE_YES
+				: by_itself ? CHOICE_NO
+					    : CHOICE_ADVISED);
 }
 
-void rows_add_finding(struct rows *rows, const struct finding *finding)
+struct row *rows_add_finding(struct rows *rows, const struct finding *finding)
 {
 	static const enum role roles[] = {ROLE_OK, ROLE_PLAIN, ROLE_WARN, ROLE_FAIL, ROLE_WARN};
 	struct row *row = rows_add(rows, ROW_FINDING, finding->check->title);
@@ -47,6 +75,7 @@ void rows_add_finding(struct rows *rows, const struct finding *finding)
 	row->role = finding_is_planned(finding) && finding->status != STATUS_OK
 				    ? ROLE_WARN
 				    : roles[finding->status];
+	return row;
 }
 
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
@@ -56,7 +85,7 @@ void rows_add_findings(struct rows *rows, const struct report *report, enum step
 	const struct finding *finding;
 	while ((finding = report_next(report, &query)))
 		if ((all || finding->status != STATUS_OK) && !finding_is_unseen(report, finding))
-			rows_add_finding(rows, finding);
+			(void)rows_add_finding(rows, finding);
 }
 
 bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct report *report,

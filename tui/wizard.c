@@ -104,8 +104,10 @@ static int go_forward(struct wizard *wizard, const struct row *row, int key)
 		return 0;
 	}
 	if (row && row->kind == ROW_RADIO && key == '\n') {
+		bool stays = row->stays;
 		act(wizard, row);
-		if (stay_for_refusal(wizard))
+		if (stays || wizard_steps[wizard->step]->state(wizard).stand == STAND_CHOOSE ||
+				stay_for_refusal(wizard))
 			return 0;
 	}
 	return next_step(wizard);

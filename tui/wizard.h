@@ -46,10 +46,12 @@ struct row {
 	bool pending;     /* a finding that is unknown only until the whole host was read */
 	bool focusable;
 	bool settled; /* a choice that is so already: nothing to choose */
+	bool stays;   /* Enter chooses it, and does not go on */
 	int action;   /* for the step's act function */
 	const void *data;
 	const struct finding *finding;    /* what '?' explains, or NULL */
 	const struct goal_choice *choice; /* the choice that it sets, or NULL */
+	const char *device;               /* for which it is set alone; NULL: for all */
 	const struct check *check;        /* or the check a choice belongs to, or NULL */
 	row_page *page;                   /* or NULL */
 	enum role role;
@@ -63,10 +65,13 @@ struct rows {
 struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text);
 /* The row of a choice, with the text that its table has. */
 struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
+/* The same of one that each part of the goal decides: of the part that is shown, or of all. */
+struct row *rows_add_choice_of_parts(
+		struct rows *rows, const struct wizard *wizard, enum choice_id id);
 /* Tick it, or take the tick back: what the person wants of its choice. */
 void rows_toggle(const struct row *row, struct goal *goal);
 /* A finding as a row: mark, title, and its detail as the hint. */
-void rows_add_finding(struct rows *rows, const struct finding *finding);
+struct row *rows_add_finding(struct rows *rows, const struct finding *finding);
 /* Findings of a step; `all` takes the good ones too. `subject` NULL: any. */
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
 		const struct subject *subject, bool all);
@@ -99,6 +104,8 @@ struct wizard {
 	unsigned judged;           /* grows with each wizard_judge() */
 	struct doctor *doctor;     /* once it was opened, or NULL */
 	bool touched;              /* a key was pressed: the screen stays where the person is */
+	char shown[32];            /* of several devices the one that VM and Attach are about, or ""
+				      for all */
 };
 
 /* How a step stands. */
@@ -156,6 +163,17 @@ void wizard_draw(struct wizard *wizard);                        /* the screen as
 int finding_show(struct wizard *wizard, const struct row *row); /* what '?' says of a row */
 void keys_show(void);                                           /* all keys, explained */
 void wizard_title(const struct wizard *wizard);                 /* row 0 */
+
+/* Of several devices: rows for which of them the screen is about, and taking one of them. */
+void parts_add_rows(const struct wizard *wizard, struct rows *rows);
+void parts_show(struct wizard *wizard, const char *device);
+bool parts_act(struct wizard *wizard, const struct row *row);
+/* The part that the screen is about; NULL: all. */
+const struct report *parts_shown(const struct wizard *wizard);
+/* The VMs of the parts, each once: of struct vm. */
+struct list parts_vms(struct arena *arena, const struct report *report);
+/* Each part has a device and a VM. */
+bool parts_are_chosen(const struct report *report);
 
 /* The name people know a card by: what stands in brackets in pci.ids. */
 const char *short_label(struct arena *arena, const struct pci_device *device);

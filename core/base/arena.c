@@ -147,6 +147,15 @@ void strings_add(struct arena *arena, struct strings *list, const char *text)
 	list->item[list->n++] = arena_strdup(arena, text);
 }
 
+void strings_remove(struct strings *list, const char *text)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->item[i], text) != 0)
+			list->item[kept++] = list->item[i];
+	list->n = kept;
+}
+
 int strings_has(const struct strings *list, const char *text)
 {
 	for (size_t i = 0; i < list->n; i++)

@@ -11,6 +11,22 @@
 
 enum { VMID_MIN = 100, VMID_MAX = 999999999 };
 
+/* Its choices, which are none yet where it had none. */
+static struct guest_goal *guest_at(struct goal *goal, unsigned vmid)
+{
+	for (size_t i = 0; i < goal->guests.n; i++) {
+		struct guest_goal *guest = goal->guests.item[i];
+		if (guest->vmid == vmid)
+			return guest;
+	}
+	struct guest_goal *guest = arena_alloc(goal->arena, sizeof *guest);
+	guest->vmid = vmid;
+	for (int id = 0; id < CHOICES; id++)
+		guest->chosen[id] = CHOICE_ADVISED;
+	list_add(goal->arena, &goal->guests, guest);
+	return guest;
+}
+
 struct assignment *assignment_add(struct goal *goal, const char *device, unsigned vmid)
 {
 	struct assignment *assignment = arena_alloc(goal->arena, sizeof *assignment);
@@ -20,6 +36,36 @@ struct assignment *assignment_add(struct goal *goal, const char *device, unsigne
 		assignment->chosen[id] = CHOICE_ADVISED;
 	list_add(goal->arena, &goal->assignments, assignment);
 	return assignment;
+}
+
+void assignments_copy(struct goal *to, const struct goal *from)
+{
+	for (size_t i = 0; i < from->assignments.n; i++) {
+		const struct assignment *assignment = from->assignments.item[i];
+		struct assignment *copy = assignment_add(to, assignment->device, assignment->vmid);
+		memcpy(copy->chosen, assignment->chosen, sizeof copy->chosen);
+		copy->mapping = arena_strdup(to->arena, assignment->mapping);
+	}
+	for (size_t i = 0; i < from->guests.n; i++) {
+		const struct guest_goal *guest = from->guests.item[i];
+		memcpy(guest_at(to, guest->vmid)->chosen, guest->chosen, sizeof guest->chosen);
+	}
+}
+
+/* What is chosen for one guest is chosen once. */
+static int set_choice(struct goal *goal, struct assignment *assignment,
+		const struct goal_choice *choice, enum choice value, struct error *err)
+{
+	if (choice->scope == SCOPE_ASSIGNMENT) {
+		assignment->chosen[choice->id] = value;
+		return 0;
+	}
+	enum choice *at = &guest_at(goal, assignment->vmid)->chosen[choice->id];
+	if (*at != CHOICE_ADVISED && *at != value)
+		return error_set(err, ERROR_USAGE, "'%s' and '%s' are both chosen for guest %u",
+				choice->yes, choice->no, assignment->vmid);
+	*at = value;
+	return 0;
 }
 
 static int set_option(struct goal *goal, struct assignment *assignment, const char *option,
@@ -34,16 +80,15 @@ static int set_option(struct goal *goal, struct assignment *assignment, const ch
 	}
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		bool yes = strcmp(option, choice->yes) == 0;
-		if (choice->scope != SCOPE_ASSIGNMENT || (!yes && strcmp(option, choice->no) != 0))
-			continue;
-		assignment->chosen[choice->id] = yes ? CHOICE_YES : CHOICE_NO;
-		return 0;
+		if (choice->scope != SCOPE_HOST && (yes || strcmp(option, choice->no) == 0))
+			return set_choice(goal, assignment, choice, yes ? CHOICE_YES : CHOICE_NO,
+					err);
 	}
-	(void)error_set(err, ERROR_USAGE, "'%s' is nothing that is chosen for a device alone",
-			option);
+	(void)error_set(err, ERROR_USAGE,
+			"'%s' is nothing that is chosen for a device or a guest alone", option);
 	struct text text = {0};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		if (choice->scope == SCOPE_ASSIGNMENT)
+		if (choice->scope != SCOPE_HOST)
 			text_addf(&text, "%s %s ", choice->yes, choice->no);
 	error_hint(err, "%smapping=NAME", text_string(&text));
 	text_free(&text);
@@ -79,7 +124,14 @@ int goal_assign(struct goal *goal, const char *text, struct error *err)
 	return 0;
 }
 
-/* The goal as if it had nothing but this device. */
+static void choose_by(struct goal *part, const enum choice *chosen)
+{
+	for (int id = 0; id < CHOICES; id++)
+		if (chosen[id] != CHOICE_ADVISED)
+			part->chosen[id] = chosen[id];
+}
+
+/* The goal as if it had nothing but this device, for this guest. */
 static struct goal *part_of(
 		struct arena *arena, const struct goal *goal, const char *device, unsigned vmid)
 {
@@ -89,8 +141,14 @@ static struct goal *part_of(
 	part->vmid = vmid;
 	part->gpus = (struct strings){0};
 	part->assignments = (struct list){0};
+	part->guests = (struct list){0};
 	if (device)
 		strings_add(arena, &part->gpus, device);
+	for (size_t i = 0; i < goal->guests.n; i++) {
+		const struct guest_goal *guest = goal->guests.item[i];
+		if (guest->vmid == vmid)
+			choose_by(part, guest->chosen);
+	}
 	return part;
 }
 
@@ -102,15 +160,110 @@ struct list goal_parts(struct arena *arena, const struct goal *goal)
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		const struct assignment *assignment = goal->assignments.item[i];
 		struct goal *part = part_of(arena, goal, assignment->device, assignment->vmid);
-		for (int id = 0; id < CHOICES; id++)
-			if (assignment->chosen[id] != CHOICE_ADVISED)
-				part->chosen[id] = assignment->chosen[id];
+		choose_by(part, assignment->chosen);
 		part->mapping = assignment->mapping;
 		list_add(arena, &parts, part);
 	}
 	if (!parts.n || (goal->vmid && !goal->gpus.n))
 		list_add(arena, &parts, part_of(arena, goal, NULL, goal->vmid));
 	return parts;
+}
+
+static struct assignment *find_assignment(const struct goal *goal, const char *device)
+{
+	for (size_t i = 0; i < goal->assignments.n; i++) {
+		struct assignment *assignment = goal->assignments.item[i];
+		if (strcmp(assignment->device, device) == 0)
+			return assignment;
+	}
+	return NULL;
+}
+
+/* The short form as assignments, before the others. */
+static void spread(struct goal *goal)
+{
+	const struct list others = goal->assignments;
+	goal->assignments = (struct list){0};
+	for (size_t i = 0; i < goal->gpus.n; i++)
+		assignment_add(goal, goal->gpus.item[i], goal->vmid)->mapping = goal->mapping;
+	for (size_t i = 0; i < others.n; i++)
+		list_add(goal->arena, &goal->assignments, others.item[i]);
+	goal->gpus = (struct strings){0};
+	goal->vmid = 0;
+	goal->mapping = NULL;
+}
+
+static void drop_assignment(struct goal *goal, const char *device)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < goal->assignments.n; i++) {
+		const struct assignment *assignment = goal->assignments.item[i];
+		if (strcmp(assignment->device, device) != 0)
+			goal->assignments.item[kept++] = goal->assignments.item[i];
+	}
+	goal->assignments.n = kept;
+}
+
+void goal_gpu(struct goal *goal, const char *device, bool wanted)
+{
+	bool spread_out = goal->assignments.n > 0;
+	strings_remove(&goal->gpus, device);
+	drop_assignment(goal, device);
+	if (wanted && spread_out)
+		(void)assignment_add(goal, device, 0);
+	else if (wanted)
+		strings_add(goal->arena, &goal->gpus, device);
+}
+
+void goal_only_gpu(struct goal *goal, const char *device)
+{
+	const struct assignment *assignment = find_assignment(goal, device);
+	if (!assignment && goal->assignments.n)
+		assignment = goal->assignments.item[0];
+	if (assignment)
+		goal->vmid = assignment->vmid;
+	goal->assignments = (struct list){0};
+	goal->gpus = (struct strings){0};
+	strings_add(goal->arena, &goal->gpus, device);
+}
+
+void goal_give(struct goal *goal, const char *device, unsigned vmid)
+{
+	if (device && goal->gpus.n)
+		spread(goal);
+	if (!goal->assignments.n)
+		goal->vmid = vmid;
+	for (size_t i = 0; i < goal->assignments.n; i++) {
+		struct assignment *assignment = goal->assignments.item[i];
+		if (!device || strcmp(assignment->device, device) == 0)
+			assignment->vmid = vmid;
+	}
+}
+
+/* What was chosen for one alone counts no more. */
+static void choose_for_all(struct goal *goal, enum choice_id id, enum choice value)
+{
+	goal->chosen[id] = value;
+	for (size_t i = 0; i < goal->assignments.n; i++)
+		((struct assignment *)goal->assignments.item[i])->chosen[id] = CHOICE_ADVISED;
+	for (size_t i = 0; i < goal->guests.n; i++)
+		((struct guest_goal *)goal->guests.item[i])->chosen[id] = CHOICE_ADVISED;
+}
+
+void goal_choose(struct goal *goal, const struct goal_choice *choice, const char *device,
+		enum choice value)
+{
+	if (!device || choice->scope == SCOPE_HOST) {
+		choose_for_all(goal, choice->id, value);
+		return;
+	}
+	if (goal->gpus.n)
+		spread(goal);
+	struct assignment *assignment = find_assignment(goal, device);
+	if (assignment && choice->scope == SCOPE_GUEST)
+		guest_at(goal, assignment->vmid)->chosen[choice->id] = value;
+	else if (assignment)
+		assignment->chosen[choice->id] = value;
 }
 
 char *goal_text(struct arena *arena, const struct goal *goal)
@@ -122,8 +275,9 @@ char *goal_text(struct arena *arena, const struct goal *goal)
 		text_addf(&text, " to VM %u", goal->vmid);
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		const struct assignment *assignment = goal->assignments.item[i];
-		text_addf(&text, "%sGPU %s to VM %u", text.n ? "; " : "", assignment->device,
-				assignment->vmid);
+		text_addf(&text, "%sGPU %s", text.n ? "; " : "", assignment->device);
+		if (assignment->vmid)
+			text_addf(&text, " to VM %u", assignment->vmid);
 	}
 	return text.n ? text_take(&text, arena) : NULL;
 }
@@ -132,6 +286,7 @@ void goal_forget_devices(struct goal *goal)
 {
 	goal->gpus = (struct strings){0};
 	goal->assignments = (struct list){0};
+	goal->guests = (struct list){0};
 	goal->vmid = 0;
 }
 
@@ -174,11 +329,36 @@ void assignments_from_json(struct goal *goal, const json_t *array)
 		const char *device = json_string_value(json_object_get(item, "device"));
 		const json_t *options = json_object_get(item, "options");
 		unsigned vmid = goal_vmid_of(json_object_get(item, "guest"));
-		if (!device || !vmid || strings_has(&goal->gpus, device))
+		if (!device || strings_has(&goal->gpus, device))
 			continue;
 		struct assignment *assignment = assignment_add(goal, device, vmid);
 		goal_set_choices(assignment->chosen, options);
 		assignment->mapping = arena_strdup(goal->arena,
 				json_string_value(json_object_get(options, "mapping")));
+	}
+}
+
+json_t *guests_to_json(const struct goal *goal)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < goal->guests.n; i++) {
+		const struct guest_goal *guest = goal->guests.item[i];
+		(void)json_array_append_new(array,
+				json_pack("{s:o, s:o}", "guest", json_integer(guest->vmid),
+						"options", goal_choices_json(guest->chosen)));
+	}
+	return array;
+}
+
+void guests_from_json(struct goal *goal, const json_t *array)
+{
+	size_t i = 0;
+	json_t *item = NULL;
+	json_array_foreach(array, i, item)
+	{
+		unsigned vmid = goal_vmid_of(json_object_get(item, "guest"));
+		if (vmid)
+			goal_set_choices(guest_at(goal, vmid)->chosen,
+					json_object_get(item, "options"));
 	}
 }

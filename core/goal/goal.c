@@ -22,13 +22,6 @@ static void copy_strings(struct arena *arena, struct strings *to, const struct s
 		strings_add(arena, to, from->item[i]);
 }
 
-static void copy_assignment(struct goal *goal, const struct assignment *assignment)
-{
-	struct assignment *copy = assignment_add(goal, assignment->device, assignment->vmid);
-	memcpy(copy->chosen, assignment->chosen, sizeof copy->chosen);
-	copy->mapping = arena_strdup(goal->arena, assignment->mapping);
-}
-
 struct goal *goal_copy(const struct goal *goal)
 {
 	struct goal *copy = goal_new();
@@ -40,8 +33,7 @@ struct goal *goal_copy(const struct goal *goal)
 	copy_strings(copy->arena, &copy->params, &goal->params);
 	copy_strings(copy->arena, &copy->params_unwanted, &goal->params_unwanted);
 	copy_strings(copy->arena, &copy->accepted, &goal->accepted);
-	for (size_t i = 0; i < goal->assignments.n; i++)
-		copy_assignment(copy, goal->assignments.item[i]);
+	assignments_copy(copy, goal);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
 		*goal_choice_at(copy, choice) = goal->chosen[choice->id];
 	return copy;
@@ -53,33 +45,17 @@ void goal_free(struct goal *goal)
 		arena_free(goal->arena);
 }
 
-static void take_out(struct strings *list, const char *text)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->item[i], text) != 0)
-			list->item[kept++] = list->item[i];
-	list->n = kept;
-}
-
-void goal_gpu(struct goal *goal, const char *device, bool wanted)
-{
-	take_out(&goal->gpus, device);
-	if (wanted)
-		strings_add(goal->arena, &goal->gpus, device);
-}
-
 void goal_param(struct goal *goal, const char *word, bool wanted)
 {
-	take_out(&goal->params, word);
-	take_out(&goal->params_unwanted, word);
+	strings_remove(&goal->params, word);
+	strings_remove(&goal->params_unwanted, word);
 	strings_add(goal->arena, wanted ? &goal->params : &goal->params_unwanted, word);
 }
 
 void goal_param_forget(struct goal *goal, const char *word)
 {
-	take_out(&goal->params, word);
-	take_out(&goal->params_unwanted, word);
+	strings_remove(&goal->params, word);
+	strings_remove(&goal->params_unwanted, word);
 }
 
 void goal_accept(struct goal *goal, const char *check, const char *subject)
@@ -128,10 +104,10 @@ json_t *goal_to_json(const struct goal *goal)
 	(void)json_object_set_new(options, "accepted", json_texts(&goal->accepted));
 	(void)json_object_set_new(options, "mapping_devices", json_texts(&goal->mapping_devices));
 	(void)json_object_set_new(options, "delete_mapping", json_text(goal->delete_mapping));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus), "vmid",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus), "vmid",
 			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
 			json_text(goal->mapping), "options", options, "assignments",
-			assignments_to_json(goal));
+			assignments_to_json(goal), "guests", guests_to_json(goal));
 }
 
 static void strings_from_json(struct arena *arena, const json_t *array, struct strings *list)
@@ -162,6 +138,7 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 			goal->arena, json_string_value(json_object_get(options, "delete_mapping")));
 	goal_set_choices(goal->chosen, options);
 	assignments_from_json(goal, json_object_get(json, "assignments"));
+	guests_from_json(goal, json_object_get(json, "guests"));
 	*ret_goal = goal;
 	return 0;
 }

@@ -25,6 +25,11 @@ struct assignment *assignment_add(struct goal *goal, const char *device, unsigne
 /* All that the goal assigns, also by its short form; and back, without what the short form says. */
 json_t *assignments_to_json(const struct goal *goal);
 void assignments_from_json(struct goal *goal, const json_t *array);
+/* The same of the guests' own choices. */
+json_t *guests_to_json(const struct goal *goal);
+void guests_from_json(struct goal *goal, const json_t *array);
+/* And as a copy. */
+void assignments_copy(struct goal *to, const struct goal *from);
 /* A VM's number, or 0. */
 unsigned goal_vmid_of(const json_t *number);
 

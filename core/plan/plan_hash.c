@@ -31,6 +31,8 @@ static void add_goal(struct text *text, const struct goal *goal)
 	json_t *json = goal_to_json(goal);
 	if (!goal->assignments.n) /* the short form says it, as it did when there was no other */
 		(void)json_object_del(json, "assignments");
+	if (!goal->guests.n)
+		(void)json_object_del(json, "guests");
 	char *dumped = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	json_decref(json);
 	hash_field(text, dumped);

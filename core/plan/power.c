@@ -7,11 +7,10 @@
  * is to count now (--start). All else waits in PENDING for its next stop.
  */
 
-static void restart(const struct planning *planning, unsigned vmid)
+static void restart(struct plan *plan, unsigned vmid, enum choice start)
 {
-	struct plan *plan = planning->plan;
 	struct change *stop = plan_add_api_call(plan, STAGE_STOP, vmid, "vm.running");
-	if (planning->report->goal->chosen[CHOOSE_START] != CHOICE_NO)
+	if (start != CHOICE_NO)
 		plan_add_api_call(plan, STAGE_START, vmid, "verify.vm-started");
 	else
 		stop->cost = arena_strdup(plan->arena,
@@ -20,19 +19,21 @@ static void restart(const struct planning *planning, unsigned vmid)
 
 /* Of all parts of the goal that are for the VM. */
 struct wishes {
-	bool starts; /* it is stopped, and to be started */
-	bool held;   /* something unread holds what is to be done to it */
+	bool starts;       /* it is stopped, and to be started */
+	bool held;         /* something unread holds what is to be done to it */
+	enum choice start; /* what was said of its start, the same in each */
 };
 
 static struct wishes wishes_for(const struct report *report, const struct vm *vm)
 {
-	struct wishes wishes = {0};
+	struct wishes wishes = {.start = CHOICE_ADVISED};
 	for (size_t i = 0; i < report->parts.n; i++) {
 		const struct report *part = report->parts.item[i];
 		if (part->vm != vm)
 			continue;
 		wishes.starts = wishes.starts || vm_is_to_start(part);
 		wishes.held = wishes.held || remedies_are_held(part, STEP_VERIFY);
+		wishes.start = part->goal->chosen[CHOOSE_START];
 	}
 	return wishes;
 }
@@ -50,14 +51,14 @@ static void power_of(const struct planning *planning, const struct vm *vm)
 	struct plan *plan = planning->plan;
 	struct wishes wishes = wishes_for(planning->report, vm);
 	bool calls = plan_calls_on(&plan->changes, vm->vmid, NULL);
-	bool asked = planning->report->goal->chosen[CHOOSE_START] == CHOICE_YES;
+	bool asked = wishes.start == CHOICE_YES;
 	if (vm->running == KNOWN_UNKNOWN || wishes.held)
 		return;
 	if (vm->running == KNOWN_NO) {
 		if (wishes.starts)
 			plan_add_api_call(plan, STAGE_START, vm->vmid, "verify.vm-started");
 	} else if (is_among(planning->given, vm) || (calls && asked)) {
-		restart(planning, vm->vmid);
+		restart(plan, vm->vmid, wishes.start);
 	} else if (calls) {
 		plan_let_wait(plan, vm->vmid);
 	}

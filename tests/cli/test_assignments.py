@@ -55,6 +55,33 @@ class Assignments(HostTest):
         self.assertEqual(before, [self.read(CONF % vmid) for vmid in (106, 107)])
         self.assertNotIn("gpu-talos", self.read("etc/pve/mapping/pci.cfg"))
 
+    def test_choices_of_one_guest(self):
+        goal = ("--assign", "01:00,bind=early,no-start,no-cpu-host=106", "--assign", "02:00=107") + RISKS
+        first = self.plan(*goal)
+        self.assertEqual(first["goal"]["guests"],
+                         [{"guest": 106, "options": {"start": False, "cpu_host": False}}])
+        self.assertEqual(first["goal"]["options"].get("start"), None)
+        self.boot(*goal)
+        plan = self.plan(*goal)
+        self.assertEqual(keys(plan), [(["106", "config"], ["machine", "tablet"]), (["107", "config"], ["tablet"]),
+                                      (["106", "config"], ["hostpci0"]), (["107", "config"], ["hostpci0"]),
+                                      (["status", "start"], [])])
+        self.assertIn("/107/status/start", plan["changes"][-1]["path"])
+        self.apply()
+        self.assertFalse(os.path.exists(self.path("run/qemu-server/106.pid")))
+        self.assertTrue(self.plan(*goal)["nothing_to_do"])
+        # What is said of all counts where nothing else is said of one.
+        plan = self.plan("--assign", "01:00,start,no-cpu-host=106", "--assign", "02:00=107", "--no-start", *RISKS)
+        self.assertEqual([c["path"] for c in plan["changes"]], ["/nodes/pve2/qemu/106/status/start"])
+
+    def test_choices_of_one_guest_that_contradict(self):
+        done = run("plan", "--assign", "01:00,start=106", "--assign", "02:00,no-start=106", root=self.root)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'start' and 'no-start' are both chosen for guest 106", done.stderr)
+        done = run("plan", "--assign", "01:00,no-modules=106", root=self.root)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'no-modules' is nothing that is chosen for a device or a guest alone", done.stderr)
+
     def test_two_gpus_for_one_vm(self):
         goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", "--x-vga") + RISKS
         self.boot(*goal)
@@ -205,7 +232,7 @@ class Assignments(HostTest):
         for arguments, said in ((("--assign", "01:00"), "does not end in =VMID"),
                                 (("--assign", "=106"), "names no device"),
                                 (("--assign", "01:00=99"), "does not end in =VMID"),
-                                (("--assign", "01:00,q35=106"), "'q35' is nothing that is chosen for a device"),
+                                (("--assign", "01:00,clean-up=106"), "'clean-up' is nothing that is chosen for a device"),
                                 (("--assign", "01:00,mapping=9x=106"), "'9x' is no name for a mapping"),
                                 (("--assign", "01:00=106", "--assign", "01:00.0=107"), "is assigned twice"),
                                 (("--assign", "09:00=106"), "09:00"),

@@ -107,6 +107,48 @@ static void test_through_json(void **state)
 		}
 }
 
+/* What is chosen for one guest or device is of it alone, and what is chosen for all of all again.
+ */
+static void test_of_one(void **state)
+{
+	(void)state;
+	static const char *const devices[] = {"0000:01:00.0", "0000:02:00.0"};
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		struct goal *goal = goal_new();
+		struct goal *copy = NULL;
+		goal_gpu(goal, devices[0], true);
+		goal_gpu(goal, devices[1], true);
+		goal_give(goal, NULL, 106);
+		goal_give(goal, devices[1], 107);
+		goal_choose(goal, choice, devices[1], CHOICE_YES);
+		json_t *json = goal_to_json(goal);
+		assert_int_equal(goal_from_json(json, &copy, NULL), 0);
+		for (const struct goal *each = goal; each; each = each == goal ? copy : NULL) {
+			struct list parts = goal_parts(goal->arena, each);
+			assert_int_equal(parts.n, 2);
+			const struct goal *one = parts.item[0];
+			const struct goal *other = parts.item[1];
+			assert_int_equal(one->vmid, 106);
+			assert_int_equal(other->vmid, 107);
+			assert_int_equal(other->chosen[choice->id], CHOICE_YES);
+			assert_int_equal(one->chosen[choice->id],
+					choice->scope == SCOPE_HOST ? other->chosen[choice->id]
+								    : CHOICE_ADVISED);
+		}
+		goal_choose(goal, choice, NULL, CHOICE_NO);
+		struct list parts = goal_parts(goal->arena, goal);
+		for (size_t i = 0; i < parts.n; i++)
+			assert_int_equal(((const struct goal *)parts.item[i])->chosen[choice->id],
+					CHOICE_NO);
+		goal_only_gpu(goal, devices[1]);
+		assert_int_equal(goal->vmid, 107);
+		assert_int_equal(goal->gpus.n, 1);
+		json_decref(json);
+		goal_free(copy);
+		goal_free(goal);
+	}
+}
+
 /* In roff a hyphen that is typed is written \\-. */
 /* What a person says counts; what is advised is left out with --no-advised, what is usual is not.
  */
@@ -252,6 +294,7 @@ int main(void)
 			cmocka_unit_test(test_rows_are_whole),
 			cmocka_unit_test(test_settable),
 			cmocka_unit_test(test_through_json),
+			cmocka_unit_test(test_of_one),
 			cmocka_unit_test(test_taken),
 			cmocka_unit_test(test_documented),
 			cmocka_unit_test(test_checks_are_there),

@@ -51,12 +51,14 @@ static void add_gpu(struct text *text, const struct wizard *wizard, struct arena
 {
 	const struct report *report = wizard->report;
 	text_add(text, "\n=== IDENTIFY THE GPU ===\nlspci -nn | grep -Ei 'vga|3d|display'\n");
-	if (!report->gpu) {
+	if (!report->gpu)
 		text_add(text, "(choose one in step 4, then its commands stand here)\n");
-		return;
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct pci_device *gpu = ((const struct report *)report->parts.item[i])->gpu;
+		if (gpu)
+			text_addf(text, "lspci -nnk -s %s\nreadlink /sys/bus/pci/devices/%s/iommu_group\n",
+					slot_text(arena, gpu), gpu->name);
 	}
-	text_addf(text, "lspci -nnk -s %s\n", slot_text(arena, report->gpu));
-	text_addf(text, "readlink /sys/bus/pci/devices/%s/iommu_group\n", report->gpu->name);
 }
 
 static void add_equivalents(struct text *text, const struct list *changes, bool *any)
@@ -70,11 +72,11 @@ static void add_equivalents(struct text *text, const struct list *changes, bool 
 	}
 }
 
-static void add_vm(struct text *text, const struct wizard *wizard)
+static void add_vm(struct text *text, const struct wizard *wizard, struct arena *arena)
 {
 	const struct report *report = wizard->report;
 	text_add(text, "\n=== CONFIGURE THE VM ===\nqm list\n");
-	if (!report->vm || !report->gpu) {
+	if (!parts_are_chosen(report)) {
 		text_add(text, "(choose a GPU and a VM, then its commands stand here)\n");
 		return;
 	}
@@ -84,24 +86,31 @@ static void add_vm(struct text *text, const struct wizard *wizard)
 		add_equivalents(text, &wizard->plan->forecast, &any);
 	}
 	bool refused = wizard->plan && wizard->plan->refusals.n;
-	text_addf(text, "%sqm config %u\n",
-			any       ? ""
+	text_add(text, any        ? ""
 			: refused ? "(this is refused: press v to see why)\n"
-				  : "(nothing is left to do for this VM)\n",
-			report->vm->vmid);
+				  : "(nothing is left to do for it)\n");
+	struct list vms = parts_vms(arena, report);
+	for (size_t i = 0; i < vms.n; i++)
+		text_addf(text, "qm config %u\n", ((const struct vm *)vms.item[i])->vmid);
 }
 
 static void add_verify(struct text *text, const struct wizard *wizard, struct arena *arena)
 {
 	const struct report *report = wizard->report;
 	text_add(text, "\n=== VERIFY ===\nlsmod | grep vfio\nls /sys/kernel/iommu_groups\n");
-	if (report->gpu)
-		text_addf(text, "lspci -nnk -s %s      (Kernel driver in use: vfio-pci)\n",
-				slot_text(arena, report->gpu));
-	text_addf(text,
-			"kubectl get nodes -l nvidia.com/gpu.present=true\n"
-			"kubectl describe node %s | grep nvidia.com/gpu\n",
-			report->vm ? report->vm->name : "NODE");
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct pci_device *gpu = ((const struct report *)report->parts.item[i])->gpu;
+		if (gpu)
+			text_addf(text, "lspci -nnk -s %s      (Kernel driver in use: vfio-pci)\n",
+					slot_text(arena, gpu));
+	}
+	struct list vms = parts_vms(arena, report);
+	text_add(text, "kubectl get nodes -l nvidia.com/gpu.present=true\n");
+	for (size_t i = 0; i < vms.n; i++)
+		text_addf(text, "kubectl describe node %s | grep nvidia.com/gpu\n",
+				((const struct vm *)vms.item[i])->name);
+	if (!vms.n)
+		text_add(text, "kubectl describe node NODE | grep nvidia.com/gpu\n");
 	text_add(text, "\n=== UNDO ===\n");
 	text_addf(text, "%s\n", wizard->undo);
 	text_add(text, "\nMore: https://pve.proxmox.com/wiki/PCI_Passthrough\n"
@@ -115,7 +124,7 @@ int card_show(struct wizard *wizard)
 	struct text text = {0};
 	add_boot(&text, wizard);
 	add_gpu(&text, wizard, arena);
-	add_vm(&text, wizard);
+	add_vm(&text, wizard, arena);
 	add_verify(&text, wizard, arena);
 	int key = show_text("Quick reference card for this host", text_string(&text));
 	text_free(&text);

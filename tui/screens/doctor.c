@@ -110,9 +110,10 @@ static void open_goal(struct wizard *wizard)
 	struct doctor *doctor = wizard->doctor;
 	struct goal *goal = goal_new();
 	goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
-	if (wizard->goal->gpus.n) /* it is about one card */
-		strings_add(goal->arena, &goal->gpus, wizard->goal->gpus.item[0]);
-	goal->vmid = wizard->goal->vmid;
+	const struct report *report = wizard->report;
+	if (report->gpu) /* it is about one card */
+		strings_add(goal->arena, &goal->gpus, report->gpu->name);
+	goal->vmid = report->vm ? report->vm->vmid : 0;
 	doctor->before = wizard->goal;
 	wizard->goal = goal;
 	doctor_fill_goal(doctor->scan, wizard->facts, goal);
@@ -423,7 +424,7 @@ static void kind_rows(struct wizard *wizard, struct rows *rows, const struct dia
 		if (finding->status == STATUS_OK || finding->status == STATUS_UNKNOWN)
 			continue;
 		bad++;
-		rows_add_finding(rows, finding);
+		(void)rows_add_finding(rows, finding);
 		/* Of another card than the one that is meant nothing is offered. */
 		bool other = wizard->report->gpu && finding->about.kind == SUBJECT_DEVICE &&
 			     !subject_is_device(finding->about, wizard->report->gpu);

@@ -374,7 +374,7 @@ static const char *nothing_text(const struct wizard *wizard)
 	if (doctor_is_open(wizard))
 		return "No fix is ticked, so nothing is planned.\n\nIn the doctor only what is ticked there "
 		       "counts; the choices of the seven steps are kept meanwhile.";
-	if (!wizard->report->gpu || !wizard->report->vm)
+	if (!parts_are_chosen(wizard->report))
 		return "There is nothing to change so far.\n\nChoose a GPU in step 4 and a VM in step 5.";
 	return "The host is as the choices ask: nothing is left to be changed.\n\nStep 7 shows "
 	       "whether the GPU is with the VM, and how it runs.";

@@ -11,10 +11,12 @@ static const struct key keys[] = {{'\n', "Enter", "review"}, {' ', "Space", "tic
 		{0}};
 
 /* The guide's other way: the lines to change in the VM's file by hand. */
-static void add_predicted(struct rows *rows, const struct list *changes)
+static void add_predicted(struct rows *rows, const struct list *changes, unsigned vmid)
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		const struct change *change = changes->item[i];
+		if (change->vmid && change->vmid != vmid)
+			continue;
 		struct lines cursor = lines_start(change->predicted);
 		struct line line;
 		while (line_next(&cursor, &line)) {
@@ -39,10 +41,9 @@ static void add_calls(struct rows *rows, const struct list *changes)
 	}
 }
 
-/* What the plan will do to the VM; of a refused one nothing is handed out to be done by hand. */
-static void add_plan(struct wizard *wizard, struct rows *rows)
+/* What the plan will do to the VMs; of a refused one nothing is handed out to be done by hand. */
+static void add_plan(struct wizard *wizard, struct rows *rows, const struct list *vms)
 {
-	const struct report *report = wizard->report;
 	if (!wizard->plan || wizard->plan->refusals.n)
 		return;
 	const struct list *calls[] = {&wizard->plan->changes, &wizard->plan->forecast};
@@ -53,34 +54,73 @@ static void add_plan(struct wizard *wizard, struct rows *rows)
 				later ? "After the reboot this will be done" : "The same by hand");
 	add_calls(rows, calls[0]);
 	add_calls(rows, calls[1]);
-	if (n)
+	for (size_t i = 0; n && i < vms->n; i++) {
+		const struct vm *vm = vms->item[i];
 		(void)rows_add(rows, ROW_TEXT,
-				arena_printf(rows->arena, "which makes of %s%s:", report->vm->path,
-						report->vm->source == VM_CONF_API
-								? ", as the API tells it"
-								: ""));
-	add_predicted(rows, calls[0]);
-	add_predicted(rows, calls[1]);
+				arena_printf(rows->arena, "which makes of %s%s:", vm->path,
+						vm->source == VM_CONF_API ? ", as the API tells it"
+									  : ""));
+		add_predicted(rows, calls[0], vm->vmid);
+		add_predicted(rows, calls[1], vm->vmid);
+	}
 	if (n)
 		(void)rows_add(rows, ROW_TEXT, "");
+}
+
+static const char *attach_heading(
+		struct arena *arena, const struct report *report, const struct list *vms)
+{
+	const struct vm *vm = report->vm;
+	if (vms->n > 1)
+		return "Each GPU to its VM";
+	return arena_printf(arena, "%s to VM %u %s",
+			report->parts.n > 1 ? arena_printf(arena, "%zu GPUs", report->parts.n)
+					    : short_label(arena, report->gpu),
+			vm->vmid, vm->name);
+}
+
+/* It is about one of the VMs. */
+static bool is_of(const struct list *vms, const struct finding *finding)
+{
+	for (size_t i = 0; i < vms->n; i++)
+		if (subject_equal(finding->about, subject_vm(vms->item[i])))
+			return true;
+	return false;
+}
+
+static void name_vm(struct rows *rows, struct row *row, size_t among)
+{
+	if (among > 1)
+		row->note = arena_printf(rows->arena, "VM %u", row->finding->about.vmid);
+}
+
+/* Those of the VMs first, then what else stands in the way. */
+static void add_findings(struct rows *rows, const struct report *report, const struct list *vms)
+{
+	struct finding_query mine = {.steps = 1U << STEP_ATTACH};
+	struct finding_query query = {.steps = 1U << STEP_ATTACH};
+	const struct finding *finding;
+	while ((finding = report_next(report, &mine)))
+		if (is_of(vms, finding) && !finding_is_unseen(report, finding))
+			name_vm(rows, rows_add_finding(rows, finding), vms->n);
+	while ((finding = report_next(report, &query)))
+		if (finding->risk != RISK_NONE && !is_of(vms, finding))
+			(void)rows_add_finding(rows, finding);
 }
 
 static void attach_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
-	if (!report->gpu || !report->vm) {
+	if (!parts_are_chosen(report)) {
 		(void)rows_add(rows, ROW_HEADING, "Attach the GPU to the VM");
 		(void)rows_add(rows, ROW_TEXT,
 				!report->gpu ? "Choose a GPU in step 4 first (press 4)."
 					     : "Choose a VM in step 5 first (press 5).");
 		return;
 	}
-	(void)rows_add(rows, ROW_HEADING,
-			arena_printf(rows->arena, "%s to VM %u %s",
-					report->parts.n > 1 ? arena_printf(rows->arena, "%zu GPUs",
-									      report->parts.n)
-							    : short_label(rows->arena, report->gpu),
-					report->vm->vmid, report->vm->name));
+	const struct list vms = parts_vms(rows->arena, report);
+	(void)rows_add(rows, ROW_HEADING, attach_heading(rows->arena, report, &vms));
+	parts_add_rows(wizard, rows);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		if (choice->page != PAGE_ATTACH)
 			continue;
@@ -89,26 +129,21 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 			continue;
 		if (choice->id == CHOOSE_BY_MAPPING && wizard->facts->mappings_known == KNOWN_NO)
 			continue;
-		struct row *row = rows_add_choice(rows, choice->id, report->decided[choice->id]);
-		bool done = report->done[choice->id];
-		row->on = done || report->decided[choice->id];
-		row->note = done ? "so already" : choice->note;
-		row->settled = done;
+		(void)rows_add_choice_of_parts(rows, wizard, choice->id);
 	}
-	add_plan(wizard, rows);
-	struct subject subject = subject_vm(report->vm);
-	rows_add_findings(rows, report, STEP_ATTACH, &subject, true);
-	struct finding_query query = {.steps = 1U << STEP_ATTACH};
-	const struct finding *finding;
-	while ((finding = report_next(report, &query)))
-		if (finding->risk != RISK_NONE && !subject_equal(finding->about, subject))
-			rows_add_finding(rows, finding);
+	add_plan(wizard, rows, &vms);
+	add_findings(rows, report, &vms);
+}
+
+static void attach_act(struct wizard *wizard, const struct row *row)
+{
+	(void)parts_act(wizard, row);
 }
 
 static struct step_state attach_state(const struct wizard *wizard)
 {
 	const struct report *report = wizard->report;
-	if (!report->gpu || !report->vm)
+	if (!parts_are_chosen(report))
 		return (struct step_state){.stand = STAND_WAIT};
 	size_t todo = 0;
 	struct finding_query query = {.steps = 1U << STEP_VM | 1U << STEP_ATTACH};
@@ -124,5 +159,6 @@ static struct step_state attach_state(const struct wizard *wizard)
 const struct wizard_step step_attach = {.name = "Attach",
 		.step = STEP_ATTACH,
 		.rows = attach_rows,
+		.act = attach_act,
 		.state = attach_state,
 		.keys = keys};

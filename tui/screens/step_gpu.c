@@ -71,9 +71,7 @@ static void gpu_act(struct wizard *wizard, const struct row *row)
 	const struct pci_device *gpu = row->data;
 	if (!gpu)
 		return;
-	wizard->goal->gpus.n = 0;
-	wizard->goal->assignments.n = 0;
-	goal_gpu(wizard->goal, gpu->name, true);
+	goal_only_gpu(wizard->goal, gpu->name);
 }
 
 /* One more for the same VM, or one less. */

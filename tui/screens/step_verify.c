@@ -13,19 +13,24 @@ static void verify_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
 	(void)rows_add(rows, ROW_HEADING, "Does it work?");
-	if (!report->gpu || !report->vm) {
+	if (!parts_are_chosen(report)) {
 		(void)rows_add(rows, ROW_TEXT, "Choose a GPU (step 4) and a VM (step 5) first.");
 		return;
 	}
 	rows_add_findings(rows, report, STEP_VERIFY, NULL, true);
 	(void)rows_add(rows, ROW_TEXT, "");
 	(void)rows_add(rows, ROW_HEADING, "Then, in the guest and the cluster");
-	(void)rows_add(rows, ROW_TEXT,
-			arena_printf(rows->arena, "qm terminal %u", report->vm->vmid));
+	const struct list vms = parts_vms(rows->arena, report);
+	for (size_t i = 0; i < vms.n; i++)
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena, "qm terminal %u",
+						((const struct vm *)vms.item[i])->vmid));
 	(void)rows_add(rows, ROW_TEXT, "kubectl get nodes -l nvidia.com/gpu.present=true");
-	(void)rows_add(rows, ROW_TEXT,
-			arena_printf(rows->arena, "kubectl describe node %s | grep nvidia.com/gpu",
-					report->vm->name));
+	for (size_t i = 0; i < vms.n; i++)
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena,
+						"kubectl describe node %s | grep nvidia.com/gpu",
+						((const struct vm *)vms.item[i])->name));
 	(void)rows_add(rows, ROW_TEXT,
 			"Talos needs the NVIDIA extensions, Kubernetes the GPU operator or its device plugin.");
 }
@@ -33,7 +38,7 @@ static void verify_rows(struct wizard *wizard, struct rows *rows)
 static struct step_state verify_state(const struct wizard *wizard)
 {
 	const struct report *report = wizard->report;
-	if (!report->gpu || !report->vm)
+	if (!parts_are_chosen(report))
 		return (struct step_state){.stand = STAND_WAIT};
 	bool all = true;
 	bool attached = false;

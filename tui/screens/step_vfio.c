@@ -11,6 +11,15 @@ static const struct key keys[] = {{' ', "Space", "tick"}, {'\n', "Enter", "next"
 
 enum { ACT_BIND_START = 1, ACT_BIND_EARLY };
 
+static bool is_chosen(const struct report *report, const struct finding *finding)
+{
+	for (size_t i = 0; i < report->parts.n; i++)
+		if (subject_is_device(finding->about,
+				    ((const struct report *)report->parts.item[i])->gpu))
+			return true;
+	return false;
+}
+
 static void vfio_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
@@ -23,7 +32,7 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	}
 	const struct finding *modules = report_find(report, "vfio.modules");
 	if (modules && modules->status == STATUS_OK) {
-		rows_add_finding(rows, modules);
+		(void)rows_add_finding(rows, modules);
 	} else {
 		struct row *row = rows_add_choice(
 				rows, CHOOSE_MODULES, report->decided[CHOOSE_MODULES]);
@@ -31,7 +40,9 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	}
 	(void)rows_add(rows, ROW_TEXT, "");
 	(void)rows_add(rows, ROW_HEADING, "Who takes the GPU from the host, and when");
-	if (report->bound_at_boot) {
+	parts_add_rows(wizard, rows);
+	const struct report *part = parts_shown(wizard) ? parts_shown(wizard) : report;
+	if (part->bound_at_boot) {
 		(void)rows_add(rows, ROW_TEXT,
 				arena_printf(rows->arena,
 						"vfio-pci takes the card at boot: that is set up in /etc/modprobe.d. To undo it: %s",
@@ -39,36 +50,37 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 		return;
 	}
 	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
-	start->on = !report->decided[CHOOSE_BIND_EARLY];
+	struct row *early = rows_add_choice_of_parts(rows, wizard, CHOOSE_BIND_EARLY);
+	start->on = !early->on;
 	start->action = ACT_BIND_START;
 	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci in its place when the VM starts.";
-	struct row *early = rows_add_choice(
-			rows, CHOOSE_BIND_EARLY, report->decided[CHOOSE_BIND_EARLY]);
 	early->kind = ROW_RADIO;
 	early->action = ACT_BIND_EARLY;
 	(void)rows_add(rows, ROW_TEXT,
-			arena_printf(rows->arena, "%s: %s.", report->gpu ? "Advice" : "The GPU",
-					report->bind_reason));
+			arena_printf(rows->arena, "%s: %s.", part->gpu ? "Advice" : "The GPU",
+					part->bind_reason));
 	(void)rows_add(rows, ROW_TEXT, "");
 	struct finding_query query = {.steps = 1U << STEP_VFIO};
 	const struct finding *finding;
 	while ((finding = report_next(report, &query))) {
-		/* Of the drivers only the one that matters: that of the GPU chosen. */
+		/* Of the drivers only those that matter: of the GPUs chosen. */
 		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
-			     !subject_is_device(finding->about, report->gpu);
+			     !is_chosen(report, finding);
 		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
 		if (finding->status != STATUS_OK && finding != modules && !other && !waiting)
-			rows_add_finding(rows, finding);
+			(void)rows_add_finding(rows, finding);
 	}
 }
 
 static void vfio_act(struct wizard *wizard, const struct row *row)
 {
-	struct goal *goal = wizard->goal;
-	if (row->action == ACT_BIND_START)
-		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_NO;
-	else if (row->action == ACT_BIND_EARLY)
-		goal->chosen[CHOOSE_BIND_EARLY] = CHOICE_YES;
+	const struct report *shown = parts_shown(wizard);
+	if (row->action)
+		goal_choose(wizard->goal, &goal_choices[CHOOSE_BIND_EARLY],
+				shown ? shown->gpu->name : NULL,
+				row->action == ACT_BIND_EARLY ? CHOICE_YES : CHOICE_NO);
+	else
+		(void)parts_act(wizard, row);
 }
 
 static struct step_state vfio_state(const struct wizard *wizard)

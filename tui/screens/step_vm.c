@@ -66,11 +66,37 @@ static const char *vm_note(const struct wizard *wizard, struct arena *arena, con
 			ha ? ", HA" : "", given.n ? ", has this GPU" : "");
 }
 
+/* The part that is shown, or all of them, are for the VM. */
+static bool all_go_to(const struct report *report, const struct report *shown, const struct vm *vm)
+{
+	for (size_t i = 0; !shown && i < report->parts.n; i++)
+		if (((const struct report *)report->parts.item[i])->vm != vm)
+			return false;
+	return !shown || shown->vm == vm;
+}
+
+/* What was found of each VM that gets one. */
+static void add_found(struct rows *rows, const struct report *report)
+{
+	struct list vms = parts_vms(rows->arena, report);
+	for (size_t i = 0; i < vms.n; i++) {
+		struct subject subject = subject_vm(vms.item[i]);
+		(void)rows_add(rows, ROW_TEXT, "");
+		rows_add_findings(rows, report, STEP_VM, &subject, false);
+	}
+}
+
 static void vm_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct facts *facts = wizard->facts;
 	const struct report *report = wizard->report;
-	(void)rows_add(rows, ROW_HEADING, "Which VM gets the GPU?");
+	const struct report *shown = parts_shown(wizard);
+	bool several = report->parts.n > 1;
+	(void)rows_add(rows, ROW_HEADING,
+			several ? "Which GPU goes ..." : "Which VM gets the GPU?");
+	parts_add_rows(wizard, rows);
+	if (several)
+		(void)rows_add(rows, ROW_HEADING, "... to which VM?");
 	if (!facts->vms.n)
 		(void)rows_add(rows, ROW_TEXT,
 				facts->vms_known == KNOWN_YES
@@ -80,7 +106,7 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 		const struct vm *vm = facts->vms.item[i];
 		struct row *row = rows_add(rows, ROW_RADIO,
 				arena_printf(rows->arena, "%u %s", vm->vmid, vm->name));
-		row->on = report->vm == vm;
+		row->on = all_go_to(report, shown, vm);
 		row->data = vm;
 		row->page = vm_page;
 		row->note = vm_note(wizard, rows->arena, vm);
@@ -93,31 +119,36 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 				memory ? memory : "512", vm->hostpci.n,
 				text_plural(vm->hostpci.n, "device", "devices"));
 	}
-	if (!report->vm)
-		return;
-	(void)rows_add(rows, ROW_TEXT, "");
-	struct subject subject = subject_vm(report->vm);
-	rows_add_findings(rows, report, STEP_VM, &subject, false);
+	add_found(rows, report);
+}
+
+static void show_next_without_vm(struct wizard *wizard, const struct report *shown)
+{
+	for (size_t i = 0; i < wizard->report->parts.n; i++) {
+		const struct report *part = wizard->report->parts.item[i];
+		if (part != shown && part->gpu && !part->vm) {
+			parts_show(wizard, part->gpu->name);
+			return;
+		}
+	}
 }
 
 static void vm_act(struct wizard *wizard, const struct row *row)
 {
 	const struct vm *vm = row->data;
-	struct goal *goal = wizard->goal;
-	if (!vm)
+	const struct report *shown = parts_shown(wizard);
+	if (parts_act(wizard, row) || !vm)
 		return;
-	/* What was assigned one by one before goes to this one. */
-	for (size_t i = 0; i < goal->assignments.n; i++)
-		goal_gpu(goal, ((const struct assignment *)goal->assignments.item[i])->device,
-				true);
-	goal->assignments.n = 0;
-	goal->vmid = vm->vmid;
+	goal_give(wizard->goal, shown ? shown->gpu->name : NULL, vm->vmid);
+	if (shown)
+		show_next_without_vm(wizard, shown);
 }
 
 static struct step_state vm_state(const struct wizard *wizard)
 {
-	if (!wizard->report->vm)
-		return (struct step_state){.stand = STAND_CHOOSE};
+	for (size_t i = 0; i < wizard->report->parts.n; i++)
+		if (!((const struct report *)wizard->report->parts.item[i])->vm)
+			return (struct step_state){.stand = STAND_CHOOSE};
 	struct finding_query query = {.steps = 1U << STEP_VM};
 	const struct finding *finding;
 	while ((finding = report_next(wizard->report, &query))) {

@@ -44,6 +44,7 @@ struct strings {
 };
 
 void strings_add(struct arena *arena, struct strings *list, const char *text); /* copies */
+void strings_remove(struct strings *list, const char *text);                   /* each that is so */
 int strings_has(const struct strings *list, const char *text);
 void strings_sort(struct strings *list); /* byte order */
 /* "a, b, c" */

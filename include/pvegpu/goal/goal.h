@@ -76,6 +76,7 @@ struct goal_choice {
 	bool (*is_done)(const struct choice_view *view);
 };
 extern const struct goal_choice goal_choices[]; /* by id; ends with name NULL */
+/* Where it stands what was chosen for all. */
 enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
 /* It is asked for; or it is advised, and neither refused nor left out with all that is advised; or
  * usual, and not refused. */
@@ -92,9 +93,15 @@ const struct goal_choice *goal_choice_for(const char *check);
 /* One device for one guest, with what is chosen for it alone. */
 struct assignment {
 	char *device;                /* 0000:01:00.0 */
-	unsigned vmid;               /* the guest */
+	unsigned vmid;               /* the guest; 0: none chosen */
 	enum choice chosen[CHOICES]; /* of SCOPE_ASSIGNMENT; the others stay as advised */
 	char *mapping;               /* its name; NULL: one is proposed */
+};
+
+/* A guest, with what is chosen for it alone. */
+struct guest_goal {
+	unsigned vmid;
+	enum choice chosen[CHOICES]; /* of SCOPE_GUEST; the others stay as advised */
 };
 
 struct goal {
@@ -103,6 +110,7 @@ struct goal {
 	struct strings gpus;     /* 0000:01:00.0 */
 	unsigned vmid;           /* 0: none chosen */
 	struct list assignments; /* of struct assignment: what is asked for beside it */
+	struct list guests;      /* of struct guest_goal: those with choices of their own */
 	struct strings params;   /* kernel parameters asked for */
 	struct strings params_unwanted;
 	enum choice chosen[CHOICES];
@@ -117,8 +125,15 @@ struct goal {
 struct goal *goal_new(void);
 struct goal *goal_copy(const struct goal *goal);
 void goal_free(struct goal *goal); /* NULL is fine */
-/* Take a device to the short form's, or away from them. */
+/* Take a device to the goal, or away from it. */
 void goal_gpu(struct goal *goal, const char *device, bool wanted);
+/* Only this device from now on; the guest that gets it stays. */
+void goal_only_gpu(struct goal *goal, const char *device);
+/* Give a device of the goal to a guest; NULL: all of them. */
+void goal_give(struct goal *goal, const char *device, unsigned vmid);
+/* Choose for a device, or the guest that gets it; NULL, and what is of the host: for all. */
+void goal_choose(struct goal *goal, const struct goal_choice *choice, const char *device,
+		enum choice value);
 /* Ask for a kernel parameter, or say that it is not wanted; takes back the opposite. */
 void goal_param(struct goal *goal, const char *word, bool wanted);
 /* Take back either. */
@@ -126,8 +141,10 @@ void goal_param_forget(struct goal *goal, const char *word);
 void goal_accept(struct goal *goal, const char *check, const char *subject);
 bool goal_accepted(const struct goal *goal, const char *check, const char *subject);
 
-/* Take "DEVICE[,OPTION...]=VMID" in: the options are those of the choices of SCOPE_ASSIGNMENT, and
- * mapping=NAME. ERROR_USAGE, with what is wrong, when it is none. */
+/* Take "DEVICE[,OPTION...]=VMID" in: the options are those of the choices of SCOPE_ASSIGNMENT,
+ * mapping=NAME, and those of SCOPE_GUEST, which are of the guest with whatever it gets.
+ * ERROR_USAGE, with what is wrong, when it is none, or says another thing of a guest than one
+ * before. */
 int goal_assign(struct goal *goal, const char *text, struct error *err);
 /* The goal taken apart: for each device a goal of it alone with its guest and its choices, of the
  * arena; one without a device where there is none. What is of the host stands in each. The texts
