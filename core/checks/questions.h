@@ -104,6 +104,8 @@ bool acs_override_works(const struct strings *words);
 bool vfio_takes_at_boot(const struct report *report, const struct pci_device *device);
 /* A device of another slot with the same (known) id, or NULL. */
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device);
+/* That of one of the GPU's functions: it is then bound by address, at boot. */
+const struct pci_device *twin_of_card(const struct report *report);
 /* The GPU's group holds more than its card and bridges. */
 bool group_has_others(const struct report *report, const struct pci_device *gpu);
 /* Modules that could take the function before vfio-pci, each once. */

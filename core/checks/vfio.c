@@ -13,14 +13,26 @@
 static const char *const wanted_modules[] = {"vfio", "vfio_iommu_type1", "vfio_pci"};
 enum { WANTED_MODULES = sizeof wanted_modules / sizeof *wanted_modules };
 
-/* vfio-pci is told to take the card and another device by ids, and a driver of the host was there
- * first for both: what makes it wait for the one makes it wait for the other. That one, or NULL. */
+const struct pci_device *twin_of_card(const struct report *report)
+{
+	const struct pci_device *twin = NULL;
+	for (size_t i = 0; !twin && i < report->card.n; i++)
+		twin = twin_of(report, report->card.item[i]);
+	return twin;
+}
+
+/* vfio-pci is, or would be, told to take the card by its ids, and has those of another device, and
+ * a driver of the host was there first for both: what makes it wait for the one makes it wait for
+ * the other. That one, or NULL. */
 static const struct pci_device *find_along(const struct report *report)
 {
+	bool by_ids = !twin_of_card(report);
 	for (size_t i = 0; i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
 		struct strings rivals = {0};
-		if (device_on_vfio(function) || !vfio_takes_at_boot(report, function))
+		if (device_on_vfio(function) || pci_is_virtual(function) ||
+				strings_has(&report->facts->overrides, function->name) ||
+				!(by_ids || vfio_takes_at_boot(report, function)))
 			continue;
 		add_rivals(report, function, &rivals);
 		for (size_t d = 0; d < report->facts->devices.n; d++) {
@@ -290,7 +302,7 @@ void check_vfio_binding(struct report *report, const struct check *check)
 	bool all_bound = true;
 	bool all_configured = true;
 	struct strings rivals = {0};
-	const struct pci_device *twin = NULL;
+	const struct pci_device *twin = twin_of_card(report);
 	bool ids_known = true;
 	for (size_t i = 0; i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
@@ -299,8 +311,6 @@ void check_vfio_binding(struct report *report, const struct check *check)
 		if (!strings_has(&report->facts->overrides, function->name))
 			add_rivals(report, function, &rivals);
 		ids_known = ids_known && function->vendor != 0xffff;
-		if (!twin)
-			twin = twin_of(report, function);
 	}
 	if (all_bound) {
 		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
@@ -308,19 +318,20 @@ void check_vfio_binding(struct report *report, const struct check *check)
 	} else if (!report->decided[CHOOSE_BIND_EARLY]) {
 		(void)report_add(report, check, STATUS_OK, subject_device(gpu), "At VM start: %s.",
 				report->bind_reason);
-	} else if (all_configured && rivals.n) {
-		const struct pci_device *along = report->goes_along;
+	} else if (report->goes_along) {
 		struct finding *finding = report_add(report, check, STATUS_WARN,
 				subject_device(gpu),
-				"vfio-pci has its ids, but %s may take it first.%s%s%s",
-				strings_join(report->arena, &rivals, ", "),
-				along ? " It has those of " : "", along ? along->name : "",
-				along ? ", too: bound at boot, that goes along. Let Proxmox VE bind it when the VM starts (--bind at-start)."
-				      : "");
+				"Bound at boot, %s goes along: vfio-pci has its ids, too, and %s would wait for vfio-pci. Let Proxmox VE bind it when the VM starts (--bind at-start).",
+				report->goes_along->name,
+				strings_join(report->arena, &rivals, ", "));
+		finding->risk = RISK_NEVER;
+	} else if (all_configured && rivals.n) {
+		struct finding *finding =
+				report_add(report, check, STATUS_WARN, subject_device(gpu),
+						"vfio-pci has its ids, but %s may take it first.",
+						strings_join(report->arena, &rivals, ", "));
 		finding_fix(report, finding, FIX_BY_PLAN, "tell %s to wait for vfio-pci",
 				strings_join(report->arena, &rivals, ", "));
-		if (along)
-			finding->risk = RISK_NEVER;
 	} else if (all_configured) {
 		struct finding *finding = report_add(report, check, STATUS_WARN,
 				subject_device(gpu), "Configured, but not bound yet.");

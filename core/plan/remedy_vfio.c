@@ -203,14 +203,6 @@ static int add_override(
 	return status;
 }
 
-static bool has_twin(const struct report *report, const struct list *card)
-{
-	for (size_t i = 0; i < card->n; i++)
-		if (twin_of(report, card->item[i]))
-			return true;
-	return false;
-}
-
 static int add_softdeps(const struct planning *planning, const struct pci_device *function,
 		const char *because)
 {
@@ -247,7 +239,7 @@ int fix_vfio_binding(const struct planning *planning, const struct finding *find
 		return 0;
 	}
 	const struct list *card = &report->card;
-	bool by_ids = report->bound_at_boot || !has_twin(report, card);
+	bool by_ids = report->bound_at_boot || !twin_of_card(report);
 	int status = report->bound_at_boot ? 0
 		     : by_ids              ? add_ids(planning, card, finding->check->id)
 					   : add_override(planning, card, finding->check->id);
