@@ -21,29 +21,36 @@ const struct pci_device *twin_of_card(const struct report *report)
 	return twin;
 }
 
-/* vfio-pci is, or would be, told to take the card by its ids, and has those of another device, and
- * a driver of the host was there first for both: what makes it wait for the one makes it wait for
- * the other. That one, or NULL. */
-static const struct pci_device *find_along(const struct report *report)
+/* What binds the card at boot makes vfio-pci come before drivers that were there first: by
+ * softdeps, or, by address, before all. */
+static bool comes_earlier(const struct report *report)
 {
-	bool by_ids = !twin_of_card(report);
+	bool by_address = twin_of_card(report) != NULL;
 	for (size_t i = 0; i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
 		struct strings rivals = {0};
 		if (device_on_vfio(function) || pci_is_virtual(function) ||
-				strings_has(&report->facts->overrides, function->name) ||
-				!(by_ids || vfio_takes_at_boot(report, function)))
+				strings_has(&report->facts->overrides, function->name))
 			continue;
 		add_rivals(report, function, &rivals);
-		for (size_t d = 0; d < report->facts->devices.n; d++) {
-			const struct pci_device *other = report->facts->devices.item[d];
-			if (other->driver && !device_on_vfio(other) &&
-					strings_has(&rivals, other->driver) &&
-					!facts_in_list(&report->card, other) &&
-					!part_with(report, other) &&
-					vfio_takes_at_boot(report, other))
-				return other;
-		}
+		if (rivals.n || (by_address && !vfio_takes_at_boot(report, function)))
+			return true;
+	}
+	return false;
+}
+
+/* vfio-pci then takes each device whose ids it has, also one that a driver of the host had before:
+ * that one, or NULL. */
+static const struct pci_device *find_along(const struct report *report)
+{
+	if (!comes_earlier(report))
+		return NULL;
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (other->driver && !device_on_vfio(other) &&
+				!facts_in_list(&report->card, other) && !part_with(report, other) &&
+				vfio_takes_at_boot(report, other))
+			return other;
 	}
 	return NULL;
 }
@@ -321,9 +328,8 @@ void check_vfio_binding(struct report *report, const struct check *check)
 	} else if (report->goes_along) {
 		struct finding *finding = report_add(report, check, STATUS_WARN,
 				subject_device(gpu),
-				"Bound at boot, %s goes along: vfio-pci has its ids, too, and %s would wait for vfio-pci. Let Proxmox VE bind it when the VM starts (--bind at-start).",
-				report->goes_along->name,
-				strings_join(report->arena, &rivals, ", "));
+				"Bound at boot, %s goes along: vfio-pci has its ids, too, and would come before %s. Let Proxmox VE bind it when the VM starts (--bind at-start).",
+				report->goes_along->name, report->goes_along->driver);
 		finding->risk = RISK_NEVER;
 	} else if (all_configured && rivals.n) {
 		struct finding *finding =
