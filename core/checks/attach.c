@@ -29,6 +29,22 @@ bool gpu_attached(const struct report *report)
 	return report->vm && report->gpu && hostpci_with(report, report->vm, report->gpu);
 }
 
+bool line_keeps_name(const struct report *report, const struct vm_hostpci *entry)
+{
+	return report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
+	       !report->goal->mapping;
+}
+
+bool gpu_needs_stop(const struct report *report)
+{
+	const struct vm_hostpci *entry = hostpci_with(report, report->vm, report->gpu);
+	if (!entry)
+		return true;
+	bool has = report->vm->taken_known == KNOWN_YES &&
+		   facts_in_list(&report->vm->taken, report->gpu);
+	return entry->alternatives.n > 1 && !line_keeps_name(report, entry) && !has;
+}
+
 /* A guest has one primary display: what is one already, or else the first it gets. */
 static bool has_primary_beside(const struct report *report)
 {

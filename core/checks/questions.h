@@ -88,6 +88,11 @@ void choose_attach(struct report *report);
 void choose_vfio(struct report *report);
 
 /* Shared questions. */
+/* The line goes on to name its device as it does, by address or by its mapping. */
+bool line_keeps_name(const struct report *report, const struct vm_hostpci *entry);
+/* The GPU reaches the VM only by a stop: no line gives it, or that of a pool, of which the VM may
+ * have got another device, and which is to name the GPU itself. */
+bool gpu_needs_stop(const struct report *report);
 bool gpu_attached(const struct report *report); /* the goal's GPU is in the goal's VM's config */
 /* The hostpci entry of a VM that holds the device, by its address or by a mapping that names it,
  * or NULL. */

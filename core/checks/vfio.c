@@ -49,6 +49,7 @@ static const struct pci_device *find_along(const struct report *report)
 		const struct pci_device *other = report->facts->devices.item[i];
 		if (other->driver && !device_on_vfio(other) &&
 				!facts_in_list(&report->card, other) && !part_with(report, other) &&
+				!strings_has(&report->facts->overrides, other->name) &&
 				vfio_takes_at_boot(report, other))
 			return other;
 	}

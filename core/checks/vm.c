@@ -129,7 +129,7 @@ static void add_pending_evidence(struct report *report, struct finding *finding,
 static void tell_running(struct report *report, const struct check *check, const struct vm *vm)
 {
 	struct subject subject = subject_vm(vm);
-	if (gpu_attached(report) || !attach_needs_change(report)) {
+	if (!attach_needs_change(report) || !gpu_needs_stop(report)) {
 		(void)report_add(report, check, STATUS_OK, subject,
 				"%u %s runs; what is changed of it counts after its next stop and start.",
 				vm->vmid, vm->name);

@@ -40,19 +40,12 @@ static const char *named(const struct report *report, size_t n, struct arena *ar
 			       : host_value(report, arena);
 }
 
-/* The line goes on to name the device as it does. */
-static bool names_the_same(const struct report *report, const struct vm_hostpci *entry)
-{
-	return report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
-	       !report->goal->mapping;
-}
-
 /* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
 static const char *with_options(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct text text = {0};
-	bool same = names_the_same(report, entry);
+	bool same = line_keeps_name(report, entry);
 	if (!same)
 		text_add(&text, named(report, 0, arena));
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
@@ -79,7 +72,7 @@ static int keep_whole(
 	const struct change *call =
 			plan_find_call(&planning->plan->changes, STAGE_ATTACH, report->vm->vmid);
 	const char *planned = call ? pve_param_get(&call->params, line->key) : NULL;
-	bool less = !names_the_same(report, line);
+	bool less = !line_keeps_name(report, line);
 	const struct pci_device *more = NULL;
 	for (size_t i = 0; less && !more && i < line->devices.n; i++)
 		if (!facts_in_list(&report->card, line->devices.item[i]))
@@ -100,7 +93,7 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	const struct vm *vm = report->vm;
 	const struct vm_hostpci *entry = hostpci_with(report, vm, report->gpu);
 	const struct vm_hostpci *pending = entry_with(report, &vm->pending, report->gpu);
-	if (!entry)
+	if (gpu_needs_stop(report))
 		list_add(plan->arena, planning->given, report->vm);
 	if (!entry && pending && !options_differ(report, pending))
 		return 0; /* the stop and the start that are planned make it count */
