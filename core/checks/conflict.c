@@ -130,38 +130,53 @@ static bool starts_at_boot(const struct report *report, const struct vm *vm)
 	return vm_starts_at_boot(vm);
 }
 
-/* What a start with the line takes: its functions, and their groups. */
+/* What a start takes with these devices: their groups, too. */
 static struct list list_taken(
-		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
+		const struct report *report, const struct list *devices, struct arena *arena)
 {
 	struct list taken = {0};
-	const struct list *named[] = {&entry->devices, &entry->alternatives};
-	for (size_t n = 0; entry->valid && n < 2; n++)
-		for (size_t i = 0; i < named[n]->n; i++) {
-			struct pci_device *device = named[n]->item[i];
-			struct list group = facts_group(report->facts, device->group, arena);
-			if (device->group < 0)
-				list_add(arena, &group, device);
-			for (size_t g = 0; g < group.n; g++)
-				if (!pci_is_bridge(group.item[g]) &&
-						!facts_in_list(&taken, group.item[g]))
-					list_add(arena, &taken, group.item[g]);
-		}
+	for (size_t i = 0; i < devices->n; i++) {
+		struct pci_device *device = devices->item[i];
+		struct list group = facts_group(report->facts, device->group, arena);
+		if (device->group < 0)
+			list_add(arena, &group, device);
+		for (size_t g = 0; g < group.n; g++)
+			if (!pci_is_bridge(group.item[g]) && !facts_in_list(&taken, group.item[g]))
+				list_add(arena, &taken, group.item[g]);
+	}
 	return taken;
+}
+
+/* One of what a pool offers takes nothing from the host. */
+static bool has_harmless_offer(
+		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
+{
+	for (size_t i = 0; i < entry->offers.n; i++) {
+		struct list taken = list_taken(report, entry->offers.item[i], arena);
+		bool harms = false;
+		for (size_t d = 0; d < taken.n; d++)
+			harms = harms || ((const struct pci_device *)taken.item[d])->uses.n;
+		if (!harms)
+			return true;
+	}
+	return false;
 }
 
 struct taking judge_taking(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct taking taking = {.entry = entry};
-	struct list taken = list_taken(report, entry, arena);
-	for (size_t i = 0; i < taken.n; i++) {
+	/* Of a pool it may be any of them. */
+	struct list taken = list_taken(
+			report, entry->devices.n ? &entry->devices : &entry->alternatives, arena);
+	for (size_t i = 0; entry->valid && i < taken.n; i++) {
 		struct pci_device *device = taken.item[i];
 		if (device->uses.n)
 			list_add(arena, &taking.devices, device);
 		taking.untold = taking.untold || device->group < 0;
 	}
-	taking.untold = taking.untold || find_doubtful(report, &taken).n > 0;
+	taking.untold = taking.untold || (entry->valid && find_doubtful(report, &taken).n > 0);
+	taking.by_chance = taking.devices.n && has_harmless_offer(report, entry, arena);
 	return taking;
 }
 
@@ -190,10 +205,11 @@ static void tell_taking(
 {
 	const struct vm *vm = taking->vm;
 	const struct pci_device *device = taking->devices.item[0];
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-			"%u %s starts at boot, and %s takes %s from the host then: %s.", vm->vmid,
-			vm->name, taking->entry->key, device->name,
-			((const struct host_use *)device->uses.item[0])->what);
+	struct finding *finding = report_add(report, check,
+			taking->by_chance ? STATUS_WARN : STATUS_FAIL, subject_vm(vm),
+			"%u %s starts at boot, and %s %s %s from the host then: %s.", vm->vmid,
+			vm->name, taking->entry->key, taking->by_chance ? "may take" : "takes",
+			device->name, ((const struct host_use *)device->uses.item[0])->what);
 	finding_evidence(report, finding, vm->path, "onboot: 1");
 	finding_evidence(report, finding, vm->path, "%s: %s", taking->entry->key,
 			taking->entry->value);
