@@ -90,8 +90,10 @@ static void add_unread(const struct root *root, struct facts *facts, const struc
 	for (size_t i = 0; i < running.n; i++) {
 		const char *name = arena_printf(facts->arena, "%s.conf", running.item[i]);
 		unsigned ctid = facts_guest_id(facts->arena, name);
-		if (ctid && !strings_has(read, name))
-			add_named(facts, &facts->running_containers, ctid, "");
+		if (!ctid || strings_has(read, name))
+			continue;
+		add_named(facts, &facts->all_containers, ctid, "");
+		add_named(facts, &facts->running_containers, ctid, "");
 	}
 }
 
@@ -130,6 +132,7 @@ static void read_container(
 	container.name = arena_strdup(arena, name);
 	container.path = arena_strdup(arena, path);
 	container.running = is_running(root, arena, ctid);
+	add_named(facts, &facts->all_containers, ctid, name);
 	if (container.running != KNOWN_NO)
 		add_named(facts,
 				container.running == KNOWN_YES ? &facts->running_containers

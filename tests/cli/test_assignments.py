@@ -236,7 +236,9 @@ class Assignments(HostTest):
                                 (("--assign", "01:00,mapping=9x=106"), "'9x' is no name for a mapping"),
                                 (("--assign", "01:00=106", "--assign", "01:00.0=107"), "is assigned twice"),
                                 (("--assign", "09:00=106"), "09:00"),
-                                (("--assign", "01:00=999"), "no VM 999")):
+                                (("--assign", "01:00=999"), "no VM 999"),
+                                (("--assign", "01:00=200"), "200 pihole is a container, not a VM"),
+                                (("--gpu", "01:00", "--vm", "200"), "shares a GPU that the host keeps")):
             done = run("plan", *arguments, root=self.root)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn(said, done.stderr)
