@@ -171,8 +171,8 @@ static bool judge_widened(struct report *report, const struct check *check, cons
 	const struct pci_device *split = entry->valid ? split_in(&entry->devices) : NULL;
 	if (!split)
 		return false;
-	bool running = vm->running == KNOWN_YES;
-	struct finding *finding = report_add(report, check, running ? STATUS_WARN : STATUS_FAIL,
+	bool stopped = vm->running == KNOWN_NO; /* else it is not known to fail */
+	struct finding *finding = report_add(report, check, stopped ? STATUS_FAIL : STATUS_WARN,
 			subject_vm(vm),
 			"%s of %u %s names a whole slot: the physical function %s and its virtual functions, %zu devices in all.",
 			entry->key, vm->vmid, vm->name, split->name, entry->devices.n);
@@ -180,7 +180,7 @@ static bool judge_widened(struct report *report, const struct check *check, cons
 	finding_fix(report, finding, FIX_BY_HAND,
 			"name the function that is meant: qm set %u --%s %s", vm->vmid, entry->key,
 			((struct pci_device *)split->virtfns.item[0])->name);
-	if (vm == report->vm && !running)
+	if (vm == report->vm && vm->running != KNOWN_YES)
 		finding->risk = RISK_NEVER;
 	return true;
 }
