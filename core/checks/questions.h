@@ -78,10 +78,17 @@ const char *mapping_drift(const struct report *report, const struct pci_mapping 
 void mend_mappings(struct report *report);
 void choose_mappings(struct report *report);
 
-/* What is chosen and what is so already, before the checks run: parameters (boot.c), the rows of
- * the table of choices, which the row decides (report.c), and what only a mapping, or another part
- * of the goal, tells (attach.c, vfio.c). */
+/* What is chosen and what is so already, before the checks run: parameters (boot_params.c), the
+ * rows of the table of choices, which the row decides (report.c), and what only a mapping, or
+ * another part of the goal, tells (attach.c, vfio.c). */
 void choose_params(struct report *report);
+/* What the next boot's command line will be is known. */
+bool is_configured_known(const struct facts *facts);
+/* How a kernel was built; NULL where that is not on record. */
+const struct kernel_config *config_of(const struct facts *facts, const char *kernel);
+/* Whether the kernel that runs and the next one ignore a video= word: unknown where they differ.
+ * `ret_by_version`: told by the kernel's version alone. */
+enum known is_video_ignored(const struct facts *facts, const char *word, bool *ret_by_version);
 void choose_all(struct report *report);
 void find_line(struct report *report); /* the VM's line for the GPU, before all of these */
 void choose_attach(struct report *report);

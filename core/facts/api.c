@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/facts/internal.h"
+#include "core/facts/api_ask.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/pve/rights.h"
 
@@ -11,191 +11,6 @@
  * A host as its API shows it: devices, groups, VMs, mappings, tasks, other nodes. What only its
  * files tell (boot loader, modules, drivers, what it mounts) stays unknown.
  */
-
-static const char *member(const json_t *object, const char *name)
-{
-	return json_string_value(json_object_get(object, name));
-}
-
-static bool is_set(const json_t *value)
-{
-	return json_is_true(value) || json_integer_value(value) ||
-	       (json_is_string(value) && strcmp(json_string_value(value), "1") == 0);
-}
-
-/* One thing that is asked for. */
-struct question {
-	const char *call;          /* "/nodes/pve2/status" */
-	const struct list *params; /* or NULL */
-	const char *item;   /* a list is meant, whose items have this member; NULL: an object */
-	const char *member; /* that the object must have, or NULL */
-	const char *what;   /* in words: "the VMs" */
-	const char *path, *privilege;
-	unsigned vmid;
-};
-
-static int add_gap(struct pve_client *client, struct facts *facts, const struct question *question,
-		struct error *error, struct error *err);
-
-/* What we may do at the path, asked once. */
-static int ask_rights(
-		struct pve_client *client, struct facts *facts, const char *path, struct error *err)
-{
-	struct question question = {.call = "/access/permissions",
-			.what = arena_printf(facts->arena, "what %s may do at %s", facts->identity,
-					path)};
-	struct error error = {0};
-	struct pve_rights *rights = NULL;
-	for (size_t i = 0; i < facts->rights.n; i++)
-		if (strcmp(((struct pve_rights *)facts->rights.item[i])->path, path) == 0)
-			return 0;
-	if (facts->identity_root)
-		return 0;
-	if (pve_rights_read(client, facts->arena, path, &rights, &error) < 0)
-		return add_gap(client, facts, &question, &error, err);
-	list_add(facts->arena, &facts->rights, rights);
-	if (!facts->roles.n)
-		(void)pve_roles_read(client, facts->arena, &facts->roles, NULL);
-	return 0;
-}
-
-char *facts_grant(
-		const struct facts *facts, struct arena *arena, const struct list *needs, size_t at)
-{
-	const char *path = ((const struct pve_need *)needs->item[at])->path;
-	const struct pve_rights *rights = NULL;
-	for (size_t i = 0; i < facts->rights.n; i++)
-		if (strcmp(((struct pve_rights *)facts->rights.item[i])->path, path) == 0)
-			rights = facts->rights.item[i];
-	char *line = pve_grant_line(arena, facts->identity, rights, &facts->roles, needs, at);
-	const char *caution = pve_grant_caution(arena, facts->identity, path, rights);
-	return caution ? arena_printf(arena, "%s  # %s", line, caution) : line;
-}
-
-char *facts_grant_one(const struct facts *facts, struct arena *arena, const char *path,
-		const char *privilege)
-{
-	struct list needs = {0};
-	pve_need_add(arena, &needs, path, privilege, NULL);
-	return facts_grant(facts, arena, &needs, 0);
-}
-
-static char *grant_for(struct pve_client *client, struct facts *facts, const char *path,
-		const char *privilege)
-{
-	(void)ask_rights(client, facts, path, NULL);
-	return facts_grant_one(facts, facts->arena, path, privilege);
-}
-
-/* The node that a call is about, "" for the one that answers. */
-static char *node_of(const struct facts *facts, const char *call)
-{
-	const char *name = text_starts(call, "/nodes/") ? call + strlen("/nodes/") : "";
-	char *node = arena_strndup(facts->arena, name, strcspn(name, "/"));
-	bool here = facts->answering && strcmp(node, facts->answering) == 0;
-	return here ? arena_strdup(facts->arena, "") : node;
-}
-
-/* Why the node that a call is about did not answer an earlier one, or NULL: pveproxy waits half a
- * minute for it each time (596). */
-static const struct gap *gone(const struct facts *facts, const char *call)
-{
-	for (size_t i = 0; i < facts->gaps.n; i++) {
-		const struct gap *gap = facts->gaps.item[i];
-		if (gap->http >= 595 && gap->http <= 599 && !gap->after &&
-				strcmp(node_of(facts, gap->source), node_of(facts, call)) == 0)
-			return gap;
-	}
-	return NULL;
-}
-
-/* What an answer lacks to be what was asked for, or NULL. */
-static const char *lacks(const json_t *data, const struct question *question)
-{
-	size_t i = 0;
-	json_t *item = NULL;
-	if (json_is_null(data))
-		return "it is null";
-	if (!question->item && !json_is_object(data))
-		return "it is no object";
-	if (!question->item)
-		return question->member && !member(data, question->member) ? "it is another object"
-									   : NULL;
-	if (!json_is_array(data))
-		return "it is no list";
-	json_array_foreach(data, i, item)
-	{
-		const json_t *value = json_object_get(item, question->item);
-		if (!json_is_string(value) && !json_is_integer(value))
-			return "an item of it is of another kind";
-	}
-	return NULL;
-}
-
-/* An answer of the kind that was asked for, or an error. */
-static int fetch(struct pve_client *client, const struct question *question, json_t **ret_data,
-		struct error *err)
-{
-	json_t *data = NULL;
-	int status = pve_call(client, "GET", question->call, question->params, &data, err);
-	if (status < 0)
-		return status;
-	const char *lack = lacks(data, question);
-	if (lack) {
-		json_decref(data);
-		return error_set(err, ERROR_API, "the answer to %s is not understood: %s",
-				question->call, lack);
-	}
-	*ret_data = data;
-	return 0;
-}
-
-/* What the API does not tell is a gap, with the privilege that it names; 0 when the rest can be
- * asked for all the same. */
-static int add_gap(struct pve_client *client, struct facts *facts, const struct question *question,
-		struct error *error, struct error *err)
-{
-	bool down = error->http >= 595 && error->http <= 599;
-	if (error->code != ERROR_API) { /* there is nobody to ask, or we are nobody */
-		if (err)
-			*err = *error;
-		return error->code;
-	}
-	const char *why = error->text;
-	if (down && !*node_of(facts, question->call))
-		why = arena_printf(facts->arena,
-				"%s: its pvedaemon is not running (systemctl status pvedaemon)",
-				error->text);
-	struct gap *gap = facts_add_gap(facts, question->what, question->call, why);
-	gap->http = error->http;
-	gap->vmid = question->vmid;
-	if (error->http == 403 && question->path && question->privilege)
-		gap->grant = grant_for(client, facts, question->path, question->privilege);
-	return 0;
-}
-
-/* 0 and *ret_data NULL: it is not told, and a gap by now. */
-static int ask(struct pve_client *client, struct facts *facts, const struct question *question,
-		json_t **ret_data, struct error *err)
-{
-	struct error error = {0};
-	const struct gap *before = gone(facts, question->call);
-	*ret_data = NULL;
-	if (before) {
-		struct gap *gap = facts_add_gap(facts, question->what, question->call, before->why);
-		gap->after = gap != before ? before : NULL;
-		gap->vmid = question->vmid;
-		return 0;
-	}
-	return fetch(client, question, ret_data, &error) < 0
-			       ? add_gap(client, facts, question, &error, err)
-			       : 0;
-}
-
-static char *call_of(struct facts *facts, const char *rest)
-{
-	return arena_printf(facts->arena, "/nodes/%s%s", facts->node, rest);
-}
 
 static void take_kernel(struct facts *facts, const char *release)
 {
@@ -213,26 +28,26 @@ static void take_kernel(struct facts *facts, const char *release)
 static int read_status(struct pve_client *client, struct facts *facts, struct error *err)
 {
 	json_t *data = NULL;
-	struct question question = {.call = call_of(facts, "/status"),
+	struct question question = {.call = api_call(facts, "/status"),
 			.what = "the node's kernel and memory",
-			.path = call_of(facts, ""),
+			.path = api_call(facts, ""),
 			.privilege = "Sys.Audit"};
-	int status = ask(client, facts, &question, &data, err);
+	int status = api_ask(client, facts, &question, &data, err);
 	if (!data)
 		return status;
 	const json_t *current = json_object_get(data, "current-kernel");
-	take_kernel(facts, member(current, "release") ? member(current, "release")
-						      : member(data, "kversion"));
+	take_kernel(facts, api_member(current, "release") ? api_member(current, "release")
+							  : api_member(data, "kversion"));
 	const json_t *boot = json_object_get(data, "boot-info");
-	const char *mode = member(boot, "mode");
+	const char *mode = api_member(boot, "mode");
 	if (mode)
 		facts->efi = strcmp(mode, "efi") == 0 ? KNOWN_YES : KNOWN_NO;
 	if (json_object_get(boot, "secureboot"))
-		facts->secure_boot =
-				is_set(json_object_get(boot, "secureboot")) ? KNOWN_YES : KNOWN_NO;
+		facts->secure_boot = api_is_set(json_object_get(boot, "secureboot")) ? KNOWN_YES
+										     : KNOWN_NO;
 	const json_t *cpu = json_object_get(data, "cpuinfo");
-	facts->cpu_model = arena_strdup(facts->arena, member(cpu, "model"));
-	const char *flags = member(cpu, "flags");
+	facts->cpu_model = arena_strdup(facts->arena, api_member(cpu, "model"));
+	const char *flags = api_member(cpu, "flags");
 	if (facts->cpu_model)
 		facts->cpu_vendor = strstr(facts->cpu_model, "Intel") ? CPU_INTEL
 				    : strstr(facts->cpu_model, "AMD") ? CPU_AMD
@@ -249,7 +64,7 @@ static int read_status(struct pve_client *client, struct facts *facts, struct er
 
 static uint16_t hex16(const json_t *object, const char *name, bool *ret_known)
 {
-	const char *text = member(object, name);
+	const char *text = api_member(object, name);
 	unsigned long value = 0;
 	bool known = text &&
 		     text_to_ulong(text_starts(text, "0x") ? text + 2 : text, 16, 0xffff, &value);
@@ -262,8 +77,8 @@ static uint16_t hex16(const json_t *object, const char *name, bool *ret_known)
 static struct pci_device *device_of(struct arena *arena, const json_t *entry)
 {
 	struct pci_address address;
-	const char *id = member(entry, "id");
-	const char *class_text = member(entry, "class");
+	const char *id = api_member(entry, "id");
+	const char *class_text = api_member(entry, "class");
 	unsigned long class_code = 0;
 	if (!id || !pci_address_parse_full(id, &address))
 		return NULL;
@@ -283,11 +98,11 @@ static struct pci_device *device_of(struct arena *arena, const json_t *entry)
 	const json_t *group = json_object_get(entry, "iommugroup");
 	if (json_is_integer(group))
 		device->group = (int)json_integer_value(group);
-	device->mdev = is_set(json_object_get(entry, "mdev")) ? KNOWN_YES : KNOWN_NO;
-	const char *vendor_name = member(entry, "vendor_name");
-	const char *device_name = member(entry, "device_name");
+	device->mdev = api_is_set(json_object_get(entry, "mdev")) ? KNOWN_YES : KNOWN_NO;
+	const char *vendor_name = api_member(entry, "vendor_name");
+	const char *device_name = api_member(entry, "device_name");
 	/* Since Proxmox VE 9.2. */
-	const char *physical = member(entry, "physfn");
+	const char *physical = api_member(entry, "physfn");
 	device->physfn_name = physical ? arena_strdup(arena, physical) : NULL;
 	device->virtual_function = physical ? KNOWN_YES : KNOWN_UNKNOWN;
 	device->label = device_name ? arena_printf(arena, "%s %s", vendor_name ? vendor_name : "",
@@ -337,7 +152,7 @@ static int read_devices(struct pve_client *client, struct facts *facts, struct e
 	struct list params = {0};
 	json_t *data = NULL;
 	struct question question = about_devices(facts->arena, facts->node, &params);
-	int status = ask(client, facts, &question, &data, err);
+	int status = api_ask(client, facts, &question, &data, err);
 	if (!data)
 		return status;
 	take_devices(facts->arena, data, &facts->devices);
@@ -369,163 +184,6 @@ static int read_devices(struct pve_client *client, struct facts *facts, struct e
 	return 0;
 }
 
-/* The file that Proxmox VE would have for this answer: description first, keys in byte order. */
-static void add_section(struct arena *arena, struct text *text, json_t *config)
-{
-	struct strings keys = {0};
-	const char *key = NULL;
-	json_t *value = NULL;
-	const char *description = member(config, "description");
-	struct lines cursor = lines_start(description);
-	struct line line;
-	while (line_next(&cursor, &line)) {
-		text_add(text, "#");
-		vm_conf_encode(text, line.start, line.n);
-		text_add(text, "\n");
-	}
-	json_object_foreach(config, key, value)
-	{
-		(void)value;
-		if (strcmp(key, "digest") != 0 && strcmp(key, "description") != 0)
-			strings_add(arena, &keys, key);
-	}
-	strings_sort(&keys);
-	for (size_t i = 0; i < keys.n; i++) {
-		const char *shown = pve_config_text(arena, config, keys.item[i]);
-		if (shown && !strchr(shown, '\n'))
-			text_addf(text, "%s: %s\n", keys.item[i], shown);
-	}
-}
-
-/* Something of one VM. */
-static struct question about_vm(struct facts *facts, unsigned vmid, const char *rest,
-		const char *item, const char *what)
-{
-	struct arena *arena = facts->arena;
-	return (struct question){.call = arena_printf(arena, "/nodes/%s/qemu/%u/%s", facts->node,
-						 vmid, rest),
-			.item = item,
-			.what = arena_printf(arena, "%s of VM %u", what, vmid),
-			.path = arena_printf(arena, "/vms/%u", vmid),
-			.privilege = "VM.Audit",
-			.vmid = vmid};
-}
-
-/* GET …/pending: what the file's section [PENDING] holds. */
-static int add_pending(struct pve_client *client, struct facts *facts, unsigned vmid,
-		struct text *text, struct error *err)
-{
-	struct arena *arena = facts->arena;
-	json_t *data = NULL;
-	size_t i = 0;
-	json_t *entry = NULL;
-	struct text keys = {0};
-	struct strings deleted = {0};
-	struct question question = about_vm(facts, vmid, "pending", "key", "what waits in PENDING");
-	int status = ask(client, facts, &question, &data, err);
-	facts->vms_incomplete = facts->vms_incomplete || !data;
-	if (!data)
-		return status;
-	json_array_foreach(data, i, entry)
-	{
-		const char *key = member(entry, "key");
-		char *pending = pve_config_text(arena, entry, "pending");
-		if (key && pending && !strchr(pending, '\n') && strcmp(key, "digest") != 0)
-			text_addf(&keys, "%s: %s\n", key, pending);
-		if (key && json_object_get(entry, "delete"))
-			strings_add(arena, &deleted, key);
-	}
-	json_decref(data);
-	if (keys.n || deleted.n)
-		text_add(text, "\n[PENDING]\n");
-	if (deleted.n)
-		text_addf(text, "delete: %s\n", strings_join(arena, &deleted, ","));
-	text_add(text, text_string(&keys));
-	text_free(&keys);
-	return 0;
-}
-
-static int add_snapshots(struct pve_client *client, struct facts *facts, unsigned vmid,
-		struct text *text, struct error *err)
-{
-	json_t *data = NULL;
-	size_t i = 0;
-	json_t *entry = NULL;
-	struct question question = about_vm(facts, vmid, "snapshot", "name", "the snapshots");
-	int status = ask(client, facts, &question, &data, err);
-	if (!data)
-		return status;
-	json_array_foreach(data, i, entry)
-	{
-		const char *name = member(entry, "name");
-		if (!name || strcmp(name, "current") == 0)
-			continue;
-		text_addf(text, "\n[%s]\n%s", name,
-				is_set(json_object_get(entry, "vmstate")) ? "vmstate: yes\n" : "");
-	}
-	json_decref(data);
-	return 0;
-}
-
-static int read_vm(struct pve_client *client, struct facts *facts, const json_t *entry,
-		struct error *err)
-{
-	struct arena *arena = facts->arena;
-	const char *state = member(entry, "status");
-	char *number = pve_config_text(arena, entry, "vmid");
-	unsigned long vmid = 0;
-	if (!number || !text_to_ulong(number, 10, 999999999, &vmid))
-		return 0;
-	json_t *config = NULL;
-	struct list params = {0};
-	struct question question =
-			about_vm(facts, (unsigned)vmid, "config", NULL, "the configuration");
-	pve_param_add(arena, &params, "current", "1"); /* without what is pending */
-	question.params = &params;
-	question.member = "digest";
-	int status = ask(client, facts, &question, &config, err);
-	facts->vms_incomplete = facts->vms_incomplete || !config;
-	if (!config)
-		return status;
-	struct text text = {0};
-	bool running = state && strcmp(state, "running") == 0;
-	add_section(arena, &text, config);
-	status = add_pending(client, facts, (unsigned)vmid, &text, err);
-	if (status == 0 && json_object_get(config, "parent"))
-		status = add_snapshots(client, facts, (unsigned)vmid, &text, err);
-	const char *digest = member(config, "digest");
-	facts_add_vm(NULL, facts, (unsigned)vmid,
-			arena_printf(arena, "/etc/pve/nodes/%s/qemu-server/%lu.conf", facts->node,
-					vmid),
-			text_take(&text, arena), digest ? digest : "",
-			!state    ? KNOWN_UNKNOWN
-			: running ? KNOWN_YES
-				  : KNOWN_NO);
-	json_decref(config);
-	return status;
-}
-
-static int read_vms(struct pve_client *client, struct facts *facts, struct error *err)
-{
-	json_t *data = NULL;
-	struct question question = {.call = call_of(facts, "/qemu"),
-			.item = "vmid",
-			.what = "the VMs",
-			.path = "/vms",
-			.privilege = "VM.Audit"};
-	int status = ask(client, facts, &question, &data, err);
-	if (!data)
-		return status;
-	facts->vms_known = KNOWN_YES;
-	if (!json_array_size(data)) /* what may not be seen is left out: see hint_gap() */
-		(void)ask_rights(client, facts, "/vms", NULL);
-	for (size_t i = 0; status == 0 && i < json_array_size(data); i++)
-		status = read_vm(client, facts, json_array_get(data, i), err);
-	json_decref(data);
-	facts_sort_vms(facts);
-	return status;
-}
-
 /* VMs of other nodes, and which are under high availability. The list is some seconds old. */
 static int read_resources(struct pve_client *client, struct facts *facts, struct error *err)
 {
@@ -539,7 +197,7 @@ static int read_resources(struct pve_client *client, struct facts *facts, struct
 			.path = "/vms",
 			.privilege = "VM.Audit"};
 	pve_param_add(arena, &params, "type", "vm");
-	int status = ask(client, facts, &question, &data, err);
+	int status = api_ask(client, facts, &question, &data, err);
 	if (!data)
 		return status;
 	facts->ha_known = KNOWN_YES;
@@ -547,10 +205,10 @@ static int read_resources(struct pve_client *client, struct facts *facts, struct
 	json_t *entry = NULL;
 	json_array_foreach(data, i, entry)
 	{
-		const char *type = member(entry, "type");
-		const char *node = member(entry, "node");
-		const char *name = member(entry, "name");
-		const char *ha = member(entry, "hastate");
+		const char *type = api_member(entry, "type");
+		const char *node = api_member(entry, "node");
+		const char *name = api_member(entry, "name");
+		const char *ha = api_member(entry, "hastate");
 		char *number = pve_config_text(arena, entry, "vmid");
 		unsigned long vmid = 0;
 		if (!type || strcmp(type, "qemu") != 0 || !node || !number ||
@@ -600,9 +258,9 @@ static int read_mappings(struct pve_client *client, struct facts *facts, struct 
 			.path = "/mapping/pci",
 			.privilege = "Mapping.Audit"};
 	facts->pci_cfg.path = arena_strdup(arena, "/etc/pve/mapping/pci.cfg");
-	if (gone(facts, question.call))
-		return ask(client, facts, &question, &data, err);
-	int status = fetch(client, &question, &data, &error);
+	if (api_gone(facts, question.call))
+		return api_ask(client, facts, &question, &data, err);
+	int status = api_fetch(client, &question, &data, &error);
 	if (status == 0 && !has_maps(data)) {
 		json_decref(data);
 		status = error_set(&error, ERROR_API,
@@ -614,16 +272,16 @@ static int read_mappings(struct pve_client *client, struct facts *facts, struct 
 		return 0;
 	}
 	if (status < 0)
-		return add_gap(client, facts, &question, &error, err);
+		return api_add_gap(client, facts, &question, &error, err);
 	facts->mappings_known = KNOWN_YES;
 	struct text text = {0};
 	size_t i = 0;
 	json_t *entry = NULL;
 	json_array_foreach(data, i, entry)
 	{
-		const char *id = member(entry, "id");
-		const char *description = member(entry, "description");
-		const char *digest = member(entry, "digest");
+		const char *id = api_member(entry, "id");
+		const char *description = api_member(entry, "description");
+		const char *digest = api_member(entry, "digest");
 		size_t m = 0;
 		json_t *map = NULL;
 		if (!id)
@@ -640,7 +298,7 @@ static int read_mappings(struct pve_client *client, struct facts *facts, struct 
 				text_addf(&text, "\tmap %s\n", value);
 		}
 		if (json_object_get(entry, "mdev"))
-			text_addf(&text, "\tmdev %d\n", is_set(json_object_get(entry, "mdev")));
+			text_addf(&text, "\tmdev %d\n", api_is_set(json_object_get(entry, "mdev")));
 	}
 	json_decref(data);
 	facts->pci_cfg.text = text_take(&text, arena);
@@ -655,22 +313,22 @@ static int read_tasks(struct pve_client *client, struct facts *facts, struct err
 	pve_param_add(arena, &params, "typefilter", "qmstart");
 	pve_param_add(arena, &params, "limit", "200");
 	json_t *data = NULL;
-	struct question question = {.call = call_of(facts, "/tasks"),
+	struct question question = {.call = api_call(facts, "/tasks"),
 			.params = &params,
 			.item = "upid",
 			.what = "the list of tasks",
-			.path = call_of(facts, ""),
+			.path = api_call(facts, ""),
 			.privilege = "Sys.Audit"};
-	int status = ask(client, facts, &question, &data, err);
+	int status = api_ask(client, facts, &question, &data, err);
 	if (!data)
 		return status;
 	facts->tasks_known = KNOWN_YES;
 	/* They come newest first. */
 	for (size_t i = json_array_size(data); i-- > 0;) {
 		const json_t *entry = json_array_get(data, i);
-		const char *upid = member(entry, "upid");
-		const char *id = member(entry, "id");
-		const char *state = member(entry, "status");
+		const char *upid = api_member(entry, "upid");
+		const char *id = api_member(entry, "id");
+		const char *state = api_member(entry, "status");
 		unsigned long vmid = 0;
 		if (!upid || !id || !state || !text_to_ulong(id, 10, 999999999, &vmid))
 			continue;
@@ -695,23 +353,23 @@ static int read_cluster(struct pve_client *client, struct facts *facts, struct e
 			.what = "the state of the cluster",
 			.path = "/",
 			.privilege = "Sys.Audit"};
-	int status = ask(client, facts, &question, &cluster, err);
+	int status = api_ask(client, facts, &question, &cluster, err);
 	if (!cluster)
 		return status;
 	facts->clustered = KNOWN_NO;
 	json_array_foreach(cluster, i, entry)
 	{
-		const char *type = member(entry, "type");
-		const char *name = member(entry, "name");
+		const char *type = api_member(entry, "type");
+		const char *name = api_member(entry, "name");
 		if (type && name && strcmp(type, "node") == 0 &&
-				is_set(json_object_get(entry, "local")))
+				api_is_set(json_object_get(entry, "local")))
 			facts->answering = arena_strdup(facts->arena, name);
 		const json_t *quorate = json_object_get(entry, "quorate");
 		if (type && strcmp(type, "cluster") == 0) {
 			facts->clustered = KNOWN_YES;
-			facts->quorate = !quorate          ? KNOWN_UNKNOWN
-					 : is_set(quorate) ? KNOWN_YES
-							   : KNOWN_NO;
+			facts->quorate = !quorate              ? KNOWN_UNKNOWN
+					 : api_is_set(quorate) ? KNOWN_YES
+							       : KNOWN_NO;
 		}
 	}
 	json_decref(cluster);
@@ -739,7 +397,7 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 	struct arena *arena = facts->arena;
 	json_t *data = NULL;
 	struct question question = {.call = "/nodes", .item = "node"};
-	int status = fetch(client, &question, &data, err);
+	int status = api_fetch(client, &question, &data, err);
 	if (status < 0)
 		return status;
 	status = read_cluster(client, facts, err);
@@ -749,7 +407,7 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 	}
 	struct strings names = {0};
 	for (size_t i = 0; i < json_array_size(data); i++) {
-		const char *name = member(json_array_get(data, i), "node");
+		const char *name = api_member(json_array_get(data, i), "node");
 		if (name)
 			strings_add(arena, &names, name);
 	}
@@ -770,8 +428,8 @@ static int read_nodes(struct pve_client *client, struct facts *facts, const char
 	facts->node_names = names;
 	for (size_t i = 0; i < json_array_size(data); i++) {
 		const json_t *entry = json_array_get(data, i);
-		const char *name = member(entry, "node");
-		const char *state = member(entry, "status");
+		const char *name = api_member(entry, "node");
+		const char *state = api_member(entry, "status");
 		if (!name || take_node(facts, name, state))
 			continue;
 		status = error_set(err, ERROR_CONNECT, "the node %s is %s", name, state);
@@ -796,8 +454,8 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 	struct question question = {.call = "/version",
 			.member = "version",
 			.what = "the version of Proxmox VE"};
-	int status = ask(client, facts, &question, &version, err);
-	facts->pve_version = arena_strdup(arena, member(version, "version"));
+	int status = api_ask(client, facts, &question, &version, err);
+	facts->pve_version = arena_strdup(arena, api_member(version, "version"));
 	json_decref(version);
 	if (status == 0)
 		status = read_nodes(client, facts, node, err);
@@ -808,7 +466,7 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 		if (status == 0)
 			status = read_mappings(client, facts, err);
 		if (status == 0)
-			status = read_vms(client, facts, err); /* their lines name mappings */
+			status = api_read_vms(client, facts, err); /* their lines name mappings */
 		if (status == 0)
 			status = read_resources(client, facts, err);
 		if (status == 0)
@@ -821,27 +479,6 @@ int facts_read_api(struct pve_client *client, const struct root *root, const cha
 	}
 	*ret_facts = facts;
 	return 0;
-}
-
-int facts_know_rights(struct host *host, struct facts *facts, const char *path, struct error *err)
-{
-	struct pve_client *client = NULL;
-	if (facts->identity_root)
-		return 0;
-	int status = host_client(host, &client, err);
-	return status < 0 ? status : ask_rights(client, facts, path, err);
-}
-
-enum known facts_may(const struct facts *facts, const char *path, const char *privilege)
-{
-	if (facts->identity_root)
-		return KNOWN_YES;
-	for (size_t i = 0; i < facts->rights.n; i++) {
-		const struct pve_rights *rights = facts->rights.item[i];
-		if (strcmp(rights->path, path) == 0)
-			return strings_has(&rights->ours.here, privilege) ? KNOWN_YES : KNOWN_NO;
-	}
-	return KNOWN_UNKNOWN;
 }
 
 struct cluster_node *facts_node(const struct facts *facts, const char *name)
@@ -876,7 +513,7 @@ int facts_know_node(struct host *host, struct facts *facts, const char *name, st
 	struct question question = about_devices(arena, name, &params);
 	int status = host_client(host, &client, &error);
 	if (status == 0)
-		status = fetch(client, &question, &data, &error);
+		status = api_fetch(client, &question, &data, &error);
 	take_devices(arena, data, &node->devices);
 	json_decref(data);
 	node->devices_known = status == 0 ? KNOWN_YES : KNOWN_NO;
@@ -884,21 +521,6 @@ int facts_know_node(struct host *host, struct facts *facts, const char *name, st
 	if (status < 0 && err)
 		*err = error;
 	return status;
-}
-
-const struct pci_mapping *facts_mapping(const struct facts *facts, const char *name)
-{
-	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
-		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
-		if (strcmp(mapping->name, name) == 0)
-			return mapping;
-	}
-	return NULL;
-}
-
-bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
-{
-	return facts->node && strcmp(entry->node, facts->node) == 0;
 }
 
 int facts_read_host(struct host *host, bool first, struct facts **ret_facts, struct error *err)

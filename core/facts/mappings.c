@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "core/facts/internal.h"
 #include "pvegpu/base/hash.h"
 
@@ -20,4 +22,19 @@ void facts_read_mappings(const struct root *root, struct facts *facts)
 		pci_mapping_parse(facts->arena, file->text, &facts->mappings);
 	} else if (root_exists(root, file->path))
 		file->error = arena_strdup(facts->arena, error.text);
+}
+
+const struct pci_mapping *facts_mapping(const struct facts *facts, const char *name)
+{
+	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
+		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
+		if (strcmp(mapping->name, name) == 0)
+			return mapping;
+	}
+	return NULL;
+}
+
+bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *entry)
+{
+	return facts->node && strcmp(entry->node, facts->node) == 0;
 }
