@@ -130,6 +130,13 @@ static void judge_only(struct report *report, const struct check *check, struct 
 				"Whether another GPU is left for the host is not known: drivers are not recorded.");
 		return;
 	}
+	/* While the IOMMU is off there are none, and it is judged again before anything is given.
+	 */
+	if (left && gpu->group < 0 && report->facts->iommu_active != KNOWN_NO) {
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
+				"Whether another GPU is left for the host is not known: the IOMMU group is not recorded.");
+		return;
+	}
 	if (left) {
 		(void)report_add(report, check, STATUS_OK, subject_device(gpu),
 				"%zu other %s left for the host.", left,
