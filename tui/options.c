@@ -7,6 +7,7 @@
 
 #include "pvegpu/base/text.h"
 #include "pvegpu/checks/check.h"
+#include "pvegpu/formats/pci_address.h"
 #include "pvegpu/formats/pci_mapping.h"
 #include "tui/say.h"
 
@@ -199,7 +200,14 @@ static int take_accept(struct options *options, const struct option_row *row, co
 	const char *name = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
 	if (!check_by_id(name))
 		return wrong("--accept names no check of 'pvegpu audit --list':", name);
-	goal_accept(goal, name, equals + 1);
+	/* 01:00.0, as lspci has it, will do for 0000:01:00.0. */
+	struct pci_address address;
+	bool whole = false;
+	char device[PCI_ADDRESS_TEXT];
+	bool is_device = pci_address_parse(equals + 1, &address, &whole) && !whole;
+	if (is_device)
+		pci_address_format(&address, device);
+	goal_accept(goal, name, is_device ? device : equals + 1);
 	return 0;
 }
 

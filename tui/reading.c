@@ -164,7 +164,7 @@ void reading_finish(struct wizard *wizard)
 		return;
 	}
 	/* Without any earlier choice a newcomer starts at the beginning. */
-	if (!wizard->touched && (wizard->goal->gpus.n || wizard->goal->vmid))
+	if (!wizard->touched && (wizard->report->gpu || wizard->report->vm))
 		wizard->step = wizard_next_step(wizard);
 	focus_choices(wizard);
 }

@@ -32,6 +32,7 @@ struct row *rows_add_choice_of_parts(
 	const struct report *shown = parts_shown(wizard);
 	bool on = true;
 	bool any = false;
+	bool asked = false;
 	bool done = true;
 	for (size_t i = 0; i < parts->n; i++) {
 		const struct report *part = parts->item[i];
@@ -40,6 +41,7 @@ struct row *rows_add_choice_of_parts(
 			continue;
 		on = on && so;
 		any = any || so;
+		asked = asked || part->goal->chosen[id] == CHOICE_YES;
 		done = done && part->done[id];
 	}
 	struct row *row = rows_add_choice(rows, id, on);
@@ -47,8 +49,11 @@ struct row *rows_add_choice_of_parts(
 	row->settled = done;
 	if (done)
 		row->note = "so already";
-	else if (any && !on)
+	row->mixed = any && !on;
+	if (row->mixed)
 		row->note = "not the same for all";
+	else if (asked && !any)
+		row->note = "asked for; not possible here";
 	return row;
 }
 
@@ -59,12 +64,12 @@ void rows_toggle(const struct row *row, struct goal *goal)
 	bool by_itself = choice->advise || choice->usual;
 	if (!row->settled)
 		goal_choose(goal, choice, row->device,
-				!row->on    ? CHOICE_YES
-				: by_itself ? CHOICE_NO
-					    : CHOICE_ADVISED);
+				!row->on                   ? CHOICE_YES
+				: by_itself || row->device ? CHOICE_NO
+							   : CHOICE_ADVISED);
 }
 
-struct row *rows_add_finding(struct rows *rows, const struct finding *finding)
+void rows_add_finding(struct rows *rows, const struct report *report, const struct finding *finding)
 {
 	static const enum role roles[] = {ROLE_OK, ROLE_PLAIN, ROLE_WARN, ROLE_FAIL, ROLE_WARN};
 	struct row *row = rows_add(rows, ROW_FINDING, finding->check->title);
@@ -72,10 +77,11 @@ struct row *rows_add_finding(struct rows *rows, const struct finding *finding)
 	row->hint = finding->detail;
 	if (finding->about.kind == SUBJECT_DEVICE)
 		row->note = finding->subject;
+	else if (finding->about.kind == SUBJECT_VM && parts_vms(rows->arena, report).n > 1)
+		row->note = arena_printf(rows->arena, "VM %u", finding->about.vmid);
 	row->role = finding_is_planned(finding) && finding->status != STATUS_OK
 				    ? ROLE_WARN
 				    : roles[finding->status];
-	return row;
 }
 
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
@@ -85,7 +91,7 @@ void rows_add_findings(struct rows *rows, const struct report *report, enum step
 	const struct finding *finding;
 	while ((finding = report_next(report, &query)))
 		if ((all || finding->status != STATUS_OK) && !finding_is_unseen(report, finding))
-			(void)rows_add_finding(rows, finding);
+			rows_add_finding(rows, report, finding);
 }
 
 bool rows_add_remote(struct rows *rows, const struct facts *facts, const struct report *report,

@@ -47,6 +47,7 @@ struct row {
 	bool focusable;
 	bool settled; /* a choice that is so already: nothing to choose */
 	bool stays;   /* Enter chooses it, and does not go on */
+	bool mixed;   /* a choice that the parts decide in different ways */
 	int action;   /* for the step's act function */
 	const void *data;
 	const struct finding *finding;    /* what '?' explains, or NULL */
@@ -70,8 +71,9 @@ struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id);
 /* Tick it, or take the tick back: what the person wants of its choice. */
 void rows_toggle(const struct row *row, struct goal *goal);
-/* A finding as a row: mark, title, and its detail as the hint. */
-struct row *rows_add_finding(struct rows *rows, const struct finding *finding);
+/* A finding as a row: mark, title, its detail as the hint, and of several VMs which one. */
+void rows_add_finding(
+		struct rows *rows, const struct report *report, const struct finding *finding);
 /* Findings of a step; `all` takes the good ones too. `subject` NULL: any. */
 void rows_add_findings(struct rows *rows, const struct report *report, enum step step,
 		const struct subject *subject, bool all);

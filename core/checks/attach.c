@@ -31,8 +31,9 @@ bool gpu_attached(const struct report *report)
 
 bool line_keeps_name(const struct report *report, const struct vm_hostpci *entry)
 {
+	const char *wanted = report->goal->mapping;
 	return report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
-	       !report->goal->mapping;
+	       (!wanted || (entry->parsed.mapping && strcmp(wanted, entry->parsed.mapping) == 0));
 }
 
 bool gpu_needs_stop(const struct report *report)

@@ -147,21 +147,6 @@ static struct list list_taken(
 	return taken;
 }
 
-/* One of what a pool offers takes nothing from the host. */
-static bool has_harmless_offer(
-		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
-{
-	for (size_t i = 0; i < entry->offers.n; i++) {
-		struct list taken = list_taken(report, entry->offers.item[i], arena);
-		bool harms = false;
-		for (size_t d = 0; d < taken.n; d++)
-			harms = harms || ((const struct pci_device *)taken.item[d])->uses.n;
-		if (!harms)
-			return true;
-	}
-	return false;
-}
-
 struct taking judge_taking(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
@@ -176,8 +161,58 @@ struct taking judge_taking(
 		taking.untold = taking.untold || device->group < 0;
 	}
 	taking.untold = taking.untold || (entry->valid && find_doubtful(report, &taken).n > 0);
-	taking.by_chance = taking.devices.n && has_harmless_offer(report, entry, arena);
 	return taking;
+}
+
+const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
+		const struct pci_device *device)
+{
+	for (size_t e = 0; e < lines->n; e++) {
+		const struct vm_hostpci *other = lines->item[e];
+		if (other != entry && other->valid && facts_in_list(&other->devices, device))
+			return other;
+	}
+	return NULL;
+}
+
+static bool is_named(
+		const struct list *lines, const struct vm_hostpci *entry, const struct list *offer)
+{
+	for (size_t i = 0; i < offer->n; i++)
+		if (named_beside(lines, entry, offer->item[i]))
+			return true;
+	return false;
+}
+
+static bool is_harmless(const struct report *report, const struct list *offer, struct arena *arena)
+{
+	struct list taken = list_taken(report, offer, arena);
+	for (size_t i = 0; i < taken.n; i++)
+		if (((const struct pci_device *)taken.item[i])->uses.n)
+			return false;
+	return true;
+}
+
+/* Each line of the VM that may get what this pool offers can get something that takes nothing from
+ * the host, and that no other line names. */
+static bool is_by_chance(const struct report *report, const struct list *lines,
+		const struct vm_hostpci *entry, struct arena *arena)
+{
+	size_t harmless = 0;
+	size_t rivals = 0;
+	for (size_t i = 0; i < entry->offers.n; i++) {
+		const struct list *offer = entry->offers.item[i];
+		harmless += is_harmless(report, offer, arena) && !is_named(lines, entry, offer);
+	}
+	for (size_t e = 0; e < lines->n; e++) {
+		const struct vm_hostpci *line = lines->item[e];
+		bool shares = false;
+		for (size_t d = 0; line->valid && d < line->alternatives.n; d++)
+			shares = shares ||
+				 facts_in_list(&entry->alternatives, line->alternatives.item[d]);
+		rivals += shares;
+	}
+	return harmless > 0 && rivals <= harmless;
 }
 
 struct list list_takings_at_boot(const struct report *report, struct arena *arena)
@@ -194,6 +229,8 @@ struct list list_takings_at_boot(const struct report *report, struct arena *aren
 			struct taking *kept = arena_alloc(arena, sizeof *kept);
 			*kept = taking;
 			kept->vm = vm;
+			kept->by_chance = taking.devices.n &&
+					  is_by_chance(report, &lines, lines.item[e], arena);
 			list_add(arena, &takings, kept);
 		}
 	}
@@ -216,6 +253,18 @@ static void tell_taking(
 	finding_fix(report, finding, FIX_BY_HAND, "qm set %u --onboot 0", vm->vmid);
 }
 
+/* Of one VM's, from this one on, that which is certain, if one is. */
+static const struct taking *gravest_of(const struct list *takings, size_t first)
+{
+	const struct taking *gravest = takings->item[first];
+	for (size_t i = first; gravest->by_chance && i < takings->n; i++) {
+		const struct taking *taking = takings->item[i];
+		if (taking->vm == gravest->vm && taking->devices.n && !taking->by_chance)
+			gravest = taking;
+	}
+	return gravest;
+}
+
 /* A VM that starts at boot takes what its lines mean from the host, and nobody is asked then. Each
  * such VM is told of once, and one of which it cannot be told; with the IOMMU off that starts not.
  */
@@ -232,8 +281,8 @@ void check_onboot_conflict(struct report *report, const struct check *check)
 			untold = taking;
 		if (!taking->devices.n || (told && told->vm == taking->vm))
 			continue;
-		tell_taking(report, check, taking);
-		told = taking;
+		told = gravest_of(&takings, i);
+		tell_taking(report, check, told);
 	}
 	size_t sharing = tell_sharing(report, check, starts_at_boot, tell_onboot);
 	if (untold)
@@ -251,31 +300,11 @@ static void tell_conflict(struct report *report, const struct check *check,
 	add_conflict(report, check, first->vm, second->vm, second->entry, second->device);
 }
 
-const struct vm_hostpci *named_beside(const struct list *lines, const struct vm_hostpci *entry,
-		const struct pci_device *device)
-{
-	for (size_t e = 0; e < lines->n; e++) {
-		const struct vm_hostpci *other = lines->item[e];
-		if (other != entry && other->valid && facts_in_list(&other->devices, device))
-			return other;
-	}
-	return NULL;
-}
-
 /* A device that a line of a pool gets, when all get what they can. */
 struct seat {
 	const struct pci_device *device; /* the first of those that go together */
 	const struct vm_hostpci *line;
 };
-
-static bool is_named(
-		const struct list *lines, const struct vm_hostpci *entry, const struct list *offer)
-{
-	for (size_t i = 0; i < offer->n; i++)
-		if (named_beside(lines, entry, offer->item[i]))
-			return true;
-	return false;
-}
 
 /* A seat for the line, and for who sat there another one; `tried` are devices already asked for. */
 static bool find_seat(struct arena *arena, const struct list *lines, struct list *seats,

@@ -209,7 +209,7 @@ struct taking {
 	const struct vm *vm; /* of list_takings_at_boot() */
 	const struct vm_hostpci *entry;
 	struct list devices; /* of struct pci_device: what the host lives on */
-	bool by_chance;      /* of a pool: with another of its devices nothing is lost */
+	bool by_chance;      /* at boot, of a pool: with another of its devices nothing is lost */
 	bool untold;         /* it may be more: the groups, or what the host uses, are not known */
 };
 struct taking judge_taking(

@@ -207,10 +207,10 @@ void choose_all(struct report *report)
 	}
 }
 
-/* Before the checks run, for what one part of a goal asks of another. */
+/* Before the checks run, and after the choices of all, for what one part of a goal asks of another.
+ */
 static void choose(struct report *report)
 {
-	choose_attach(report);
 	if (report->facts->remote) { /* nothing in its files is */
 		report->decided[CHOOSE_MODULES] = false;
 		report->decided[CHOOSE_BIND_EARLY] = false;
@@ -270,6 +270,8 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		status = find_named(parts.item[i], err);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		find_line(parts.item[i]);
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		choose_attach(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		choose(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)

@@ -39,6 +39,12 @@ static bool comes_earlier(const struct report *report)
 	return false;
 }
 
+/* Where there are none left vfio-pci takes the device at the next boot anyway. */
+static bool has_rivals(const struct report *report, const struct pci_device *device)
+{
+	return facts_rivals(report->facts, device, report->arena).n > 0;
+}
+
 /* vfio-pci then takes each device whose ids it has, also one that a driver of the host had before:
  * that one, or NULL. */
 static const struct pci_device *find_along(const struct report *report)
@@ -47,7 +53,7 @@ static const struct pci_device *find_along(const struct report *report)
 		return NULL;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		if (other->driver && !device_on_vfio(other) &&
+		if (other->driver && !device_on_vfio(other) && has_rivals(report, other) &&
 				!facts_in_list(&report->card, other) && !part_with(report, other) &&
 				!strings_has(&report->facts->overrides, other->name) &&
 				vfio_takes_at_boot(report, other))

@@ -331,6 +331,15 @@ static int compare_devices(const void *a, const void *b)
 	return pci_address_compare(&(*first)->address, &(*second)->address);
 }
 
+static void drop_hidden(struct strings *names)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < names->n; i++)
+		if (names->item[i][0] != '.')
+			names->item[kept++] = names->item[i];
+	names->n = kept;
+}
+
 static void judge_iommu(const struct root *root, struct facts *facts)
 {
 	/* PVE's own test is a non-empty /sys/class/iommu (PVE/SysFSTools.pm, check_iommu_support);
@@ -339,6 +348,9 @@ static void judge_iommu(const struct root *root, struct facts *facts)
 	struct strings groups = {0};
 	bool class_known = root_list(root, "/sys/class/iommu", facts->arena, &units);
 	bool groups_known = root_list(root, "/sys/kernel/iommu_groups", facts->arena, &groups);
+	/* A tree that was stored may keep an empty directory by a file with a dot. */
+	drop_hidden(&units);
+	drop_hidden(&groups);
 	facts->iommu_groups = groups.n;
 	facts->iommu_source = arena_strdup(facts->arena, "/sys/kernel/iommu_groups");
 	if (groups.n)

@@ -52,18 +52,18 @@ void assignments_copy(struct goal *to, const struct goal *from)
 	}
 }
 
-/* What is chosen for one guest is chosen once. */
+/* What is chosen for a device or a guest is chosen once. */
 static int set_choice(struct goal *goal, struct assignment *assignment,
 		const struct goal_choice *choice, enum choice value, struct error *err)
 {
-	if (choice->scope == SCOPE_ASSIGNMENT) {
-		assignment->chosen[choice->id] = value;
-		return 0;
-	}
-	enum choice *at = &guest_at(goal, assignment->vmid)->chosen[choice->id];
+	bool device = choice->scope == SCOPE_ASSIGNMENT;
+	enum choice *at = device ? &assignment->chosen[choice->id]
+				 : &guest_at(goal, assignment->vmid)->chosen[choice->id];
 	if (*at != CHOICE_ADVISED && *at != value)
-		return error_set(err, ERROR_USAGE, "'%s' and '%s' are both chosen for guest %u",
-				choice->yes, choice->no, assignment->vmid);
+		return error_set(err, ERROR_USAGE, "'%s' and '%s' are both chosen for %s",
+				choice->yes, choice->no,
+				device ? assignment->device
+				       : arena_printf(goal->arena, "guest %u", assignment->vmid));
 	*at = value;
 	return 0;
 }
@@ -191,6 +191,7 @@ static void spread(struct goal *goal)
 	goal->gpus = (struct strings){0};
 	goal->vmid = 0;
 	goal->mapping = NULL;
+	goal->mapping_devices = (struct strings){0};
 }
 
 static void drop_assignment(struct goal *goal, const char *device)
@@ -206,32 +207,38 @@ static void drop_assignment(struct goal *goal, const char *device)
 
 void goal_gpu(struct goal *goal, const char *device, bool wanted)
 {
-	bool spread_out = goal->assignments.n > 0;
 	strings_remove(&goal->gpus, device);
 	drop_assignment(goal, device);
-	if (wanted && spread_out)
-		(void)assignment_add(goal, device, 0);
+	/* A mapping's name is of one device: it stays with the one that is there. */
+	if (wanted && goal->gpus.n && (goal->mapping || goal->mapping_devices.n))
+		spread(goal);
+	if (wanted && goal->assignments.n)
+		(void)assignment_add(goal, device, goal->gpus.n ? goal->vmid : 0);
 	else if (wanted)
 		strings_add(goal->arena, &goal->gpus, device);
 }
 
 void goal_only_gpu(struct goal *goal, const char *device)
 {
-	const struct assignment *assignment = find_assignment(goal, device);
-	if (!assignment && goal->assignments.n)
-		assignment = goal->assignments.item[0];
-	if (assignment)
-		goal->vmid = assignment->vmid;
+	struct assignment *own = find_assignment(goal, device);
+	const struct assignment *first = goal->assignments.n ? goal->assignments.item[0] : NULL;
+	if (!own && first && !goal->gpus.n)
+		goal->vmid = first->vmid;
 	goal->assignments = (struct list){0};
 	goal->gpus = (struct strings){0};
-	strings_add(goal->arena, &goal->gpus, device);
+	if (own) {
+		list_add(goal->arena, &goal->assignments, own);
+		goal->vmid = 0;
+	} else {
+		strings_add(goal->arena, &goal->gpus, device);
+	}
 }
 
 void goal_give(struct goal *goal, const char *device, unsigned vmid)
 {
 	if (device && goal->gpus.n)
 		spread(goal);
-	if (!goal->assignments.n)
+	if (goal->gpus.n || !goal->assignments.n)
 		goal->vmid = vmid;
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		struct assignment *assignment = goal->assignments.item[i];
@@ -288,6 +295,8 @@ void goal_forget_devices(struct goal *goal)
 	goal->assignments = (struct list){0};
 	goal->guests = (struct list){0};
 	goal->vmid = 0;
+	goal->mapping = NULL;
+	goal->mapping_devices = (struct strings){0};
 }
 
 static json_t *to_json(const char *device, unsigned vmid, json_t *options)

@@ -105,6 +105,8 @@ static void add_refusals(const struct report *report, struct plan *plan, enum ri
 		bool acceptable = risk == RISK_ACCEPT;
 		if (!is_touched(report, plan, finding->check->step))
 			continue;
+		if (acceptable && !plan->changes.n)
+			continue; /* nothing is done, so nothing has to be accepted */
 		if (acceptable &&
 				goal_accepted(report->goal, finding->check->id, finding->subject)) {
 			plan_accept(plan, finding->check->id, finding->subject, finding->detail);

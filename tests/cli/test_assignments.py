@@ -55,6 +55,24 @@ class Assignments(HostTest):
         self.assertEqual(before, [self.read(CONF % vmid) for vmid in (106, 107)])
         self.assertNotIn("gpu-talos", self.read("etc/pve/mapping/pci.cfg"))
 
+    def test_the_second_card_comes_later(self):
+        """The first one waits for the reboot that gives it to vfio-pci: it is no bystander of the second."""
+        self.plan("--gpu", "01:00", "--vm", "106", "--bind", "early")
+        self.apply()
+        plan = self.plan("--gpu", "02:00", "--vm", "107", "--bind", "early", "--accept", "gpu.only-gpu=02:00.0",
+                         "--accept", "gpu.boot-vga=0000:02:00.0")
+        self.assertEqual(plan["refusals"], [])
+        self.assertIn("10de:2182", json.dumps([c.get("diff") for c in plan["changes"]]))
+
+    def test_nothing_to_do_has_nothing_to_accept(self):
+        goal = ("--assign", "01:00,bind=early=106", "--assign", "02:00=107")
+        self.boot(*goal, *RISKS)
+        self.plan(*goal, *RISKS)
+        self.apply()
+        plan = self.plan(*goal)
+        self.assertTrue(plan["nothing_to_do"])
+        self.assertEqual(plan["refusals"], [])
+
     def test_choices_of_one_guest(self):
         goal = ("--assign", "01:00,bind=early,no-start,no-cpu-host=106", "--assign", "02:00=107") + RISKS
         first = self.plan(*goal)
@@ -236,6 +254,7 @@ class Assignments(HostTest):
                                 (("--assign", "01:00,mapping=9x=106"), "'9x' is no name for a mapping"),
                                 (("--assign", "01:00=106", "--assign", "01:00.0=107"), "is assigned twice"),
                                 (("--assign", "09:00=106"), "09:00"),
+                                (("--assign", "01:00,pcie,no-pcie=106"), "'pcie' and 'no-pcie' are both chosen for 01:00"),
                                 (("--assign", "01:00=999"), "no VM 999"),
                                 (("--assign", "01:00=200"), "200 pihole is a container, not a VM"),
                                 (("--gpu", "01:00", "--vm", "200"), "shares a GPU that the host keeps")):

@@ -103,6 +103,20 @@ class Pools(HostTest):
         text = self.read(path) if os.path.exists(self.path(path)) else ""
         self.write(path, text + "%s\n%s\n" % (name, lines))
 
+    def test_what_a_pool_takes_by_chance(self):
+        """Of a pool one device is the host's: it may take it, and takes it where the other one is needed."""
+        self.iommu_on()
+        self.pool("any", NETWORK, "0000:02:00")
+        for lines, status in ((["hostpci0: mapping=any"], "warn"),
+                              (["hostpci0: mapping=any", "hostpci1: " + NETWORK], "fail"),
+                              (["hostpci0: " + NETWORK, "hostpci1: mapping=any"], "fail"),
+                              (["hostpci0: mapping=any", "hostpci1: mapping=any"], "fail"),
+                              (["hostpci0: mapping=any", "hostpci1: 0000:02:00"], "fail")):
+            self.conf(107, "onboot: 1", *lines)
+            audit = json.loads(run("audit", "--format", "json", root=self.root).stdout)
+            self.assertEqual([(f["status"], f["subject"]) for f in audit["findings"] if f["id"] == CHECK],
+                             [(status, "vm/107")], lines)
+
     def test_lines_that_cannot_all_have_one(self):
         self.pool("one", "0000:01:00", "0000:01:00")
         self.pool("any", "0000:01:00", "0000:02:00")

@@ -140,13 +140,62 @@ static void test_of_one(void **state)
 		for (size_t i = 0; i < parts.n; i++)
 			assert_int_equal(((const struct goal *)parts.item[i])->chosen[choice->id],
 					CHOICE_NO);
+		goal_choose(goal, choice, devices[1], CHOICE_YES);
 		goal_only_gpu(goal, devices[1]);
-		assert_int_equal(goal->vmid, 107);
-		assert_int_equal(goal->gpus.n, 1);
+		parts = goal_parts(goal->arena, goal);
+		assert_int_equal(parts.n, 1);
+		assert_int_equal(((const struct goal *)parts.item[0])->vmid, 107);
+		assert_int_equal(((const struct goal *)parts.item[0])->chosen[choice->id],
+				CHOICE_YES);
 		json_decref(json);
 		goal_free(copy);
 		goal_free(goal);
 	}
+}
+
+static unsigned vmid_of(struct goal *goal, const char *device)
+{
+	struct list parts = goal_parts(goal->arena, goal);
+	for (size_t i = 0; i < parts.n; i++) {
+		const struct goal *part = parts.item[i];
+		if (part->gpus.n && strcmp(part->gpus.item[0], device) == 0)
+			return part->vmid;
+	}
+	return 0;
+}
+
+/* The short form beside assignments: what is done to one, or to all, reaches the right ones. */
+static void test_both_forms(void **state)
+{
+	(void)state;
+	struct goal *goal = goal_new();
+	goal_gpu(goal, "0000:01:00.0", true);
+	goal_give(goal, NULL, 106);
+	assert_int_equal(goal_assign(goal, "0000:02:00.0,x-vga=107", NULL), 0);
+	struct goal *copy = goal_copy(goal);
+	goal_only_gpu(copy, "0000:01:00.0");
+	assert_int_equal(vmid_of(copy, "0000:01:00.0"), 106);
+	assert_int_equal(goal_parts(copy->arena, copy).n, 1);
+	goal_free(copy);
+	copy = goal_copy(goal);
+	goal_give(copy, NULL, 108);
+	assert_int_equal(vmid_of(copy, "0000:01:00.0"), 108);
+	assert_int_equal(vmid_of(copy, "0000:02:00.0"), 108);
+	goal_gpu(copy, "0000:02:00.0", false);
+	assert_int_equal(goal_parts(copy->arena, copy).n, 1);
+	goal_free(copy);
+	/* A mapping's name stays with the device it was chosen for. */
+	goal_forget_devices(goal);
+	goal_gpu(goal, "0000:01:00.0", true);
+	goal_give(goal, NULL, 106);
+	goal->mapping = arena_strdup(goal->arena, "gpu");
+	goal_gpu(goal, "0000:02:00.0", true);
+	struct list parts = goal_parts(goal->arena, goal);
+	assert_string_equal(((const struct goal *)parts.item[0])->mapping, "gpu");
+	assert_null(((const struct goal *)parts.item[1])->mapping);
+	goal_forget_devices(goal);
+	assert_null(goal->mapping);
+	goal_free(goal);
 }
 
 /* In roff a hyphen that is typed is written \\-. */
@@ -295,6 +344,7 @@ int main(void)
 			cmocka_unit_test(test_settable),
 			cmocka_unit_test(test_through_json),
 			cmocka_unit_test(test_of_one),
+			cmocka_unit_test(test_both_forms),
 			cmocka_unit_test(test_taken),
 			cmocka_unit_test(test_documented),
 			cmocka_unit_test(test_checks_are_there),

@@ -424,7 +424,7 @@ static void kind_rows(struct wizard *wizard, struct rows *rows, const struct dia
 		if (finding->status == STATUS_OK || finding->status == STATUS_UNKNOWN)
 			continue;
 		bad++;
-		(void)rows_add_finding(rows, finding);
+		rows_add_finding(rows, wizard->report, finding);
 		/* Of another card than the one that is meant nothing is offered. */
 		bool other = wizard->report->gpu && finding->about.kind == SUBJECT_DEVICE &&
 			     !subject_is_device(finding->about, wizard->report->gpu);
@@ -466,7 +466,7 @@ static void diagnosis_act(struct wizard *wizard, const struct row *row)
 		return;
 	bool asked = report_asks_for(wizard->report, wizard->goal, check);
 	(void)report_ask_for(wizard->report, wizard->goal, check, !asked);
-	if (!asked && !wizard->goal->gpus.n && strncmp(check, "boot.", 5) != 0)
+	if (!asked && !wizard->report->gpu && strncmp(check, "boot.", 5) != 0)
 		wizard->message = "It is not known which GPU is meant: choose it in step 4 first.";
 }
 

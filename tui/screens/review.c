@@ -211,7 +211,7 @@ static struct strings consequence_lines(const struct review *review)
  * took. */
 static int draw_consequences(const struct review *review, struct area area)
 {
-	enum { MOST = 4, LEFT_FOR_CHANGES = 12 };
+	enum { MOST = 4, LEFT_FOR_CHANGES = 9 };
 	struct strings lines = consequence_lines(review);
 	int n = (int)lines.n < MOST ? (int)lines.n : MOST;
 	if (!n || area.lines < LEFT_FOR_CHANGES + n + 1)
@@ -274,6 +274,11 @@ static int accept_risk(struct review *review)
 {
 	const struct plan *plan = review->wizard->plan;
 	const struct item *item = review->items.item[review->focus];
+	if (!item->refusal) { /* the refusals are the first items: what is accepted is shown */
+		review->focus = 0;
+		review->scroll = 0;
+		item = review->items.item[0];
+	}
 	const struct refusal *refusal = item->refusal ? item->refusal : plan->refusals.item[0];
 	if (!refusal->acceptable) {
 		review->message = "This one cannot be accepted: choose something else.";

@@ -67,6 +67,18 @@ static void add_plan(struct wizard *wizard, struct rows *rows, const struct list
 		(void)rows_add(rows, ROW_TEXT, "");
 }
 
+static const char *what_is_missing(struct arena *arena, const struct report *report)
+{
+	for (size_t i = 0; report->parts.n > 1 && i < report->parts.n; i++) {
+		const struct report *part = report->parts.item[i];
+		if (part->gpu && !part->vm)
+			return arena_printf(arena, "Choose a VM for %s in step 5 first (press 5).",
+					short_address(part->gpu));
+	}
+	return report->gpu ? "Choose a VM in step 5 first (press 5)."
+			   : "Choose a GPU in step 4 first (press 4).";
+}
+
 static const char *attach_heading(
 		struct arena *arena, const struct report *report, const struct list *vms)
 {
@@ -88,12 +100,6 @@ static bool is_of(const struct list *vms, const struct finding *finding)
 	return false;
 }
 
-static void name_vm(struct rows *rows, struct row *row, size_t among)
-{
-	if (among > 1)
-		row->note = arena_printf(rows->arena, "VM %u", row->finding->about.vmid);
-}
-
 /* Those of the VMs first, then what else stands in the way. */
 static void add_findings(struct rows *rows, const struct report *report, const struct list *vms)
 {
@@ -102,10 +108,23 @@ static void add_findings(struct rows *rows, const struct report *report, const s
 	const struct finding *finding;
 	while ((finding = report_next(report, &mine)))
 		if (is_of(vms, finding) && !finding_is_unseen(report, finding))
-			name_vm(rows, rows_add_finding(rows, finding), vms->n);
+			rows_add_finding(rows, report, finding);
 	while ((finding = report_next(report, &query)))
 		if (finding->risk != RISK_NONE && !is_of(vms, finding))
-			(void)rows_add_finding(rows, finding);
+			rows_add_finding(rows, report, finding);
+}
+
+/* The part that is shown, or one of them. */
+static bool goes_by_mapping(const struct wizard *wizard)
+{
+	const struct list *parts = &wizard->report->parts;
+	const struct report *shown = parts_shown(wizard);
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct report *part = parts->item[i];
+		if ((!shown || shown == part) && part->decided[CHOOSE_BY_MAPPING])
+			return true;
+	}
+	return false;
 }
 
 static void attach_rows(struct wizard *wizard, struct rows *rows)
@@ -113,9 +132,7 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	const struct report *report = wizard->report;
 	if (!parts_are_chosen(report)) {
 		(void)rows_add(rows, ROW_HEADING, "Attach the GPU to the VM");
-		(void)rows_add(rows, ROW_TEXT,
-				!report->gpu ? "Choose a GPU in step 4 first (press 4)."
-					     : "Choose a VM in step 5 first (press 5).");
+		(void)rows_add(rows, ROW_TEXT, what_is_missing(rows->arena, report));
 		return;
 	}
 	const struct list vms = parts_vms(rows->arena, report);
@@ -125,7 +142,7 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		if (choice->page != PAGE_ATTACH)
 			continue;
 		/* How mappings are made is a question only where there are some. */
-		if (choice->id == CHOOSE_MAPPING_FUNCTIONS && !report->decided[CHOOSE_BY_MAPPING])
+		if (choice->id == CHOOSE_MAPPING_FUNCTIONS && !goes_by_mapping(wizard))
 			continue;
 		if (choice->id == CHOOSE_BY_MAPPING && wizard->facts->mappings_known == KNOWN_NO)
 			continue;

@@ -91,7 +91,7 @@ static void boot_rows(struct wizard *wizard, struct rows *rows)
 	const struct finding *finding;
 	while ((finding = report_next(report, &query)))
 		if (finding->status != STATUS_OK && finding != fallback)
-			(void)rows_add_finding(rows, finding);
+			rows_add_finding(rows, report, finding);
 }
 
 static void boot_act(struct wizard *wizard, const struct row *row)

@@ -58,9 +58,11 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 		row->note = gpu->boot_vga == KNOWN_YES ? "host's console"
 			    : gpu->group >= 0 ? arena_printf(rows->arena, "group %d", gpu->group)
 					      : "group not known yet";
-		row->hint = arena_printf(rows->arena,
-				"%s, %04x:%04x, driver %s. Enter chooses it, + takes it too.",
-				gpu->label, gpu->vendor, gpu->device, facts_driver(facts, gpu));
+		row->hint = arena_printf(rows->arena, "%s, %04x:%04x, driver %s. %s", gpu->label,
+				gpu->vendor, gpu->device, facts_driver(facts, gpu),
+				row->on && report->parts.n > 1
+						? "Enter takes it alone, + leaves it out."
+						: "Enter chooses it, + takes it too.");
 	}
 	for (size_t i = 0; i < report->parts.n; i++)
 		show_part(rows, report, report->parts.item[i]);

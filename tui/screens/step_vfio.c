@@ -20,6 +20,17 @@ static bool is_chosen(const struct report *report, const struct finding *finding
 	return false;
 }
 
+/* The first that is not set up at boot already, or the first. */
+static const struct report *first_to_bind(const struct report *report)
+{
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct report *part = report->parts.item[i];
+		if (!part->bound_at_boot)
+			return part;
+	}
+	return report;
+}
+
 static void vfio_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
@@ -32,7 +43,7 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	}
 	const struct finding *modules = report_find(report, "vfio.modules");
 	if (modules && modules->status == STATUS_OK) {
-		(void)rows_add_finding(rows, modules);
+		rows_add_finding(rows, report, modules);
 	} else {
 		struct row *row = rows_add_choice(
 				rows, CHOOSE_MODULES, report->decided[CHOOSE_MODULES]);
@@ -41,7 +52,8 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	(void)rows_add(rows, ROW_TEXT, "");
 	(void)rows_add(rows, ROW_HEADING, "Who takes the GPU from the host, and when");
 	parts_add_rows(wizard, rows);
-	const struct report *part = parts_shown(wizard) ? parts_shown(wizard) : report;
+	const struct report *shown = parts_shown(wizard);
+	const struct report *part = shown ? shown : first_to_bind(report);
 	if (part->bound_at_boot) {
 		(void)rows_add(rows, ROW_TEXT,
 				arena_printf(rows->arena,
@@ -51,14 +63,16 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	}
 	struct row *start = rows_add(rows, ROW_RADIO, "Proxmox VE, at VM start");
 	struct row *early = rows_add_choice_of_parts(rows, wizard, CHOOSE_BIND_EARLY);
-	start->on = !early->on;
+	start->on = !early->on && !early->mixed;
 	start->action = ACT_BIND_START;
 	start->hint = "Nothing to set up: Proxmox VE takes the host's driver off and puts vfio-pci in its place when the VM starts.";
 	early->kind = ROW_RADIO;
 	early->action = ACT_BIND_EARLY;
-	(void)rows_add(rows, ROW_TEXT,
-			arena_printf(rows->arena, "%s: %s.", part->gpu ? "Advice" : "The GPU",
-					part->bind_reason));
+	if (!early->mixed)
+		(void)rows_add(rows, ROW_TEXT,
+				arena_printf(rows->arena, "%s: %s.",
+						part->gpu ? "Advice" : "The GPU",
+						part->bind_reason));
 	(void)rows_add(rows, ROW_TEXT, "");
 	struct finding_query query = {.steps = 1U << STEP_VFIO};
 	const struct finding *finding;
@@ -68,7 +82,7 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 			     !is_chosen(report, finding);
 		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
 		if (finding->status != STATUS_OK && finding != modules && !other && !waiting)
-			(void)rows_add_finding(rows, finding);
+			rows_add_finding(rows, report, finding);
 	}
 }
 

@@ -45,6 +45,26 @@ void vm_page(const struct wizard *wizard, const struct row *row, struct text *te
 					: "becomes a q35 machine: its PCI addresses change, so network names (ens18) and Windows drivers may change once");
 	(void)wizard;
 }
+/* Which of the GPUs the screen is about the VM has already; "" for none. */
+static const char *given_text(const struct wizard *wizard, struct arena *arena, const struct vm *vm)
+{
+	const struct list *parts = &wizard->report->parts;
+	const struct report *shown = parts_shown(wizard);
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct report *part = parts->item[i];
+		if (!part->gpu || (shown && part != shown))
+			continue;
+		for (size_t e = 0; e < vm->hostpci.n; e++) {
+			const struct vm_hostpci *entry = vm->hostpci.item[e];
+			if (facts_in_list(&entry->devices, part->gpu))
+				return parts->n > 1 ? arena_printf(arena, ", has %s",
+								      short_address(part->gpu))
+						    : ", has this GPU";
+		}
+	}
+	return "";
+}
+
 /* What stands in the way of a choice, at a glance. */
 static const char *vm_note(const struct wizard *wizard, struct arena *arena, const struct vm *vm)
 {
@@ -55,15 +75,10 @@ static const char *vm_note(const struct wizard *wizard, struct arena *arena, con
 						      : "state unknown";
 	if (template && strcmp(template, "1") == 0)
 		return "template";
-	struct list given = {0};
-	for (size_t i = 0; wizard->report->gpu && i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
-		if (facts_in_list(&entry->devices, wizard->report->gpu))
-			list_add(arena, &given, vm->hostpci.item[i]);
-	}
+	const char *has = given_text(wizard, arena, vm);
 	bool ha = strings_has(&wizard->facts->ha_vms, arena_printf(arena, "%u", vm->vmid));
 	return arena_printf(arena, "%s%s%s%s%s", state, lock ? ", locked: " : "", lock ? lock : "",
-			ha ? ", HA" : "", given.n ? ", has this GPU" : "");
+			ha ? ", HA" : "", has);
 }
 
 /* The part that is shown, or all of them, are for the VM. */
