@@ -256,3 +256,16 @@ int host_open(const struct options *options, struct host *ret_host, struct error
 		host_close(&host);
 	return status;
 }
+
+const char *host_undo_command(struct arena *arena, const struct host *host)
+{
+	const struct root *root = host->root;
+	if (host_is_remote(host))
+		return arena_printf(
+				arena, "pvegpu rollback --api https://%s", host->client->address);
+	if (!root_dir(root)[0])
+		return "pvegpu rollback";
+	bool scripts = root_kind(root) == ROOT_SAMPLE && !root_is_sandboxed(root);
+	return arena_printf(arena, "pvegpu rollback --root %s%s",
+			text_shell_quote(arena, root_dir(root)), scripts ? " --run-scripts" : "");
+}

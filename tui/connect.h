@@ -12,5 +12,8 @@
  * node's. What is not secret is remembered (pve_profile).
  */
 int host_open(const struct options *options, struct host *ret_host, struct error *err);
+/* The command that undoes the last run there, as it was opened: with --root or --api. Of the arena.
+ */
+const char *host_undo_command(struct arena *arena, const struct host *host);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tui/wizard.h"
 
 #include "pvegpu/base/text.h"
+#include "tui/connect.h"
 #include "tui/reading.h"
 #include "tui/say.h"
 #include "tui/screens/steps.h"
@@ -250,20 +251,6 @@ static void say_goodbye(const struct wizard *wizard)
 		say(stdout, "The host is restarting. Run pvegpu again when it is back.\n");
 }
 
-/* The command that undoes what is done here. */
-static const char *undo_command(struct arena *arena, const struct host *host)
-{
-	const struct root *root = host->root;
-	if (host_is_remote(host))
-		return arena_printf(
-				arena, "pvegpu rollback --api https://%s", host->client->address);
-	if (!root_dir(root)[0])
-		return "pvegpu rollback";
-	bool scripts = root_kind(root) == ROOT_SAMPLE && !root_is_sandboxed(root);
-	return arena_printf(arena, "pvegpu rollback --root %s%s",
-			text_shell_quote(arena, root_dir(root)), scripts ? " --run-scripts" : "");
-}
-
 /* On the terminal, from the first screen to the last; the exit status. */
 static int run_on_terminal(struct wizard *wizard, bool no_color)
 {
@@ -298,7 +285,7 @@ int wizard_run(struct host *host, bool no_color, bool demo)
 			.arena = arena_new()};
 	struct error error;
 	int status;
-	wizard.undo = undo_command(wizard.arena, host);
+	wizard.undo = host_undo_command(wizard.arena, host);
 	wizard.goal = history_last_goal(host->root);
 	if (!wizard.goal)
 		wizard.goal = goal_new();

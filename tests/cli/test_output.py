@@ -122,6 +122,13 @@ class Held(HostTest):
         program.stdout.close()
         self.assertEqual(program.wait(timeout=60), 0)
         self.assertIn(b"changes made", rest)
+        # As it is pasted it undoes that run, on this host.
+        os.rename(command + ".real", command)
+        undo = rest.decode().split("Undo with: ")[1].split("\n")[0]
+        self.assertIn("--root " + self.root, undo)
+        subprocess.run(undo.replace("pvegpu", PVEGPU, 1) + " --yes", shell=True, check=True, env=ENVIRONMENT,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
+        self.assertNotIn("intel_iommu=on", self.read("etc/default/grub"))
 
     def test_the_plan_comes_before_the_question(self):
         """As in: pvegpu apply PLAN | tee log"""

@@ -6,8 +6,9 @@
 #include "tui/connect.h"
 #include "tui/say.h"
 
-static void print_apply_result(const struct options *options, const struct plan *plan,
-		const struct apply_result *result, const struct error *error)
+static void print_apply_result(const struct options *options, const struct host *host,
+		const struct plan *plan, const struct apply_result *result,
+		const struct error *error)
 {
 	if (options->json) {
 		print_json(json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:b}", "schema",
@@ -28,7 +29,8 @@ static void print_apply_result(const struct options *options, const struct plan 
 	if (result->not_run)
 		say(stdout, ", %zu not run", result->not_run);
 	if (result->run[0])
-		say(stdout, ". Undo with: pvegpu rollback %s", result->run);
+		say(stdout, ". Undo with: %s %s", host_undo_command(plan->arena, host),
+				result->run);
 	say(stdout, "\n");
 }
 
@@ -71,19 +73,19 @@ static int apply_confirmed(const struct options *options, struct host *host,
 	hold_signals();
 	bool failed = apply_plan(host, plan, consent, print_progress, ask_at_apply,
 				      options->json ? stderr : stdout, &result, &error) < 0;
-	print_apply_result(options, plan, &result, failed ? &error : NULL);
+	print_apply_result(options, host, plan, &result, failed ? &error : NULL);
 	if (failed)
 		return say_error(&error, error.code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
 	return result.reboot ? reboot_after(options, host, plan, consent) : EXIT_FINE;
 }
 
 /* What could not be compared, or is not the same, is not asked about: it ends here. */
-static int apply_refused(
-		const struct options *options, const struct plan *plan, const struct error *error)
+static int apply_refused(const struct options *options, const struct host *host,
+		const struct plan *plan, const struct error *error)
 {
 	const struct apply_result nothing = {0};
 	print_plan(options->json ? stderr : stdout, plan);
-	print_apply_result(options, plan, &nothing, error);
+	print_apply_result(options, host, plan, &nothing, error);
 	return say_error(error, error->code == ERROR_REFUSED ? EXIT_ATTENTION : EXIT_APPLY);
 }
 
@@ -93,7 +95,7 @@ static int apply_on(const struct options *options, struct host *host, const stru
 	struct plan *fresh = NULL;
 	struct consent consent = {0};
 	if (apply_check(host, plan, &fresh, &error) < 0)
-		return apply_refused(options, plan, &error);
+		return apply_refused(options, host, plan, &error);
 	/* What is shown is what the host and the goal give now, not what the file says of itself.
 	 */
 	print_plan(options->json ? stderr : stdout, fresh);
