@@ -20,7 +20,9 @@ static void add_conflict(struct report *report, const struct check *check, const
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
 	finding_fix(report, finding, FIX_BY_HAND,
-			running ? "stop that VM first" : "do not start both");
+			running ? "stop that VM first, and take the line out of it: qm set %u --delete %s"
+				: "take the line out of one of them, or do not start both: qm set %u --delete %s",
+			other->vmid, entry->key);
 	if (running && vm == report->vm)
 		finding->risk = RISK_NEVER;
 }

@@ -391,6 +391,11 @@ static void judge_display(struct report *report, const struct check *check, cons
 void check_vm_display(struct report *report, const struct check *check)
 {
 	for_each_vm(report, check, judge_display);
+	if (report->gpu && report->vm && report->goal->chosen[CHOOSE_X_VGA] == CHOICE_YES &&
+			!report->decided[CHOOSE_X_VGA])
+		(void)report_add(report, check, STATUS_INFO, subject_vm(report->vm),
+				"%s stays without x-vga=1, which was asked for: a VM has one primary display, and another GPU of it is that.",
+				report->gpu->name);
 }
 
 static void judge_snapshots(struct report *report, const struct check *check, const struct vm *vm)

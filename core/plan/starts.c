@@ -87,8 +87,8 @@ static const struct holder *held_by(
 	return NULL;
 }
 
-/* Another guest that runs, or is started too, has it. */
-static void refuse_held(const struct report *report, struct plan *plan, const char *what,
+/* Another guest that runs, or is started too, has the device. */
+static bool refuse_held(const struct report *report, struct plan *plan, const char *what,
 		const struct pci_device *device)
 {
 	const struct vm *other = started_with(report, plan, device);
@@ -108,6 +108,7 @@ static void refuse_held(const struct report *report, struct plan *plan, const ch
 						what, device->name, holder->vm ? "VM" : "container",
 						holder->id, holder->name),
 				false);
+	return other || holder;
 }
 
 /* Of a pool each device is with a guest that runs. */
@@ -127,7 +128,7 @@ static void refuse_pool(
 			return;
 	}
 	if (held)
-		refuse_held(report, plan, entry->key, held);
+		(void)refuse_held(report, plan, entry->key, held);
 }
 
 /* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
@@ -153,8 +154,10 @@ static void judge_line(const struct report *report, struct plan *plan, const str
 						"%s: %s. What the VM takes from the host with it cannot be told: what the host uses, or the IOMMU group, is not known.",
 						entry->key, entry->value),
 				false);
+	/* One function of a card says it for all. */
 	for (size_t i = 0; entry->valid && i < entry->devices.n; i++)
-		refuse_held(report, plan, entry->key, entry->devices.item[i]);
+		if (refuse_held(report, plan, entry->key, entry->devices.item[i]))
+			break;
 	if (entry->valid)
 		refuse_pool(report, plan, entry);
 	for (size_t i = 0; entry->valid && i < entry->alternatives.n; i++) {
@@ -182,8 +185,9 @@ void guard_starts(const struct report *report, struct plan *plan)
 		judge_line(report, plan, &lines, lines.item[i]);
 	for (size_t i = 0; i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
-		if (!hostpci_with(report, vm, function))
-			refuse_held(report, plan, "The GPU: the VM", function);
+		if (!hostpci_with(report, vm, function) &&
+				refuse_held(report, plan, "The GPU: the VM", function))
+			break;
 	}
 }
 

@@ -92,6 +92,24 @@ class Assignments(HostTest):
         plan = self.plan("--assign", "01:00,start,no-cpu-host=106", "--assign", "02:00=107", "--no-start", *RISKS)
         self.assertEqual([c["path"] for c in plan["changes"]], ["/nodes/pve2/qemu/106/status/start"])
 
+    def test_one_primary_display(self):
+        goal = ("--assign", "01:00,x-vga=106", "--assign", "02:00,x-vga=106")
+        done = run("audit", "--format", "json", *goal, root=self.root)
+        said = [f["detail"] for f in json.loads(done.stdout)["findings"] if f["id"] == "vm.display"]
+        self.assertTrue([s for s in said if "0000:02:00.0 stays without x-vga=1" in s], said)
+        self.assertFalse([s for s in said if "0000:01:00.0 stays" in s], said)
+
+    def test_a_card_that_another_vm_has_is_refused_once(self):
+        self.iommu_on()
+        self.conf(107, "hostpci0: 0000:01:00,pcie=1")
+        self.script("usr/bin/pvesh", "create", "/nodes/pve2/qemu/107/status/start")
+        plan = self.plan("--gpu", "01:00", "--vm", "106", expect=1)
+        said = [r["reason"] for r in plan["refusals"] if r["check"] == "attach.conflict"]
+        self.assertEqual(len([s for s in said if "the VM needs" in s]), 1, said)
+        audit = json.loads(run("audit", "--format", "json", "--gpu", "01:00", "--vm", "106", root=self.root).stdout)
+        self.assertIn("qm set 107 --delete hostpci0", [f["fix"]["summary"] for f in audit["findings"]
+                                                       if f["id"] == "attach.conflict"][0])
+
     def test_choices_of_one_guest_that_contradict(self):
         done = run("plan", "--assign", "01:00,start=106", "--assign", "02:00,no-start=106", root=self.root)
         self.assertEqual(done.returncode, 2)
