@@ -178,3 +178,25 @@ fi
 terminal_start 80 24 "$PVEGPU audit --root $host --run-scripts | head -n 22"
 wait_for "GPUs"
 shot audit
+
+several=$terminal_dir/several
+copy_sample "$several"
+terminal_start 80 24 "TERM=xterm-256color $PVEGPU --root $several --run-scripts"
+wait_read
+keys 4
+wait_for "Which GPU goes to the VM?"
+keys +
+wait_for "> (*) 01:00.0"
+keys Down
+wait_for "> ( ) 02:00.0"
+keys +
+wait_for "> (*) 02:00.0"
+keys 5 Down Enter
+wait_for "> (*) 01:00.0"
+keys Down Down Down Down Enter
+wait_for "(*) 02:00.0 GeForce GTX 1660 Ti  no VM yet"
+keys Down Enter
+wait_for "Each GPU to its VM"
+keys 5 Home
+wait_for "> ( ) all 2 of them"
+shot several
