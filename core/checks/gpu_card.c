@@ -321,14 +321,16 @@ static void used_by_vm(struct report *report, const struct check *check,
  * node that is told by the GPU's driver, and of drivers nothing is known. */
 static bool may_be_in_container(const struct facts *facts)
 {
+	bool unread = facts->containers_known != KNOWN_YES;
 	bool may = false;
-	if (facts->containers_known != KNOWN_YES)
-		return facts->running_containers.n > 0;
 	for (size_t i = 0; i < facts->containers.n; i++) {
 		const struct container *container = facts->containers.item[i];
-		may = may || (container->running != KNOWN_NO && !container->devices.n);
+		if (unread)
+			may = may || container->running == KNOWN_YES;
+		else if (container->line)
+			may = may || (container->running != KNOWN_NO && !container->devices.n);
 	}
-	return may && facts->drivers_known != KNOWN_YES;
+	return may && (unread || facts->drivers_known != KNOWN_YES);
 }
 
 static void judge_in_use(struct report *report, const struct check *check, struct pci_device *gpu)

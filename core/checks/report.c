@@ -135,12 +135,13 @@ static int find_gpu(struct report *part, struct error *err)
 	return hidden < 0 ? hidden : status;
 }
 
-/* "200 pihole", or NULL. */
-static const char *find_container(const struct facts *facts, unsigned ctid)
+static const struct container *find_container(const struct facts *facts, unsigned ctid)
 {
-	for (size_t i = 0; i < facts->all_containers.n; i++)
-		if (strtoul(facts->all_containers.item[i], NULL, 10) == ctid)
-			return facts->all_containers.item[i];
+	for (size_t i = 0; i < facts->containers.n; i++) {
+		const struct container *container = facts->containers.item[i];
+		if (container->ctid == ctid)
+			return container;
+	}
 	return NULL;
 }
 
@@ -157,9 +158,10 @@ static int find_vm(struct report *part, struct error *err)
 		const struct vm *vm = facts->vms.item[i];
 		strings_add(arena, &names, arena_printf(arena, "%u", vm->vmid));
 	}
-	const char *container = find_container(facts, vmid);
+	const struct container *container = find_container(facts, vmid);
 	if (container) {
-		(void)error_set(err, ERROR_USAGE, "%s is a container, not a VM", container);
+		(void)error_set(err, ERROR_USAGE, "%s is a container, not a VM",
+				container_text(arena, container));
 		error_hint(err, "a container shares a GPU that the host keeps (dev0: /dev/dri/renderD128); a GPU that is given to a VM is gone for it");
 		return ERROR_USAGE;
 	}

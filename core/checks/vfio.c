@@ -21,6 +21,12 @@ const struct pci_device *twin_of_card(const struct report *report)
 	return twin;
 }
 
+/* A driver of the host may take the device before vfio-pci does. */
+static bool has_rivals(const struct report *report, const struct pci_device *device)
+{
+	return facts_rivals(report->facts, device, report->arena).n > 0;
+}
+
 /* What binds the card at boot makes vfio-pci come before drivers that were there first: by
  * softdeps, or, by address, before all. */
 static bool comes_earlier(const struct report *report)
@@ -28,35 +34,28 @@ static bool comes_earlier(const struct report *report)
 	bool by_address = twin_of_card(report) != NULL;
 	for (size_t i = 0; i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
-		struct strings rivals = {0};
 		if (device_on_vfio(function) || pci_is_virtual(function) ||
 				strings_has(&report->facts->overrides, function->name))
 			continue;
-		add_rivals(report, function, &rivals);
-		if (rivals.n || (by_address && !vfio_takes_at_boot(report, function)))
+		if (has_rivals(report, function) ||
+				(by_address && !vfio_takes_at_boot(report, function)))
 			return true;
 	}
 	return false;
 }
 
-/* Where there are none left vfio-pci takes the device at the next boot anyway. */
-static bool has_rivals(const struct report *report, const struct pci_device *device)
-{
-	return facts_rivals(report->facts, device, report->arena).n > 0;
-}
-
 /* vfio-pci then takes each device whose ids it has, also one that a driver of the host had before:
- * that one, or NULL. */
+ * that one, or NULL. One without rivals it takes at the next boot anyway. */
 static const struct pci_device *find_along(const struct report *report)
 {
 	if (!comes_earlier(report))
 		return NULL;
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
-		if (other->driver && !device_on_vfio(other) && has_rivals(report, other) &&
+		if (other->driver && !device_on_vfio(other) &&
 				!facts_in_list(&report->card, other) && !part_with(report, other) &&
 				!strings_has(&report->facts->overrides, other->name) &&
-				vfio_takes_at_boot(report, other))
+				vfio_takes_at_boot(report, other) && has_rivals(report, other))
 			return other;
 	}
 	return NULL;

@@ -76,10 +76,17 @@ static enum known is_running(const struct root *root, struct arena *arena, unsig
 										     : KNOWN_NO;
 }
 
-static void add_named(struct facts *facts, struct strings *to, unsigned ctid, const char *name)
+char *container_text(struct arena *arena, const struct container *container)
 {
-	const char *space = *name ? " " : "";
-	strings_add(facts->arena, to, arena_printf(facts->arena, "%u%s%s", ctid, space, name));
+	return arena_printf(arena, "%u%s%s", container->ctid, *container->name ? " " : "",
+			container->name);
+}
+
+static void keep(struct facts *facts, const struct container *container)
+{
+	struct container *kept = arena_alloc(facts->arena, sizeof *kept);
+	*kept = *container;
+	list_add(facts->arena, &facts->containers, kept);
 }
 
 /* Those that run and have no configuration that could be read: the kernel knows them. */
@@ -90,10 +97,10 @@ static void add_unread(const struct root *root, struct facts *facts, const struc
 	for (size_t i = 0; i < running.n; i++) {
 		const char *name = arena_printf(facts->arena, "%s.conf", running.item[i]);
 		unsigned ctid = facts_guest_id(facts->arena, name);
-		if (!ctid || strings_has(read, name))
-			continue;
-		add_named(facts, &facts->all_containers, ctid, "");
-		add_named(facts, &facts->running_containers, ctid, "");
+		if (ctid && !strings_has(read, name))
+			keep(facts, &(struct container){.ctid = ctid,
+						    .name = arena_strdup(facts->arena, ""),
+						    .running = KNOWN_YES});
 	}
 }
 
@@ -132,17 +139,7 @@ static void read_container(
 	container.name = arena_strdup(arena, name);
 	container.path = arena_strdup(arena, path);
 	container.running = is_running(root, arena, ctid);
-	add_named(facts, &facts->all_containers, ctid, name);
-	if (container.running != KNOWN_NO)
-		add_named(facts,
-				container.running == KNOWN_YES ? &facts->running_containers
-							       : &facts->unsure_containers,
-				ctid, name);
-	if (!container.line)
-		return;
-	struct container *kept = arena_alloc(arena, sizeof *kept);
-	*kept = container;
-	list_add(arena, &facts->containers, kept);
+	keep(facts, &container);
 }
 
 /* A number is given as the drivers find their devices: what it stands for is told by all of them.

@@ -32,12 +32,15 @@ char *reboot_cost(const struct report *report)
 			strings_add(report->arena, &unknown,
 					arena_printf(report->arena, "%u %s", vm->vmid, vm->name));
 	}
-	for (size_t i = 0; i < facts->running_containers.n; i++)
-		strings_add(report->arena, &containers, facts->running_containers.item[i]);
-	for (size_t i = 0; i < facts->unsure_containers.n; i++)
-		strings_add(report->arena, &unknown,
-				arena_printf(report->arena, "container %s",
-						facts->unsure_containers.item[i]));
+	for (size_t i = 0; i < facts->containers.n; i++) {
+		const struct container *container = facts->containers.item[i];
+		const char *name = container_text(report->arena, container);
+		if (container->running == KNOWN_YES)
+			strings_add(report->arena, &containers, name);
+		if (container->running == KNOWN_UNKNOWN)
+			strings_add(report->arena, &unknown,
+					arena_printf(report->arena, "container %s", name));
+	}
 	if (names.n)
 		text_addf(&text, "stops the running %s %s", text_plural(names.n, "VM", "VMs"),
 				strings_join(report->arena, &names, ", "));

@@ -116,11 +116,8 @@ struct facts {
 	struct list ha_guests;     /* of struct ha_guest: the same, one for each */
 	struct strings node_names; /* of the cluster, this node too; empty: not known */
 	enum known containers_known;
-	struct strings all_containers;     /* "200 pihole" */
-	struct strings running_containers; /* the same: those that run */
-	struct strings unsure_containers;  /* the same: whether they run is not known */
-	struct list containers;            /* of struct container: those that have a GPU */
-	struct text_file pci_cfg;          /* /etc/pve/mapping/pci.cfg */
+	struct list containers;   /* of struct container */
+	struct text_file pci_cfg; /* /etc/pve/mapping/pci.cfg */
 	struct pci_mapping_file mappings;
 	char *mapping_digest;      /* of that file, as the API has it; NULL: there is none */
 	enum known mappings_known; /* no: this Proxmox VE has none (7.x) */

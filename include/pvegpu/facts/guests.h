@@ -61,17 +61,20 @@ bool vm_value_is_on(const char *value);
 /* It has `onboot`. */
 bool vm_starts_at_boot(const struct vm *vm);
 
-/* A container that has a GPU of the host, by a dev or mount entry. */
+/* A container. It may have a GPU of the host, by a dev or mount entry. */
 struct container {
 	unsigned ctid;
-	char *name; /* "" when the config has none */
-	char *path;
-	char *line;           /* the entry that gives it the GPU */
+	char *name;           /* "" when the config has none, or could not be read */
+	char *path;           /* NULL: it runs, and its configuration could not be read */
+	char *line;           /* the entry that gives it the GPU; NULL: it has none */
 	struct list devices;  /* of struct pci_device; empty where it cannot be told which */
 	struct strings nodes; /* below /dev/dri, that it names by their numbers: card1, renderD129
 			       */
 	enum known running;
 };
+
+/* "200 pihole", or "200" */
+char *container_text(struct arena *arena, const struct container *container);
 
 /* How a guest comes by a device. */
 enum holder_way {
