@@ -17,6 +17,25 @@ const struct report *parts_shown(const struct wizard *wizard)
 	return NULL;
 }
 
+struct list parts_on_screen(struct arena *arena, const struct wizard *wizard)
+{
+	const struct list *parts = &wizard->report->parts;
+	const struct report *shown = parts_shown(wizard);
+	struct list on_screen = {0};
+	for (size_t i = 0; i < parts->n; i++)
+		if (!shown || parts->item[i] == shown)
+			list_add(arena, &on_screen, parts->item[i]);
+	return on_screen;
+}
+
+bool parts_give(const struct report *report, const struct pci_device *gpu)
+{
+	for (size_t i = 0; i < report->parts.n; i++)
+		if (((const struct report *)report->parts.item[i])->gpu == gpu)
+			return true;
+	return false;
+}
+
 struct list parts_vms(struct arena *arena, const struct report *report)
 {
 	struct list vms = {0};

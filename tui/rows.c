@@ -28,17 +28,15 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on)
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id)
 {
-	const struct list *parts = &wizard->report->parts;
+	const struct list parts = parts_on_screen(rows->arena, wizard);
 	const struct report *shown = parts_shown(wizard);
 	bool on = true;
 	bool any = false;
 	bool asked = false;
 	bool done = true;
-	for (size_t i = 0; i < parts->n; i++) {
-		const struct report *part = parts->item[i];
+	for (size_t i = 0; i < parts.n; i++) {
+		const struct report *part = parts.item[i];
 		bool so = part->done[id] || part->decided[id];
-		if (shown && part != shown)
-			continue;
 		on = on && so;
 		any = any || so;
 		asked = asked || part->goal->chosen[id] == CHOICE_YES;

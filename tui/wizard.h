@@ -172,6 +172,10 @@ void parts_show(struct wizard *wizard, const char *device);
 bool parts_act(struct wizard *wizard, const struct row *row);
 /* The part that the screen is about; NULL: all. */
 const struct report *parts_shown(const struct wizard *wizard);
+/* That one, or all of them: of struct report. */
+struct list parts_on_screen(struct arena *arena, const struct wizard *wizard);
+/* One of the parts gives this device. */
+bool parts_give(const struct report *report, const struct pci_device *gpu);
 /* The VMs of the parts, each once: of struct vm. */
 struct list parts_vms(struct arena *arena, const struct report *report);
 /* Each part has a device and a VM. */

@@ -114,16 +114,11 @@ static void add_findings(struct rows *rows, const struct report *report, const s
 			rows_add_finding(rows, report, finding);
 }
 
-/* The part that is shown, or one of them. */
-static bool goes_by_mapping(const struct wizard *wizard)
+static bool goes_by_mapping(const struct list *parts)
 {
-	const struct list *parts = &wizard->report->parts;
-	const struct report *shown = parts_shown(wizard);
-	for (size_t i = 0; i < parts->n; i++) {
-		const struct report *part = parts->item[i];
-		if ((!shown || shown == part) && part->decided[CHOOSE_BY_MAPPING])
+	for (size_t i = 0; i < parts->n; i++)
+		if (((const struct report *)parts->item[i])->decided[CHOOSE_BY_MAPPING])
 			return true;
-	}
 	return false;
 }
 
@@ -136,13 +131,14 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		return;
 	}
 	const struct list vms = parts_vms(rows->arena, report);
+	const struct list parts = parts_on_screen(rows->arena, wizard);
 	(void)rows_add(rows, ROW_HEADING, attach_heading(rows->arena, report, &vms));
 	parts_add_rows(wizard, rows);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		if (choice->page != PAGE_ATTACH)
 			continue;
 		/* How mappings are made is a question only where there are some. */
-		if (choice->id == CHOOSE_MAPPING_FUNCTIONS && !goes_by_mapping(wizard))
+		if (choice->id == CHOOSE_MAPPING_FUNCTIONS && !goes_by_mapping(&parts))
 			continue;
 		if (choice->id == CHOOSE_BY_MAPPING && wizard->facts->mappings_known == KNOWN_NO)
 			continue;

@@ -7,14 +7,6 @@ static const struct key keys[] = {{'\n', "Enter", "choose"}, {'+', "+", "also"},
 		{'?', "?", "why"}, {'m', "m", "groups"}, {REVIEW_KEY, "v", "review"},
 		{'q', "q", "quit"}, {0}};
 
-static bool is_chosen(const struct report *report, const struct pci_device *gpu)
-{
-	for (size_t i = 0; i < report->parts.n; i++)
-		if (((const struct report *)report->parts.item[i])->gpu == gpu)
-			return true;
-	return false;
-}
-
 /* What goes along with one of the chosen GPUs, and what was found of it. */
 static void show_part(struct rows *rows, const struct report *report, const struct report *part)
 {
@@ -52,7 +44,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 		struct row *row = rows_add(rows, ROW_RADIO,
 				arena_printf(rows->arena, "%s %s", short_address(gpu),
 						short_label(rows->arena, gpu)));
-		row->on = is_chosen(report, gpu);
+		row->on = parts_give(report, gpu);
 		row->data = gpu;
 		row->page = gpu_page;
 		row->note = gpu->boot_vga == KNOWN_YES ? "host's console"

@@ -11,15 +11,6 @@ static const struct key keys[] = {{' ', "Space", "tick"}, {'\n', "Enter", "next"
 
 enum { ACT_BIND_START = 1, ACT_BIND_EARLY };
 
-static bool is_chosen(const struct report *report, const struct finding *finding)
-{
-	for (size_t i = 0; i < report->parts.n; i++)
-		if (subject_is_device(finding->about,
-				    ((const struct report *)report->parts.item[i])->gpu))
-			return true;
-	return false;
-}
-
 /* The first that is not set up at boot already, or the first. */
 static const struct report *first_to_bind(const struct report *report)
 {
@@ -79,7 +70,8 @@ static void vfio_rows(struct wizard *wizard, struct rows *rows)
 	while ((finding = report_next(report, &query))) {
 		/* Of the drivers only those that matter: of the GPUs chosen. */
 		bool other = strcmp(finding->check->id, "vfio.host-driver") == 0 &&
-			     !is_chosen(report, finding);
+			     !(finding->about.kind == SUBJECT_DEVICE &&
+					     parts_give(report, finding->about.device));
 		bool waiting = strcmp(finding->check->id, "vfio.binding") == 0 && !report->gpu;
 		if (finding->status != STATUS_OK && finding != modules && !other && !waiting)
 			rows_add_finding(rows, report, finding);

@@ -45,21 +45,20 @@ void vm_page(const struct wizard *wizard, const struct row *row, struct text *te
 					: "becomes a q35 machine: its PCI addresses change, so network names (ens18) and Windows drivers may change once");
 	(void)wizard;
 }
+
 /* Which of the GPUs the screen is about the VM has already; "" for none. */
 static const char *given_text(const struct wizard *wizard, struct arena *arena, const struct vm *vm)
 {
-	const struct list *parts = &wizard->report->parts;
-	const struct report *shown = parts_shown(wizard);
-	for (size_t i = 0; i < parts->n; i++) {
-		const struct report *part = parts->item[i];
-		if (!part->gpu || (shown && part != shown))
-			continue;
-		for (size_t e = 0; e < vm->hostpci.n; e++) {
+	struct list parts = parts_on_screen(arena, wizard);
+	bool several = wizard->report->parts.n > 1;
+	for (size_t i = 0; i < parts.n; i++) {
+		const struct report *part = parts.item[i];
+		for (size_t e = 0; part->gpu && e < vm->hostpci.n; e++) {
 			const struct vm_hostpci *entry = vm->hostpci.item[e];
 			if (facts_in_list(&entry->devices, part->gpu))
-				return parts->n > 1 ? arena_printf(arena, ", has %s",
-								      short_address(part->gpu))
-						    : ", has this GPU";
+				return several ? arena_printf(arena, ", has %s",
+								 short_address(part->gpu))
+					       : ", has this GPU";
 		}
 	}
 	return "";
@@ -81,13 +80,12 @@ static const char *vm_note(const struct wizard *wizard, struct arena *arena, con
 			ha ? ", HA" : "", has);
 }
 
-/* The part that is shown, or all of them, are for the VM. */
-static bool all_go_to(const struct report *report, const struct report *shown, const struct vm *vm)
+static bool all_go_to(const struct list *parts, const struct vm *vm)
 {
-	for (size_t i = 0; !shown && i < report->parts.n; i++)
-		if (((const struct report *)report->parts.item[i])->vm != vm)
+	for (size_t i = 0; i < parts->n; i++)
+		if (((const struct report *)parts->item[i])->vm != vm)
 			return false;
-	return !shown || shown->vm == vm;
+	return true;
 }
 
 /* What was found of each VM that gets one. */
@@ -105,7 +103,7 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct facts *facts = wizard->facts;
 	const struct report *report = wizard->report;
-	const struct report *shown = parts_shown(wizard);
+	const struct list parts = parts_on_screen(rows->arena, wizard);
 	bool several = report->parts.n > 1;
 	(void)rows_add(rows, ROW_HEADING,
 			several ? "Which GPU goes ..." : "Which VM gets the GPU?");
@@ -121,7 +119,7 @@ static void vm_rows(struct wizard *wizard, struct rows *rows)
 		const struct vm *vm = facts->vms.item[i];
 		struct row *row = rows_add(rows, ROW_RADIO,
 				arena_printf(rows->arena, "%u %s", vm->vmid, vm->name));
-		row->on = all_go_to(report, shown, vm);
+		row->on = all_go_to(&parts, vm);
 		row->data = vm;
 		row->page = vm_page;
 		row->note = vm_note(wizard, rows->arena, vm);
