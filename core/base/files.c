@@ -22,6 +22,9 @@ static int open_place(const struct root *root, const char *path, struct arena *a
 		struct place *ret_place, struct error *err)
 {
 	char *real = root_real_path(root, path, arena);
+	/* A link that cannot be followed now must not be taken for the file itself. */
+	if (!real && errno != ENOENT && errno != ENOTDIR)
+		return error_set_errno(err, errno, "cannot find '%s%s'", root_dir(root), path);
 	if (!real)
 		real = arena_strdup(arena, path);
 	char *slash = strrchr(real, '/');
@@ -176,8 +179,14 @@ int file_make_dirs(const struct root *root, const char *path, mode_t mode, struc
 		if (path[n] != '/' && path[n] != '\0')
 			continue;
 		char *dir = arena_strndup(arena, path, n);
-		if (root_exists(root, dir))
+		int there = root_presence(root, dir);
+		if (there > 0)
 			continue;
+		if (there < 0) {
+			status = error_set_errno(err, errno, "cannot see the directory '%s%s'",
+					root_dir(root), dir);
+			break;
+		}
 		struct place place = {.dir = -1};
 		status = open_place(root, dir, arena, &place, err);
 		if (status < 0)
@@ -288,8 +297,12 @@ int file_check_place(const struct root *root, const char *path, size_t bytes, st
 
 int file_remove_dir(const struct root *root, const char *path, struct error *err)
 {
-	if (!root_exists(root, path))
+	int there = root_presence(root, path);
+	if (there == 0)
 		return 0;
+	if (there < 0)
+		return error_set_errno(err, errno, "cannot see the directory '%s%s'",
+				root_dir(root), path);
 	struct arena *arena = arena_new();
 	struct place place = {.dir = -1};
 	int status = open_place(root, path, arena, &place, err);

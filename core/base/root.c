@@ -472,6 +472,13 @@ bool root_exists(const struct root *root, const char *path)
 	return true;
 }
 
+int root_presence(const struct root *root, const char *path)
+{
+	if (root_exists(root, path))
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+}
+
 static int not_a_file(const struct root *root, const char *path, mode_t mode, struct error *err)
 {
 	const char *kind = S_ISDIR(mode)    ? "a directory"
@@ -631,11 +638,14 @@ char *root_real_path(const struct root *root, const char *path, struct arena *ar
 	char target[4096];
 	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
 	ssize_t n = readlink(link, target, sizeof target - 1);
+	int number = errno;
 	(void)close(fd);
+	errno = number;
 	if (n <= 0)
 		return NULL;
 	target[n] = '\0';
 	size_t skip = strcmp(root->real, "/") == 0 ? 0 : strlen(root->real);
+	errno = EXDEV;
 	if (strncmp(target, root->real, skip) != 0)
 		return NULL;
 	return arena_strdup(arena, target[skip] ? target + skip : "/");

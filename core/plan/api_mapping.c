@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <string.h>
 
 #include "core/plan/internal.h"
@@ -176,7 +177,12 @@ static void users_in_files(const struct root *root, const char *name, struct are
 		const char *dir =
 				arena_printf(arena, "/etc/pve/nodes/%s/qemu-server", nodes.item[n]);
 		struct strings files = {0};
-		(void)root_list(root, dir, arena, &files);
+		struct error error;
+		if (root_read_dir(root, dir, arena, &files, &error) < 0 &&
+				error.sys_errno != ENOENT)
+			strings_add(arena, ret_users,
+					arena_printf(arena, "the VMs of node %s could not be read",
+							nodes.item[n]));
 		for (size_t i = 0; i < files.n; i++) {
 			char *text = NULL;
 			struct vm_conf conf = {0};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -267,7 +268,10 @@ static int check_image(struct change_run *run, const char *path, time_t start, c
 {
 	struct stat made;
 	struct strings differs = {0};
-	if (root_stat(run->root, path, &made) == 0 && made.st_mtime + 1 < start)
+	if (root_stat(run->root, path, &made) < 0)
+		return error_set_errno(err, errno, "'%s' ended well, but %s cannot be seen",
+				command, path);
+	if (made.st_mtime + 1 < start)
 		return error_set(err, ERROR_COMMAND, "'%s' ended well, but %s was not made again",
 				command, path);
 	if (facts_initramfs_differs(run->root, path, run->arena, &differs) && differs.n)
@@ -283,13 +287,13 @@ static int check_images(
 {
 	struct arena *arena = run->arena;
 	struct strings names = {0};
-	int status = 0;
-	(void)root_list(run->root, "/boot", arena, &names);
+	int status = root_read_dir(run->root, "/boot", arena, &names, err);
 	for (size_t i = 0; status == 0 && i < names.n; i++) {
 		const char *kernel = names.item[i] + strlen("initrd.img-");
+		/* Of a kernel that is no more, an image is left as it is. */
 		if (text_starts(names.item[i], "initrd.img-") &&
-				root_exists(run->root,
-						arena_printf(arena, "/boot/vmlinuz-%s", kernel)))
+				root_presence(run->root, arena_printf(arena, "/boot/vmlinuz-%s",
+									 kernel)) != 0)
 			status = check_image(run, arena_printf(arena, "/boot/%s", names.item[i]),
 					start, command, err);
 	}

@@ -22,15 +22,25 @@ static struct change *find_file(const struct plan *plan, const char *path)
 	return NULL;
 }
 
-/* The file a path leads to; of one that is not there, in the directory that it would be in. */
+static bool is_absent(int sys_errno)
+{
+	return sys_errno == ENOENT || sys_errno == ENOTDIR;
+}
+
+/* The file a path leads to; of one that is not there, in the directory that it would be in. NULL
+ * and errno where that cannot be known: the same file might be drafted twice. */
 static char *real_file(struct plan *plan, const struct root *root, const char *path)
 {
 	char *real = root_real_path(root, path, plan->arena);
 	const char *slash = strrchr(path, '/');
-	if (real || !slash || slash == path)
-		return real ? real : arena_strdup(plan->arena, path);
+	if (real || !is_absent(errno))
+		return real;
+	if (!slash || slash == path)
+		return arena_strdup(plan->arena, path);
 	char *dir = arena_strndup(plan->arena, path, (size_t)(slash - path));
 	dir = root_real_path(root, dir, plan->arena);
+	if (!dir && !is_absent(errno))
+		return NULL;
 	return dir && strcmp(dir, "/") != 0 ? arena_printf(plan->arena, "%s%s", dir, slash)
 					    : arena_strdup(plan->arena, dir ? slash : path);
 }
@@ -49,14 +59,20 @@ static struct change *find_same_file(struct plan *plan, const char *path, const 
 }
 
 /* The directories that are not there yet. */
-static void find_dirs(struct plan *plan, const struct root *root, struct change *change)
+static int find_dirs(struct plan *plan, const struct root *root, struct change *change,
+		struct error *err)
 {
 	const char *path = change->path;
 	for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		char *dir = arena_strndup(plan->arena, path, (size_t)(slash - path));
-		if (!root_exists(root, dir))
+		int there = root_presence(root, dir);
+		if (there < 0)
+			return error_set_errno(err, errno, "cannot see the directory '%s%s'",
+					root_dir(root), dir);
+		if (there == 0)
 			strings_add(plan->arena, &change->dirs, dir);
 	}
+	return 0;
 }
 
 static int load_draft(struct plan *plan, const struct root *root, const char *path,
@@ -79,10 +95,8 @@ static int load_draft(struct plan *plan, const struct root *root, const char *pa
 	strings_add(plan->arena, &change->names, path);
 	change->before = text;
 	change->after = text;
-	if (!text)
-		find_dirs(plan, root, change);
 	*ret_change = change;
-	return 0;
+	return text ? 0 : find_dirs(plan, root, change, err);
 }
 
 int plan_draft(struct plan *plan, const struct root *root, const char *path, const char **ret_text,
@@ -90,6 +104,8 @@ int plan_draft(struct plan *plan, const struct root *root, const char *path, con
 {
 	struct change *change = find_file(plan, path);
 	char *real = change ? NULL : real_file(plan, root, path);
+	if (!change && !real)
+		return error_set_errno(err, errno, "cannot find '%s%s'", root_dir(root), path);
 	if (!change)
 		change = find_same_file(plan, path, real);
 	if (!change) {
@@ -315,7 +331,13 @@ static int undo_edited(struct change_run *run, const struct change *change, bool
 		struct error *err)
 {
 	char *now = NULL;
-	(void)root_read(run->root, change->path, run->arena, &now, NULL, NULL);
+	struct error unread;
+	int status = root_read(run->root, change->path, run->arena, &now, NULL, &unread);
+	if (status < 0 && unread.sys_errno != ENOENT) {
+		if (err)
+			*err = unread;
+		return status;
+	}
 	char *undone = file_undo_text(run->arena, change, now);
 	if (undone) {
 		run->line(run->line_user, "edited since: only what pvegpu changed is undone",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reading below a root directory: nothing in a captured tree may lead out of it. */
+#include "pvegpu/base/files.h"
 #include "tests/unit/helper.h"
 
 #define SECRET "this stands outside of the tree\n"
@@ -154,6 +155,29 @@ static void loops_end(void **state)
 	assert_string_equal(root_readlink(root, "/etc/self", *state), "self");
 	assert_false(root_exists(root, "/etc/dangling"));
 	assert_string_equal(root_readlink(root, "/etc/dangling", *state), "nowhere");
+	root_close(root);
+}
+
+/* Whether it is there cannot be told of what is behind links in a circle, as of a disk that fails:
+ * nothing is replaced or taken for gone by a guess. */
+static void unknown_is_not_absent(void **state)
+{
+	struct error err = {0};
+	make_link("loop", tree(*state, "/etc/loop"));
+	struct root *root = open_tree(*state);
+	assert_int_equal(root_presence(root, "/etc/modules"), 1);
+	assert_int_equal(root_presence(root, "/etc/none"), 0);
+	assert_int_equal(root_presence(root, "/etc/modules/none"), 0);
+	assert_int_equal(root_presence(root, "/etc/loop"), -1);
+	assert_int_equal(errno, ELOOP);
+	assert_int_equal(file_replace(root, "/etc/loop", "x", 1, 0644, &err), ERROR_IO);
+	assert_non_null(strstr(err.text, "/etc/loop"));
+	assert_int_equal(file_remove(root, "/etc/loop", &err), ERROR_IO);
+	assert_int_equal(file_make_dirs(root, "/etc/loop/dir", 0755, &err), ERROR_IO);
+	assert_int_equal(file_remove_dir(root, "/etc/loop/dir", &err), ERROR_IO);
+	assert_non_null(strstr(err.text, "/etc/loop/dir"));
+	assert_int_equal(file_remove_dir(root, "/etc/none", &err), 0);
+	assert_string_equal(root_readlink(root, "/etc/loop", *state), "loop");
 	root_close(root);
 }
 
@@ -345,6 +369,7 @@ int main(void)
 			TREE_TEST(links_stay_inside),
 			TREE_TEST(magic_links_are_not_followed),
 			TREE_TEST(loops_end),
+			TREE_TEST(unknown_is_not_absent),
 			TREE_TEST(unreadable),
 			TREE_TEST(too_large),
 			TREE_TEST(lists_sorted),

@@ -87,6 +87,9 @@ void root_note_failure(const struct root *root, const char *path, int sys_errno)
 /* A file descriptor below the root, O_CLOEXEC added; -1 and errno on failure. */
 int root_openat(const struct root *root, const char *path, int flags);
 bool root_exists(const struct root *root, const char *path);
+/* For whoever acts on the answer: 1 where it is there, 0 where it is not, nor a directory on the
+ * way to it; -1 and errno where that cannot be known (EIO, no permission, links in a circle). */
+int root_presence(const struct root *root, const char *path);
 /* The same of a name in a directory whose reader leaves out links that lead nowhere (the shell's
  * -e, kmod, systemd): such a link is no failure to read. */
 bool root_leads(const struct root *root, const char *path);
@@ -116,7 +119,8 @@ int root_read_dir(const struct root *root, const char *path, struct arena *arena
 /* The same where an unreadable directory is simply unknown: false. */
 bool root_list(const struct root *root, const char *path, struct arena *arena,
 		struct strings *ret_names);
-/* Where a path leads when every link is followed, as a path below the root; NULL if nowhere. */
+/* Where a path leads when every link is followed, as a path below the root; NULL if nowhere
+ * (ENOENT, ENOTDIR), where that cannot be known, and out of the root (EXDEV). */
 char *root_real_path(const struct root *root, const char *path, struct arena *arena);
 
 /* Copy the tree `from` (not followed out of itself) to the empty directory `to`: directories,
