@@ -219,6 +219,20 @@ static int take_choice(struct options *options, const struct option_row *row, co
 	return 0;
 }
 
+/* DEVICE=VALUE */
+static int take_value(struct options *options, const struct option_row *row, const char *argument)
+{
+	struct goal *goal = options->goal;
+	struct error error;
+	const char *equals = strchr(argument, '=');
+	if (!equals)
+		return wrong("that takes DEVICE=N, as 00:02.0=7, not", argument);
+	const char *device = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
+	return goal_set_value(goal, row->choice, device, equals + 1, &error) < 0
+			       ? say_error(&error, EXIT_USAGE)
+			       : 0;
+}
+
 /* Which commands take an option, as a set. */
 #define TAKES(name) (1U << COMMAND_##name)
 enum {
@@ -340,7 +354,8 @@ static void add_choice(struct option_row *row, const struct goal_choice *choice,
 	*row = (struct option_row){.name = name,
 			.group = GROUP_GOAL,
 			.commands = GOALS,
-			.take = take_choice,
+			.argument = choice->value == VALUE_NUMBER ? "DEVICE=N" : NULL,
+			.take = choice->value == VALUE_NUMBER ? take_value : take_choice,
 			.choice = choice,
 			.help = choice->help};
 }
@@ -359,7 +374,8 @@ struct option_row *options_rows(
 		if (strchr(choice->yes, '='))
 			continue; /* --bind takes an argument, and is a row of its own */
 		add_choice(&rows[n++], choice, choice->yes);
-		add_choice(&rows[n++], choice, choice->no);
+		if (choice->no)
+			add_choice(&rows[n++], choice, choice->no);
 	}
 	*ret_n = n;
 	return rows;
@@ -585,11 +601,11 @@ static int read_line(struct reading_line *line, int argc, char **argv)
 		status = check_command(line);
 	if (status == 0)
 		status = check_pairs(line);
-	/* To clean up is a plan of its own, unless there is more to do. */
+	/* To clean up, or to split a device, is a plan of its own, unless there is more to do. */
 	struct goal *goal = options->goal;
-	if (status == 0 && goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES &&
-			goal->chosen[CHOOSE_ADVISED] == CHOICE_ADVISED && !goal->gpus.n &&
-			!goal->assignments.n && !goal->params.n)
+	bool alone = goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES || goal->devices.n;
+	if (status == 0 && alone && goal->chosen[CHOOSE_ADVISED] == CHOICE_ADVISED &&
+			!goal->gpus.n && !goal->assignments.n && !goal->params.n)
 		goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;
 	return status;
 }

@@ -25,6 +25,18 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on)
 	return row;
 }
 
+struct row *rows_add_value(
+		struct rows *rows, enum choice_id id, const char *device, const char *prompt)
+{
+	const struct goal_choice *choice = &goal_choices[id];
+	struct row *row = rows_add(rows, ROW_ITEM, choice->text);
+	row->hint = choice->hint;
+	row->choice = choice;
+	row->device = device;
+	row->prompt = prompt;
+	return row;
+}
+
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id)
 {

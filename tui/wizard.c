@@ -96,6 +96,28 @@ static bool move_focus(struct wizard *wizard, int key, int count)
 	return true;
 }
 
+static void draw_behind(void *user)
+{
+	wizard_draw(user);
+}
+
+/* The value of the row's choice; nothing typed takes it back. */
+static int ask_value(struct wizard *wizard, const struct row *row)
+{
+	char typed[32];
+	struct error error;
+	int key = ask_line(row->prompt, typed, sizeof typed, draw_behind, wizard);
+	if (key != '\n')
+		return key == KEY_ENDED ? key : 0;
+	if (goal_set_value(wizard->goal, row->choice, row->device, *typed ? typed : NULL, &error) <
+			0)
+		wizard->message = arena_strdup(wizard->arena, error.text);
+	wizard_judge(wizard);
+	if (!wizard->message)
+		(void)stay_for_refusal(wizard);
+	return 0;
+}
+
 static int go_forward(struct wizard *wizard, const struct row *row, int key)
 {
 	if (wizard_steps[wizard->step]->enter)
@@ -104,6 +126,8 @@ static int go_forward(struct wizard *wizard, const struct row *row, int key)
 		wizard->message = still_reading;
 		return 0;
 	}
+	if (row && row->prompt && key == '\n')
+		return ask_value(wizard, row);
 	if (row && row->kind == ROW_RADIO && key == '\n') {
 		bool stays = row->stays;
 		act(wizard, row);

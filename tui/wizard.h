@@ -53,6 +53,7 @@ struct row {
 	const struct finding *finding;    /* what '?' explains, or NULL */
 	const struct goal_choice *choice; /* the choice that it sets, or NULL */
 	const char *device;               /* for which it is set alone; NULL: for all */
+	const char *prompt;               /* asks for its value; NULL: it is yes or no */
 	const struct check *check;        /* or the check a choice belongs to, or NULL */
 	row_page *page;                   /* or NULL */
 	enum role role;
@@ -69,6 +70,9 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
 /* The same of one that each part of the goal decides: of the part that is shown, or of all. */
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id);
+/* The row of a choice with a value, which Enter asks for by `prompt`, for that device. */
+struct row *rows_add_value(
+		struct rows *rows, enum choice_id id, const char *device, const char *prompt);
 /* Tick it, or take the tick back: what the person wants of its choice. */
 void rows_toggle(const struct row *row, struct goal *goal);
 /* A finding as a row: mark, title, its detail as the hint, and of several VMs which one. */

@@ -169,8 +169,9 @@ struct goal *history_last_goal(const struct root *root)
 		const struct run *run = history->runs.item[i];
 		if (run->state == RUN_UNDONE)
 			break; /* the last word was to undo: start afresh */
-		if (goal_text(history->arena, run->plan->goal) || run->plan->goal->vmid)
-			goal = goal_copy(run->plan->goal);
+		const struct goal *planned = run->plan->goal;
+		if (planned->gpus.n || planned->assignments.n || planned->vmid)
+			goal = goal_copy(planned);
 	}
 	history_free(history);
 	if (goal) { /* a risk is accepted for one plan, not for good */

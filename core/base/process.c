@@ -154,6 +154,18 @@ static void read_stream(struct stream *stream, process_line *line, void *user)
  * longer than this. Without a pidfd its end is looked for this often. */
 enum { AFTER_END_MS = 300, LOOK_MS = 20 };
 
+/* poll(2), which a kernel short of memory refuses (ENOMEM): then a moment is waited instead, for a
+ * command of the host is not to be killed in its middle for that. */
+static void wait_for(struct pollfd *polls, nfds_t n, int ms)
+{
+	if (poll(polls, n, ms) >= 0 || errno == EINTR)
+		return;
+	for (nfds_t i = 0; i < n; i++)
+		polls[i].revents = 0;
+	const struct timespec moment = {.tv_nsec = (ms < LOOK_MS ? ms : LOOK_MS) * 1000000L};
+	(void)nanosleep(&moment, NULL);
+}
+
 /* Read both pipes until the child has ended; false on time-out. It is the child that is waited for,
  * not the end of its output. */
 static bool pump(struct child *child, struct stream streams[2], long long deadline,
@@ -171,8 +183,7 @@ static bool pump(struct child *child, struct stream streams[2], long long deadli
 				{.fd = child->ended ? -1 : child->handle, .events = POLLIN}};
 		if (!child->ended && child->handle < 0 && left > LOOK_MS)
 			left = LOOK_MS;
-		if (poll(polls, 3, (int)left) < 0 && errno != EINTR)
-			return false;
+		wait_for(polls, 3, (int)left);
 		for (int i = 0; i < 2; i++)
 			if (streams[i].fd >= 0 && polls[i].revents)
 				read_stream(&streams[i], line, user);
@@ -392,8 +403,9 @@ static bool follow_to_end(struct child *child, struct stream streams[2], long lo
 		if (ended)
 			return true;
 		struct pollfd handle = {.fd = child->handle, .events = POLLIN};
-		if (now_ms() >= deadline || (poll(&handle, 1, LOOK_MS) < 0 && errno != EINTR))
+		if (now_ms() >= deadline)
 			return false;
+		wait_for(&handle, 1, LOOK_MS);
 	}
 }
 

@@ -162,7 +162,7 @@ const struct check check_catalogue[] = {
 		WIKI, check_gpu_bar, false, BY_FILES},
 	{"gpu.sriov", STEP_GPU, "Virtual functions (SR-IOV)",
 		"A card with virtual functions can serve several VMs; passing the whole slot then takes them all.",
-		MANUAL_PCI, check_gpu_sriov, false, BY_FILES},
+		MANUAL_PCI, check_gpu_sriov, true, BY_FILES},
 	{"gpu.in-use", STEP_GPU, "Guests that use the GPU",
 		"A container shares the GPU through the host's driver, a VM takes it whole: not both at once.",
 		MANUAL_PCI, check_gpu_in_use, false, BY_FILES},

@@ -100,6 +100,106 @@ static void judge_split(struct report *report, const struct check *check, struct
 			first ? ": --gpu " : "", first ? first->name : "", gpu->name);
 }
 
+size_t functions_rules(const struct facts *facts, const struct pci_device *device,
+		const struct device_rule **ret_rule)
+{
+	size_t n = 0;
+	*ret_rule = NULL;
+	for (size_t i = 0; i < facts->device_rules.n; i++) {
+		const struct device_rule *rule = facts->device_rules.item[i];
+		if (rule->device != device || !rule->sets_functions)
+			continue;
+		*ret_rule = rule;
+		n++;
+	}
+	return n;
+}
+
+/* Who makes the functions is the device's driver. */
+static const char *driver_makes_none(const struct pci_device *gpu)
+{
+	if (!gpu->driver)
+		return "no driver is bound to it, and its driver makes them";
+	if (device_on_vfio(gpu))
+		return "it is held for a VM, and the driver of the host makes them";
+	if (strcmp(gpu->driver, "nvidia") == 0)
+		return "NVIDIA's vGPU driver makes them, by its own tool: systemctl enable --now pve-nvidia-sriov@ALL.service";
+	return NULL;
+}
+
+/* What makes them at boot must be one line, and one that is understood. */
+static const char *rules_in_the_way(
+		const struct report *report, const struct pci_device *gpu, unsigned wanted)
+{
+	const struct device_rule *rule = NULL;
+	size_t n = functions_rules(report->facts, gpu, &rule);
+	if (n > 1)
+		return arena_printf(report->arena,
+				"%zu lines set it at boot, the last of them line %zu of %s: leave one",
+				n, rule->line, rule->path);
+	if (n && rule->functions < 0)
+		return arena_printf(report->arena,
+				"line %zu of %s sets it at boot in a way of its own: change it to %u there",
+				rule->line, rule->path, wanted);
+	return NULL;
+}
+
+/* Why it cannot have so many; NULL: it can. */
+static const char *why_not_split(
+		const struct report *report, const struct pci_device *gpu, unsigned wanted)
+{
+	struct arena *arena = report->arena;
+	if (pci_is_virtual(gpu))
+		return "it is a virtual function itself";
+	if (gpu->sriov_total <= 0)
+		return report->facts->all_recorded ? "it has none (SR-IOV)"
+						   : "how many it can have is not recorded";
+	if (wanted > (unsigned)gpu->sriov_total)
+		return arena_printf(arena, "it can have %d at most", gpu->sriov_total);
+	if (gpu->sriov_active < 0)
+		return "how many it has now is not recorded";
+	if (part_with(report, gpu))
+		return "it is to go to a VM itself: one or the other";
+	const char *reason =
+			wanted && gpu->sriov_active != (int)wanted ? driver_makes_none(gpu) : NULL;
+	if (!reason && gpu->sriov_active > 0 && gpu->sriov_active != (int)wanted)
+		reason = facts_functions_held(report->facts, gpu, wanted, arena);
+	return reason ? reason : rules_in_the_way(report, gpu, wanted);
+}
+
+/* The goal asks for so many virtual functions of it. */
+static void judge_asked(struct report *report, const struct check *check, struct pci_device *gpu,
+		unsigned wanted)
+{
+	struct arena *arena = report->arena;
+	const char *many = arena_printf(arena, "%u virtual %s", wanted,
+			text_plural(wanted, "function", "functions"));
+	const char *reason = why_not_split(report, gpu, wanted);
+	const struct device_rule *rule = NULL;
+	(void)functions_rules(report->facts, gpu, &rule);
+	int at_boot = rule ? rule->functions : 0;
+	struct finding *finding = NULL;
+	if (reason) {
+		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
+				"It cannot have %s: %s.", many, reason);
+		finding->risk = RISK_NEVER;
+	} else if (gpu->sriov_active == (int)wanted && at_boot == (int)wanted) {
+		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
+				"It has %s, as asked for%s.", many,
+				rule ? ", and gets them at each boot" : "");
+	} else {
+		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
+				"It has %s now and %d at boot, and is to have %s.",
+				count_text(arena, gpu), at_boot, many);
+		finding_fix(report, finding, FIX_BY_PLAN,
+				"write the number, and keep it for each boot");
+	}
+	finding_evidence(report, finding,
+			arena_printf(arena, "/sys/bus/pci/devices/%s/sriov_totalvfs", gpu->name),
+			"%d, driver %s", gpu->sriov_total, facts_driver(report->facts, gpu));
+	add_rules(report, finding, gpu);
+}
+
 /* Other GPUs of the slot may be its virtual functions where that is not told. */
 static bool may_be_split(const struct report *report, const struct pci_device *gpu)
 {
@@ -114,6 +214,11 @@ static bool may_be_split(const struct report *report, const struct pci_device *g
 
 static void judge_sriov(struct report *report, const struct check *check, struct pci_device *gpu)
 {
+	unsigned wanted = 0;
+	if (goal_number(report->goal, CHOOSE_FUNCTIONS, gpu->name, &wanted)) {
+		judge_asked(report, check, gpu, wanted);
+		return;
+	}
 	if (gpu->virtfns.n || gpu->sriov_active > 0) {
 		judge_split(report, check, gpu);
 		return;

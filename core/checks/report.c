@@ -255,6 +255,25 @@ static struct list split(struct report *whole)
 	return parts;
 }
 
+/* What is chosen for a device of the host is judged where it is, by its files. */
+static int find_devices(const struct facts *facts, const struct goal *goal, struct error *err)
+{
+	for (size_t i = 0; i < goal->devices.n; i++) {
+		const char *name = ((const struct device_goal *)goal->devices.item[i])->device;
+		struct pci_address address;
+		const struct pci_device *device = pci_address_parse_full(name, &address)
+								  ? facts_device(facts, &address)
+								  : NULL;
+		if (facts->remote)
+			return error_set(err, ERROR_USAGE,
+					"the number of virtual functions of %s is written on %s itself: run pvegpu there",
+					name, facts->node);
+		if (facts->complete && (!device || !pci_is_gpu(device)))
+			return error_set(err, ERROR_USAGE, "there is no GPU at %s", name);
+	}
+	return 0;
+}
+
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
 		struct error *err)
 {
@@ -268,6 +287,8 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 						       "--mapping and --mapping-device are of one device, given by --gpu; of each: --assign DEVICE,mapping=NAME=VMID")
 				     : 0;
 	whole->parts = parts;
+	if (status == 0)
+		status = find_devices(facts, goal, err);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		status = find_named(parts.item[i], err);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)

@@ -69,9 +69,6 @@ struct list facts_grub_menu(const struct root *root, struct arena *arena, const 
 /* The number in "106.conf", a guest's configuration; 0 when it is none. */
 unsigned facts_guest_id(struct arena *arena, const char *name);
 
-/* Every address that stands as a part of a sysfs path, the last one: the PCI function a block
- * device or network interface hangs on. */
-struct pci_device *facts_device_in_path(const struct facts *facts, const char *path);
 void facts_add_use(struct facts *facts, struct pci_device *device, const char *source,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 

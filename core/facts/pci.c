@@ -9,6 +9,7 @@
 
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/sriov_rule.h"
 
 /*
  * One pass over /sys/bus/pci/devices. A device's `uevent` holds class, ids and driver in one file
@@ -166,13 +167,14 @@ static bool has_entry(const struct device_dir *dir, const char *name)
 }
 
 /* A number of virtual functions; -1 where there is none. */
+/* A number of virtual functions; -1: it does not say. */
 static int read_count(const struct device_dir *dir, const char *name)
 {
 	char value[16];
 	unsigned long number = 0;
 	(void)read_attribute(dir, name, value, sizeof value);
 	value[strcspn(value, "\n")] = '\0';
-	return text_to_ulong(value, 10, 65535, &number) && number ? (int)number : -1;
+	return text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, &number) ? (int)number : -1;
 }
 
 static void read_display(

@@ -79,8 +79,9 @@ static int set_option(struct goal *goal, struct assignment *assignment, const ch
 		return 0;
 	}
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		bool own = choice->scope == SCOPE_ASSIGNMENT || choice->scope == SCOPE_GUEST;
 		bool yes = strcmp(option, choice->yes) == 0;
-		if (choice->scope != SCOPE_HOST && (yes || strcmp(option, choice->no) == 0))
+		if (own && (yes || strcmp(option, choice->no) == 0))
 			return set_choice(goal, assignment, choice, yes ? CHOICE_YES : CHOICE_NO,
 					err);
 	}
@@ -88,7 +89,7 @@ static int set_option(struct goal *goal, struct assignment *assignment, const ch
 			"'%s' is nothing that is chosen for a device or a guest alone", option);
 	struct text text = {0};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		if (choice->scope != SCOPE_HOST)
+		if (choice->scope == SCOPE_ASSIGNMENT || choice->scope == SCOPE_GUEST)
 			text_addf(&text, "%s %s ", choice->yes, choice->no);
 	error_hint(err, "%smapping=NAME", text_string(&text));
 	text_free(&text);
@@ -286,6 +287,13 @@ char *goal_text(struct arena *arena, const struct goal *goal)
 		if (assignment->vmid)
 			text_addf(&text, " to VM %u", assignment->vmid);
 	}
+	for (size_t i = 0; i < goal->devices.n; i++) {
+		const struct device_goal *chosen = goal->devices.item[i];
+		unsigned n = 0;
+		if (goal_number(goal, CHOOSE_FUNCTIONS, chosen->device, &n))
+			text_addf(&text, "%sGPU %s into %u virtual %s", text.n ? "; " : "",
+					chosen->device, n, text_plural(n, "function", "functions"));
+	}
 	return text.n ? text_take(&text, arena) : NULL;
 }
 
@@ -294,6 +302,7 @@ void goal_forget_devices(struct goal *goal)
 	goal->gpus = (struct strings){0};
 	goal->assignments = (struct list){0};
 	goal->guests = (struct list){0};
+	goal->devices = (struct list){0};
 	goal->vmid = 0;
 	goal->mapping = NULL;
 	goal->mapping_devices = (struct strings){0};

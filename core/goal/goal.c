@@ -34,6 +34,7 @@ struct goal *goal_copy(const struct goal *goal)
 	copy_strings(copy->arena, &copy->params_unwanted, &goal->params_unwanted);
 	copy_strings(copy->arena, &copy->accepted, &goal->accepted);
 	assignments_copy(copy, goal);
+	devices_copy(copy, goal);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
 		*goal_choice_at(copy, choice) = goal->chosen[choice->id];
 	return copy;
@@ -81,7 +82,7 @@ void goal_set_choices(enum choice *chosen, const json_t *options)
 {
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		const json_t *value = json_object_get(options, choice->name);
-		if (json_is_boolean(value))
+		if (choice->value == VALUE_SWITCH && json_is_boolean(value))
 			chosen[choice->id] = json_is_true(value) ? CHOICE_YES : CHOICE_NO;
 	}
 }
@@ -104,10 +105,11 @@ json_t *goal_to_json(const struct goal *goal)
 	(void)json_object_set_new(options, "accepted", json_texts(&goal->accepted));
 	(void)json_object_set_new(options, "mapping_devices", json_texts(&goal->mapping_devices));
 	(void)json_object_set_new(options, "delete_mapping", json_text(goal->delete_mapping));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus), "vmid",
-			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus),
+			"vmid", goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
 			json_text(goal->mapping), "options", options, "assignments",
-			assignments_to_json(goal), "guests", guests_to_json(goal));
+			assignments_to_json(goal), "guests", guests_to_json(goal), "devices",
+			devices_to_json(goal));
 }
 
 static void strings_from_json(struct arena *arena, const json_t *array, struct strings *list)
@@ -139,6 +141,7 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 	goal_set_choices(goal->chosen, options);
 	assignments_from_json(goal, json_object_get(json, "assignments"));
 	guests_from_json(goal, json_object_get(json, "guests"));
+	devices_from_json(goal, json_object_get(json, "devices"));
 	*ret_goal = goal;
 	return 0;
 }

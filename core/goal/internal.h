@@ -30,6 +30,10 @@ json_t *guests_to_json(const struct goal *goal);
 void guests_from_json(struct goal *goal, const json_t *array);
 /* And as a copy. */
 void assignments_copy(struct goal *to, const struct goal *from);
+/* devices.c: what is chosen for devices, as JSON, back, and as a copy. */
+json_t *devices_to_json(const struct goal *goal);
+void devices_from_json(struct goal *goal, const json_t *array);
+void devices_copy(struct goal *to, const struct goal *from);
 /* A VM's number, or 0. */
 unsigned goal_vmid_of(const json_t *number);
 

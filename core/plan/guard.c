@@ -87,9 +87,22 @@ static void refuse_unread(const struct report *report, struct plan *plan)
 	}
 }
 
-/* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
-static bool is_touched(const struct report *report, const struct plan *plan, enum step step)
+/* The goal asks for virtual functions of the device that the finding is about. */
+static bool is_split(const struct report *report, const struct finding *finding)
 {
+	unsigned count = 0;
+	return finding->about.kind == SUBJECT_DEVICE &&
+	       goal_number(report->goal, CHOOSE_FUNCTIONS, finding->about.device->name, &count) &&
+	       strcmp(finding->check->id, "gpu.sriov") == 0;
+}
+
+/* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
+static bool is_touched(
+		const struct report *report, const struct plan *plan, const struct finding *finding)
+{
+	enum step step = finding->check->step;
+	if (is_split(report, finding))
+		return true;
 	if (report->goal->chosen[CHOOSE_ADVISED] != CHOICE_NO || plan_count_calls(&plan->changes))
 		return true;
 	return step == STEP_GPU ? report->decided[CHOOSE_BIND_EARLY]
@@ -103,7 +116,7 @@ static void add_refusals(const struct report *report, struct plan *plan, enum ri
 		if (finding->risk != risk)
 			continue;
 		bool acceptable = risk == RISK_ACCEPT;
-		if (!is_touched(report, plan, finding->check->step))
+		if (!is_touched(report, plan, finding))
 			continue;
 		if (acceptable && !plan->changes.n)
 			continue; /* nothing is done, so nothing has to be accepted */

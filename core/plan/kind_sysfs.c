@@ -4,6 +4,9 @@
 #include "core/plan/internal.h"
 #include "pvegpu/base/files.h"
 #include "pvegpu/base/json.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/facts/facts.h"
+#include "pvegpu/formats/sriov_rule.h"
 
 /* One value is written to an attribute of sysfs (Documentation/filesystems/sysfs.rst: one value a
  * file). `path` is the attribute, `before` and `after` its values. It does not outlast a reboot. */
@@ -60,7 +63,8 @@ static struct change *find_write(const struct plan *plan, const char *path)
 }
 
 int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
-		const char *because, const char *cost, struct error *err)
+		const char *because, const char *cost, struct change **ret_change,
+		struct error *err)
 {
 	char *real = NULL;
 	char *now = NULL;
@@ -76,6 +80,8 @@ int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path,
 	change->cost = arena_strdup(plan->arena, cost);
 	change->undo = arena_strdup(plan->arena, "the value as it was is written back");
 	plan_add_because(plan, change, because);
+	if (ret_change)
+		*ret_change = change;
 	return 0;
 }
 
@@ -92,8 +98,10 @@ static char *title(struct arena *arena, const struct change *change)
 static void detail(struct text *text, struct arena *arena, const struct change *change)
 {
 	(void)arena;
-	text_addf(text, "writes: %s\n  to %s\nnow: %s\n", change->after, change->path,
-			change->before);
+	bool way = change->by_way_of && strcmp(change->before, change->by_way_of) != 0 &&
+		   strcmp(change->after, change->by_way_of) != 0;
+	text_addf(text, "writes: %s%s%s\n  to %s\nnow: %s\n", way ? change->by_way_of : "",
+			way ? ", then " : "", change->after, change->path, change->before);
 }
 
 static void undo_detail(struct text *text, struct arena *arena, const struct change *change)
@@ -107,6 +115,7 @@ static void hash(struct text *text, const struct change *change)
 	hash_field(text, change->path);
 	hash_field(text, change->before);
 	hash_field(text, change->after);
+	hash_field(text, change->by_way_of);
 }
 
 static void to_json(
@@ -117,6 +126,8 @@ static void to_json(
 	(void)json_object_set_new(object, "path", json_text(change->path));
 	(void)json_object_set_new(object, "value", json_text(change->after));
 	(void)json_object_set_new(object, "before_value", json_text(change->before));
+	if (change->by_way_of)
+		(void)json_object_set_new(object, "by_way_of", json_text(change->by_way_of));
 }
 
 static bool from_json(struct arena *arena, const json_t *json, struct change *change)
@@ -124,6 +135,7 @@ static bool from_json(struct arena *arena, const json_t *json, struct change *ch
 	change->path = arena_strdup(arena, json_member(json, "path"));
 	change->after = arena_strdup(arena, json_member(json, "value"));
 	change->before = arena_strdup(arena, json_member(json, "before_value"));
+	change->by_way_of = arena_strdup(arena, json_member(json, "by_way_of"));
 	return change->path && change->path[0] == '/' && change->after && change->before;
 }
 
@@ -140,11 +152,15 @@ static int check(struct change_run *run, const struct change *change, struct err
 	return ERROR_DRIFT;
 }
 
-static int write_value(
-		struct change_run *run, const char *path, const char *value, struct error *err)
+static int write_value(struct change_run *run, const struct change *change, const char *value,
+		struct error *err)
 {
+	const char *way = change->by_way_of;
 	char *real = NULL;
-	int status = find_attribute(run->root, path, run->arena, &real, err);
+	char *now = NULL;
+	int status = read_attribute(run->root, change->path, run->arena, &real, &now, err);
+	if (status == 0 && way && strcmp(now, way) != 0 && strcmp(value, way) != 0)
+		status = file_write_attribute(run->root, real, way, err);
 	return status < 0 ? status : file_write_attribute(run->root, real, value, err);
 }
 
@@ -152,7 +168,7 @@ static int apply(struct change_run *run, const struct change *change, struct err
 {
 	/* Looked at once more right before the write: time has passed since the first check. */
 	int status = check(run, change, err);
-	return status < 0 ? status : write_value(run, change->path, change->after, err);
+	return status < 0 ? status : write_value(run, change, change->after, err);
 }
 
 /* A driver may take a value and do otherwise. */
@@ -168,6 +184,36 @@ static int seen(struct change_run *run, const struct change *change, bool undone
 			root_dir(run->root), change->path, now, wanted);
 }
 
+/* Virtual functions that a guest has now do not go: their removal would wait for the guest. */
+static int check_undo(struct change_run *run, const struct change *change, struct error *err)
+{
+	char *real = NULL;
+	char *now = NULL;
+	struct facts *facts = NULL;
+	/* What cannot be read is told when it is undone. */
+	if (!text_ends(change->path, "/sriov_numvfs") ||
+			read_attribute(run->root, change->path, run->arena, &real, &now, NULL) <
+					0 ||
+			strcmp(now, change->before) == 0)
+		return 0;
+	int status = facts_read(run->root, &facts, err);
+	if (status < 0)
+		return status;
+	const struct pci_device *device = facts_device_in_path(facts, change->path);
+	unsigned long count = 0;
+	(void)text_to_ulong(change->before, 10, SRIOV_FUNCTIONS_MAX, &count);
+	const char *held = device ? facts_functions_held(facts, device, (unsigned)count, run->arena)
+				  : NULL;
+	if (held) {
+		status = error_set(err, ERROR_REFUSED,
+				"the virtual functions of %s cannot be taken away: %s",
+				device->name, held);
+		error_hint(err, "stop the guest, and take the device from its configuration; then undo again");
+	}
+	facts_free(facts);
+	return status;
+}
+
 static int undo(struct change_run *run, const struct change *change, bool *ret_kept,
 		struct error *err)
 {
@@ -180,7 +226,7 @@ static int undo(struct change_run *run, const struct change *change, bool *ret_k
 		const char *diff = arena_printf(run->arena, "-%s\n+%s\n", now, change->before);
 		*ret_kept = !run->ask || !run->ask(run->ask_user, change, diff);
 	}
-	return *ret_kept ? 0 : write_value(run, change->path, change->before, err);
+	return *ret_kept ? 0 : write_value(run, change, change->before, err);
 }
 
 const struct change_kind kind_sysfs = {
@@ -200,6 +246,7 @@ const struct change_kind kind_sysfs = {
 		.to_json = to_json,
 		.from_json = from_json,
 		.check = check,
+		.check_undo = check_undo,
 		.apply = apply,
 		.seen_to_have_worked = seen,
 		.undo = undo,

@@ -17,6 +17,7 @@ static const struct remedy {
 		{"vfio.modules-obsolete", fix_modules_obsolete},
 		{"vfio.binding", fix_vfio_binding},
 		{"vfio.leftovers", fix_leftovers},
+		{"gpu.sriov", fix_functions},
 		{"vm.machine-q35", fix_vm_machine},
 		{"vm.cpu-host", fix_vm_cpu},
 		{"vm.tablet", fix_vm_tablet},

@@ -68,7 +68,7 @@ char *plan_text(struct arena *arena, const struct plan *plan)
 					refusal->check, refusal->subject);
 	}
 	add_accepted(&text, plan);
-	if (plan->nothing_to_do)
+	if (plan->nothing_to_do && !plan->refusals.n)
 		text_add(&text, "\nNothing to do: the host is already as the goal asks.\n");
 	add_changes(arena, &text, &plan->changes);
 	if (plan->forecast.n) {

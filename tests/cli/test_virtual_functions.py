@@ -55,5 +55,130 @@ class VirtualFunctions(HostTest):
         self.assertIn("whole slot", told[0]["detail"])
 
 
+class Split(HostTest):
+    """--functions: how many virtual functions a card has, now and at each boot."""
+    NUMBER = DEVICES + PHYSICAL + "/sriov_numvfs"
+    OWN = "/etc/udev/rules.d/90-pvegpu-sriov.rules"
+
+    def setUp(self):
+        super().setUp()
+        self.write(DEVICES + PHYSICAL + "/sriov_totalvfs", "7\n")
+        self.write(self.NUMBER, "0\n")
+
+    def make_functions(self, number):
+        """What the kernel would: links both ways, and the devices."""
+        whole = os.path.realpath(self.path(DEVICES + PHYSICAL))
+        for n in range(number):
+            name = "0000:02:10.%d" % n
+            real = os.path.join(os.path.dirname(whole), name)
+            os.makedirs(real)
+            with open(os.path.join(real, "uevent"), "w", encoding="ascii") as file:
+                file.write("PCI_CLASS=30000\nPCI_ID=10DE:2182\n")
+            os.symlink(os.path.relpath(whole, real), os.path.join(real, "physfn"))
+            os.symlink(os.path.relpath(real, whole), os.path.join(whole, "virtfn%d" % n))
+            os.symlink(os.path.relpath(real, self.path(DEVICES)), self.path(DEVICES + name))
+        self.write(self.NUMBER, "%d\n" % number)
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
+        super().write(path, text)
+
+    def refused(self, *arguments):
+        plan = self.plan(*arguments, expect=1)
+        self.assertNotIn("sysfs", [c["kind"] for c in plan["changes"]])
+        refusal = [r for r in plan["refusals"] if r["check"] == "gpu.sriov"]
+        self.assertEqual([r["subject"] for r in refusal], [PHYSICAL])
+        return refusal[0]["reason"]
+
+    def test_made_kept_and_undone(self):
+        plan = os.path.join(self.directory, "plan.json")
+        done = run("plan", "--functions", "02:00.0=4", "--out", plan, root=self.root)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(run("apply", plan, "--yes", root=self.root).returncode, 0)
+        self.assertEqual(self.read(self.NUMBER).strip(), "4")
+        self.assertIn('KERNEL=="%s", ATTR{vendor}=="0x10de", ATTR{device}=="0x2182"' % PHYSICAL, self.read(self.OWN))
+        self.assertTrue(self.plan("--functions", "02:00.0=4")["nothing_to_do"])
+        self.assertEqual(run("rollback", "--yes", root=self.root).returncode, 0)
+        self.assertEqual(self.read(self.NUMBER).strip(), "0")
+        self.assertFalse(os.path.exists(self.path("/etc/udev")))
+
+    def test_only_that_is_planned(self):
+        plan = self.plan("--functions", "02:00=4")
+        self.assertEqual([(c["kind"], c["path"]) for c in plan["changes"]],
+                         [("file", self.OWN), ("sysfs", self.NUMBER)])
+
+    def test_what_makes_them_already_is_edited(self):
+        rule = 'SUBSYSTEM=="pci", KERNEL=="%s", ATTR{sriov_numvfs}=="0", ATTR{sriov_numvfs}="%d"\n'
+        for path, line in (("/etc/udev/rules.d/50-vf.rules", "# theirs\n" + rule % (PHYSICAL, 2) + "# end\n"),
+                           ("/etc/sysfs.conf", "# theirs\nbus/pci/devices/%s/sriov_numvfs = 2\n" % PHYSICAL)):
+            self.write(path, line)
+            plan = self.plan("--functions", "02:00.0=4")
+            self.assertEqual([c["path"] for c in plan["changes"]], [path, self.NUMBER])
+            added = [c for c in plan["changes"][0]["diff"].split("\n") if c.startswith(("+", "-"))][2:]
+            self.assertEqual(len(added), 2, "one line is changed")
+            self.assertEqual(added[0][1:].replace('"2"', '"4"').replace("= 2", "= 4"), added[1][1:])
+            os.remove(self.path(path))
+
+    def test_sysfsutils_of_another_card_is_used(self):
+        self.write("/etc/sysfs.d/vf.conf", "bus/pci/devices/0000:01:00.0/sriov_numvfs = 2\n")
+        plan = self.plan("--functions", "02:00.0=4")
+        self.assertEqual(plan["changes"][0]["path"], "/etc/sysfs.d/pvegpu.conf")
+
+    def test_a_unit_that_makes_them_is_named(self):
+        self.write("/etc/systemd/system/vf.service",
+                   "[Service]\nExecStart=/bin/sh -c 'echo 2 >/sys/bus/pci/devices/%s/sriov_numvfs'\n" % PHYSICAL)
+        self.assertIn("line 2 of /etc/systemd/system/vf.service", self.refused("--functions", "02:00.0=4"))
+
+    def test_bad_numbers_and_devices(self):
+        self.assertIn("7 at most", self.refused("--functions", "02:00.0=8"))
+        for argument, words in (("01:00.0", "DEVICE=N"), ("02:00.0=x", "a number from 0"), ("zz=1", "no address"),
+                                ("05:00.0=1", "no GPU at 0000:05:00.0"), ("00:1f.6=1", "no GPU at")):
+            done = run("plan", "--functions", argument, root=self.root)
+            self.assertEqual(done.returncode, 2, argument)
+            self.assertIn(words, done.stderr)
+
+    def test_the_card_is_split_or_given(self):
+        reason = self.refused("--functions", "02:00.0=4", "--gpu", "02:00", "--vm", "106")
+        self.assertIn("one or the other", reason)
+
+    def test_who_makes_none(self):
+        os.remove(self.path(DEVICES + PHYSICAL + "/driver"))
+        uevent = DEVICES + PHYSICAL + "/uevent"
+        self.write(uevent, self.read(uevent).replace("DRIVER=nouveau\n", ""))
+        self.assertIn("no driver", self.refused("--functions", "02:00.0=4"))
+
+    def test_changed_by_way_of_none(self):
+        self.make_functions(4)
+        plan = self.plan("--functions", "02:00.0=2")
+        self.assertEqual(plan["changes"][-1]["by_way_of"], "0")
+        self.assertIn("4", plan["changes"][-1]["cost"])
+
+    def test_not_from_under_a_guest(self):
+        self.make_functions(4)
+        path = "/etc/pve/qemu-server/106.conf"
+        before = self.read(path)
+        self.write(path, "hostpci0: 0000:02:10.3,pcie=1\n" + before)
+        self.assertIn("106", self.refused("--functions", "02:00.0=2"), "its line would name nothing")
+        self.assertEqual(self.plan("--functions", "02:00.0=6")["refusals"], [], "it is there again afterwards")
+        self.write("/run/qemu-server/106.pid", "1\n")
+        os.makedirs(self.path("/proc/1"), exist_ok=True)
+        self.write("/proc/1/cmdline", "/usr/bin/kvm\0-id\000106\0-device\0vfio-pci,host=0000:02:10.3\0")
+        self.assertIn("106", self.refused("--functions", "02:00.0=6"), "it runs with one")
+        self.assertIn("106", self.refused("--functions", "02:00.0=0"))
+
+    def test_rollback_does_not_take_them_from_a_guest(self):
+        plan = os.path.join(self.directory, "plan.json")
+        self.assertEqual(run("plan", "--functions", "02:00.0=4", "--out", plan, root=self.root).returncode, 0)
+        self.assertEqual(run("apply", plan, "--yes", root=self.root).returncode, 0)
+        self.make_functions(4)
+        path = "/etc/pve/qemu-server/106.conf"
+        self.write(path, "hostpci0: 0000:02:10.3,pcie=1\n" + self.read(path))
+        done = run("rollback", "--yes", root=self.root)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("cannot be taken away", done.stderr)
+        self.assertEqual(self.read(self.NUMBER).strip(), "4")
+        self.assertTrue(os.path.exists(self.path(self.OWN)), "nothing of it is undone")
+
+
 if __name__ == "__main__":
     main()

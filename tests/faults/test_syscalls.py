@@ -25,7 +25,7 @@ CHANGING = {"openat": ("ENOSPC",), "write": ("ENOSPC",), "fsync": ("EIO",), "fda
 READING = {"openat2": ("EIO",), "read": ("EIO",), "close": ("EIO",), "newfstatat": ("EIO",), "getdents64": ("EIO",),
            "statx": ("EIO",), "readlink": ("EIO",), "fstatfs": ("EIO",), "lseek": ("EIO",), "pread64": ("EIO",),
            "fcntl": ("EMFILE",), "wait4": ("EINTR", "ECHILD"), "poll": ("EINTR", "ENOMEM")}
-PARTLY = ("boot/grub/grub.cfg", "boot/initrd.img-6.2.16-3-pve")  # made by commands, not by pvegpu
+PARTLY = ("boot/grub/grub.cfg", "boot/grub/grub.cfg.new", "boot/initrd.img-6.2.16-3-pve")  # made by commands, not by pvegpu
 
 
 class Place:

@@ -40,7 +40,7 @@ static char *text_of(struct bench *bench, const char *path)
 static void add_sysfs(struct bench *bench, const char *path, const char *value)
 {
 	assert_int_equal(plan_add_sysfs(bench->plan, bench->host.root, path, value, "gpu.sriov",
-					 NULL, NULL),
+					 NULL, NULL, NULL),
 			0);
 }
 

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "core/checks/questions.h"
+#include "pvegpu/formats/pci_address.h"
 #include "tests/unit/helper.h"
 #include "tui/options.h"
 #include "tui/screens/steps.h"
@@ -55,7 +56,9 @@ static void test_rows_are_whole(void **state)
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++, n++) {
 		assert_int_equal(choice->id, n);
 		assert_non_null(choice->yes);
-		assert_non_null(choice->no);
+		assert_true((choice->no == NULL) == (choice->value != VALUE_SWITCH));
+		/* What has a value is of a device, so far, and is advised by nobody. */
+		assert_true((choice->scope == SCOPE_DEVICE) == (choice->value != VALUE_SWITCH));
 		assert_non_null(choice->help);
 		assert_true((choice->page == PAGE_NONE) == (choice->text == NULL));
 		assert_true((choice->checks == NULL) == (choice->tick == NULL));
@@ -65,7 +68,10 @@ static void test_rows_are_whole(void **state)
 	assert_int_equal(n, CHOICES);
 }
 
-static enum choice parsed(const struct goal_choice *choice, const char *option)
+static const char physical[] = "0000:02:00.0";
+
+/* The goal of `plan --OPTION`. */
+static struct goal *parsed_goal(const char *option)
 {
 	char word[64];
 	char command[] = "plan";
@@ -75,17 +81,67 @@ static enum choice parsed(const struct goal_choice *choice, const char *option)
 	(void)snprintf(word, sizeof word, "--%s", option);
 	optind = 0;
 	assert_int_equal(options_parse(3, words, &options), 0);
-	enum choice value = options.goal->chosen[choice->id];
-	goal_free(options.goal);
+	return options.goal;
+}
+
+static enum choice parsed(const struct goal_choice *choice, const char *option)
+{
+	struct goal *goal = parsed_goal(option);
+	enum choice value = goal->chosen[choice->id];
+	goal_free(goal);
 	return value;
+}
+
+static void check_number(const struct goal_choice *choice)
+{
+	static const char *const spellings[] = {"02:00.0=7", "02:00=7", "0000:02:00.0=7"};
+	unsigned number = 0;
+	for (size_t i = 0; i < COUNT(spellings); i++) {
+		char word[64];
+		(void)snprintf(word, sizeof word, "%s=%s", choice->yes, spellings[i]);
+		struct goal *goal = parsed_goal(word);
+		assert_true(goal_number(goal, choice->id, physical, &number));
+		assert_int_equal(number, 7);
+		assert_false(goal_number(goal, choice->id, "0000:01:00.0", &number));
+		assert_int_equal(goal_set_value(goal, choice, physical, NULL, NULL), 0);
+		assert_false(goal_number(goal, choice->id, physical, &number));
+		assert_int_equal(goal->devices.n, 0);
+		goal_free(goal);
+	}
 }
 
 static void test_settable(void **state)
 {
 	(void)state;
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (choice->value == VALUE_NUMBER) {
+			check_number(choice);
+			continue;
+		}
 		assert_int_equal(parsed(choice, choice->yes), CHOICE_YES);
 		assert_int_equal(parsed(choice, choice->no), CHOICE_NO);
+	}
+}
+
+static void test_values_are_checked(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *device, *value;
+	} bad[] = {{"02:00.0", "65536"}, {"02:00.0", "-1"}, {"02:00.0", "7x"}, {"02:00.0", ""},
+			{"02:00.0", "0x7"}, {"02:00.0", "000007"}, {"gpu", "7"}, {"", "7"}};
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (choice->value != VALUE_NUMBER)
+			continue;
+		struct goal *goal = goal_new();
+		struct error err;
+		for (size_t i = 0; i < COUNT(bad); i++) {
+			assert_int_equal(goal_set_value(goal, choice, bad[i].device, bad[i].value,
+							 &err),
+					ERROR_USAGE);
+			assert_int_equal(goal->devices.n, 0);
+		}
+		goal_free(goal);
 	}
 }
 
@@ -93,7 +149,8 @@ static void test_through_json(void **state)
 {
 	(void)state;
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		for (enum choice value = CHOICE_ADVISED; value <= CHOICE_YES; value++) {
+		for (enum choice value = CHOICE_ADVISED;
+				value <= CHOICE_YES && choice->value == VALUE_SWITCH; value++) {
 			struct goal *goal = goal_new();
 			struct goal *copy = NULL;
 			goal->chosen[choice->id] = value;
@@ -107,6 +164,29 @@ static void test_through_json(void **state)
 		}
 }
 
+static void test_numbers_through_json(void **state)
+{
+	(void)state;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (choice->value != VALUE_NUMBER)
+			continue;
+		struct goal *goal = goal_new();
+		struct goal *copy = NULL;
+		unsigned number = 0;
+		assert_int_equal(goal_set_value(goal, choice, physical, "7", NULL), 0);
+		json_t *json = goal_to_json(goal);
+		assert_int_equal(goal_from_json(json, &copy, NULL), 0);
+		struct goal *again = goal_copy(copy);
+		assert_true(goal_number(again, choice->id, physical, &number));
+		assert_int_equal(number, 7);
+		assert_non_null(strstr(goal_text(again->arena, again), "7 virtual functions"));
+		json_decref(json);
+		goal_free(again);
+		goal_free(copy);
+		goal_free(goal);
+	}
+}
+
 /* What is chosen for one guest or device is of it alone, and what is chosen for all of all again.
  */
 static void test_of_one(void **state)
@@ -114,6 +194,8 @@ static void test_of_one(void **state)
 	(void)state;
 	static const char *const devices[] = {"0000:01:00.0", "0000:02:00.0"};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (choice->value != VALUE_SWITCH)
+			continue;
 		struct goal *goal = goal_new();
 		struct goal *copy = NULL;
 		goal_gpu(goal, devices[0], true);
@@ -208,6 +290,8 @@ static void test_taken(void **state)
 	const struct choice_view view = {sample->facts, goal, NULL, NULL, NULL};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		assert_false(choice->advise && choice->usual);
+		if (choice->value != VALUE_SWITCH)
+			continue;
 		assert_int_equal(choice_is_taken(choice, &view),
 				(choice->advise && choice->advise(&view)) ||
 						(choice->usual && choice->usual(&view)));
@@ -263,6 +347,7 @@ static const struct wizard_step *step_of(enum choice_page page)
 	return page == PAGE_BIOS   ? &step_bios
 	       : page == PAGE_BOOT ? &step_boot
 	       : page == PAGE_VFIO ? &step_vfio
+	       : page == PAGE_GPU  ? &step_gpu
 				   : &step_attach;
 }
 
@@ -281,6 +366,28 @@ static struct row *row_of(
 			return row;
 	}
 	return NULL;
+}
+
+/* A choice with a value: its row asks for it, and shows what was asked for. */
+static void check_value_row(
+		struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
+{
+	struct pci_address address;
+	assert_true(pci_address_parse_full(physical, &address));
+	struct pci_device *gpu = facts_device(wizard->facts, &address);
+	assert_null(row_of(wizard, rows, choice));
+	gpu->sriov_total = 7;
+	gpu->sriov_active = 0;
+	struct row *row = row_of(wizard, rows, choice);
+	assert_non_null(row);
+	assert_non_null(row->prompt);
+	assert_string_equal(row->device, physical);
+	assert_string_equal(row->note, "0 now, of 7");
+	assert_int_equal(goal_set_value(wizard->goal, choice, row->device, "3", NULL), 0);
+	row = row_of(wizard, rows, choice);
+	assert_string_equal(row->note, "3 asked for, 0 now");
+	gpu->sriov_total = -1;
+	gpu->sriov_active = -1;
 }
 
 static void press(struct wizard *wizard, const struct goal_choice *choice, const struct row *row)
@@ -311,6 +418,13 @@ static void test_wizard_sets_and_unsets(void **state)
 		struct wizard wizard = {
 				.facts = sample->facts, .root = sample->root, .goal = whole_goal()};
 		struct rows rows = {.arena = arena_new()};
+		if (choice->value == VALUE_NUMBER) {
+			check_value_row(&wizard, &rows, choice);
+			report_free(wizard.report);
+			goal_free(wizard.goal);
+			arena_free(rows.arena);
+			continue;
+		}
 		struct row *row = row_of(&wizard, &rows, choice);
 		if (!row)
 			fail_msg("%s has no row", choice->name);
@@ -342,7 +456,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_rows_are_whole),
 			cmocka_unit_test(test_settable),
+			cmocka_unit_test(test_values_are_checked),
 			cmocka_unit_test(test_through_json),
+			cmocka_unit_test(test_numbers_through_json),
 			cmocka_unit_test(test_of_one),
 			cmocka_unit_test(test_both_forms),
 			cmocka_unit_test(test_taken),

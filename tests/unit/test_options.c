@@ -145,7 +145,8 @@ static void commands_and_options(void **state)
 		}
 		choices += rows[i].choice != NULL;
 		if (rows[i].choice)
-			check_option(rows[i].name, "apd", NULL, NULL);
+			check_option(rows[i].name, "apd", rows[i].argument ? "02:00.0=7" : NULL,
+					NULL);
 		else if (found != 1)
 			fail_msg("--%s is not in this test", rows[i].name);
 		assert_non_null(rows[i].help);

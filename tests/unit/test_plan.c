@@ -70,7 +70,7 @@ static void add_module(struct plan *plan)
 
 static void set_vfs(struct plan *plan, const char *value)
 {
-	assert_int_equal(plan_add_sysfs(plan, root, vfs, value, "gpu.sriov", NULL, NULL), 0);
+	assert_int_equal(plan_add_sysfs(plan, root, vfs, value, "gpu.sriov", NULL, NULL, NULL), 0);
 }
 
 static const char *titles(struct arena *arena, const struct list *changes)
@@ -129,7 +129,7 @@ static void what_is_so_already_is_no_change(void **state)
 	struct plan *plan = new_plan();
 	set_vfs(plan, "0");
 	assert_int_equal(plan_add_sysfs(plan, root, "/sys/kernel/mm/enabled", "madvise", "x.y",
-					 NULL, NULL),
+					 NULL, NULL, NULL),
 			0);
 	add_module(plan);
 	plan_set_draft(plan, "/etc/modules", "loop\n", "vfio.modules", NULL);
@@ -153,7 +153,8 @@ static void only_sysfs_is_written_as_sysfs(void **state)
 	};
 	struct plan *plan = new_plan();
 	for (size_t i = 0; i < COUNT(bad); i++)
-		assert_int_equal(plan_add_sysfs(plan, root, bad[i].path, "1", "x.y", NULL, NULL),
+		assert_int_equal(plan_add_sysfs(plan, root, bad[i].path, "1", "x.y", NULL, NULL,
+						 NULL),
 				bad[i].status);
 	plan_finish(plan);
 	assert_true(plan->nothing_to_do);

@@ -199,6 +199,13 @@ struct strings facts_rivals(
  * then containers. What is not known of guests is not in it: vms_known, containers_known. */
 struct list facts_holders(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
+/* Every address that stands as a part of a sysfs path, the last one: the PCI function a block
+ * device or network interface hangs on. */
+struct pci_device *facts_device_in_path(const struct facts *facts, const char *path);
+/* Why the virtual functions that `physical` has now may not go for a moment, so that it has `count`
+ * of them: who has one, or would lose it for good. NULL: nothing is in the way. */
+char *facts_functions_held(const struct facts *facts, const struct pci_device *physical,
+		unsigned count, struct arena *arena);
 /* The device's driver; "none", or "unknown" where nothing is known of drivers. */
 const char *facts_driver(const struct facts *facts, const struct pci_device *device);
 bool facts_in_list(const struct list *devices, const struct pci_device *device);

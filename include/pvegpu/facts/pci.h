@@ -42,8 +42,8 @@ struct pci_device {
 			    root port down */
 	/* GPUs only, from here to the blank line. */
 	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
-	int sriov_total;      /* virtual functions it could have; 0 and -1: unknown or none */
-	int sriov_active;     /* those it has now; 0 and -1: unknown or none */
+	int sriov_total;      /* virtual functions it could have; 0 none; -1 not told */
+	int sriov_active;     /* those it has now; 0 none; -1 not told */
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */

@@ -17,7 +17,7 @@ struct goal;
  */
 enum choice { CHOICE_ADVISED = -1, CHOICE_NO = 0, CHOICE_YES = 1 };
 
-/* The choices of yes and no, in the order of `--help`. To add one: a name here, a row in choices.c,
+/* The choices, in the order of `--help`. To add one: a name here, a row in choices.c,
  * and what follows from it (core/checks, core/plan). Options, help, JSON, the wizard's rows and the
  * doctor's ticks are made from the row. */
 enum choice_id {
@@ -37,14 +37,23 @@ enum choice_id {
 	CHOOSE_CLEAN_UP,
 	CHOOSE_ADVISED,        /* no: nothing but what is asked for by name. Not remembered */
 	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
+	CHOOSE_FUNCTIONS,
 	CHOICES
 };
 
 /* What a choice is of. */
-enum choice_scope { SCOPE_HOST, SCOPE_ASSIGNMENT, SCOPE_GUEST };
+enum choice_scope {
+	SCOPE_HOST,
+	SCOPE_ASSIGNMENT,
+	SCOPE_GUEST,
+	SCOPE_DEVICE /* a device of the host, whoever gets it */
+};
+
+/* What is chosen: yes or no; or a number, of SCOPE_DEVICE so far. */
+enum choice_value { VALUE_SWITCH, VALUE_NUMBER };
 
 /* The wizard's step that has a row for it. */
-enum choice_page { PAGE_NONE, PAGE_BIOS, PAGE_BOOT, PAGE_VFIO, PAGE_ATTACH };
+enum choice_page { PAGE_NONE, PAGE_BIOS, PAGE_BOOT, PAGE_VFIO, PAGE_GPU, PAGE_ATTACH };
 
 /* What a choice is judged by: the facts, the goal, and what of the facts it means. */
 struct choice_view {
@@ -59,8 +68,9 @@ struct goal_choice {
 	enum choice_id id;
 	const char *name; /* member of "options" */
 	enum choice_scope scope;
+	enum choice_value value;
 	const char *yes; /* command-line option that asks for it, without -- */
-	const char *no;
+	const char *no;  /* NULL: it has a value, which is another each time */
 	const char *help;
 	/* The wizard's row; NULL where it has none: PAGE_NONE. */
 	enum choice_page page;
@@ -104,6 +114,12 @@ struct guest_goal {
 	enum choice chosen[CHOICES]; /* of SCOPE_GUEST; the others stay as advised */
 };
 
+/* A device of the host, with what is chosen for it whoever gets it. */
+struct device_goal {
+	char *device;          /* 0000:00:02.0 */
+	char *values[CHOICES]; /* of SCOPE_DEVICE: what is chosen; NULL: nothing is */
+};
+
 struct goal {
 	struct arena *arena;
 	/* The short form: each of these devices for that guest, with the choices below. */
@@ -111,6 +127,7 @@ struct goal {
 	unsigned vmid;           /* 0: none chosen */
 	struct list assignments; /* of struct assignment: what is asked for beside it */
 	struct list guests;      /* of struct guest_goal: those with choices of their own */
+	struct list devices;     /* of struct device_goal: those with choices of their own */
 	struct strings params;   /* kernel parameters asked for */
 	struct strings params_unwanted;
 	enum choice chosen[CHOICES];
@@ -134,6 +151,12 @@ void goal_give(struct goal *goal, const char *device, unsigned vmid);
 /* Choose for a device, or the guest that gets it; NULL, and what is of the host: for all. */
 void goal_choose(struct goal *goal, const struct goal_choice *choice, const char *device,
 		enum choice value);
+/* Choose a value for a device, "0000:00:02.0" or as lspci has it; NULL takes it back. ERROR_USAGE
+ * when it is none for that choice. */
+int goal_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
+		const char *value, struct error *err);
+/* The number that is chosen for the device; false where none is. */
+bool goal_number(const struct goal *goal, enum choice_id id, const char *device, unsigned *ret);
 /* Ask for a kernel parameter, or say that it is not wanted; takes back the opposite. */
 void goal_param(struct goal *goal, const char *word, bool wanted);
 /* Take back either. */
@@ -151,7 +174,8 @@ int goal_assign(struct goal *goal, const char *text, struct error *err);
  * are those of the goal, which must outlive them. Of struct goal. */
 struct list goal_parts(struct arena *arena, const struct goal *goal);
 
-/* "GPU 0000:01:00.0 to VM 106; GPU 0000:02:00.0 to VM 107"; NULL where no device is chosen. */
+/* "GPU 0000:01:00.0 to VM 106; GPU 0000:02:00.0 to VM 107; GPU 0000:00:02.0 into 7
+ * virtual functions"; NULL where no device is chosen. */
 char *goal_text(struct arena *arena, const struct goal *goal);
 /* No device and no guest any more; what else was chosen stays. */
 void goal_forget_devices(struct goal *goal);

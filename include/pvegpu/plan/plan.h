@@ -38,6 +38,8 @@ struct change {
 	char *path;
 	char *before; /* NULL: there was no file */
 	char *after;
+	char *by_way_of; /* of an attribute: written before a value that is neither this nor what
+			    stands there; NULL: nothing is */
 
 	/* A file. */
 	char *real;           /* the file behind it, links followed; NULL in a plan that was read */
@@ -155,9 +157,10 @@ struct change *plan_add_command(
 		struct plan *plan, const char *const *argv, const char *because, const char *undo);
 /* One value to an attribute of sysfs. Nothing is planned where it has that value. ERROR_REFUSED
  * where the path does not lead below /sys or could not be put back; ERROR_NOT_HOST where there is
- * no such attribute. `cost` may be NULL. */
+ * no such attribute. `cost` may be NULL. The change is lent, also where it has nothing to do. */
 int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
-		const char *because, const char *cost, struct error *err);
+		const char *because, const char *cost, struct change **ret_change,
+		struct error *err);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* The same, and the firmware opens its setup instead of booting on. */
 void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost);

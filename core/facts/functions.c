@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "core/facts/internal.h"
+#include "pvegpu/base/text.h"
+
+/* Whether the virtual functions that a device has may go. Their number is changed by way of none
+ * (drivers/pci/iov.c, sriov_numvfs_store: EBUSY otherwise), so that all of them go. */
+
+static const char *guest_text(struct arena *arena, const struct holder *holder)
+{
+	return arena_printf(arena, "%s %u %s", holder->vm ? "VM" : "container", holder->id,
+			text_printable(arena, holder->name ? holder->name : ""));
+}
+
+/* A guest that runs, or may, has it; or a line names it and it does not come back. */
+static char *held_by_guest(const struct facts *facts, const struct pci_device *function, bool stays,
+		struct arena *arena)
+{
+	struct list holders = facts_holders(facts, function, arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		const char *guest = guest_text(arena, holder);
+		if (holder->has == KNOWN_YES)
+			return arena_printf(arena, "%s runs with %s", guest, function->name);
+		if (holder->has == KNOWN_UNKNOWN)
+			return arena_printf(arena, "%s may run with %s", guest, function->name);
+		if (!stays)
+			return arena_printf(arena, "%s has %s in its configuration (%s)", guest,
+					function->name, holder->line);
+	}
+	return NULL;
+}
+
+char *facts_functions_held(const struct facts *facts, const struct pci_device *physical,
+		unsigned count, struct arena *arena)
+{
+	if (!physical->virtfns.n && facts->all_recorded)
+		return NULL;
+	if (facts->vms_known != KNOWN_YES || facts->containers_known != KNOWN_YES)
+		return arena_strdup(arena, "the guests of this host could not all be read");
+	if (physical->sriov_active > 0 && physical->virtfns.n < (size_t)physical->sriov_active)
+		return arena_strdup(arena, "which devices its functions are is not recorded");
+	for (size_t i = 0; i < physical->virtfns.n; i++) {
+		const struct pci_device *function = physical->virtfns.item[i];
+		if (function->uses.n) {
+			const struct host_use *use = function->uses.item[0];
+			return arena_printf(
+					arena, "the host uses %s: %s", function->name, use->what);
+		}
+		char *held = held_by_guest(facts, function, i < count, arena);
+		if (held)
+			return held;
+	}
+	return NULL;
+}
