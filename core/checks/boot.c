@@ -106,6 +106,11 @@ static void tell_nothing_to_add(
 				"Whether the IOMMU is on is not known, so neither is what it needs.");
 		return;
 	}
+	if (facts->iommu_active == KNOWN_NO && facts->cpu_vendor == CPU_UNKNOWN) {
+		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
+				"Whose processor this is is not known, so neither is what turns its IOMMU on.");
+		return;
+	}
 	if (first->need == NEED_ADVISED)
 		return;
 	struct finding *finding = report_add(report, check, STATUS_OK, subject_host(),

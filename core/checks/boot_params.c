@@ -59,6 +59,8 @@ static bool choose_iommu_on(struct report *report)
 		advise(param, NEED_DONE, "set; counts after the reboot");
 	else if (facts->iommu_active == KNOWN_UNKNOWN)
 		advise(param, NEED_OPTIONAL, "unknown whether the IOMMU is on");
+	else if (facts->cpu_vendor == CPU_UNKNOWN)
+		advise(param, NEED_OPTIONAL, "needed by Intel's; whose it is is unknown");
 	else if (by_default == KNOWN_YES)
 		advise(param, NEED_OPTIONAL, "this kernel turns it on by itself");
 	else
