@@ -303,7 +303,7 @@ static const struct option_row fixed[] = {
 		{"accept", "CHECK=SUBJECT", GROUP_GOAL, GOALS, CALL(take_accept), NULL,
 				"accept a risk the plan was refused for"},
 		{"mapping", "NAME", GROUP_GOAL, GOALS, CALL(take_mapping), NULL,
-				"attach by the PCI mapping NAME; it is made or extended"},
+				"attach by the PCI mapping NAME; it is made or extended. Without --gpu: a device of it that is free"},
 		{"mapping-device", "[NODE=]ADDRESS", GROUP_GOAL, GOALS, CALL(take_mapping_device),
 				NULL,
 				"it names this device too: an alternative, or the one of another node"},
@@ -457,7 +457,8 @@ static int check_command(struct reading_line *line)
 		return wrong("--since tells it as text or JSON, not", "prometheus");
 	if (options->command == COMMAND_APPLY && !options->operand)
 		return wrong("apply needs the file of a saved plan:", "pvegpu plan --out FILE");
-	if (options->command == COMMAND_PLAN && options->goal->vmid && !options->goal->gpus.n)
+	if (options->command == COMMAND_PLAN && options->goal->vmid && !options->goal->gpus.n &&
+			!options->goal->mapping)
 		return wrong("a VM needs a GPU to go with it, --gpu ADDRESS:", "--vm");
 	return 0;
 }

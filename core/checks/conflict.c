@@ -464,7 +464,7 @@ void check_attach_conflict(struct report *report, const struct check *check)
 		const struct vm_hostpci *entry =
 				other == report->vm ? NULL
 						    : hostpci_with(report, other, report->gpu);
-		if (!entry || has_another(&holders, entry))
+		if (!entry || has_another(&holders, entry) || pool_gives(report, entry))
 			continue;
 		found++;
 		add_conflict(report, check, report->vm, other, entry, report->gpu);

@@ -287,7 +287,8 @@ static bool is_wanted_before(const struct report *report, const char *name)
 {
 	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
 		const struct report *before = report->whole->parts.item[i];
-		for (size_t m = 0; m < before->mappings_wanted.n; m++) {
+		bool pool = report->pool && before->pool == report->pool;
+		for (size_t m = 0; !pool && m < before->mappings_wanted.n; m++) {
 			const struct mapping_edit *edit = before->mappings_wanted.item[m];
 			if (strcmp(edit->name, name) == 0)
 				return true;
@@ -372,6 +373,15 @@ static void want_mappings(struct report *report)
 	struct list names = facts_card_names(report->facts, report->gpu,
 			report->decided[CHOOSE_MAPPING_FUNCTIONS], arena);
 	size_t next = 0;
+	if (report->pool) { /* as it is: all that it names is there already */
+		struct mapping_edit *edit = edit_of(report, report->pool->name);
+		edit->why = why_not_named(report, edit);
+		edit->why = edit->why ? edit->why : pool_harms(report);
+		edit->wanted = true;
+		edit->device = report->gpu;
+		list_add(arena, &report->mappings_wanted, edit);
+		return;
+	}
 	for (size_t i = 0; i < names.n; i++) {
 		const struct card_name *card = names.item[i];
 		const char *name = !wanted ? propose(report, card->device, card->whole_slot, &next)

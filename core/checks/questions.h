@@ -59,6 +59,14 @@ struct mapping_edit {
 	const struct pci_device *device; /* of the goal, or NULL */
 	const char *why;                 /* it cannot be made so; or NULL */
 };
+/* pool.c: the pool that a part of the goal names, and the GPU of it that is judged. */
+int find_pool(struct report *part, struct error *err);
+/* A device of it is left for the VM, whatever other guests that run, and the goal, take. */
+bool pool_has_room(const struct report *report);
+/* The line of another guest is of the pool, and it has room for both. */
+bool pool_gives(const struct report *report, const struct vm_hostpci *entry);
+/* What another device of the pool would take from the host, or NULL. */
+const char *pool_harms(const struct report *report);
 /* The edit of a mapping, or NULL. */
 struct mapping_edit *find_mapping_edit(const struct report *report, const char *name);
 bool mapping_edit_changes(const struct mapping_edit *edit);

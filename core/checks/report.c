@@ -191,7 +191,9 @@ static int refuse_twice(const struct report *part, struct error *err)
 
 static int find_named(struct report *part, struct error *err)
 {
-	int status = find_gpu(part, err);
+	int status = find_pool(part, err);
+	if (status == 0)
+		status = find_gpu(part, err);
 	if (status == 0)
 		status = find_vm(part, err);
 	if (status < 0)
@@ -243,7 +245,8 @@ static struct list split(struct report *whole)
 {
 	struct list goals = goal_parts(whole->arena, whole->goal);
 	struct list parts = {0};
-	bool alone = goals.n == 1 && !whole->goal->assignments.n;
+	bool pool = whole->goal->mapping && !whole->goal->gpus.n;
+	bool alone = goals.n == 1 && !whole->goal->assignments.n && !pool;
 	for (size_t i = 0; i < goals.n; i++) {
 		struct report *part = alone ? whole : arena_alloc(whole->arena, sizeof *part);
 		*part = (struct report){.arena = whole->arena,

@@ -25,7 +25,8 @@ void facts_read_modules(const struct root *root, struct facts *facts);
 void facts_read_uses(const struct root *root, struct facts *facts); /* storage and network */
 void facts_read_vms(const struct root *root, struct facts *facts);
 /* The devices that a mapping's or a line's path names, one or several between ';'. */
-void facts_find_path(struct facts *facts, struct list *devices, const char *path);
+void facts_find_path(const struct facts *facts, struct arena *arena, struct list *devices,
+		const char *path);
 /* Of devices that are no GPU: whether they offer what a line or a mapping asks of them. */
 void facts_read_mdev(const struct root *root, struct facts *facts);
 /* ha.c: of the host's files; of the API, where something is managed: after facts_add_ha(). */

@@ -166,7 +166,6 @@ static bool has_entry(const struct device_dir *dir, const char *name)
 	return false;
 }
 
-/* A number of virtual functions; -1 where there is none. */
 /* A number of virtual functions; -1: it does not say. */
 static int read_count(const struct device_dir *dir, const char *name)
 {
@@ -543,7 +542,7 @@ void facts_read_mdev(const struct root *root, struct facts *facts)
 		for (size_t e = 0; mapping->mdev && e < mapping->entries.n; e++) {
 			const struct pci_mapping_entry *entry = mapping->entries.item[e];
 			struct list devices = {0};
-			facts_find_path(facts, &devices, entry->path);
+			facts_find_path(facts, facts->arena, &devices, entry->path);
 			read_mdev(root, facts, &devices);
 		}
 	}

@@ -47,7 +47,8 @@ static enum known is_running(const struct root *root, struct facts *facts, unsig
 
 /* PVE finds devices by the start of their name: ^(0000:)?ID (PVE/SysFSTools.pm, lspci), so 01:00
  * is every function of the slot, SR-IOV functions included. */
-static void find_device(struct facts *facts, struct list *devices, const char *host)
+static void find_device(const struct facts *facts, struct arena *arena, struct list *devices,
+		const char *host)
 {
 	size_t n = strlen(host);
 	for (size_t i = 0; i < facts->devices.n; i++) {
@@ -55,46 +56,56 @@ static void find_device(struct facts *facts, struct list *devices, const char *h
 		if (strncmp(device->name, host, n) == 0 ||
 				(device->address.domain == 0 &&
 						strncmp(device->name + 5, host, n) == 0))
-			list_add(facts->arena, devices, device);
+			list_add(arena, devices, device);
 	}
 }
 
-void facts_find_path(struct facts *facts, struct list *devices, const char *path)
+void facts_find_path(const struct facts *facts, struct arena *arena, struct list *devices,
+		const char *path)
 {
 	for (const char *at = path; *at;) {
 		size_t n = strcspn(at, ";");
-		find_device(facts, devices, arena_strndup(facts->arena, at, n));
+		find_device(facts, arena, devices, arena_strndup(arena, at, n));
 		at += n + (at[n] == ';');
 	}
+}
+
+struct list facts_mapping_offers(
+		const struct facts *facts, const struct pci_mapping *mapping, struct arena *arena)
+{
+	struct list offers = {0};
+	for (size_t e = 0; mapping && e < mapping->entries.n; e++) {
+		const struct pci_mapping_entry *mapped = mapping->entries.item[e];
+		if (!facts->node || strcmp(mapped->node, facts->node) != 0)
+			continue;
+		struct list *offer = arena_alloc(arena, sizeof *offer);
+		*offer = (struct list){0};
+		facts_find_path(facts, arena, offer, mapped->path);
+		list_add(arena, &offers, offer);
+	}
+	return offers;
 }
 
 /* What a mapping has for this node. Of several entries PVE takes the first that is free. */
 static void find_mapped(struct facts *facts, struct vm_hostpci *entry, const char *name)
 {
-	const struct pci_mapping *mapping = facts_mapping(facts, name);
-	struct list paths = {0};
-	for (size_t e = 0; mapping && e < mapping->entries.n; e++) {
-		const struct pci_mapping_entry *mapped = mapping->entries.item[e];
-		if (facts->node && strcmp(mapped->node, facts->node) == 0)
-			list_add(facts->arena, &paths, mapped->path);
-	}
-	if (paths.n == 1)
-		facts_find_path(facts, &entry->devices, paths.item[0]);
-	for (size_t i = 0; paths.n > 1 && i < paths.n; i++) {
-		struct list *offer = arena_alloc(facts->arena, sizeof *offer);
-		*offer = (struct list){0};
-		facts_find_path(facts, offer, paths.item[i]);
+	struct arena *arena = facts->arena;
+	struct list offers = facts_mapping_offers(facts, facts_mapping(facts, name), arena);
+	if (offers.n == 1)
+		entry->devices = *(const struct list *)offers.item[0];
+	for (size_t i = 0; offers.n > 1 && i < offers.n; i++) {
+		const struct list *offer = offers.item[i];
 		for (size_t d = 0; d < offer->n; d++)
-			list_add(facts->arena, &entry->alternatives, offer->item[d]);
+			list_add(arena, &entry->alternatives, offer->item[d]);
 		if (offer->n)
-			list_add(facts->arena, &entry->offers, offer);
+			list_add(arena, &entry->offers, offers.item[i]);
 	}
 }
 
 static void find_devices(struct facts *facts, struct vm_hostpci *entry)
 {
 	for (size_t h = 0; h < entry->parsed.hosts.n; h++)
-		find_device(facts, &entry->devices, entry->parsed.hosts.item[h]);
+		find_device(facts, facts->arena, &entry->devices, entry->parsed.hosts.item[h]);
 	if (entry->parsed.mapping)
 		find_mapped(facts, entry, entry->parsed.mapping);
 }

@@ -5,6 +5,7 @@
 #include "core/goal/internal.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/pci_address.h"
 #include "pvegpu/formats/pci_mapping.h"
 
 /* Which device goes to which guest, of a goal with more than one of either. */
@@ -279,11 +280,17 @@ char *goal_text(struct arena *arena, const struct goal *goal)
 	struct text text = {0};
 	if (goal->gpus.n)
 		text_addf(&text, "GPU %s", strings_join(arena, &goal->gpus, ", "));
+	if (!goal->gpus.n && goal->vmid && goal->mapping)
+		text_addf(&text, "a device of %s to VM %u", goal->mapping, goal->vmid);
 	if (goal->gpus.n && goal->vmid)
 		text_addf(&text, " to VM %u", goal->vmid);
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		const struct assignment *assignment = goal->assignments.item[i];
-		text_addf(&text, "%sGPU %s", text.n ? "; " : "", assignment->device);
+		struct pci_address address;
+		bool whole = false;
+		bool device = pci_address_parse(assignment->device, &address, &whole);
+		text_addf(&text, "%s%s %s", text.n ? "; " : "", device ? "GPU" : "a device of",
+				assignment->device);
 		if (assignment->vmid)
 			text_addf(&text, " to VM %u", assignment->vmid);
 	}

@@ -87,10 +87,11 @@ static void name_devices(const struct report *report, struct goal *goal)
 	const struct list *parts = &report->parts;
 	for (size_t i = 0; i < parts->n; i++) {
 		const struct report *part = parts->item[i];
-		char *name = part->gpu ? arena_strdup(goal->arena, part->gpu->name) : NULL;
+		char *name = part->gpu && !part->pool ? arena_strdup(goal->arena, part->gpu->name)
+						      : NULL;
 		if (name && i < goal->gpus.n)
 			goal->gpus.item[i] = name;
-		else if (name)
+		else if (name && i - goal->gpus.n < goal->assignments.n)
 			((struct assignment *)goal->assignments.item[i - goal->gpus.n])->device =
 					name;
 	}

@@ -183,7 +183,8 @@ void guard_starts(const struct report *report, struct plan *plan)
 	struct list lines = vm_next_lines(vm, plan->arena);
 	for (size_t i = 0; i < lines.n; i++)
 		judge_line(report, plan, &lines, lines.item[i]);
-	for (size_t i = 0; i < report->card.n; i++) {
+	bool room = report->pool && pool_has_room(report);
+	for (size_t i = 0; !room && i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
 		if (!hostpci_with(report, vm, function) &&
 				refuse_held(report, plan, "The GPU: the VM", function))

@@ -169,5 +169,87 @@ class Mappings(HostTest):
         self.assertEqual(self.mapping_changes(*GOAL, "--mapping", "GPU_1")[0]["mapping"], "GPU_1")
 
 
+class Pools(HostTest):
+    """A mapping with several devices of this node: a goal names it, and no device."""
+    THEIRS = "id=10de:2182,iommugroup=%d,node=pve2,path=0000:02:00,subsystem-id=1043:867b"
+
+    def setUp(self):
+        super().setUp()
+        self.plan("--gpu", "01:00")
+        self.apply()
+        self.script("usr/sbin/reboot")
+        self.write("sys/bus/pci/devices/0000:02:00.0/boot_vga", "0\n")
+        group = os.readlink(self.path("sys/bus/pci/devices/0000:02:00.0/iommu_group")).rsplit("/", 1)[-1]
+        os.makedirs(self.path("etc/pve/mapping"), exist_ok=True)
+        self.write(CFG, "big\n\tmap %s\n\tmap %s\n\n" % (OURS, self.THEIRS % int(group)))
+
+    def conf(self, vmid, line):
+        path = "etc/pve/nodes/pve2/qemu-server/%d.conf" % vmid
+        self.write(path, line + "\n" + self.read(path))
+
+    def run_guest(self, vmid, host=None):
+        os.makedirs(self.path("run/qemu-server"), exist_ok=True)
+        os.makedirs(self.path("proc/%d" % vmid), exist_ok=True)
+        self.write("run/qemu-server/%d.pid" % vmid, "%d\n" % vmid)
+        device = "\0-device\0vfio-pci,host=%s" % host if host else ""
+        self.write("proc/%d/cmdline" % vmid, "/usr/bin/kvm\0-id\0%d%s\0" % (vmid, device))
+
+    def test_a_device_of_it_is_attached_and_undone(self):
+        before = self.read(CONF)
+        plan = self.plan("--mapping", "big", "--vm", "106")
+        self.assertEqual([c["params"] for c in plan["changes"] if "hostpci0" in c.get("params", {})],
+                         [{"hostpci0": "mapping=big,pcie=1"}])
+        self.assertFalse([c for c in plan["changes"] if c.get("mapping")], "the mapping stays as it is")
+        self.assertEqual((plan["goal"]["gpus"], plan["goal"]["mapping"], plan["goal"]["vmid"]), ([], "big", 106))
+        self.apply()
+        self.assertTrue(self.plan("--mapping", "big", "--vm", "106")["nothing_to_do"])
+        self.rollback()
+        self.assertEqual(self.read(CONF), before)
+
+    def test_by_assignment(self):
+        plan = self.plan("--assign", "big,no-start=106")
+        self.assertEqual([c["params"]["hostpci0"] for c in plan["changes"] if "hostpci0" in c.get("params", {})],
+                         ["mapping=big,pcie=1"])
+        self.assertEqual(plan["goal"]["assignments"][0]["device"], "big")
+
+    def test_a_second_guest_while_one_is_left(self):
+        self.conf(107, "hostpci0: mapping=big,pcie=1")
+        for host in (None, "0000:01:00.0", "0000:02:00.0"):
+            self.run_guest(107, host)
+            plan = self.plan("--mapping", "big", "--vm", "106")
+            self.assertEqual(plan["refusals"], [], host)
+
+    def test_not_when_all_are_taken(self):
+        self.conf(107, "hostpci0: mapping=big,pcie=1")
+        self.run_guest(107, "0000:01:00.0")
+        self.conf(105, "hostpci0: 0000:02:00,pcie=1")
+        self.run_guest(105, "0000:02:00.0")
+        plan = self.plan("--mapping", "big", "--vm", "106", expect=1)
+        self.assertIn("attach.conflict", [r["check"] for r in plan["refusals"]])
+
+    def test_not_more_than_there_are_in_one_plan(self):
+        goal = ["--assign", "big=106", "--assign", "big=107"]
+        for address in ("01", "02"): # both are gone from the host then
+            goal += ["--accept", "gpu.only-gpu=0000:%s:00.0" % address]
+        self.assertEqual(self.plan(*goal)["refusals"], [])
+        self.conf(105, "hostpci0: mapping=big")
+        self.run_guest(105)
+        plan = self.plan(*goal, expect=1)
+        self.assertIn("attach.conflict", [r["check"] for r in plan["refusals"]])
+
+    def test_what_would_harm_the_host_is_refused(self):
+        self.write("sys/bus/pci/devices/0000:02:00.0/boot_vga", "1\n")
+        plan = self.plan("--mapping", "big", "--vm", "106", expect=1)
+        reason = [r["reason"] for r in plan["refusals"] if r["subject"] == "mapping/big"]
+        self.assertIn("could get 0000:02:00.0, which has the host's console", reason[0])
+
+    def test_words_that_name_none(self):
+        for arguments, words in ((("--mapping", "none", "--vm", "106"), "there is no mapping none"),
+                                 (("--assign", "none=106",), "none")):
+            done = run("plan", *arguments, root=self.root)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+
+
 if __name__ == "__main__":
     main()

@@ -244,6 +244,9 @@ def expert_22(case):
 def expert_24(case):
     case.assertFalse(case.findings("attach.conflict", "fail"))
     case.assertEqual(len(case.findings("gpu.identical", "warn")), 1)
+    plan = case.ask("plan", "--mapping", "rtx4000", "--vm", "501")
+    case.assertEqual(plan["refusals"], [])
+    case.assertIn("mapping=rtx4000,pcie=1", [c["params"].get("hostpci0") for c in plan["changes"] if "params" in c])
 
 
 def load_tests(loader, _standard, _pattern):

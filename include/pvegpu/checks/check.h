@@ -130,13 +130,16 @@ struct report {
 	const struct report *whole; /* the report that it is a part of; itself */
 	struct pci_device *gpu;     /* the goal's GPU, or NULL */
 	struct list card;           /* what goes with it, itself among them */
-	const struct vm_hostpci *line; /* that gives the GPU to the VM already, or NULL */
-	struct vm *vm;                 /* the goal's VM, or NULL */
-	struct list findings;          /* of struct finding, in the order of the catalogue */
-	struct list judged;            /* the same, those that report_only() left out too: what a
-					  verdict comes from */
-	struct list params;            /* of struct param_choice */
-	struct strings configured;     /* words the boot loader's file asks for */
+	const struct pci_mapping *pool; /* that the goal names instead of a device, or NULL */
+	struct list pool_offers;        /* of struct list: its devices of this node, those that go
+					   together */
+	const struct vm_hostpci *line;  /* that gives the GPU to the VM already, or NULL */
+	struct vm *vm;                  /* the goal's VM, or NULL */
+	struct list findings;           /* of struct finding, in the order of the catalogue */
+	struct list judged;             /* the same, those that report_only() left out too: what a
+					   verdict comes from */
+	struct list params;             /* of struct param_choice */
+	struct strings configured;      /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
 	bool decided[CHOICES];
 	bool done[CHOICES];          /* it is so already, so there is nothing to choose */

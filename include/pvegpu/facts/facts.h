@@ -167,6 +167,10 @@ char *facts_grant_one(const struct facts *facts, struct arena *arena, const char
 struct cluster_node *facts_node(const struct facts *facts, const char *name);
 /* The mapping of that name, or NULL; a name is what it is, letter by letter. */
 const struct pci_mapping *facts_mapping(const struct facts *facts, const char *name);
+/* What Proxmox VE may take by it on this node, of struct list: for each entry the functions of
+ * struct pci_device that it names, as a start would find them now. */
+struct list facts_mapping_offers(
+		const struct facts *facts, const struct pci_mapping *mapping, struct arena *arena);
 /* The entry of a mapping is of the node that was read; false where its name is not known. */
 bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *entry);
 

@@ -102,7 +102,7 @@ const struct goal_choice *goal_choice_for(const char *check);
 
 /* One device for one guest, with what is chosen for it alone. */
 struct assignment {
-	char *device;                /* 0000:01:00.0 */
+	char *device;                /* 0000:01:00.0, or a mapping: one of its devices */
 	unsigned vmid;               /* the guest; 0: none chosen */
 	enum choice chosen[CHOICES]; /* of SCOPE_ASSIGNMENT; the others stay as advised */
 	char *mapping;               /* its name; NULL: one is proposed */
