@@ -228,9 +228,12 @@ static int take_value(struct options *options, const struct option_row *row, con
 	if (!equals)
 		return wrong("that takes DEVICE=N, as 00:02.0=7, not", argument);
 	const char *device = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
-	return goal_set_value(goal, row->choice, device, equals + 1, &error) < 0
-			       ? say_error(&error, EXIT_USAGE)
-			       : 0;
+	size_t before = goal->devices.n;
+	if (goal_set_value(goal, row->choice, device, equals + 1, &error) < 0)
+		return say_error(&error, EXIT_USAGE);
+	return goal->devices.n > before ? 0
+					: wrong("a device has one number, and this is its second:",
+							  argument);
 }
 
 /* Which commands take an option, as a set. */

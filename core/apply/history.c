@@ -176,6 +176,7 @@ struct goal *history_last_goal(const struct root *root)
 	history_free(history);
 	if (goal) { /* a risk is accepted for one plan, not for good */
 		goal->accepted.n = 0;
+		goal->devices.n = 0; /* the host keeps their numbers, and may have newer ones */
 		goal->chosen[CHOOSE_FIRMWARE_SETUP] = CHOICE_ADVISED;
 		goal->chosen[CHOOSE_ADVISED] = CHOICE_ADVISED;
 	}

@@ -100,19 +100,31 @@ static void judge_split(struct report *report, const struct check *check, struct
 			first ? ": --gpu " : "", first ? first->name : "", gpu->name);
 }
 
-size_t functions_rules(const struct facts *facts, const struct pci_device *device,
-		const struct device_rule **ret_rule)
+const struct function_rule *functions_rule(
+		const struct report *report, const struct pci_device *device, const char **ret_why)
 {
-	size_t n = 0;
-	*ret_rule = NULL;
-	for (size_t i = 0; i < facts->device_rules.n; i++) {
-		const struct device_rule *rule = facts->device_rules.item[i];
-		if (rule->device != device || !rule->sets_functions)
+	const struct facts *facts = report->facts;
+	const struct function_rule *found = NULL;
+	*ret_why = NULL;
+	for (size_t i = 0; i < facts->function_rules.n && !*ret_why; i++) {
+		const struct function_rule *rule = facts->function_rules.item[i];
+		if (rule->device && rule->device != device)
 			continue;
-		*ret_rule = rule;
-		n++;
+		if (found)
+			*ret_why = arena_printf(report->arena,
+					"line %zu of %s and line %zu of %s set it at boot: leave one",
+					found->line, found->path, rule->line, rule->path);
+		else if (!rule->device)
+			*ret_why = arena_printf(report->arena,
+					"line %zu of %s sets such a number at boot, and for which device is not understood: see to it by hand",
+					rule->line, rule->path);
+		else if (rule->count < 0)
+			*ret_why = arena_printf(report->arena,
+					"line %zu of %s sets it at boot in a way of its own: change it there by hand",
+					rule->line, rule->path);
+		found = rule;
 	}
-	return n;
+	return *ret_why ? NULL : found;
 }
 
 /* Who makes the functions is the device's driver. */
@@ -127,20 +139,16 @@ static const char *driver_makes_none(const struct pci_device *gpu)
 	return NULL;
 }
 
-/* What makes them at boot must be one line, and one that is understood. */
-static const char *rules_in_the_way(
-		const struct report *report, const struct pci_device *gpu, unsigned wanted)
+/* The goal gives a VM what goes away, if only for a moment. */
+static const char *given_away(const struct report *report, const struct pci_device *gpu)
 {
-	const struct device_rule *rule = NULL;
-	size_t n = functions_rules(report->facts, gpu, &rule);
-	if (n > 1)
-		return arena_printf(report->arena,
-				"%zu lines set it at boot, the last of them line %zu of %s: leave one",
-				n, rule->line, rule->path);
-	if (n && rule->functions < 0)
-		return arena_printf(report->arena,
-				"line %zu of %s sets it at boot in a way of its own: change it to %u there",
-				rule->line, rule->path, wanted);
+	for (size_t i = 0; i < gpu->virtfns.n; i++) {
+		const struct pci_device *function = gpu->virtfns.item[i];
+		if (part_with(report, function))
+			return arena_printf(report->arena,
+					"%s, which is one of them, is to go to a VM by the same goal: change the number first",
+					function->name);
+	}
 	return NULL;
 }
 
@@ -149,8 +157,6 @@ static const char *why_not_split(
 		const struct report *report, const struct pci_device *gpu, unsigned wanted)
 {
 	struct arena *arena = report->arena;
-	if (pci_is_virtual(gpu))
-		return "it is a virtual function itself";
 	if (gpu->sriov_total <= 0)
 		return report->facts->all_recorded ? "it has none (SR-IOV)"
 						   : "how many it can have is not recorded";
@@ -160,11 +166,15 @@ static const char *why_not_split(
 		return "how many it has now is not recorded";
 	if (part_with(report, gpu))
 		return "it is to go to a VM itself: one or the other";
-	const char *reason =
-			wanted && gpu->sriov_active != (int)wanted ? driver_makes_none(gpu) : NULL;
-	if (!reason && gpu->sriov_active > 0 && gpu->sriov_active != (int)wanted)
+	bool changes = gpu->sriov_active != (int)wanted;
+	const char *reason = wanted || changes ? driver_makes_none(gpu) : NULL;
+	if (!reason && changes)
+		reason = given_away(report, gpu);
+	if (!reason && changes && gpu->sriov_active > 0)
 		reason = facts_functions_held(report->facts, gpu, wanted, arena);
-	return reason ? reason : rules_in_the_way(report, gpu, wanted);
+	if (!reason)
+		(void)functions_rule(report, gpu, &reason);
+	return reason;
 }
 
 /* The goal asks for so many virtual functions of it. */
@@ -175,9 +185,9 @@ static void judge_asked(struct report *report, const struct check *check, struct
 	const char *many = arena_printf(arena, "%u virtual %s", wanted,
 			text_plural(wanted, "function", "functions"));
 	const char *reason = why_not_split(report, gpu, wanted);
-	const struct device_rule *rule = NULL;
-	(void)functions_rules(report->facts, gpu, &rule);
-	int at_boot = rule ? rule->functions : 0;
+	const char *untold = NULL;
+	const struct function_rule *rule = functions_rule(report, gpu, &untold);
+	int at_boot = rule ? rule->count : 0;
 	struct finding *finding = NULL;
 	if (reason) {
 		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
@@ -197,7 +207,9 @@ static void judge_asked(struct report *report, const struct check *check, struct
 	finding_evidence(report, finding,
 			arena_printf(arena, "/sys/bus/pci/devices/%s/sriov_totalvfs", gpu->name),
 			"%d, driver %s", gpu->sriov_total, facts_driver(report->facts, gpu));
-	add_rules(report, finding, gpu);
+	if (rule)
+		finding_evidence(report, finding, rule->path, "line %zu: %s", rule->line,
+				rule->text);
 }
 
 /* Other GPUs of the slot may be its virtual functions where that is not told. */

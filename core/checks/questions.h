@@ -138,9 +138,10 @@ enum gpu_scope { GPUS_GIVEN = 0, GPUS_VIRTUAL = 1, GPUS_BMC = 2 };
 typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
 void for_each_gpu(struct report *report, const struct check *check, enum gpu_scope scope,
 		judge_gpu *judge);
-/* How many lines set the number of its virtual functions at boot, and one of them (NULL: none). */
-size_t functions_rules(const struct facts *facts, const struct pci_device *device,
-		const struct device_rule **ret_rule);
+/* The line that sets the number of its virtual functions at boot, and may be edited; NULL: none.
+ * `ret_why`: why that is not told, or NULL. */
+const struct function_rule *functions_rule(
+		const struct report *report, const struct pci_device *device, const char **ret_why);
 /* Rules of udev and sysfs.conf that touch the device, as evidence. */
 void add_rules(struct report *report, struct finding *finding, const struct pci_device *device);
 /* Judge each VM that has a hostpci line, and the goal's. */

@@ -273,6 +273,12 @@ static int find_devices(const struct facts *facts, const struct goal *goal, stru
 					name, facts->node);
 		if (facts->complete && (!device || !pci_is_gpu(device)))
 			return error_set(err, ERROR_USAGE, "there is no GPU at %s", name);
+		if (device && (pci_is_virtual(device) || pci_is_bmc(device)))
+			return error_set(err, ERROR_USAGE, "%s has no virtual functions: it is %s",
+					name,
+					pci_is_bmc(device)
+							? "the display of the board's management controller"
+							: "one itself");
 	}
 	return 0;
 }

@@ -101,7 +101,8 @@ static const struct rest {
 				"vfio.initramfs-stale vfio.leftovers vfio.unsafe-interrupts "
 				"gpu.only-gpu"},
 		{"/etc/udev/rules.d* /etc/sysfs.conf /etc/sysfs.d*", "gpu.sriov vfio.host-driver"},
-		{"/etc/systemd/system* /etc/tmpfiles.d*", "gpu.sriov"},
+		{"/run/udev/rules.d* /usr/local/lib/udev/rules.d* /usr/lib/udev/rules.d* /etc/systemd/system* /etc/tmpfiles.d*",
+				"gpu.sriov"},
 		{"/etc/initramfs-tools*", "vfio.binding vfio.initramfs-stale gpu.only-gpu"},
 		{"/boot/initrd.img-*", "vfio.initramfs-stale"},
 

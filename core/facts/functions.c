@@ -30,6 +30,25 @@ static char *held_by_guest(const struct facts *facts, const struct pci_device *f
 	return NULL;
 }
 
+/* A line that waits names it: the next start is with it. */
+static char *waits_for(
+		const struct facts *facts, const struct pci_device *function, struct arena *arena)
+{
+	for (size_t i = 0; i < facts->vms.n; i++) {
+		const struct vm *vm = facts->vms.item[i];
+		for (size_t e = 0; e < vm->pending.n; e++) {
+			const struct vm_hostpci *entry = vm->pending.item[e];
+			if (facts_in_list(&entry->devices, function) ||
+					facts_in_list(&entry->alternatives, function))
+				return arena_printf(arena,
+						"VM %u %s waits for %s (PENDING, %s: %s)", vm->vmid,
+						text_printable(arena, vm->name), function->name,
+						entry->key, entry->value);
+		}
+	}
+	return NULL;
+}
+
 char *facts_functions_held(const struct facts *facts, const struct pci_device *physical,
 		unsigned count, struct arena *arena)
 {
@@ -47,6 +66,8 @@ char *facts_functions_held(const struct facts *facts, const struct pci_device *p
 					arena, "the host uses %s: %s", function->name, use->what);
 		}
 		char *held = held_by_guest(facts, function, i < count, arena);
+		if (!held && i >= count)
+			held = waits_for(facts, function, arena);
 		if (held)
 			return held;
 	}

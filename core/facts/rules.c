@@ -3,7 +3,6 @@
 
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/formats/sriov_rule.h"
 
 /* What a person has set for PCI devices beside modprobe: rules of udev (udev(7)), and attributes
  * that sysfsutils writes at boot (/etc/sysfs.conf: bus/pci/devices/0000:00:02.0/sriov_numvfs = 7).
@@ -12,12 +11,8 @@
 static void add_rule(struct facts *facts, const char *path, size_t line, const char *text,
 		struct pci_device *device)
 {
-	unsigned functions = 0;
-	bool counted = sriov_rule_count(text, &functions);
 	struct device_rule *rule = arena_alloc(facts->arena, sizeof *rule);
-	*rule = (struct device_rule){.sets_functions = sriov_rule_names(text),
-			.functions = counted ? (int)functions : -1,
-			.path = arena_strdup(facts->arena, path),
+	*rule = (struct device_rule){.path = arena_strdup(facts->arena, path),
 			.line = line,
 			.text = arena_strdup(facts->arena, text),
 			.device = device};
@@ -52,8 +47,7 @@ static void read_udev(const struct root *root, struct facts *facts, const char *
 	for (size_t number = 1; line_next(&cursor, &line); number++) {
 		char *rule = text_trim(facts->arena, line.start, line.n);
 		bool pci = strstr(rule, "\"pci\"") || strstr(rule, "driver_override") ||
-			   strstr(rule, "/bus/pci/") || strstr(rule, "vfio-pci") ||
-			   sriov_rule_names(rule);
+			   strstr(rule, "/bus/pci/") || strstr(rule, "vfio-pci");
 		if (*rule == '#' || !pci)
 			continue;
 		for (size_t i = 0; i < facts->devices.n; i++)
@@ -76,40 +70,6 @@ static void read_sysfs(const struct root *root, struct facts *facts, const char 
 	}
 }
 
-/* What else is known to make virtual functions at boot: a unit that writes their number, and
- * tmpfiles.d(5). */
-static void read_writers(
-		const struct root *root, struct facts *facts, const char *dir, const char *ending)
-{
-	struct strings names = {0};
-	(void)root_list(root, dir, facts->arena, &names);
-	for (size_t n = 0; n < names.n; n++) {
-		char *path = arena_printf(facts->arena, "%s/%s", dir, names.item[n]);
-		struct stat status;
-		if (!text_ends(names.item[n], ending) || !root_leads(root, path) ||
-				root_stat(root, path, &status) < 0 || !S_ISREG(status.st_mode))
-			continue;
-		char *text = root_read_value(root, path, facts->arena);
-		struct lines cursor = lines_start(text);
-		struct line line;
-		for (size_t number = 1; line_next(&cursor, &line); number++) {
-			char *rule = text_trim(facts->arena, line.start, line.n);
-			bool writes = *rule != '#' && sriov_rule_names(rule);
-			for (size_t i = 0; writes && i < facts->devices.n; i++)
-				if (rule_names(facts, rule, facts->devices.item[i]))
-					add_rule(facts, path, number, rule, facts->devices.item[i]);
-		}
-	}
-}
-
-static bool any_splits(const struct facts *facts)
-{
-	for (size_t i = 0; i < facts->devices.n; i++)
-		if (((const struct pci_device *)facts->devices.item[i])->sriov_total > 0)
-			return true;
-	return false;
-}
-
 void facts_read_rules(const struct root *root, struct facts *facts)
 {
 	struct arena *arena = facts->arena;
@@ -127,8 +87,5 @@ void facts_read_rules(const struct root *root, struct facts *facts)
 		if (text_ends(names.item[i], ".conf"))
 			read_sysfs(root, facts,
 					arena_printf(arena, "/etc/sysfs.d/%s", names.item[i]));
-	if (any_splits(facts)) {
-		read_writers(root, facts, "/etc/systemd/system", ".service");
-		read_writers(root, facts, "/etc/tmpfiles.d", ".conf");
-	}
+	facts_read_function_rules(root, facts);
 }

@@ -14,9 +14,9 @@ static const char own_sysfs[] = "/etc/sysfs.d/pvegpu.conf";
 /* sysfsutils makes those of another device, so that its service runs here. */
 static bool by_sysfsutils(const struct facts *facts)
 {
-	for (size_t i = 0; i < facts->device_rules.n; i++) {
-		const struct device_rule *rule = facts->device_rules.item[i];
-		if (rule->functions >= 0 && text_starts(rule->path, "/etc/sysfs."))
+	for (size_t i = 0; i < facts->function_rules.n; i++) {
+		const struct function_rule *rule = facts->function_rules.item[i];
+		if (rule->count > 0 && text_starts(rule->path, "/etc/sysfs."))
 			return true;
 	}
 	return false;
@@ -33,8 +33,8 @@ static char *own_line(struct arena *arena, const struct facts *facts,
 				count);
 	return arena_printf(arena,
 			"ACTION==\"add|bind\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", ATTR{vendor}==\"0x%04x\", "
-			"ATTR{device}==\"0x%04x\", DRIVER==\"?*\", ATTR{sriov_numvfs}==\"0\", "
-			"ATTR{sriov_numvfs}=\"%u\"\n",
+			"ATTR{device}==\"0x%04x\", DRIVER==\"?*\", DRIVER!=\"vfio-pci\", "
+			"ATTR{sriov_numvfs}==\"0\", ATTR{sriov_numvfs}=\"%u\"\n",
 			device->name, device->vendor, device->device, count);
 }
 
@@ -59,27 +59,43 @@ static int add_line(const struct planning *planning, const struct pci_device *de
 	return 0;
 }
 
-/* The text with another number in that line; without the line where it is ours and makes none. */
-static char *edit_line(struct arena *arena, const char *text, const struct device_rule *rule,
+/* The line with another number. */
+static char *with_count(struct arena *arena, const struct function_rule *rule, unsigned count)
+{
+	struct sriov_rule found = {0};
+	bool sysfs = text_starts(rule->path, "/etc/sysfs.");
+	if (!(sysfs ? sriov_rule_read_sysfs : sriov_rule_read_udev)(arena, rule->text, &found))
+		return rule->text;
+	return arena_printf(arena, "%.*s%u%s", (int)found.at, rule->text, count,
+			rule->text + found.at + found.n);
+}
+
+/* The text with another number in that line, which is found by what it says: a draft may have lost
+ * lines before it. Without the line where it is ours and makes none. */
+static char *edit_line(struct arena *arena, const char *text, const struct function_rule *rule,
 		unsigned count, bool *ret_empty)
 {
 	bool own = strcmp(rule->path, own_rules) == 0 || strcmp(rule->path, own_sysfs) == 0;
+	size_t length = strlen(rule->text);
 	struct text edited = {0};
 	struct lines cursor = lines_start(text);
 	struct line line;
 	*ret_empty = own;
-	for (size_t number = 1; line_next(&cursor, &line); number++) {
-		const char *old = arena_strndup(arena, line.start, line.full);
-		const char *fresh = number != rule->line ? old
-				    : own && !count      ? ""
-							 : sriov_rule_with(arena, old, count);
-		text_add(&edited, fresh ? fresh : old);
-		*ret_empty = *ret_empty && (!fresh || !*fresh || *fresh == '#' || *fresh == '\n');
+	while (line_next(&cursor, &line)) {
+		bool found = line.n == length && memcmp(line.start, rule->text, length) == 0;
+		if (found && own && !count)
+			continue;
+		if (found)
+			text_add(&edited, with_count(arena, rule, count));
+		else
+			text_add_bytes(&edited, line.start, line.n);
+		text_add_bytes(&edited, line.start + line.n, line.full - line.n);
+		*ret_empty = *ret_empty && (!line.n || line.start[0] == '#');
 	}
 	return text_take(&edited, arena);
 }
 
-static int edit_rule(const struct planning *planning, const struct device_rule *rule,
+static int edit_rule(const struct planning *planning, const struct function_rule *rule,
 		unsigned count, const char *because)
 {
 	struct plan *plan = planning->plan;
@@ -99,13 +115,13 @@ int fix_functions(const struct planning *planning, const struct finding *finding
 	const struct pci_device *device = finding->about.device;
 	struct plan *plan = planning->plan;
 	const char *because = finding->check->id;
-	const struct device_rule *rule = NULL;
+	const char *untold = NULL;
+	const struct function_rule *rule = functions_rule(report, device, &untold);
 	unsigned count = 0;
 	int status = 0;
 	if (!goal_number(report->goal, CHOOSE_FUNCTIONS, device->name, &count))
 		return 0;
-	(void)functions_rules(report->facts, device, &rule);
-	if (rule && rule->functions != (int)count)
+	if (rule && rule->count != (int)count)
 		status = edit_rule(planning, rule, count, because);
 	else if (!rule && count)
 		status = add_line(planning, device, count, because);

@@ -129,6 +129,89 @@ class Split(HostTest):
                    "[Service]\nExecStart=/bin/sh -c 'echo 2 >/sys/bus/pci/devices/%s/sriov_numvfs'\n" % PHYSICAL)
         self.assertIn("line 2 of /etc/systemd/system/vf.service", self.refused("--functions", "02:00.0=4"))
 
+    def test_what_is_not_understood_is_never_guessed_at(self):
+        line = 'SUBSYSTEM=="pci", KERNEL=="%s", ATTR{sriov_numvfs}="2"' % PHYSICAL
+        for path, text in (
+                ("/etc/udev/rules.d/1.rules", 'SUBSYSTEM=="pci", KERNEL=="%s", \\\n ATTR{sriov_numvfs}="2"\n' % PHYSICAL),
+                ("/etc/udev/rules.d/1.rules", line + ' \\\n'),
+                ("/etc/udev/rules.d/1.rules", 'KERNEL!="%s", GOTO="e"\nATTR{sriov_numvfs}="2"\nLABEL="e"\n' % PHYSICAL),
+                ("/etc/udev/rules.d/1.rules", line.replace("02:00.0", "02:00.?") + "\n"),
+                ("/etc/udev/rules.d/1.rules", line.replace("==", "!=") + "\n"),
+                ("/etc/udev/rules.d/1.rules", line.replace('KERNEL=="%s"' % PHYSICAL, 'DRIVER=="nouveau"') + "\n"),
+                ("/etc/udev/rules.d/1.rules", line.replace('KERNEL=="%s"' % PHYSICAL, 'ATTR{vendor} == "0x10de"') + "\n"),
+                ("/etc/udev/rules.d/1.rules", line.replace(PHYSICAL, PHYSICAL + "|0000:01:00.0") + "\n"),
+                ("/etc/udev/rules.d/1.rules", line.replace('"2"', '"0x2"') + "\n"),
+                ("/etc/udev/rules.d/1.rules", line.replace('"2"', '"010"') + "\n"),
+                ("/etc/udev/rules.d/1.rules", 'ACTION=="remove", ' + line + "\n"),
+                ("/etc/udev/rules.d/1.rules", line + ', RUN+="/bin/sh -c \'echo 4 >/sys$devpath/sriov_numvfs\'"\n'),
+                ("/etc/udev/rules.d/1.rules", line + "\n" + line + "\n"),
+                ("/usr/lib/udev/rules.d/60.rules", line + "\n"),
+                ("/etc/sysfs.conf", "bus/pci/devices/%s/sriov_numvfs = 0x2\n" % PHYSICAL),
+                ("/etc/sysfs.d/a.conf", "class/drm/card0/device/sriov_numvfs = 2\n"),
+                ("/etc/tmpfiles.d/a.conf", "w /sys/bus/pci/devices/%s/sriov_numvfs - - - - 2\n" % PHYSICAL),
+                ("/etc/systemd/system/vf.service.d/o.conf", "[Service]\nExecStart=/bin/sh -c 'echo 2 >$DEV/sriov_numvfs'\n")):
+            self.write(path, text)
+            for number in (4, 2, 0):
+                self.assertIn(path, self.refused("--functions", "02:00.0=%d" % number), text)
+            os.remove(self.path(path))
+
+    def test_what_is_for_another_device_is_let_be(self):
+        self.write("/etc/udev/rules.d/1.rules",
+                   'KERNEL=="0000:01:00.0", ATTR{vendor}=="0x10de", ATTR{sriov_numvfs}="2"\n'
+                   'SUBSYSTEM=="net", ENV{ID_NET_DRIVER}=="ixgbe", ATTR{device/sriov_numvfs}="2"\n'
+                   'KERNEL=="%s", ATTR{device}=="0x9999", ATTR{sriov_numvfs}="2"\n'
+                   'KERNEL=="0000:77:00.0", ATTR{sriov_numvfs}="2"\n# ATTR{sriov_numvfs}="2"\n' % PHYSICAL)
+        self.write("/etc/systemd/system/vf.service",
+                   "[Service]\nExecStart=/bin/sh -c 'echo 4 >/sys/class/net/eno1/device/sriov_numvfs'\n")
+        plan = self.plan("--functions", "02:00.0=4")
+        self.assertEqual([c["path"] for c in plan["changes"]], [self.OWN, self.NUMBER])
+
+    def test_two_of_one_model(self):
+        """Our own lines name the address and the ids: each card keeps its own."""
+        for name in ("0000:01:00.0",):
+            uevent = DEVICES + name + "/uevent"
+            self.write(uevent, self.read(uevent).replace("10DE:2206", "10DE:2182"))
+            self.write(DEVICES + name + "/sriov_totalvfs", "7\n")
+            self.write(DEVICES + name + "/sriov_numvfs", "0\n")
+        plan = os.path.join(self.directory, "plan.json")
+
+        def apply(*arguments):
+            self.assertEqual(run("plan", *arguments, "--out", plan, root=self.root).returncode, 0)
+            self.assertEqual(run("apply", plan, "--yes", root=self.root).returncode, 0)
+            self.assertTrue(self.plan(*arguments)["nothing_to_do"], arguments)
+        apply("--functions", "01:00.0=3", "--functions", "02:00.0=2")
+        lines = self.read(self.OWN).splitlines()
+        self.assertEqual(["01:00.0" in line and '="3"' in line for line in lines], [False, True, False])
+        apply("--functions", "01:00.0=0", "--functions", "02:00.0=6")
+        self.assertNotIn("01:00.0", self.read(self.OWN))
+        self.assertIn('="6"', self.read(self.OWN))
+        apply("--functions", "02:00.0=0")
+        self.assertFalse(os.path.exists(self.path(self.OWN)))
+        for _ in range(3):
+            self.assertEqual(run("rollback", "--yes", root=self.root).returncode, 0)
+        self.assertFalse(os.path.exists(self.path("/etc/udev")))
+
+    def test_not_what_the_same_goal_gives(self):
+        self.make_functions(4)
+        for number in (2, 6, 0):
+            reason = self.refused("--functions", "02:00.0=%d" % number, "--gpu", "02:10.1", "--vm", "106")
+            self.assertIn("by the same goal", reason)
+
+    def test_not_what_waits_for_a_guest(self):
+        self.make_functions(4)
+        path = "/etc/pve/qemu-server/106.conf"
+        self.write(path, self.read(path) + "\n[PENDING]\nhostpci0: 0000:02:10.3,pcie=1\n")
+        self.assertIn("PENDING", self.refused("--functions", "02:00.0=2"))
+
+    def test_what_cannot_be_split(self):
+        self.make_functions(2)
+        for argument in ("02:10.1=2", "02:10.1=0"):
+            done = run("plan", "--functions", argument, root=self.root)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("one itself", done.stderr)
+        done = run("plan", "--functions", "02:00.0=2", "--functions", "02:00=3", root=self.root)
+        self.assertIn("its second", done.stderr)
+
     def test_bad_numbers_and_devices(self):
         self.assertIn("7 at most", self.refused("--functions", "02:00.0=8"))
         for argument, words in (("01:00.0", "DEVICE=N"), ("02:00.0=x", "a number from 0"), ("zz=1", "no address"),

@@ -37,6 +37,10 @@ seeds_for() {
 		seed 'a="b c" d -- single'
 		seed 'root=ZFS=rpool/ROOT/pve-1 boot=zfs iommu=nobypass,pt\n# two\n'
 		;;
+	fuzz_sriov_rule)
+		seed 'SUBSYSTEM=="pci", KERNEL=="0000:00:02.0", ATTR{sriov_numvfs}=="0", ATTR{sriov_numvfs}="7"'
+		seed 'bus/pci/devices/0000:00:02.0/sriov_numvfs = 7'
+		;;
 	fuzz_modules_list)
 		seed '# /etc/modules\n\nvfio\nvfio-pci ids=1 # x\r\n; y\nlp'
 		;;

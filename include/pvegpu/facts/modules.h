@@ -11,16 +11,23 @@ struct module_file {
 	struct strings names;
 };
 
-/* A line of a udev rule, or of sysfs.conf, that sets something of a PCI device; of systemd's units
- * and of tmpfiles.d only what sets the number of virtual functions. */
+/* A line of a udev rule, or of sysfs.conf, that sets something of a PCI device. */
 struct device_rule {
 	char *path;
 	size_t line;
 	char *text;
 	struct pci_device *device;
-	bool sets_functions; /* it has to do with sriov_numvfs */
-	int functions; /* how many virtual functions it makes; -1: none, or in a way that is not
-			  understood */
+};
+
+/* A line that sets the number of virtual functions at boot: of udev's rules, sysfsutils, systemd's
+ * units, tmpfiles.d. */
+struct function_rule {
+	char *path;
+	size_t line;
+	char *text;                      /* as it stands, without its end */
+	const struct pci_device *device; /* the only one that it is for; NULL: not told */
+	int count; /* that it sets; -1: in a way that is not understood, or in a
+		      file that is no person's to edit */
 };
 
 #endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is understood of a line that sets the number of virtual functions, and what is not. */
+#include "tests/unit/helper.h"
+
+#include "pvegpu/formats/sriov_rule.h"
+
+#define RULE "SUBSYSTEM==\"pci\", KERNEL==\"0000:00:02.0\""
+
+static void understood(void **state)
+{
+	static const char *const rules[] = {RULE ", ATTR{sriov_numvfs}=\"7\"",
+			"ACTION==\"add\"," RULE ",ATTR{sriov_numvfs}:=\"7\"",
+			"ACTION==\"add|bind\", " RULE ", ATTR{vendor}==\"0x8086\", DRIVER==\"?*\", "
+			"DRIVER!=\"vfio-pci\", ATTR{sriov_numvfs}==\"0\", ATTR{sriov_numvfs}=\"7\"",
+			"KERNEL == \"0000:00:02.0\" , ATTR{sriov_numvfs} = \"7\" \r"};
+	struct sriov_rule rule;
+	for (size_t i = 0; i < COUNT(rules); i++) {
+		if (!sriov_rule_read_udev(*state, rules[i], &rule))
+			fail_msg("%s", rules[i]);
+		assert_int_equal(rule.count, 7);
+		assert_int_equal(rule.n, 1);
+		assert_int_equal(rules[i][rule.at], '7');
+		assert_int_equal(rule.address.device, 2);
+		assert_int_equal(rule.vendor, i == 2 ? 0x8086 : -1);
+	}
+	static const char *const lines[] = {"bus/pci/devices/0000:00:02.0/sriov_numvfs = 7",
+			" bus/pci/devices/0000:00:02.0/sriov_numvfs=7 \r"};
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		assert_true(sriov_rule_read_sysfs(*state, lines[i], &rule));
+		assert_int_equal(rule.count, 7);
+	}
+}
+
+static void not_understood(void **state)
+{
+	static const char *const rules[] = {"", "ATTR{sriov_numvfs}=\"7\"", RULE,
+			RULE ", ATTR{sriov_numvfs}==\"7\"", RULE ", ATTR{sriov_numvfs}+=\"7\"",
+			RULE ", ATTR{sriov_numvfs}=\"0x7\"", RULE ", ATTR{sriov_numvfs}=\"07\"",
+			RULE ", ATTR{sriov_numvfs}=\"65536\"", RULE ", ATTR{sriov_numvfs}=\"7",
+			RULE ", ATTR{sriov_numvfs}=\"\"", RULE ", ATTR{sriov_numvfs}=\"7\" \\",
+			RULE ", ATTR{sriov_numvfs}=\"7\", ATTR{sriov_numvfs}=\"6\"",
+			RULE ", ATTR{sriov_numvfs}=\"7\", RUN+=\"/bin/true\"",
+			RULE ", ENV{X}==\"1\", ATTR{sriov_numvfs}=\"7\"",
+			RULE ", ATTR{device}!=\"0x4680\", ATTR{sriov_numvfs}=\"7\"",
+			RULE ", KERNEL==\"0000:00:03.0\", ATTR{sriov_numvfs}=\"7\"",
+			RULE ", SUBSYSTEM==\"net\", ATTR{sriov_numvfs}=\"7\"",
+			"ACTION==\"remove\", " RULE ", ATTR{sriov_numvfs}=\"7\"",
+			"KERNEL!=\"0000:00:02.0\", ATTR{sriov_numvfs}=\"7\"",
+			"KERNEL==\"0000:00:02.*\", ATTR{sriov_numvfs}=\"7\"",
+			"KERNEL==\"0000:00:02.0|0000:00:03.0\", ATTR{sriov_numvfs}=\"7\""};
+	static const char *const lines[] = {"", "bus/pci/devices/0000:00:02.0/sriov_numvfs",
+			"bus/pci/devices/0000:00:02.0/sriov_numvfs = 0x7",
+			"bus/pci/devices/0000:00:02.0/sriov_numvfs = 7 8",
+			"bus/pci/devices/0000:00:02.0/sriov_numvfs = -1",
+			"bus/pci/devices/0000:00:02/sriov_numvfs = 7",
+			"class/drm/card0/device/sriov_numvfs = 7"};
+	struct sriov_rule rule;
+	for (size_t i = 0; i < COUNT(rules); i++)
+		if (sriov_rule_read_udev(*state, rules[i], &rule))
+			fail_msg("%s", rules[i]);
+	for (size_t i = 0; i < COUNT(lines); i++)
+		if (sriov_rule_read_sysfs(*state, lines[i], &rule))
+			fail_msg("%s", lines[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(understood),
+			cmocka_unit_test(not_understood),
+	};
+	return cmocka_run_group_tests(tests, helper_arena_new, helper_arena_free);
+}
