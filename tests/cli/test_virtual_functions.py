@@ -107,6 +107,12 @@ class Split(HostTest):
         self.assertEqual([(c["kind"], c["path"]) for c in plan["changes"]],
                          [("file", self.OWN), ("sysfs", self.NUMBER)])
 
+    def test_a_reboot_makes_them_by_the_line(self):
+        plan = self.plan("--functions", "02:00.0=4", "--gpu", "01:00", "--vm", "106")
+        self.assertIn("reboot", [c["kind"] for c in plan["changes"]])
+        self.assertIn(self.OWN, [c.get("path") for c in plan["changes"]])
+        self.assertNotIn("sysfs", [c["kind"] for c in plan["changes"] + plan["forecast"]])
+
     def test_what_makes_them_already_is_edited(self):
         rule = 'SUBSYSTEM=="pci", KERNEL=="%s", ATTR{sriov_numvfs}=="0", ATTR{sriov_numvfs}="%d"\n'
         for path, line in (("/etc/udev/rules.d/50-vf.rules", "# theirs\n" + rule % (PHYSICAL, 2) + "# end\n"),
