@@ -511,10 +511,13 @@ enum step report_next_step(const struct report *report)
 		if (step != STEP_BIOS && finding_is_planned(finding))
 			return step;
 	}
-	if (!report->gpu)
-		return STEP_GPU;
-	if (!report->vm)
-		return STEP_VM;
+	for (size_t i = 0; i < report->parts.n; i++) {
+		const struct report *part = report->parts.item[i];
+		if (!part->gpu)
+			return STEP_GPU;
+		if (!part->vm)
+			return STEP_VM;
+	}
 	while ((finding = report_next(report, &guest)))
 		if (finding_is_planned(finding))
 			return STEP_ATTACH;

@@ -126,8 +126,7 @@ int fix_functions(const struct planning *planning, const struct finding *finding
 	else if (!rule && count)
 		status = add_line(planning, device, count, because);
 	/* A reboot makes what the line says: there is nothing to write after it. */
-	if (status < 0 || device->sriov_active == (int)count ||
-			plan_count_reboots(&plan->changes))
+	if (status < 0 || device->sriov_active == (int)count || plan_count_reboots(&plan->changes))
 		return status;
 	struct change *change = NULL;
 	const char *value = arena_printf(plan->arena, "%u", count);

@@ -451,6 +451,29 @@ static void test_wizard_sets_and_unsets(void **state)
 	}
 }
 
+/* The wizard opens where a decision is missing, also where it is of the second GPU only. */
+static void test_next_step_of_several(void **state)
+{
+	struct sample *sample = *state;
+	const enum known on = sample->facts->iommu_active;
+	struct goal *goal = goal_new();
+	struct report *report = NULL;
+	goal->chosen[CHOOSE_ADVISED] = CHOICE_NO; /* the host has nothing of its own to do */
+	goal_gpu(goal, "0000:01:00.0", true);
+	goal_give(goal, "0000:01:00.0", 106);
+	goal_gpu(goal, "0000:02:00.0", true);
+	sample->facts->iommu_active = KNOWN_YES;
+	assert_int_equal(report_new(sample->facts, goal, &report, NULL), 0);
+	assert_int_equal(report_next_step(report), STEP_VM);
+	report_free(report);
+	goal_give(goal, "0000:02:00.0", 107);
+	assert_int_equal(report_new(sample->facts, goal, &report, NULL), 0);
+	assert_true(report_next_step(report) > STEP_VM);
+	report_free(report);
+	goal_free(goal);
+	sample->facts->iommu_active = on;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +488,7 @@ int main(void)
 			cmocka_unit_test(test_documented),
 			cmocka_unit_test(test_checks_are_there),
 			cmocka_unit_test(test_wizard_sets_and_unsets),
+			cmocka_unit_test(test_next_step_of_several),
 	};
 	return cmocka_run_group_tests(tests, open_sample, close_sample);
 }
