@@ -296,7 +296,7 @@ static const struct option_row fixed[] = {
 				"01:00, 01:00.0, 0000:01:00 ... (repeatable: all for that VM)"},
 		{"vm", "VMID", GROUP_GOAL, GOALS, CALL(take_vm), NULL, "the VM that gets it"},
 		{"assign", "DEVICE[,OPTION...]=VMID", GROUP_GOAL, GOALS, CALL(take_assign), NULL,
-				"one device for one VM (repeatable); OPTION is x-vga, bind=early, mapping=NAME ... of this device, or no-start, q35 ... of its VM, alone"},
+				"one device, or one of a mapping, for one VM (repeatable); OPTION is x-vga, bind=early, mapping=NAME ... of this device, or no-start, q35 ... of its VM, alone"},
 		{"param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,
 				"add a kernel parameter"},
 		{"no-param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,

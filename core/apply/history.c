@@ -170,7 +170,7 @@ struct goal *history_last_goal(const struct root *root)
 		if (run->state == RUN_UNDONE)
 			break; /* the last word was to undo: start afresh */
 		const struct goal *planned = run->plan->goal;
-		if (planned->gpus.n || planned->assignments.n || planned->vmid)
+		if (goal_names_devices(planned))
 			goal = goal_copy(planned);
 	}
 	history_free(history);

@@ -376,7 +376,7 @@ static void want_mappings(struct report *report)
 	if (report->pool) { /* as it is: all that it names is there already */
 		struct mapping_edit *edit = edit_of(report, report->pool->name);
 		edit->why = why_not_named(report, edit);
-		edit->why = edit->why ? edit->why : pool_harms(report);
+		edit->why = edit->why ? edit->why : pool_fault(report);
 		edit->wanted = true;
 		edit->device = report->gpu;
 		list_add(arena, &report->mappings_wanted, edit);

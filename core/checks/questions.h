@@ -65,8 +65,11 @@ int find_pool(struct report *part, struct error *err);
 bool pool_has_room(const struct report *report);
 /* The line of another guest is of the pool, and it has room for both. */
 bool pool_gives(const struct report *report, const struct vm_hostpci *entry);
-/* What another device of the pool would take from the host, or NULL. */
-const char *pool_harms(const struct report *report);
+/* Why no VM can be given a device of it, or NULL. */
+const char *pool_fault(const struct report *report);
+/* For each other device that the VM could get, of struct report: the part as if that was chosen, to
+ * be judged. */
+struct list pool_others(const struct report *report);
 /* The edit of a mapping, or NULL. */
 struct mapping_edit *find_mapping_edit(const struct report *report, const char *name);
 bool mapping_edit_changes(const struct mapping_edit *edit);

@@ -183,8 +183,13 @@ static int refuse_twice(const struct report *part, struct error *err)
 		if (facts_in_list(&other->card, part->gpu))
 			return error_set(err, ERROR_USAGE, "%s is assigned twice%s%s",
 					part->gpu->name,
-					other->gpu == part->gpu ? "" : ": it is of ",
-					other->gpu == part->gpu ? "" : other->gpu->name);
+					part->pool || other->pool ? ": once by a pool, "
+					: other->gpu == part->gpu ? ""
+								  : ": it is of ",
+					part->pool                ? part->pool->name
+					: other->pool             ? other->pool->name
+					: other->gpu == part->gpu ? ""
+								  : other->gpu->name);
 	}
 	return 0;
 }
@@ -222,6 +227,8 @@ static void choose(struct report *report)
 	}
 	report->configured = facts_configured_words(report->facts, report->arena);
 	choose_params(report);
+	if (report->pool) /* which of its devices is given is not known when the host boots */
+		report->decided[CHOOSE_BIND_EARLY] = false;
 	choose_vfio(report);
 }
 
@@ -283,6 +290,42 @@ static int find_devices(const struct facts *facts, const struct goal *goal, stru
 	return 0;
 }
 
+static int weight(const struct finding *finding);
+static int worst_of(const struct report *part, const struct finding *finding);
+
+/* In place of what the part says of the same, which is less. */
+static void replace_findings(struct report *part, struct finding *finding)
+{
+	struct list kept = {0};
+	for (size_t i = 0; i < part->findings.n; i++) {
+		struct finding *before = part->findings.item[i];
+		if (before->check != finding->check ||
+				!subject_equal(before->about, finding->about))
+			list_add(part->arena, &kept, before);
+	}
+	list_add(part->arena, &kept, finding);
+	part->findings = kept;
+	report_settle(part, kept.n - 1);
+}
+
+/* What stands against a device of the pool stands against the pool. */
+static void judge_pool(struct report *part)
+{
+	struct list others = part->pool ? pool_others(part) : (struct list){0};
+	for (size_t i = 0; i < others.n; i++) {
+		struct report *other = others.item[i];
+		find_line(other);
+		choose_attach(other);
+		choose(other);
+		judge(other);
+		for (size_t f = 0; f < other->findings.n; f++) {
+			struct finding *finding = other->findings.item[f];
+			if (finding->risk != RISK_NONE && worst_of(part, finding) < weight(finding))
+				replace_findings(part, finding);
+		}
+	}
+}
+
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
 		struct error *err)
 {
@@ -308,6 +351,8 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 		choose(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		judge(parts.item[i]);
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		judge_pool(parts.item[i]);
 	if (status < 0) {
 		arena_free(arena);
 		return status;

@@ -275,6 +275,13 @@ void goal_choose(struct goal *goal, const struct goal_choice *choice, const char
 		assignment->chosen[choice->id] = value;
 }
 
+static bool is_address(const char *device)
+{
+	struct pci_address address;
+	bool whole = false;
+	return pci_address_parse(device, &address, &whole);
+}
+
 char *goal_text(struct arena *arena, const struct goal *goal)
 {
 	struct text text = {0};
@@ -286,9 +293,7 @@ char *goal_text(struct arena *arena, const struct goal *goal)
 		text_addf(&text, " to VM %u", goal->vmid);
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		const struct assignment *assignment = goal->assignments.item[i];
-		struct pci_address address;
-		bool whole = false;
-		bool device = pci_address_parse(assignment->device, &address, &whole);
+		bool device = is_address(assignment->device);
 		text_addf(&text, "%s%s %s", text.n ? "; " : "", device ? "GPU" : "a device of",
 				assignment->device);
 		if (assignment->vmid)
@@ -302,6 +307,17 @@ char *goal_text(struct arena *arena, const struct goal *goal)
 					chosen->device, n, text_plural(n, "function", "functions"));
 	}
 	return text.n ? text_take(&text, arena) : NULL;
+}
+
+bool goal_names_devices(const struct goal *goal)
+{
+	for (size_t i = 0; i < goal->assignments.n; i++)
+		if (!is_address(((const struct assignment *)goal->assignments.item[i])->device))
+			return false;
+	for (size_t i = 0; i < goal->gpus.n; i++)
+		if (!is_address(goal->gpus.item[i]))
+			return false;
+	return goal->gpus.n || goal->assignments.n || (goal->vmid && !goal->mapping);
 }
 
 void goal_forget_devices(struct goal *goal)

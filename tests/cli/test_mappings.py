@@ -240,8 +240,65 @@ class Pools(HostTest):
     def test_what_would_harm_the_host_is_refused(self):
         self.write("sys/bus/pci/devices/0000:02:00.0/boot_vga", "1\n")
         plan = self.plan("--mapping", "big", "--vm", "106", expect=1)
-        reason = [r["reason"] for r in plan["refusals"] if r["subject"] == "mapping/big"]
-        self.assertIn("could get 0000:02:00.0, which has the host's console", reason[0])
+        self.assertEqual([(r["check"], r["subject"]) for r in plan["refusals"]], [("gpu.boot-vga", "0000:02:00.0")])
+        self.assertEqual(self.plan("--mapping", "big", "--vm", "106", "--accept", "gpu.boot-vga=02:00.0")["refusals"], [])
+
+    def refused_for(self, *arguments):
+        plan = self.plan(*(arguments or ("--mapping", "big", "--vm", "106")), expect=1)
+        return " ".join("%s %s %s" % (r["check"], r["subject"], r["reason"]) for r in plan["refusals"])
+
+    def test_what_proxmox_ve_does_not_reserve(self):
+        """A container's, and what a guest has by args, may be given away once more."""
+        self.conf(107, "args: -device vfio-pci,host=0000:02:00.0")
+        self.run_guest(107, "0000:02:00.0")
+        self.assertIn("could get 0000:02:00.0, which VM 107", self.refused_for())
+
+    def test_the_last_of_the_host(self):
+        """One of the pool is on vfio-pci already: the other is all that the host has."""
+        self.assertEqual(self.plan("--gpu", "01:00", "--bind", "early")["refusals"], [])
+        self.apply()
+        self.script("usr/sbin/reboot")
+        self.write("sys/bus/pci/devices/0000:02:00.0/boot_vga", "0\n")
+        self.assertIn("gpu.only-gpu 0000:02:00.0", self.refused_for())
+
+    def test_a_group_that_is_not_known(self):
+        for function in range(4):
+            os.remove(self.path("sys/bus/pci/devices/0000:02:00.%d/iommu_group" % function))
+        self.assertIn("0000:02:00.0", self.refused_for())
+
+    def test_entries_that_are_no_place(self):
+        entry = self.read(CFG).splitlines()
+        for second, words in ((entry[2].replace("10de:2182", "10de:9999"), "mend it first"),
+                              (entry[2].replace("02:00", "0a:00"), "mend it first"),
+                              (entry[1], "is of two of its devices"),
+                              ("\tmap node=pve2,path=0000:00:16.0,id=8086:a360", "")):
+            self.write(CFG, "big\n%s\n%s\n\n" % (entry[1], second))
+            self.assertIn(words, self.refused_for(), second)
+
+    def test_what_names_a_device_of_it_besides(self):
+        self.conf(106, "hostpci0: 0000:02:00")
+        self.assertIn("hostpci0 of the VM names 0000:02:00", self.refused_for())
+        self.assertIn("the goal gives 0000:02:00", self.refused_for("--assign", "big=107", "--assign", "02:00=110"))
+
+    def test_all_may_be_taken(self):
+        for vmid in (107, 110):
+            self.conf(vmid, "hostpci0: mapping=big")
+            self.run_guest(vmid)
+        self.assertIn("each of its 2 devices", self.refused_for())
+
+    def test_what_does_not_go_with_a_pool(self):
+        for arguments, words in ((("--bind", "early"), "bind=early"), (("--by-address",), "by-address"),
+                                 (("--mapping-per-function",), "per-function"),
+                                 (("--mapping-device", "02:00"), "mapping-device")):
+            done = run("plan", "--mapping", "big", "--vm", "106", *arguments, root=self.root)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn(words, done.stderr)
+        for arguments, words in ((("--mapping", "big"), "by --vm"),
+                                 (("--assign", "big=106", "--assign", "big=106"), "named twice"),
+                                 (("--assign", "big,mapping=foo=106"), "'mapping'")):
+            done = run("plan", *arguments, root=self.root)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn(words, done.stderr)
 
     def test_words_that_name_none(self):
         for arguments, words in ((("--mapping", "none", "--vm", "106"), "there is no mapping none"),

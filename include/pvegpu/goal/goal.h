@@ -177,6 +177,9 @@ struct list goal_parts(struct arena *arena, const struct goal *goal);
 /* "GPU 0000:01:00.0 to VM 106; GPU 0000:02:00.0 to VM 107; GPU 0000:00:02.0 into 7
  * virtual functions"; NULL where no device is chosen. */
 char *goal_text(struct arena *arena, const struct goal *goal);
+/* It gives devices by their addresses, or names a guest alone; false where it takes one of a pool.
+ */
+bool goal_names_devices(const struct goal *goal);
 /* No device and no guest any more; what else was chosen stays. */
 void goal_forget_devices(struct goal *goal);
 
