@@ -229,6 +229,12 @@ class Mappings(ApiTest):
                          ["path=0000:01:00", "path=0000:02:00"])
         self.apply()
         self.assertTrue(self.plan(*GOAL, "--mapping", "either", "--mapping-device", "02:00")["nothing_to_do"])
+        # It is a pool now: another VM gets a device of it without naming one.
+        goal = ["--mapping", "either", "--vm", "107"]
+        plan = self.plan(*goal, expect=1)
+        self.assertEqual([(r["check"], r["acceptable"]) for r in plan["refusals"]], [("gpu.group-host-critical", True)])
+        plan = self.plan(*goal, "--accept", "gpu.group-host-critical=" + plan["refusals"][0]["subject"])
+        self.assertIn("mapping=either,pcie=1", [c["params"].get("hostpci0") for c in plan["changes"]])
 
     def test_a_node_that_is_not_there(self):
         plan = self.plan(*GOAL, "--mapping-device", "pve9=41:00", expect=1)
