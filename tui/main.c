@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -18,9 +19,19 @@ static void take_streams(void)
 		(void)close(fd);
 }
 
+/* What is freed is needed again soon: it is not given back to the kernel page by page, which then
+ * hands it out page by page once more. A page costs more than what is written on it. */
+static void keep_memory(void)
+{
+	enum { MIB = 1024 * 1024 };
+	(void)mallopt(M_TRIM_THRESHOLD, 64 * MIB);
+	(void)mallopt(M_TOP_PAD, MIB / 4);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
+	keep_memory();
 	take_streams();
 	/* A caller may have these ignored; the status of commands must not be lost, and a reader
 	 * that goes away must not end a run in the middle. */

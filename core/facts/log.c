@@ -168,50 +168,87 @@ bool facts_log_records(const struct root *root, int most, facts_log_record *each
 	return any;
 }
 
-static bool keep_record(void *user, uint64_t microseconds, const char *text, size_t n)
-{
-	struct text *records = user;
-	(void)microseconds;
-	text_add_bytes(records, text, n);
-	text_add_bytes(records, "\n", 1);
-	return true;
-}
+/* A log goes by in parts of whole lines: all of it at once would be most of the memory that an
+ * audit takes. */
+enum { PART = 64 * 1024 };
+struct passing {
+	struct facts *facts;
+	bool boots; /* it may hold several boots: only the last one counts */
+	size_t n;
+	char part[PART];
+};
 
-/* Of a file that holds several boots only the last one counts. */
-static void keep_last_boot(struct facts *facts, const char *text, size_t size)
+/* What was kept of a boot before is forgotten where another one begins. */
+static void keep_part(struct passing *passing, size_t size)
 {
 	static const char first[] = "Linux version ";
-	const char *start = text;
-	for (const char *at = text; (at = memmem(at, size - (size_t)(at - text), first,
-						     sizeof first - 1)) != NULL;
-			at++)
-		start = at;
-	keep_lines(facts, start, (size_t)(text + size - start));
+	const char *start = passing->part;
+	const char *end = passing->part + size;
+	for (const char *at = start; passing->boots; at = start + 1) {
+		const char *boot = memmem(at, (size_t)(end - at), first, sizeof first - 1);
+		if (!boot)
+			break;
+		passing->facts->log.n = 0;
+		start = boot;
+	}
+	keep_lines(passing->facts, start, (size_t)(end - start));
+	passing->n -= size;
+	memmove(passing->part, end, passing->n);
+}
+
+/* The lines that are whole by now; of a longer one that fills it, what there is. */
+static void keep_whole_lines(struct passing *passing)
+{
+	const char *last = memrchr(passing->part, '\n', passing->n);
+	if (last)
+		keep_part(passing, (size_t)(last + 1 - passing->part));
+	else if (passing->n == sizeof passing->part)
+		keep_part(passing, passing->n);
+}
+
+static bool keep_record(void *user, uint64_t microseconds, const char *text, size_t n)
+{
+	struct passing *passing = user;
+	(void)microseconds;
+	if (n + 1 > sizeof passing->part - passing->n)
+		keep_whole_lines(passing);
+	memcpy(passing->part + passing->n, text, n);
+	passing->n += n;
+	passing->part[passing->n++] = '\n';
+	return true;
 }
 
 static void read_records(const struct root *root, struct facts *facts)
 {
 	enum { RECORDS_MAX = 1 << 20 }; /* far above what the ring buffer can hold */
-	struct text records = {0};
-	if (facts_log_records(root, RECORDS_MAX, keep_record, &records)) {
+	struct passing passing = {.facts = facts};
+	if (facts_log_records(root, RECORDS_MAX, keep_record, &passing)) {
 		facts->log_known = KNOWN_YES;
 		facts->log_source = arena_strdup(facts->arena, "/dev/kmsg");
-		keep_lines(facts, text_string(&records), records.n);
+		keep_part(&passing, passing.n);
 	}
-	text_free(&records);
 }
 
 static void read_file(const struct root *root, struct facts *facts, const char *path)
 {
-	struct arena *arena = arena_new();
-	char *text = NULL;
-	size_t size = 0;
-	if (root_read(root, path, arena, &text, &size, NULL) == 0) {
+	struct passing passing = {.facts = facts, .boots = true};
+	int fd = -1;
+	if (root_open_file(root, path, &fd, NULL, NULL) < 0)
+		return;
+	ssize_t got = 0;
+	while ((got = read(fd, passing.part + passing.n, sizeof passing.part - passing.n)) > 0) {
+		passing.n += (size_t)got;
+		keep_whole_lines(&passing);
+	}
+	if (got < 0) {
+		root_note_failure(root, path, errno);
+		facts->log.n = 0;
+	} else {
+		keep_part(&passing, passing.n);
 		facts->log_known = KNOWN_YES;
 		facts->log_source = arena_strdup(facts->arena, path);
-		keep_last_boot(facts, text, size);
 	}
-	arena_free(arena);
+	(void)close(fd);
 }
 
 static void judge_remapping(struct facts *facts)

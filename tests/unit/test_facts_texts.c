@@ -2,6 +2,7 @@
 /* What facts take from long texts: names from pci.ids, lines from the kernel's log. */
 #include <unistd.h>
 
+#include "pvegpu/base/text.h"
 #include "tests/unit/facts_tree.h"
 
 static const char port[] = "/pci0000:00/0000:00:01.0";
@@ -63,11 +64,40 @@ static void the_log_keeps_the_lines_that_checks_rest_on(void **state)
 			tree_find(tree, "0000:01:00.0"));
 }
 
+/* A log is read in parts: what stands over the end of one is no less kept, and a line longer than a
+ * part does no harm. */
+static void a_long_log_is_the_same(void **state)
+{
+	enum { PART = 64 * 1024, AROUND = 40 };
+	struct tree *tree = *state;
+	tree_device(tree, port, "0000:01:00.0", "30000", "10DE:2206", NULL);
+	for (size_t before = PART - AROUND; before < PART + AROUND; before += 3) {
+		struct text log = {0};
+		text_add(&log, "[0.0] Linux version 6.5\n[0.1] DMAR: IOMMU enabled\n");
+		while (log.n < before)
+			text_add(&log, log.n + 60 < before ? "[0.2] usb 1-1: a line of nothing\n"
+							   : ".");
+		text_add(&log, "\n[0.0] Linux version 6.8\n[0.3] AMD-Vi: Found IOMMU cap 0x40\n");
+		for (int i = 0; i < 3 * PART / 32; i++)
+			text_add(&log, "[0.4] a line that does not end. ");
+		text_add(&log, "\n[0.5] AMD-Vi: Interrupt remapping enabled");
+		tree_write(tree, "/var/log/dmesg", text_string(&log));
+		text_free(&log);
+		const struct facts *facts = tree_read(tree);
+		assert_int_equal(facts->log.n, 2);
+		const struct log_line *first = facts->log.item[0];
+		const struct log_line *second = facts->log.item[1];
+		assert_string_equal(first->text, "[0.3] AMD-Vi: Found IOMMU cap 0x40");
+		assert_string_equal(second->text, "[0.5] AMD-Vi: Interrupt remapping enabled");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TREE_TEST(devices_have_the_names_that_lspci_shows),
 			TREE_TEST(the_log_keeps_the_lines_that_checks_rest_on),
+			TREE_TEST(a_long_log_is_the_same),
 	};
 	return cmocka_run_group_tests(tests, helper_temp_new, helper_temp_free);
 }
