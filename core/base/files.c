@@ -23,8 +23,10 @@ static int open_place(const struct root *root, const char *path, struct arena *a
 {
 	char *real = root_real_path(root, path, arena);
 	/* A link that cannot be followed now must not be taken for the file itself. */
-	if (!real && errno != ENOENT && errno != ENOTDIR)
-		return error_set_errno(err, errno, "cannot find '%s%s'", root_dir(root), path);
+	if (!real && errno != ENOENT && errno != ENOTDIR) {
+		(void)error_set_errno(err, errno, "cannot find '%s%s'", root_dir(root), path);
+		return ERROR_IO;
+	}
 	if (!real)
 		real = arena_strdup(arena, path);
 	char *slash = strrchr(real, '/');
