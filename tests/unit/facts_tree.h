@@ -81,6 +81,10 @@ static inline int tree_teardown(void **state)
 static inline struct facts *tree_read(struct tree *tree)
 {
 	struct error err = {0};
+	facts_free(tree->facts);
+	root_close(tree->root);
+	tree->facts = NULL;
+	tree->root = NULL;
 	if (root_open(tree->dir, &tree->root, &err) < 0 ||
 			facts_read(tree->root, &tree->facts, &err) < 0)
 		fail_msg("%s", err.text);
