@@ -172,8 +172,6 @@ static const char *why_not_split(
 		reason = given_away(report, gpu);
 	if (!reason && changes && gpu->sriov_active > 0)
 		reason = facts_functions_held(report->facts, gpu, wanted, arena);
-	if (!reason)
-		(void)functions_rule(report, gpu, &reason);
 	return reason;
 }
 
@@ -184,9 +182,11 @@ static void judge_asked(struct report *report, const struct check *check, struct
 	struct arena *arena = report->arena;
 	const char *many = arena_printf(arena, "%u virtual %s", wanted,
 			text_plural(wanted, "function", "functions"));
-	const char *reason = why_not_split(report, gpu, wanted);
 	const char *untold = NULL;
 	const struct function_rule *rule = functions_rule(report, gpu, &untold);
+	const char *reason = why_not_split(report, gpu, wanted);
+	if (!reason)
+		reason = untold;
 	int at_boot = rule ? rule->count : 0;
 	struct finding *finding = NULL;
 	if (reason) {

@@ -288,9 +288,9 @@ static const char *taken_unasked(const struct report *report)
 		const struct holder *holder = holder_of(report, offer, unreserved);
 		if (holder)
 			return arena_printf(report->arena,
-					"the VM could get %s, which %s %u %s has (%s), and that runs",
-					gpu_of(offer)->name, holder->vm ? "VM" : "container",
-					holder->id, holder->name, holder->line);
+					"the VM could get %s, which %s has (%s), and that runs",
+					gpu_of(offer)->name, holder_text(report->arena, holder),
+					holder->line);
 	}
 	return NULL;
 }

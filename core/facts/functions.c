@@ -5,12 +5,6 @@
 /* Whether the virtual functions that a device has may go. Their number is changed by way of none
  * (drivers/pci/iov.c, sriov_numvfs_store: EBUSY otherwise), so that all of them go. */
 
-static const char *guest_text(struct arena *arena, const struct holder *holder)
-{
-	return arena_printf(arena, "%s %u %s", holder->vm ? "VM" : "container", holder->id,
-			text_printable(arena, holder->name ? holder->name : ""));
-}
-
 /* A guest that runs, or may, has it; or a line names it and it does not come back. */
 static char *held_by_guest(const struct facts *facts, const struct pci_device *function, bool stays,
 		struct arena *arena)
@@ -18,7 +12,7 @@ static char *held_by_guest(const struct facts *facts, const struct pci_device *f
 	struct list holders = facts_holders(facts, function, arena);
 	for (size_t i = 0; i < holders.n; i++) {
 		const struct holder *holder = holders.item[i];
-		const char *guest = guest_text(arena, holder);
+		const char *guest = holder_text(arena, holder);
 		if (holder->has == KNOWN_YES)
 			return arena_printf(arena, "%s runs with %s", guest, function->name);
 		if (holder->has == KNOWN_UNKNOWN)

@@ -136,6 +136,12 @@ static void add_vm(struct arena *arena, struct list *holders, const struct vm *v
 	}
 }
 
+char *holder_text(struct arena *arena, const struct holder *holder)
+{
+	return arena_printf(arena, "%s %u %s", holder->vm ? "VM" : "container", holder->id,
+			holder->name);
+}
+
 struct list facts_holders(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena)
 {

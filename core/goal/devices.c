@@ -45,10 +45,10 @@ static void drop_empty(struct goal *goal)
 	goal->devices.n = kept;
 }
 
-static int check_number(const struct goal_choice *choice, const char *value, struct error *err)
+static int read_number(const struct goal_choice *choice, const char *value,
+		unsigned long *ret_number, struct error *err)
 {
-	unsigned long number = 0;
-	if (text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, &number) && strlen(value) <= 5)
+	if (text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, ret_number) && strlen(value) <= 5)
 		return 0;
 	return error_set(err, ERROR_USAGE, "--%s takes DEVICE=N, N a number from 0 to %d, not '%s'",
 			choice->yes, SRIOV_FUNCTIONS_MAX, value);
@@ -68,12 +68,10 @@ int goal_set_value(struct goal *goal, const struct goal_choice *choice, const ch
 	if (whole) /* the physical function of a slot is its first */
 		address.function = 0;
 	pci_address_format(&address, name);
-	int status = value ? check_number(choice, value, err) : 0;
+	unsigned long number = 0;
+	int status = value ? read_number(choice, value, &number, err) : 0;
 	if (status < 0)
 		return status;
-	unsigned long number = 0;
-	if (value)
-		(void)text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, &number);
 	device_at(goal, name)->values[choice->id] =
 			value ? arena_printf(goal->arena, "%lu", number) : NULL;
 	drop_empty(goal);

@@ -104,9 +104,8 @@ static bool refuse_held(const struct report *report, struct plan *plan, const ch
 		plan_refuse(plan, holder->vm ? "attach.conflict" : "gpu.in-use",
 				subject_text(plan->arena, subject_vm(report->vm)),
 				arena_printf(plan->arena,
-						"%s needs %s, which %s %u %s has, and that runs.",
-						what, device->name, holder->vm ? "VM" : "container",
-						holder->id, holder->name),
+						"%s needs %s, which %s has, and that runs.", what,
+						device->name, holder_text(plan->arena, holder)),
 				false);
 	return other || holder;
 }

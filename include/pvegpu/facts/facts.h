@@ -200,6 +200,8 @@ struct list facts_card_names(const struct facts *facts, const struct pci_device 
  * away, not told to come after it. Of the functions of cards. */
 struct strings facts_rivals(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
+/* "VM 106 talos-gpu-1", "container 200 pihole". */
+char *holder_text(struct arena *arena, const struct holder *holder);
 /* The guests of this node that have the device or would take it, as struct holder: VMs by number,
  * then containers. What is not known of guests is not in it: vms_known, containers_known. */
 struct list facts_holders(
