@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-enum { BLOCK_SIZE = 16 * 1024, ALIGN = 16 };
+/* Most arenas need one small block. */
+enum { BLOCK_SIZE = 16 * 1024, NEXT_SIZE = 64 * 1024, ALIGN = 16, LIST_FIRST = 4 };
 
+/* Pieces that must be aligned are taken from the front, text from the end. */
 struct block {
 	struct block *next;
 	size_t used;
-	size_t size;
+	size_t end;
 	_Alignas(ALIGN) char data[];
 };
 
@@ -19,12 +24,31 @@ struct arena {
 	struct block *first; /* the block that is being filled; the others are full */
 };
 
+/* All pages of a large block at once: each one that is first touched by itself costs as much as
+ * reading a small file. Where the kernel is older than 5.14 they come as they are touched. */
+static void populate(struct block *block, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)block + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)block + size) / page * page;
+	if (to > from)
+		(void)madvise((char *)block + (from - (uintptr_t)block), to - from,
+				MADV_POPULATE_WRITE);
+#else
+	(void)block;
+	(void)size;
+#endif
+}
+
 static struct block *block_new(size_t size)
 {
-	struct block *block = calloc(1, sizeof *block + size);
+	struct block *block = malloc(sizeof *block + size);
 	if (!block)
 		abort();
-	block->size = size;
+	if (size == NEXT_SIZE)
+		populate(block, size);
+	*block = (struct block){.end = size};
 	return block;
 }
 
@@ -49,35 +73,42 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
+/* A block with `size` bytes left: the one being filled, a new one, or, for a large piece, one of
+ * its own behind the one being filled. */
+static struct block *block_with(struct arena *arena, size_t size)
+{
+	struct block *block = arena->first;
+	if (block && block->end - block->used >= size)
+		return block;
+	bool own = block && size > NEXT_SIZE / 4;
+	size_t usual = block ? NEXT_SIZE : BLOCK_SIZE;
+	struct block *made = block_new(own || size > usual ? size : usual);
+	made->next = own ? block->next : block;
+	if (own)
+		block->next = made;
+	else
+		arena->first = made;
+	return made;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	if (size > SIZE_MAX / 2)
 		abort();
 	size = (size + ALIGN - 1) / ALIGN * ALIGN;
-	struct block *block = arena->first;
-	if (block && block->size - block->used >= size) {
-		void *memory = block->data + block->used;
-		block->used += size;
-		return memory;
-	}
-	if (size > BLOCK_SIZE / 4 && block) {
-		/* A large piece gets a block of its own behind the one being filled. */
-		struct block *own = block_new(size);
-		own->used = size;
-		own->next = block->next;
-		block->next = own;
-		return own->data;
-	}
-	block = block_new(size > BLOCK_SIZE ? size : BLOCK_SIZE);
-	block->next = arena->first;
-	block->used = size;
-	arena->first = block;
-	return block->data;
+	struct block *block = block_with(arena, size);
+	void *memory = block->data + block->used;
+	block->used += size;
+	return memset(memory, 0, size);
 }
 
 char *arena_memdup(struct arena *arena, const char *bytes, size_t n)
 {
-	char *copy = arena_alloc(arena, n + 1);
+	if (n > SIZE_MAX / 2)
+		abort();
+	struct block *block = block_with(arena, n + 1);
+	block->end -= n + 1;
+	char *copy = block->data + block->end;
 	if (n)
 		memcpy(copy, bytes, n);
 	copy[n] = '\0';
@@ -124,7 +155,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 void list_add(struct arena *arena, struct list *list, void *item)
 {
 	if (list->n == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 8;
+		size_t capacity = list->capacity ? list->capacity * 2 : LIST_FIRST;
 		void **grown = arena_alloc(arena, capacity * sizeof *grown);
 		if (list->n)
 			memcpy(grown, list->item, list->n * sizeof *grown);
@@ -137,7 +168,7 @@ void list_add(struct arena *arena, struct list *list, void *item)
 void strings_add(struct arena *arena, struct strings *list, const char *text)
 {
 	if (list->n == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 8;
+		size_t capacity = list->capacity ? list->capacity * 2 : LIST_FIRST;
 		char **grown = arena_alloc(arena, capacity * sizeof *grown);
 		if (list->n)
 			memcpy(grown, list->item, list->n * sizeof *grown);
