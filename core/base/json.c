@@ -35,46 +35,67 @@ static void hand_on(struct json_out *out, size_t least)
 	out->text.n = 0;
 }
 
-static void add_string(struct json_out *out, const char *string, size_t n)
+/* A line of its own, indented. */
+static char *put_line(const struct json_out *out, char *at)
 {
-	text_add_bytes(&out->text, "\"", 1);
-	text_add_json(&out->text, string, n);
-	text_add_bytes(&out->text, "\"", 1);
+	*at++ = '\n';
+	return (char *)memset(at, ' ', 2 * out->depth) + 2 * out->depth;
 }
 
-static void start_line(struct json_out *out)
-{
-	static const char blanks[] = "\n                                ";
-	size_t indent = 2 * out->depth;
-	if (out->compact)
-		return;
-	for (bool first = true; first || indent; first = false) {
-		size_t n = indent < sizeof blanks - 2 ? indent : sizeof blanks - 2;
-		text_add_bytes(&out->text, first ? blanks : blanks + 1, first ? n + 1 : n);
-		indent -= n;
-	}
-}
-
-/* What comes before a value. */
-static void start_item(struct json_out *out, const char *key)
+/* What comes before a value, and room for it where it is `n` bytes. */
+static char *start_item(struct json_out *out, const char *key, size_t n)
 {
 	enum { BLOCK = 16 * 1024 };
 	hand_on(out, BLOCK);
+	size_t length = key ? text_json_plain(key) : 0;
+	bool plain = !key || !key[length];
+	char *at = text_reserve(&out->text, 2 * out->depth + length + n + sizeof ",\n\"\": ");
 	if (out->started)
-		text_add_bytes(&out->text, ",", 1);
-	if (out->depth)
-		start_line(out);
+		*at++ = ',';
+	if (out->depth && !out->compact)
+		at = put_line(out, at);
 	out->started = true;
 	if (!key)
-		return;
-	add_string(out, key, strlen(key));
-	text_add_bytes(&out->text, ": ", out->compact ? 1 : 2);
+		return at;
+	*at++ = '"';
+	if (!plain) {
+		text_reserved(&out->text, at);
+		text_add_json(&out->text, key);
+		at = text_reserve(&out->text, n + sizeof "\": ");
+	} else {
+		at = mempcpy(at, key, length);
+	}
+	*at++ = '"';
+	*at++ = ':';
+	if (!out->compact)
+		*at++ = ' ';
+	return at;
+}
+
+/* An item that is these bytes as they are. */
+static void put_bytes(struct json_out *out, const char *key, const char *bytes, size_t n)
+{
+	text_reserved(&out->text, mempcpy(start_item(out, key, n), bytes, n));
+}
+
+/* `n`: how many bytes at its start stand there as they are. */
+static void put_string(struct json_out *out, const char *key, const char *string, size_t n)
+{
+	char *at = start_item(out, key, n + sizeof "\"\"");
+	*at++ = '"';
+	at = mempcpy(at, string, n);
+	if (string[n]) {
+		text_reserved(&out->text, at);
+		text_add_json(&out->text, string + n);
+		at = text_reserve(&out->text, 1);
+	}
+	*at++ = '"';
+	text_reserved(&out->text, at);
 }
 
 void json_open(struct json_out *out, const char *key, char bracket)
 {
-	start_item(out, key);
-	text_add_bytes(&out->text, &bracket, 1);
+	put_bytes(out, key, &bracket, 1);
 	out->depth++;
 	out->started = false;
 }
@@ -82,9 +103,11 @@ void json_open(struct json_out *out, const char *key, char bracket)
 void json_close(struct json_out *out, char bracket)
 {
 	out->depth--;
-	if (out->started)
-		start_line(out);
-	text_add_bytes(&out->text, &bracket, 1);
+	char *at = text_reserve(&out->text, 2 * out->depth + sizeof "\n}");
+	if (out->started && !out->compact)
+		at = put_line(out, at);
+	*at++ = bracket;
+	text_reserved(&out->text, at);
 	out->started = true;
 }
 
@@ -108,16 +131,14 @@ static void put_items(struct json_out *out, json_t *array)
 
 static void put_scalar(struct json_out *out, const char *key, const json_t *value)
 {
-	char *text = NULL;
-	start_item(out, key);
 	if (json_is_string(value)) {
-		add_string(out, json_string_value(value), json_string_length(value));
-	} else if (value) {
-		text = json_dumps(value, JSON_ENCODE_ANY);
-		text_add(&out->text, text ? text : "null");
-	} else {
-		text_add(&out->text, "null");
+		const char *string = json_string_value(value);
+		put_string(out, key, string, text_json_plain(string));
+		return;
 	}
+	char *text = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+	const char *bytes = text ? text : "null";
+	put_bytes(out, key, bytes, strlen(bytes));
 	free(text);
 }
 
@@ -144,15 +165,14 @@ void json_put(struct json_out *out, const char *key, json_t *value)
 
 void json_put_text(struct json_out *out, const char *key, const char *text)
 {
-	size_t n = text ? strlen(text) : 0;
-	start_item(out, key);
+	size_t n = text ? text_json_plain(text) : 0;
 	if (!text) {
-		text_add(&out->text, "null");
-	} else if (text_is_utf8(text, n)) {
-		add_string(out, text, n);
+		put_bytes(out, key, "null", strlen("null"));
+	} else if (!text[n] || text_is_utf8(text + n, strlen(text + n))) {
+		put_string(out, key, text, n);
 	} else {
 		struct arena *arena = arena_new();
-		add_string(out, text_printable(arena, text), n);
+		put_string(out, key, text_printable(arena, text), n);
 		arena_free(arena);
 	}
 }

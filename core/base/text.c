@@ -14,10 +14,10 @@ void text_free(struct text *text)
 	*text = (struct text){0};
 }
 
-static void text_reserve(struct text *text, size_t more)
+char *text_reserve(struct text *text, size_t more)
 {
 	if (text->capacity - text->n > more)
-		return;
+		return text->data + text->n;
 	size_t capacity = text->capacity ? text->capacity : 256;
 	while (capacity - text->n <= more)
 		capacity *= 2;
@@ -26,15 +26,21 @@ static void text_reserve(struct text *text, size_t more)
 		abort(); /* see arena.h */
 	text->data = grown;
 	text->capacity = capacity;
+	return text->data + text->n;
+}
+
+void text_reserved(struct text *text, const char *end)
+{
+	text->n = (size_t)(end - text->data);
+	text->data[text->n] = '\0';
 }
 
 void text_add_bytes(struct text *text, const char *bytes, size_t n)
 {
-	text_reserve(text, n);
+	char *at = text_reserve(text, n);
 	if (n)
-		memcpy(text->data + text->n, bytes, n);
-	text->n += n;
-	text->data[text->n] = '\0';
+		memcpy(at, bytes, n);
+	text_reserved(text, at + n);
 }
 
 void text_add(struct text *text, const char *string)
@@ -53,9 +59,9 @@ void text_addf(struct text *text, const char *format, ...)
 	int length = vsnprintf(NULL, 0, format, again);
 	va_end(again);
 	if (length > 0) {
-		text_reserve(text, (size_t)length);
-		(void)vsnprintf(text->data + text->n, (size_t)length + 1, format, args);
-		text->n += (size_t)length;
+		char *at = text_reserve(text, (size_t)length);
+		(void)vsnprintf(at, (size_t)length + 1, format, args);
+		text_reserved(text, at + length);
 	}
 	va_end(args);
 }
@@ -251,17 +257,53 @@ static size_t add_json_character(struct text *text, const char *s, size_t n)
 	return length ? length : 1;
 }
 
-void text_add_json(struct text *text, const char *string, size_t n)
+void text_put_hex(char *at, unsigned long value, size_t digits)
 {
-	for (size_t at = 0; at < n;) {
-		size_t plain = at;
-		while (plain < n && string[plain] >= 0x20 && string[plain] < 0x7f &&
-				string[plain] != '"' && string[plain] != '\\')
-			plain++;
-		text_add_bytes(text, string + at, plain - at);
-		at = plain;
-		if (at < n)
-			at += add_json_character(text, string + at, n - at);
+	for (; digits; value >>= 4)
+		at[--digits] = "0123456789abcdef"[value & 0xf];
+}
+
+static bool is_json_plain(char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Eight at once: each test leaves the highest bit of the first byte that fails. */
+static bool are_json_plain(const char *bytes)
+{
+	const uint64_t each = 0x0101010101010101;
+	uint64_t word = 0;
+	memcpy(&word, bytes, sizeof word);
+	uint64_t failed = word | (word - 0x20 * each) | (word + each) |
+			  ((word ^ '"' * each) - each) | ((word ^ '\\' * each) - each);
+	return !(failed & 0x80 * each);
+}
+
+static size_t json_plain(const char *string, size_t n)
+{
+	size_t at = 0;
+	while (at + sizeof(uint64_t) <= n && are_json_plain(string + at))
+		at += sizeof(uint64_t);
+	while (at < n && is_json_plain(string[at]))
+		at++;
+	return at;
+}
+
+size_t text_json_plain(const char *string)
+{
+	return json_plain(string, strlen(string));
+}
+
+void text_add_json(struct text *text, const char *string)
+{
+	size_t left = strlen(string);
+	while (left) {
+		size_t n = json_plain(string, left);
+		text_add_bytes(text, string, n);
+		if (n < left)
+			n += add_json_character(text, string + n, left - n);
+		string += n;
+		left -= n;
 	}
 }
 

@@ -310,7 +310,7 @@ static void json_strings(void **state)
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct text text = {0};
-		text_add_json(&text, rows[i].string, strlen(rows[i].string));
+		text_add_json(&text, rows[i].string);
 		assert_string_equal(text_string(&text), rows[i].shown);
 		text_free(&text);
 	}
@@ -318,6 +318,23 @@ static void json_strings(void **state)
 	assert_string_equal(text_printable(*state, "\xe2\x80\x93\xe2\x80\x9c"),
 			"\xe2\x80\x93\xe2\x80\x9c");
 	assert_string_equal(text_printable(*state, "a\xef\xbb\xbf"), "a???");
+}
+
+/* Wherever it stands, and whatever stands around it. */
+static void json_finds_what_needs_an_escape(void **state)
+{
+	(void)state;
+	for (int byte = 1; byte < 0x100; byte++) {
+		bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+		for (size_t at = 0; at < 20; at++) {
+			char string[] = "  !!##[[]]~~AA00zz  ";
+			string[at] = (char)byte;
+			assert_int_equal(text_json_plain(string), plain ? 20 : at);
+			string[19] = '"'; /* of two the first counts */
+			assert_int_equal(text_json_plain(string), plain || at == 19 ? 19 : at);
+		}
+	}
+	assert_int_equal(text_json_plain(""), 0);
 }
 
 static struct text written;
@@ -420,6 +437,7 @@ int main(void)
 			TEST(hashes_of_any_length),
 			TEST(base64),
 			TEST(json_strings),
+			TEST(json_finds_what_needs_an_escape),
 			TEST(json_is_laid_out_as_before),
 			TEST(json_is_written_piece_by_piece),
 			TEST(utf8),

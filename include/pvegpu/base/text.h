@@ -18,6 +18,9 @@ struct text {
 void text_free(struct text *text);
 void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const char *bytes, size_t n);
+/* The end of the text, with room there for `more` bytes; text_reserved() says how far they went. */
+char *text_reserve(struct text *text, size_t more);
+void text_reserved(struct text *text, const char *end);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *text_string(const struct text *text); /* never NULL; lent until the next change */
 /* Copy into `arena` and free the text. */
@@ -67,7 +70,11 @@ char *text_printable(struct arena *arena, const char *text);
 char *text_printable_page(struct arena *arena, const char *text);
 /* The same for what stands between the quotes of a JSON string, which stays what it is: such
  * characters become \uXXXX, and what JSON has an escape for gets it. */
-void text_add_json(struct text *text, const char *string, size_t n);
+void text_add_json(struct text *text, const char *string);
+/* How many bytes at its start stand in a JSON string as they are. */
+size_t text_json_plain(const char *string);
+/* The lowest `digits` digits of a number in hexadecimal, in small letters, without a NUL. */
+void text_put_hex(char *at, unsigned long value, size_t digits);
 /* True when the bytes are valid UTF-8 (no overlong forms, no surrogates). */
 bool text_is_utf8(const char *bytes, size_t n);
 /* Add `string` in lines of at most `width` columns, broken at blanks, each after `indent` blanks
