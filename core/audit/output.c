@@ -22,15 +22,16 @@ json_t *group_to_json(int group)
 
 static void put_ids(struct json_out *out, const char *key, unsigned vendor, unsigned device)
 {
-	char ids[sizeof "10de:2206"];
-	(void)snprintf(ids, sizeof ids, "%04x:%04x", vendor & 0xffff, device & 0xffff);
+	char ids[] = "10de:2206";
+	text_put_hex(ids, vendor, 4);
+	text_put_hex(ids + 5, device, 4);
 	json_put_text(out, key, ids);
 }
 
 static void put_device(struct json_out *out, const struct pci_device *device)
 {
-	char class_word[sizeof "0300"];
-	(void)snprintf(class_word, sizeof class_word, "%04x", device->class_code >> 8 & 0xffff);
+	char class_word[] = "0300";
+	text_put_hex(class_word, device->class_code >> 8, 4);
 	json_put_text(out, "address", device->name);
 	json_put_text(out, "class", class_word);
 	put_ids(out, "id", device->vendor, device->device);

@@ -2,8 +2,9 @@
 #include "pvegpu/formats/pci_address.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "pvegpu/base/text.h"
 
 /* Read `min`..`max` hex digits; returns what follows them, or NULL. */
 static const char *read_hex(const char *text, int min, int max, uint32_t *ret_value)
@@ -74,8 +75,16 @@ bool pci_address_parse_full(const char *text, struct pci_address *ret_address)
 
 void pci_address_format(const struct pci_address *address, char ret_text[PCI_ADDRESS_TEXT])
 {
-	(void)snprintf(ret_text, PCI_ADDRESS_TEXT, "%04x:%02x:%02x.%x", address->domain,
-			address->bus, address->device, address->function);
+	char *at = ret_text;
+	size_t digits = 4;
+	while ((unsigned long long)address->domain >> 4 * digits)
+		digits++;
+	text_put_hex(at, address->domain, digits);
+	at += digits;
+	memcpy(at, ":00:00.0", sizeof ":00:00.0");
+	text_put_hex(at + 1, address->bus, 2);
+	text_put_hex(at + 4, address->device, 2);
+	text_put_hex(at + 7, address->function, 1);
 }
 
 int pci_address_compare(const struct pci_address *a, const struct pci_address *b)

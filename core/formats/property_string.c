@@ -10,8 +10,8 @@ int property_string_parse(struct arena *arena, const char *text, const char *def
 	struct property_string parsed = {0};
 	const char *at = text;
 	while (*at) {
-		size_t n = strcspn(at, ",");
-		char *part = arena_strndup(arena, at, n);
+		size_t n = (size_t)(strchrnul(at, ',') - at);
+		char *part = arena_memdup(arena, at, n);
 		at += n;
 		at += *at == ',';
 		if (strspn(part, " \t\r\n\f\v") == n)
@@ -44,7 +44,7 @@ const char *property_get(const struct property_string *parsed, const char *key)
 {
 	for (size_t i = 0; i < parsed->properties.n; i++) {
 		const struct property *property = parsed->properties.item[i];
-		if (strcmp(property->key, key) == 0)
+		if (property->key[0] == key[0] && strcmp(property->key, key) == 0)
 			return property->value;
 	}
 	return NULL;

@@ -17,7 +17,7 @@ static const char blanks[] = " \t\n\r\f\v"; /* Perl's \s in ASCII */
 
 static bool is_blank(char c)
 {
-	return c && strchr(blanks, c);
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Sections differ in what they take. */
@@ -46,10 +46,10 @@ static void problem(struct reader *reader, size_t line, const char *what)
 /* The name between the brackets of a header line, or NULL. Blanks may follow it. */
 static char *header_name(struct arena *arena, const char *line)
 {
-	size_t n = strlen(line);
+	size_t n = line[0] == '[' ? strlen(line) : 0;
 	while (n && is_blank(line[n - 1]))
 		n--;
-	if (n < 2 || line[0] != '[' || line[n - 1] != ']' || memchr(line, ']', n - 1))
+	if (n < 2 || line[n - 1] != ']' || memchr(line, ']', n - 1))
 		return NULL;
 	return arena_memdup(arena, line + 1, n - 2);
 }
@@ -256,11 +256,17 @@ static void open_section(struct reader *reader, const char *name)
 	}
 }
 
+/* Nearly all differ in the first letter, and need no call. */
+static bool is_key(const struct vm_conf_entry *entry, const char *key)
+{
+	return entry->key[0] == key[0] && strcmp(entry->key, key) == 0;
+}
+
 static struct vm_conf_entry *take_entry(struct list *entries, const char *key)
 {
 	for (size_t i = 0; i < entries->n; i++) {
 		struct vm_conf_entry *entry = entries->item[i];
-		if (strcmp(entry->key, key) != 0)
+		if (!is_key(entry, key))
 			continue;
 		for (entries->n--; i < entries->n; i++)
 			entries->item[i] = entries->item[i + 1];
@@ -274,10 +280,11 @@ static struct vm_conf_entry *make_entry(
 {
 	struct vm_conf_entry *entry = arena_alloc(reader->arena, sizeof *entry);
 	const char *shown = vm_secret_value(reader->scratch, key, value);
-	*entry = (struct vm_conf_entry){.key = arena_strdup(reader->arena, key),
+	const char *name = vm_option_name(key);
+	*entry = (struct vm_conf_entry){.key = name ? name : arena_strdup(reader->arena, key),
 			.value = arena_strdup(reader->arena, value),
 			.line = line};
-	bool open = !value || strcmp(shown, value) == 0;
+	bool open = shown == value || !value || strcmp(shown, value) == 0;
 	entry->shown = open ? entry->value : arena_strdup(reader->arena, shown);
 	return entry;
 }
@@ -459,7 +466,7 @@ static const struct vm_conf_entry *find_entry(
 {
 	for (size_t i = 0; i < section->entries.n; i++) {
 		const struct vm_conf_entry *entry = section->entries.item[i];
-		if (strcmp(entry->key, key) == 0)
+		if (is_key(entry, key))
 			return entry;
 	}
 	return NULL;

@@ -56,13 +56,13 @@ static bool each_of_list(const char *value, bool (*check)(const char *part))
 bool format_is_word(const char *words, const char *value)
 {
 	size_t n = strlen(value);
-	for (const char *at = words;;) {
-		size_t length = strcspn(at, "|");
-		if (length == n && strncmp(at, value, n) == 0)
+	for (const char *at = words;; at++) {
+		const char *end = strchrnul(at, '|');
+		if ((size_t)(end - at) == n && memcmp(at, value, n) == 0)
 			return true;
-		if (!at[length])
+		at = end;
+		if (!*at)
 			return false;
-		at += length + 1;
 	}
 }
 

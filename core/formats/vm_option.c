@@ -183,7 +183,8 @@ static const struct rule cpu_rules[] = {
 	{"guest-phys-bits", .type = INTEGER, .least = "32", .most = "64"},
 	{"level", .type = INTEGER, .least = "0", .most = "4294967295"}, {0}};
 
-/* hostpci[n] is checked by hostpci_parse(); args and description are read before any check. */
+/* In the order of their first letters. hostpci[n] is checked by hostpci_parse(); args and description
+ * are read before any check. */
 static const struct option options[] = {
 	{"acpi", .type = BOOLEAN},
 	{"affinity", .check = format_cpuset},
@@ -276,11 +277,28 @@ static const struct option options[] = {
 };
 /* clang-format on */
 
+/* The first option whose name begins with this letter or a later one: they stand in order. */
+static size_t first_of_letter(char letter)
+{
+	size_t from = 0;
+	size_t to = sizeof options / sizeof *options;
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+		if (options[middle].name[0] < letter)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
 static const struct option *find_option(const char *key)
 {
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+	for (size_t i = first_of_letter(key[0]); i < sizeof options / sizeof *options; i++) {
 		const struct option *option = &options[i];
 		if (option->name[0] != key[0])
+			return NULL;
+		if (option->name[1] && option->name[1] != key[1])
 			continue; /* nearly all, without a call */
 		if (option->count ? format_is_numbered(key, option->name, option->count)
 				  : strcmp(key, option->name) == 0)
@@ -292,6 +310,12 @@ static const struct option *find_option(const char *key)
 bool vm_option_exists(const char *key)
 {
 	return find_option(key) != NULL;
+}
+
+const char *vm_option_name(const char *key)
+{
+	const struct option *option = find_option(key);
+	return option && !option->count ? option->name : NULL;
 }
 
 static const struct rule *find_rule(const struct rule *rules, const char *name)
@@ -419,6 +443,8 @@ static const char *integer_value(struct arena *arena, const char *value, const c
 		*ret_why = "is not a whole number";
 		return NULL;
 	}
+	if (value[0] != '0' && strlen(value) < 10)
+		return value;
 	double number = strtod(value, NULL);
 	return number < 1e15 ? arena_printf(arena, "%.0f", number)
 			     : arena_printf(arena, "%.15g", number);
@@ -438,7 +464,7 @@ static const char *text_value(struct arena *arena, const struct option *option, 
 {
 	size_t n = strlen(value);
 	struct hostpci hostpci;
-	if (strcmp(option->name, "hostpci") == 0)
+	if (option->count == HOSTPCI_MAX && strcmp(option->name, "hostpci") == 0)
 		*ret_why = hostpci_parse(arena, value, &hostpci, NULL) < 0
 					   ? "is not a device that PVE can read"
 					   : NULL;

@@ -15,9 +15,13 @@
 /* Keys of key=value inside a value: the first end with one of these words, the others are one of
  * them, as QEMU has them (secret,data=  fw_cfg,string=  smbios type 11,value=  isa-applesmc,osk=).
  */
-static const char *const secret_ends[] = {
-		"password", "passwd", "passphrase", "secret", "token", "credential", "credentials"};
+static const struct {
+	const char *text;
+	size_t n;
+} secret_ends[] = {{"password", 8}, {"passwd", 6}, {"passphrase", 10}, {"secret", 6}, {"token", 5},
+		{"credential", 10}, {"credentials", 11}};
 #define SECRET_NAMES "pass|pw|pwd|psk|key|apikey|auth|data|string|value|osk"
+enum { SECRET_NAME_MAX = sizeof "apikey" - 1 };
 
 /* QEMU's options whose values are shown, but for secret keys in them. */
 #define SHOWN_ARGS                                                                                 \
@@ -41,16 +45,21 @@ static bool is_secret_name(const char *name, size_t n)
 	}
 	if (n == 0 || n >= sizeof copy)
 		return n != 0;
-	for (size_t i = 0; i < n; i++)
-		copy[i] = (char)tolower((unsigned char)name[i]);
-	copy[n] = '\0';
-	for (size_t i = 0; i < sizeof secret_ends / sizeof *secret_ends; i++)
-		if (text_ends(copy, secret_ends[i]))
-			return true;
 	const char *last = copy; /* api-key= is key= */
-	for (const char *c = copy; *c; c++)
-		last = *c == '-' || *c == '_' ? c + 1 : last;
-	return format_is_word(SECRET_NAMES, last);
+	for (size_t i = 0; i < n; i++) {
+		char c = name[i];
+		copy[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+		last = c == '-' || c == '_' ? copy + i + 1 : last;
+	}
+	copy[n] = '\0';
+	for (size_t i = 0; i < sizeof secret_ends / sizeof *secret_ends; i++) {
+		const char *end = secret_ends[i].text;
+		size_t length = secret_ends[i].n;
+		if (copy[n - 1] == end[length - 1] && n >= length &&
+				memcmp(copy + n - length, end, length) == 0)
+			return true;
+	}
+	return copy + n - last <= SECRET_NAME_MAX && format_is_word(SECRET_NAMES, last);
 }
 
 static bool is_name_character(char c)
@@ -202,11 +211,10 @@ static const char *args_value(struct arena *arena, const char *value)
 
 const char *vm_secret_value(struct arena *arena, const char *key, const char *value)
 {
-	if (strcmp(key, "delete") == 0 || strcmp(key, "snapstate") == 0 ||
-			strcmp(key, "fleecing-images") == 0)
-		return value;
-	if (!vm_option_exists(key) || vm_secret_key(key) || strcmp(key, "description") == 0 ||
-			strpbrk(value, "\r\n"))
+	if (!vm_option_exists(key))
+		return format_is_word("delete|snapstate|fleecing-images", key) ? value
+									       : VM_SECRET_MASK;
+	if (format_is_word(SECRET_KEYS "|description", key) || strpbrk(value, "\r\n"))
 		return VM_SECRET_MASK;
 	if (strcmp(key, "args") == 0)
 		return args_value(arena, value);

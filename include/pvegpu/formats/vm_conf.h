@@ -10,7 +10,7 @@
  * snapshot. It is only read here: changes go through the API, which rewrites the file.
  */
 struct vm_conf_entry {
-	char *key;
+	const char *key;
 	char *value; /* as PVE keeps it: a boolean is 0 or 1 */
 	char *shown; /* as it may leave the program: see vm_secret.h */
 	size_t line;

@@ -13,6 +13,9 @@
  * "key=value,…" all of it is checked. The set is that of Proxmox VE 9.2.
  */
 bool vm_option_exists(const char *key);
+/* The name of an option that stands without a number, which lives as long as the program; or NULL.
+ */
+const char *vm_option_name(const char *key);
 
 /*
  * The value as it is kept (a boolean as 0 or 1, a number without zeros in front, a text without
