@@ -133,10 +133,11 @@ static int read_vm(struct pve_client *client, struct facts *facts, const json_t 
 	if (status == 0 && json_object_get(config, "parent"))
 		status = add_snapshots(client, facts, (unsigned)vmid, &text, err);
 	const char *digest = api_member(config, "digest");
-	facts_add_vm(NULL, facts, (unsigned)vmid,
+	size_t size = text.n;
+	(void)facts_add_vm(NULL, facts, (unsigned)vmid,
 			arena_printf(arena, "/etc/pve/nodes/%s/qemu-server/%lu.conf", facts->node,
 					vmid),
-			text_take(&text, arena), digest ? digest : "",
+			text_take(&text, arena), size, digest ? digest : "",
 			!state    ? KNOWN_UNKNOWN
 			: running ? KNOWN_YES
 				  : KNOWN_NO);

@@ -161,11 +161,13 @@ static void take_known(const struct root *root, struct facts *facts, const struc
 							    facts->kernel),
 					    arena)
 			  : NULL;
-	for (size_t i = 0; i < sizeof known_drivers / sizeof *known_drivers; i++)
-		for (size_t f = 0; f < functions->n; f++)
-			if (is_driver_of(&known_drivers[i], functions->item[f]) &&
-					is_installed(arena, dep, known_drivers[i].module))
-				add_taker(facts, functions->item[f], known_drivers[i].module);
+	for (size_t i = 0; i < sizeof known_drivers / sizeof *known_drivers; i++) {
+		const char *module = known_drivers[i].module;
+		bool installed = is_installed(arena, dep, module);
+		for (size_t f = 0; installed && f < functions->n; f++)
+			if (is_driver_of(&known_drivers[i], functions->item[f]))
+				add_taker(facts, functions->item[f], module);
+	}
 }
 
 /* The module of the driver that has it now: its link in sysfs, or its name; where that differs. */

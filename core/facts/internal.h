@@ -48,9 +48,10 @@ void facts_add_taken(struct facts *facts, struct vm *vm, const char *arguments, 
 void facts_read_reservations(const struct root *root, struct facts *facts);
 void facts_read_args(struct facts *facts, struct vm *vm);
 void facts_read_mappings(const struct root *root, struct facts *facts);
-/* Take over a VM's configuration; `root` is where its ROM file would be, or NULL. */
-void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
-		char *text, const char *digest, enum known running);
+/* Take over a VM's configuration; `root` is where its ROM file would be, or NULL. The text is the
+ * arena's, the digest that of the API or NULL. */
+struct vm *facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid,
+		const char *path, char *text, size_t size, const char *digest, enum known running);
 void facts_sort_vms(struct facts *facts);      /* by number */
 void facts_sort_devices(struct list *devices); /* by address */
 /* Join virtual functions and their physical ones by physfn_name: in sysfs a link `physfn`

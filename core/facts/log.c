@@ -17,20 +17,21 @@ static const struct pattern {
 	char rare;          /* of the letters of `first`, the one that logs have least of */
 	const char *first;  /* both must be in the line */
 	const char *second; /* or NULL */
+	char rare_second;
 } patterns[] = {
 		/* those with the same first text stand together */
-		{LOG_IOMMU_ON, 'U', "DMAR: IOMMU enabled", NULL},
-		{LOG_IOMMU_ON, 'V', "AMD-Vi: Found IOMMU", NULL},
-		{LOG_REMAPPING_ON, 'V', "AMD-Vi: Interrupt remapping enabled", NULL},
-		{LOG_REMAPPING_ON, 'Q', "Enabled IRQ remapping in", NULL},
-		{LOG_REMAPPING_OFF, 'q', "Failed to enable irq remapping", NULL},
-		{LOG_REMAPPING_OFF, 'N', "No interrupt remapping support", NULL},
-		{LOG_BAR_HELD, 'B', "BAR ", "can't reserve ["},
-		{LOG_BAR_HELD, 'B', "BAR ", "]: can't reserve"},
-		{LOG_BAR_UNPLACED, 'B', "BAR ", "no space for ["},
-		{LOG_BAR_UNPLACED, 'B', "BAR ", "]: can't assign; no space"},
-		{LOG_FRAMEBUFFER, 'b', "fb0: ", "frame buffer device"},
-		{LOG_FRAMEBUFFER, 'b', "assigned to efifb", NULL},
+		{LOG_IOMMU_ON, 'U', "DMAR: IOMMU enabled", NULL, '\0'},
+		{LOG_IOMMU_ON, 'V', "AMD-Vi: Found IOMMU", NULL, '\0'},
+		{LOG_REMAPPING_ON, 'V', "AMD-Vi: Interrupt remapping enabled", NULL, '\0'},
+		{LOG_REMAPPING_ON, 'Q', "Enabled IRQ remapping in", NULL, '\0'},
+		{LOG_REMAPPING_OFF, 'q', "Failed to enable irq remapping", NULL, '\0'},
+		{LOG_REMAPPING_OFF, 'N', "No interrupt remapping support", NULL, '\0'},
+		{LOG_BAR_HELD, 'B', "BAR ", "can't reserve [", '['},
+		{LOG_BAR_HELD, 'B', "BAR ", "]: can't reserve", ']'},
+		{LOG_BAR_UNPLACED, 'B', "BAR ", "no space for [", '['},
+		{LOG_BAR_UNPLACED, 'B', "BAR ", "]: can't assign; no space", ']'},
+		{LOG_FRAMEBUFFER, 'b', "fb0: ", "frame buffer device", 'b'},
+		{LOG_FRAMEBUFFER, 'b', "assigned to efifb", NULL, '\0'},
 };
 
 /* The first word of the line that is the address of a device, with or without a colon after it. */
@@ -55,31 +56,39 @@ static struct pci_device *device_in(const struct facts *facts, const char *text)
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
 
 /* memmem() needs some 300 instructions to begin and two for each byte, memchr() hardly any. */
-static const char *find_first(const struct pattern *pattern, const char *from, const char *end)
+static const char *find_text(const char *text, char rare, const char *from, const char *end)
 {
-	size_t n = strlen(pattern->first);
-	size_t ahead = strcspn(pattern->first, (const char[]){pattern->rare, '\0'});
+	size_t n = strlen(text);
+	size_t ahead = (size_t)(strchrnul(text, rare) - text);
 	if ((size_t)(end - from) < n)
 		return NULL;
 	const char *last = end - n;
 	for (const char *at = from; at <= last; at++) {
-		const char *found = memchr(at + ahead, pattern->rare, (size_t)(last - at + 1));
+		const char *found = memchr(at + ahead, rare, (size_t)(last - at + 1));
 		if (!found)
 			return NULL;
 		at = found - ahead;
-		if (memcmp(at, pattern->first, n) == 0)
+		if (memcmp(at, text, n) == 0)
 			return at;
 	}
 	return NULL;
 }
 
-static void keep_line(struct facts *facts, const char *start, size_t n)
+static const char *find_first(const struct pattern *pattern, const char *from, const char *end)
+{
+	return find_text(pattern->first, pattern->rare, from, end);
+}
+
+/* `next`: as look_ahead() left it. */
+static void keep_line(
+		struct facts *facts, const char *const next[PATTERNS], const char *start, size_t n)
 {
 	for (size_t i = 0; i < PATTERNS; i++) {
 		const struct pattern *pattern = &patterns[i];
-		if (!find_first(pattern, start, start + n) ||
-				(pattern->second && !memmem(start, n, pattern->second,
-								    strlen(pattern->second))))
+		if (next[i] >= start + n ||
+				(pattern->second &&
+						!find_text(pattern->second, pattern->rare_second,
+								start, start + n)))
 			continue;
 		struct log_line *line = arena_alloc(facts->arena, sizeof *line);
 		line->kind = pattern->kind;
@@ -122,7 +131,7 @@ static void keep_lines(struct facts *facts, const char *text, size_t size)
 		const char *start = before ? before + 1 : at;
 		const char *stop = memchr(nearest, '\n', (size_t)(end - nearest));
 		stop = stop ? stop : end;
-		keep_line(facts, start, (size_t)(stop - start));
+		keep_line(facts, next, start, (size_t)(stop - start));
 		at = stop < end ? stop + 1 : end;
 	}
 }
@@ -170,7 +179,7 @@ bool facts_log_records(const struct root *root, int most, facts_log_record *each
 
 /* A log goes by in parts of whole lines: all of it at once would be most of the memory that an
  * audit takes. */
-enum { PART = 64 * 1024 };
+enum { PART = 32 * 1024 };
 struct passing {
 	struct facts *facts;
 	bool boots; /* it may hold several boots: only the last one counts */

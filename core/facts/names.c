@@ -72,15 +72,24 @@ static size_t first_from(const struct naming *naming, uint32_t ids)
 	return low;
 }
 
+/* The devices of the vendor whose lines were read that the list does not have. */
+static void name_rest(const struct naming *naming)
+{
+	for (size_t i = naming->first; i < naming->end; i++)
+		if (!naming->device[i]->label)
+			naming->device[i]->label = arena_printf(naming->arena, "%s Device %04x",
+					naming->vendor, naming->device[i]->device);
+}
+
 static void take_vendor(struct naming *naming, const char *line)
 {
 	uint16_t vendor = 0;
+	name_rest(naming);
 	const char *name = split_line(line, &vendor); /* NULL of a class */
 	naming->first = name ? first_from(naming, (uint32_t)vendor << 16) : naming->n;
 	naming->end = naming->first;
-	for (size_t *i = &naming->end; *i < naming->n && naming->device[*i]->vendor == vendor; ++*i)
-		naming->device[*i]->label = arena_printf(
-				naming->arena, "%s Device %04x", name, naming->device[*i]->device);
+	while (naming->end < naming->n && naming->device[naming->end]->vendor == vendor)
+		naming->end++;
 	if (naming->first < naming->end)
 		naming->vendor = arena_strdup(naming->arena, name);
 }
@@ -114,6 +123,8 @@ static void take_lines(struct naming *naming, char *block, size_t n)
 	struct lines cursor = lines_start_n(block, n);
 	struct line line;
 	while (line_next(&cursor, &line)) {
+		if (line.start[0] == '\t' && naming->first == naming->end)
+			continue; /* nearly all: of a vendor that is not here */
 		char *text = block + (line.start - block);
 		size_t length = line.n;
 		while (length && (unsigned char)text[length - 1] <= ' ')
@@ -139,15 +150,17 @@ static void read_list(struct naming *naming, FILE *list)
 		memmove(block, block + whole, n);
 	}
 	take_lines(naming, block, n);
+	name_rest(naming);
 }
 
 static void plain_label(struct arena *arena, struct pci_device *device)
 {
-	device->label = device->vendor == 0xffff && device->device == 0xffff
-					? arena_strdup(arena,
-							  "unknown device (its ids are not recorded)")
-					: arena_printf(arena, "Device %04x:%04x", device->vendor,
-							  device->device);
+	if (!device->label)
+		device->label = device->vendor == 0xffff && device->device == 0xffff
+						? arena_strdup(arena,
+								  "unknown device (its ids are not recorded)")
+						: arena_printf(arena, "Device %04x:%04x",
+								  device->vendor, device->device);
 }
 
 void facts_read_names(struct facts *facts)
@@ -156,7 +169,7 @@ void facts_read_names(struct facts *facts)
 	naming.device = arena_alloc(facts->arena, facts->devices.n * sizeof(void *) + 1);
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
-		plain_label(facts->arena, device);
+		device->label = NULL;
 		if (device->vendor != 0xffff)
 			naming.device[naming.n++] = device;
 	}
@@ -164,8 +177,10 @@ void facts_read_names(struct facts *facts)
 	FILE *list = NULL;
 	for (size_t i = 0; !list && i < sizeof lists / sizeof *lists; i++)
 		list = fopen(lists[i], "re");
-	if (!list)
-		return;
-	read_list(&naming, list);
-	(void)fclose(list);
+	if (list) {
+		read_list(&naming, list);
+		(void)fclose(list);
+	}
+	for (size_t i = 0; i < facts->devices.n; i++)
+		plain_label(facts->arena, facts->devices.item[i]);
 }

@@ -197,6 +197,15 @@ static void read_display(
 				arena, "%s%s%s", value, *value && *runtime ? ", " : "", runtime);
 }
 
+/* Types of vGPUs are offered by the driver that has the device, by none that is for a VM. */
+static bool offers_types(const struct device_dir *dir, const struct pci_device *device)
+{
+	if (!device->driver || strcmp(device->driver, "vfio-pci") == 0)
+		return false;
+	return has_entry(dir, "mdev_supported_types") ||
+	       (device->vendor == 0x10de && has_entry(dir, "nvidia"));
+}
+
 static struct pci_device *read_device(
 		const struct root *root, struct arena *arena, int devices, const char *name)
 {
@@ -233,13 +242,11 @@ static struct pci_device *read_device(
 	device->physfn_name = link_base(arena, dir, "physfn");
 	device->virtual_function = device->physfn_name ? KNOWN_YES : KNOWN_NO;
 	if (pci_is_gpu(device)) {
-		device->mdev = has_entry(dir, "mdev_supported_types") ||
-							       (device->vendor == 0x10de &&
-									       has_entry(dir, "nvidia"))
-					       ? KNOWN_YES
-					       : KNOWN_NO;
-		char value[8];
-		(void)read_attribute(dir, "boot_vga", value, sizeof value);
+		device->mdev = offers_types(dir, device) ? KNOWN_YES : KNOWN_NO;
+		char value[8] = "";
+		/* Of VGA controllers only (drivers/pci/pci-sysfs.c). */
+		if (device->class_code >> 8 == 0x0300 || device->class_code >> 8 == 0x0001)
+			(void)read_attribute(dir, "boot_vga", value, sizeof value);
 		if (value[0] == '0' || value[0] == '1')
 			device->boot_vga = value[0] == '1' ? KNOWN_YES : KNOWN_NO;
 		read_display(arena, dir, device);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "pvegpu/base/hash.h"
 #include "pvegpu/facts/guests.h"
 #include "pvegpu/formats/property_string.h"
 
@@ -22,6 +23,15 @@ bool vm_key_is_removed(const struct vm *vm, const char *key)
 		at += n;
 	}
 	return false;
+}
+
+const char *vm_digest(const struct vm *vm, struct arena *arena)
+{
+	char digest[SHA1_HEX];
+	if (vm->digest)
+		return vm->digest;
+	hash_sha1(vm->text, vm->size, digest);
+	return arena_strdup(arena, digest);
 }
 
 const char *vm_get_next(const struct vm *vm, const char *key)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/facts/internal.h"
-#include "pvegpu/base/hash.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/upid.h"
 
@@ -154,31 +153,30 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 {
 	char *text = NULL;
 	size_t size = 0;
-	char digest[SHA1_HEX];
 	struct error error = {0};
 	if (root_read(root, path, facts->arena, &text, &size, &error) < 0) {
 		facts->vms_incomplete = true;
 		facts_add_gap(facts, path, path, error.text)->vmid = vmid;
 		return;
 	}
-	hash_sha1(text, size, digest);
 	char *arguments = NULL;
 	size_t length = 0;
 	enum known running = pid_files ? is_running(root, facts, vmid, &arguments, &length)
 			     : facts->all_recorded ? KNOWN_NO
 						   : KNOWN_UNKNOWN;
-	facts_add_vm(root, facts, vmid, path, text, digest, running);
-	facts_add_taken(facts, facts->vms.item[facts->vms.n - 1], arguments, length);
+	struct vm *vm = facts_add_vm(root, facts, vmid, path, text, size, NULL, running);
+	facts_add_taken(facts, vm, arguments, length);
 }
 
-void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
-		char *text, const char *digest, enum known running)
+struct vm *facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid,
+		const char *path, char *text, size_t size, const char *digest, enum known running)
 {
 	struct vm *vm = arena_alloc(facts->arena, sizeof *vm);
 	vm->vmid = vmid;
 	vm->path = arena_strdup(facts->arena, path);
 	vm->text = text;
-	(void)snprintf(vm->digest, sizeof vm->digest, "%s", digest);
+	vm->size = size;
+	vm->digest = arena_strdup(facts->arena, digest);
 	vm->source = root ? VM_CONF_FILE : VM_CONF_API;
 	vm_conf_parse(facts->arena, text, vm->source, &vm->conf);
 	const char *name = vm_conf_get(&vm->conf.current, "name");
@@ -188,6 +186,7 @@ void facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid, c
 	read_hostpci(root, facts, &vm->conf.pending, &vm->pending);
 	facts_read_args(facts, vm);
 	list_add(facts->arena, &facts->vms, vm);
+	return vm;
 }
 
 static int compare_vms(const void *a, const void *b)

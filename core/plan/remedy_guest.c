@@ -104,8 +104,8 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 		int status = keep_whole(planning, there, value);
 		if (status < 0)
 			return status;
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, there->key, value,
-				vm_get_next(vm, there->key), finding->check->id);
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm_digest(vm, plan->arena), there->key,
+				value, vm_get_next(vm, there->key), finding->check->id);
 		return 0;
 	}
 	size_t lines = report->decided[CHOOSE_BY_MAPPING] && report->mappings_wanted.n
@@ -121,8 +121,8 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 				named(report, i, plan->arena),
 				report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
 				report->decided[CHOOSE_X_VGA] && i == 0 ? ",x-vga=1" : "");
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm->digest, key, value, NULL,
-				finding->check->id);
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm_digest(vm, plan->arena), key, value,
+				NULL, finding->check->id);
 	}
 	return 0;
 }
@@ -132,8 +132,8 @@ static int set_key(const struct planning *planning, const struct finding *findin
 		const char *value)
 {
 	const struct vm *vm = planning->report->vm;
-	plan_add_api(planning->plan, STAGE_SETTINGS, vm->vmid, vm->digest, key, value,
-			vm_get_next(vm, key), finding->check->id);
+	plan_add_api(planning->plan, STAGE_SETTINGS, vm->vmid, vm_digest(vm, planning->plan->arena),
+			key, value, vm_get_next(vm, key), finding->check->id);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 
 struct vm_hostpci {
 	int index;
-	char *key;
+	const char *key;
 	char *value;
 	bool valid;
 	char *error; /* why not valid, or NULL */
@@ -30,8 +30,9 @@ struct vm {
 	char *name; /* "" when the config has none */
 	char *path;
 	char *text;                 /* the file, up to its first NUL */
+	size_t size;                /* of all of it */
 	enum vm_conf_source source; /* of the text: the file, or made from what the API tells */
-	char digest[41];            /* SHA-1 of the file, as PVE's API has it */
+	const char *digest;         /* as the API told it, or NULL: ask vm_digest() */
 	struct vm_conf conf;
 	struct list hostpci; /* of struct vm_hostpci, from the current section */
 	struct list pending; /* the same from [PENDING]: counts after a stop and start */
@@ -48,6 +49,8 @@ const char *vm_get(const struct vm *vm, const char *key);
 const char *vm_get_next(const struct vm *vm, const char *key);
 /* [PENDING] takes the key away: after the next start the line is gone. */
 bool vm_key_is_removed(const struct vm *vm, const char *key);
+/* SHA-1 of its file, as PVE's API has it; in the arena. */
+const char *vm_digest(const struct vm *vm, struct arena *arena);
 /* The lines of the next start, as struct vm_hostpci: Proxmox VE makes current what waits before
  * anything else (PVE/QemuServer.pm, vm_start_nolock). */
 struct list vm_next_lines(const struct vm *vm, struct arena *arena);
