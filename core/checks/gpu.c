@@ -30,6 +30,8 @@ static struct list taken_with(const struct report *report, const struct pci_devi
 	/* The groups of the card's other functions go along as well. */
 	for (size_t i = 0; i < card.n; i++) {
 		const struct pci_device *function = card.item[i];
+		if (function->group == gpu->group)
+			continue;
 		struct list group = facts_group(report->facts, function->group, report->arena);
 		for (size_t g = 0; g < group.n; g++)
 			if (!facts_in_list(&taken, group.item[g]))

@@ -232,6 +232,26 @@ static void choose(struct report *report)
 	choose_vfio(report);
 }
 
+/* What is about a device or its group, and what of the host is for each GPU. */
+static bool is_of_gpus(const struct finding *finding)
+{
+	enum step step = finding->check->step;
+	return finding->about.kind == SUBJECT_DEVICE || finding->about.kind == SUBJECT_GROUP ||
+	       (subject_is_host(finding->about) && (step == STEP_BIOS || step == STEP_BOOT));
+}
+
+/* Those of which verdicts are made. */
+static void weigh(struct report *report)
+{
+	report->weighing = (struct list){0};
+	for (size_t i = 0; i < report->findings.n; i++) {
+		struct finding *finding = report->findings.item[i];
+		if (is_of_gpus(finding) && (finding->status == STATUS_FAIL || finding->unread ||
+							   finding->status == STATUS_UNKNOWN))
+			list_add(report->arena, &report->weighing, finding);
+	}
+}
+
 static void judge(struct report *report)
 {
 	const struct facts *facts = report->facts;
@@ -244,7 +264,7 @@ static void judge(struct report *report)
 		check->run(report, check);
 		doubt_findings(report, check, first);
 	}
-	report->judged = report->findings;
+	weigh(report);
 }
 
 /* A goal of the short form with one device, or none, is its own only part. */
@@ -465,7 +485,7 @@ void report_settle(struct report *report, size_t first)
 		}
 		report->findings.item[at] = finding;
 	}
-	report->judged = report->findings;
+	weigh(report);
 }
 
 void report_free(struct report *report)
@@ -514,20 +534,15 @@ struct report_counts report_counts(const struct report *report)
 
 const char *report_verdict(const struct report *report, const struct pci_device *gpu)
 {
-	struct subject group = subject_group(gpu->group);
 	bool needs_work = false;
 	bool blocked = false;
 	bool unknown = gpu->group < 0;
-	for (size_t i = 0; i < report->judged.n; i++) {
-		const struct finding *finding = report->judged.item[i];
-		if (finding->status != STATUS_FAIL && finding->status != STATUS_UNKNOWN &&
-				!finding->unread)
-			continue;
-		bool host = subject_is_host(finding->about) &&
-			    (finding->check->step == STEP_BIOS ||
-					    finding->check->step == STEP_BOOT);
-		bool mine = subject_is_device(finding->about, gpu) ||
-			    subject_equal(finding->about, group);
+	for (size_t i = 0; i < report->weighing.n; i++) {
+		const struct finding *finding = report->weighing.item[i];
+		bool host = finding->about.kind == SUBJECT_HOST;
+		bool mine = finding->about.kind == SUBJECT_DEVICE
+					    ? finding->about.device == gpu
+					    : !host && finding->about.group == gpu->group;
 		if (mine && finding->status == STATUS_UNKNOWN)
 			unknown = unknown || strncmp(finding->check->id, "gpu.group", 9) == 0;
 		unknown = unknown || ((mine || host) && finding->unread);

@@ -52,7 +52,7 @@ bool subject_equal(struct subject a, struct subject b)
 	case SUBJECT_HOST:
 		return true;
 	case SUBJECT_DEVICE: /* the device of other facts is the same one */
-		return strcmp(a.device->name, b.device->name) == 0;
+		return a.device == b.device || strcmp(a.device->name, b.device->name) == 0;
 	case SUBJECT_GROUP:
 		return a.group == b.group;
 	case SUBJECT_VM:

@@ -136,10 +136,10 @@ struct report {
 	const struct vm_hostpci *line;  /* that gives the GPU to the VM already, or NULL */
 	struct vm *vm;                  /* the goal's VM, or NULL */
 	struct list findings;           /* of struct finding, in the order of the catalogue */
-	struct list judged;             /* the same, those that report_only() left out too: what a
-					   verdict comes from */
-	struct list params;             /* of struct param_choice */
-	struct strings configured;      /* words the boot loader's file asks for */
+	struct list weighing;      /* those that a verdict comes from: what fails or is not known,
+				      also where report_only() left it out */
+	struct list params;        /* of struct param_choice */
+	struct strings configured; /* words the boot loader's file asks for */
 	/* The choices with the advice filled in. */
 	bool decided[CHOICES];
 	bool done[CHOICES];          /* it is so already, so there is nothing to choose */
