@@ -120,18 +120,20 @@ static void take_line(struct naming *naming, const char *line)
 /* The lines of a block that ends with a line; they are changed. */
 static void take_lines(struct naming *naming, char *block, size_t n)
 {
-	struct lines cursor = lines_start_n(block, n);
-	struct line line;
-	while (line_next(&cursor, &line)) {
-		if (line.start[0] == '\t' && naming->first == naming->end)
-			continue; /* nearly all: of a vendor that is not here */
-		char *text = block + (line.start - block);
-		size_t length = line.n;
-		while (length && (unsigned char)text[length - 1] <= ' ')
-			length--;
-		text[length] = '\0';
-		if (length && text[0] != '#')
-			take_line(naming, text);
+	const char *end = block + n;
+	for (char *line = block; line < end;) {
+		char *next = memchr(line, '\n', (size_t)(end - line));
+		next = next ? next : block + n;
+		/* Nearly all are of a vendor that is not here. */
+		if (line[0] != '\t' || naming->first < naming->end) {
+			char *last = next;
+			while (last > line && (unsigned char)last[-1] <= ' ')
+				last--;
+			*last = '\0';
+			if (*line && *line != '#')
+				take_line(naming, line);
+		}
+		line = next + 1;
 	}
 }
 

@@ -49,6 +49,9 @@ bool format_is_word(const char *words, const char *value);
 /* "scsi12" below `scsi` with 31 of them: digits without a zero in front. */
 bool format_is_numbered(const char *value, const char *name, unsigned long count);
 
+/* As vm_secret_value(), of what is known to be an option or not. */
+const char *vm_secret_known(struct arena *arena, bool option, const char *key, const char *value);
+
 /* What a line of a VM's configuration is, whatever its section makes of it. */
 enum vm_conf_kind { VM_CONF_BLANK, VM_CONF_HEADER, VM_CONF_COMMENT, VM_CONF_ENTRY, VM_CONF_OTHER };
 struct vm_conf_line {

@@ -279,9 +279,10 @@ static struct vm_conf_entry *make_entry(
 		const struct reader *reader, const char *key, const char *value, size_t line)
 {
 	struct vm_conf_entry *entry = arena_alloc(reader->arena, sizeof *entry);
-	const char *shown = vm_secret_value(reader->scratch, key, value);
 	const char *name = vm_option_name(key);
-	*entry = (struct vm_conf_entry){.key = name ? name : arena_strdup(reader->arena, key),
+	const char *shown = vm_secret_known(reader->scratch, name != NULL, key, value);
+	*entry = (struct vm_conf_entry){
+			.key = name && *name ? name : arena_strdup(reader->arena, key),
 			.value = arena_strdup(reader->arena, value),
 			.line = line};
 	bool open = shown == value || !value || strcmp(shown, value) == 0;

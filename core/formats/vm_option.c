@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/formats/vm_option.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,9 @@ static const struct rule tpm_rules[] = {VOLUME, SIZE, WORD("format", "raw|qcow2|
 static const struct rule unused_rules[] = {
 	{"file", .check = format_volume_id, DEFAULT, NEEDED}, {"volume", .alias = "file"}, {0}};
 
+#define FITS(rules_) _Static_assert(sizeof(rules_) / sizeof *(rules_) <= 64, "a bit for each rule")
+FITS(ide_rules);
+FITS(scsi_rules);
 #define MODELS "e1000|e1000-82540em|e1000-82544gc|e1000-82545em|e1000e|i82551|i82557b|i82559er|" \
 	"ne2k_isa|ne2k_pci|pcnet|rtl8139|virtio|vmxnet3"
 #define MODEL(name_) {name_, .alias = "macaddr"}
@@ -315,7 +319,9 @@ bool vm_option_exists(const char *key)
 const char *vm_option_name(const char *key)
 {
 	const struct option *option = find_option(key);
-	return option && !option->count ? option->name : NULL;
+	if (!option)
+		return NULL;
+	return option->count ? "" : option->name;
 }
 
 static const struct rule *find_rule(const struct rule *rules, const char *name)
@@ -372,33 +378,35 @@ static bool fits(const struct rule *rule, const char *value)
 	       !(rule->most && strtod(value, NULL) > strtod(rule->most, NULL));
 }
 
-/* The keys of a property string as they count, each once: `virtio=MAC` is model and macaddr. */
-static const char *add_key(struct arena *arena, const struct rule *rules, const char *key,
-		struct strings *keys)
+/* `given`: a bit for each rule of which a key was given, by its place in the table. */
+static bool has(uint64_t given, const struct rule *rules, const char *name)
 {
-	const struct rule *rule = find_rule(rules, key);
-	if (strings_has(keys, key))
-		return arena_printf(arena, "gives %s twice", key);
-	if (!rule)
-		return arena_printf(arena, "has no setting '%s'", key);
-	if (rule->alias && strcmp(rule->alias, "macaddr") == 0) {
-		if (strings_has(keys, "model"))
-			return "gives two models";
-		strings_add(arena, keys, "model");
-	}
-	strings_add(arena, keys, rule->alias ? rule->alias : key);
-	return NULL;
+	const struct rule *rule = find_rule(rules, name);
+	return rule && (given >> (rule - rules) & 1);
 }
 
-static const char *check_value(
-		struct arena *arena, const struct rule *rules, const struct property *property)
+/* Take a key of a property string as it counts, each once: `virtio=MAC` is model and macaddr. Gives
+ * the rule that its value must fit. */
+static const char *take_key(struct arena *arena, const struct rule *rules, const char *key,
+		uint64_t *given, const struct rule **ret_rule)
 {
-	const struct rule *rule = find_rule(rules, property->key);
-	if (rule && rule->alias)
-		rule = find_rule(rules, rule->alias);
-	return rule && fits(rule, property->value)
-			       ? NULL
-			       : arena_printf(arena, "has a wrong value for %s", property->key);
+	const struct rule *rule = find_rule(rules, key);
+	if (!rule)
+		return arena_printf(arena, "has no setting '%s'", key);
+	if (*given >> (rule - rules) & 1)
+		return arena_printf(arena, "gives %s twice", key);
+	if (rule->alias && strcmp(rule->alias, "macaddr") == 0) {
+		const struct rule *model = find_rule(rules, "model");
+		uint64_t bit = model ? 1ULL << (model - rules) : 0;
+		if (*given & bit)
+			return "gives two models";
+		*given |= bit;
+	}
+	const struct rule *target = rule->alias ? find_rule(rules, rule->alias) : NULL;
+	rule = target ? target : rule;
+	*given |= 1ULL << (rule - rules);
+	*ret_rule = rule;
+	return NULL;
 }
 
 /* NULL, or why not. */
@@ -406,7 +414,7 @@ static const char *check_properties(
 		struct arena *arena, const struct rule *rules, const char *value)
 {
 	struct property_string parsed;
-	struct strings keys = {0};
+	uint64_t given = 0;
 	const char *name = NULL;
 	const char *why = NULL;
 	for (const struct rule *rule = rules; rule->name; rule++)
@@ -416,14 +424,16 @@ static const char *check_properties(
 		return "is not a list of key=value that fits";
 	for (size_t i = 0; !why && i < parsed.properties.n; i++) {
 		const struct property *property = parsed.properties.item[i];
-		why = add_key(arena, rules, property->key, &keys);
-		why = why ? why : check_value(arena, rules, property);
+		const struct rule *rule = NULL;
+		why = take_key(arena, rules, property->key, &given, &rule);
+		if (!why && rule && !fits(rule, property->value))
+			why = arena_printf(arena, "has a wrong value for %s", property->key);
 	}
 	for (const struct rule *rule = rules; !why && rule->name; rule++) {
-		if (rule->needed && !strings_has(&keys, rule->name))
+		bool there = given >> (rule - rules) & 1;
+		if (rule->needed && !there)
 			why = arena_printf(arena, "lacks %s", rule->name);
-		else if (rule->with && strings_has(&keys, rule->name) &&
-				!strings_has(&keys, rule->with))
+		else if (rule->with && there && !has(given, rules, rule->with))
 			why = arena_printf(arena, "has %s without %s", rule->name, rule->with);
 	}
 	return why;

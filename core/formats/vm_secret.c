@@ -211,7 +211,12 @@ static const char *args_value(struct arena *arena, const char *value)
 
 const char *vm_secret_value(struct arena *arena, const char *key, const char *value)
 {
-	if (!vm_option_exists(key))
+	return vm_secret_known(arena, vm_option_exists(key), key, value);
+}
+
+const char *vm_secret_known(struct arena *arena, bool option, const char *key, const char *value)
+{
+	if (!option)
 		return format_is_word("delete|snapstate|fleecing-images", key) ? value
 									       : VM_SECRET_MASK;
 	if (format_is_word(SECRET_KEYS "|description", key) || strpbrk(value, "\r\n"))

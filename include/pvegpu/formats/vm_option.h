@@ -13,8 +13,8 @@
  * "key=value,…" all of it is checked. The set is that of Proxmox VE 9.2.
  */
 bool vm_option_exists(const char *key);
-/* The name of an option that stands without a number, which lives as long as the program; or NULL.
- */
+/* Its name, which lives as long as the program, where it stands without a number; "" where it has
+ * one; NULL: no option. */
 const char *vm_option_name(const char *key);
 
 /*
