@@ -219,11 +219,15 @@ static int take_choice(struct options *options, const struct option_row *row, co
 	return 0;
 }
 
-/* DEVICE=VALUE */
+/* VALUE, or DEVICE=VALUE of what is a device's. */
 static int take_value(struct options *options, const struct option_row *row, const char *argument)
 {
 	struct goal *goal = options->goal;
 	struct error error;
+	if (row->choice->scope != SCOPE_DEVICE)
+		return goal_set_value(goal, row->choice, NULL, argument, &error) < 0
+				       ? say_error(&error, EXIT_USAGE)
+				       : 0;
 	const char *equals = strchr(argument, '=');
 	if (!equals)
 		return wrong("that takes DEVICE=N, as 00:02.0=7, not", argument);
@@ -352,13 +356,17 @@ static const struct {
 		{"list", false, "log", "--list prints the catalogue, and reads no log; without"},
 };
 
-static void add_choice(struct option_row *row, const struct goal_choice *choice, const char *name)
+static void add_choice(struct arena *arena, struct option_row *row,
+		const struct goal_choice *choice, const char *name)
 {
+	const char *device = choice->scope == SCOPE_DEVICE ? "DEVICE=" : "";
 	*row = (struct option_row){.name = name,
 			.group = GROUP_GOAL,
 			.commands = GOALS,
-			.argument = choice->value == VALUE_NUMBER ? "DEVICE=N" : NULL,
-			.take = choice->value == VALUE_NUMBER ? take_value : take_choice,
+			.argument = choice->form ? arena_printf(arena, "%s%s", device,
+								   choice->form->word)
+						 : NULL,
+			.take = choice->form ? take_value : take_choice,
 			.choice = choice,
 			.help = choice->help};
 }
@@ -376,9 +384,9 @@ struct option_row *options_rows(
 	for (const struct goal_choice *choice = choices; choice->name; choice++) {
 		if (strchr(choice->yes, '='))
 			continue; /* --bind takes an argument, and is a row of its own */
-		add_choice(&rows[n++], choice, choice->yes);
+		add_choice(arena, &rows[n++], choice, choice->yes);
 		if (choice->no)
-			add_choice(&rows[n++], choice, choice->no);
+			add_choice(arena, &rows[n++], choice, choice->no);
 	}
 	*ret_n = n;
 	return rows;

@@ -67,6 +67,40 @@ struct row *rows_add_choice_of_parts(
 	return row;
 }
 
+/* What a part is to have, or has already. */
+static const char *value_note(
+		struct arena *arena, const struct report *part, const struct goal_choice *choice)
+{
+	const struct choice_view view = {.facts = part->facts,
+			.goal = part->goal,
+			.gpu = part->gpu,
+			.vm = part->vm,
+			.line = part->line};
+	const char *chosen = part->goal->values[choice->id];
+	const char *now = choice->form->now(&view);
+	if (chosen)
+		return arena_printf(arena, "%s asked for, %s now", chosen, now ? now : "none");
+	return now ? now : "none";
+}
+
+struct row *rows_add_value_of_parts(
+		struct rows *rows, const struct wizard *wizard, enum choice_id id)
+{
+	const struct list parts = parts_on_screen(rows->arena, wizard);
+	const struct report *shown = parts_shown(wizard);
+	struct row *row = rows_add_value(
+			rows, id, shown ? shown->gpu->name : NULL, goal_choices[id].form->ask);
+	for (size_t i = 0; i < parts.n; i++) {
+		const char *note = value_note(rows->arena, parts.item[i], row->choice);
+		if (i && strcmp(note, row->note) != 0)
+			row->mixed = true;
+		row->note = note;
+	}
+	if (row->mixed)
+		row->note = "not the same for all";
+	return row;
+}
+
 /* What is on only because nobody said otherwise must be refused to be off. */
 void rows_toggle(const struct row *row, struct goal *goal)
 {

@@ -104,7 +104,7 @@ static void draw_behind(void *user)
 /* The value of the row's choice; nothing typed takes it back. */
 static int ask_value(struct wizard *wizard, const struct row *row)
 {
-	char typed[32];
+	char typed[128];
 	struct error error;
 	int key = ask_line(row->prompt, typed, sizeof typed, draw_behind, wizard);
 	if (key != '\n')
@@ -142,6 +142,8 @@ static void go_back(struct wizard *wizard)
 {
 	if (wizard->step == WIZARD_DIAGNOSIS)
 		wizard->step = WIZARD_DOCTOR;
+	else if (wizard->advanced && wizard_steps[wizard->step]->has_advanced)
+		wizard->advanced = false;
 	else if (wizard->step >= WIZARD_AUDIT)
 		wizard->step = wizard->step_before;
 	else
@@ -205,6 +207,12 @@ static int handle(struct wizard *wizard, int key, const struct list *rows)
 		return key == 'v'   ? review_show(wizard)
 		       : key == 'c' ? card_show(wizard)
 				    : groups_show(wizard);
+	case 'x':
+		if (wizard_steps[wizard->step]->has_advanced) {
+			wizard->advanced = !wizard->advanced;
+			wizard->focus[wizard->step] = 0;
+		}
+		return 0;
 	case 'd':
 		return open_doctor(wizard);
 	case 'r':

@@ -70,6 +70,9 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
 /* The same of one that each part of the goal decides: of the part that is shown, or of all. */
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id);
+/* The same of a choice with a value, which Enter asks for: what it is, and what was asked for. */
+struct row *rows_add_value_of_parts(
+		struct rows *rows, const struct wizard *wizard, enum choice_id id);
 /* The row of a choice with a value, which Enter asks for by `prompt`, for that device. */
 struct row *rows_add_value(
 		struct rows *rows, enum choice_id id, const char *device, const char *prompt);
@@ -110,6 +113,7 @@ struct wizard {
 	unsigned judged;           /* grows with each wizard_judge() */
 	struct doctor *doctor;     /* once it was opened, or NULL */
 	bool touched;              /* a key was pressed: the screen stays where the person is */
+	bool advanced;             /* the second page of a step that has one */
 	char shown[32];            /* of several devices the one that VM and Attach are about, or ""
 				      for all */
 };
@@ -147,6 +151,7 @@ struct wizard_step {
 	/* How it stands: shown beside the name. */
 	struct step_state (*state)(const struct wizard *wizard);
 	const struct key *keys;
+	bool has_advanced; /* a second page, by x */
 };
 
 /* The step that is next by what the host shows: an index. */

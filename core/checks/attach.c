@@ -267,36 +267,6 @@ void check_device_missing(struct report *report, const struct check *check)
 		tell_no_vm(report, check, "Every address named is there.");
 }
 
-static bool judge_romfile(struct report *report, const struct check *check, const struct vm *vm,
-		const struct vm_hostpci *entry)
-{
-	const char *romfile = entry->valid ? entry->parsed.romfile : NULL;
-	if (!romfile || entry->romfile_found == KNOWN_YES)
-		return false;
-	bool missing = entry->romfile_found == KNOWN_NO || romfile[0] == '/';
-	struct finding *finding =
-			missing ? report_add(report, check, STATUS_FAIL, subject_vm(vm),
-						  "%s of %u %s: there is no /usr/share/kvm/%s, so the VM cannot start.",
-						  entry->key, vm->vmid, vm->name, romfile)
-				: report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),
-						  "%s of %u %s names the ROM file %s; /usr/share/kvm is not recorded.",
-						  entry->key, vm->vmid, vm->name, romfile);
-	finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
-	finding->prevents_start = missing;
-	if (missing)
-		finding_fix(report, finding, FIX_BY_HAND,
-				"put the file into /usr/share/kvm and give its name only");
-	return true;
-}
-
-void check_romfile(struct report *report, const struct check *check)
-{
-	if (vms_unknown(report, check))
-		return;
-	if (!for_each_hostpci(report, check, judge_romfile))
-		tell_no_vm(report, check, "None is missing.");
-}
-
 /* Each VM's devices in one finding, however many lines give them. */
 static void describe(struct report *report, const struct check *check, const struct vm *vm)
 {
@@ -334,7 +304,7 @@ static void describe_attached(struct report *report, const struct check *check)
 				"No VM of this node has a PCI device.");
 }
 
-/* An attached GPU has another pcie= or x-vga= than is asked for, or is to be named another way. */
+/* An attached GPU has other options than are asked for, or is to be named another way. */
 bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 {
 	const struct mapping_edit *edit =
@@ -347,6 +317,10 @@ bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 			(!entry->parsed.mapping || strcmp(entry->parsed.mapping, edit->name) != 0))
 		return true;
 	if (asked && !report->decided[CHOOSE_BY_MAPPING] && entry->parsed.mapping)
+		return true;
+	const char *romfile = rom_of_line(report, entry);
+	const char *now = entry->parsed.romfile;
+	if (romfile ? !now || strcmp(romfile, now) != 0 : now != NULL)
 		return true;
 	return entry->parsed.pcie != report->decided[CHOOSE_PCIE] ||
 	       entry->parsed.x_vga != report->decided[CHOOSE_X_VGA];

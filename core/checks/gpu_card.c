@@ -276,36 +276,6 @@ void check_gpu_sriov(struct report *report, const struct check *check)
 	for_each_gpu(report, check, GPUS_GIVEN, judge_sriov);
 }
 
-static void judge_rom(struct report *report, const struct check *check, struct pci_device *gpu)
-{
-	if (gpu->rom == KNOWN_UNKNOWN || !report->facts->all_recorded) {
-		(void)report_add(report, check, STATUS_UNKNOWN, subject_device(gpu),
-				"Whether it has a ROM is not recorded.");
-		return;
-	}
-	const char *source = arena_printf(report->arena, "/sys/bus/pci/devices/%s/rom", gpu->name);
-	struct finding *finding = NULL;
-	if (gpu->rom == KNOWN_NO) {
-		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"It shows no ROM of its own. A guest that shows its boot on it needs a romfile; one without a screen does not.");
-		finding_evidence(report, finding, source, "no such file");
-	} else if (gpu->boot_vga == KNOWN_YES) {
-		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
-				"Its ROM was run by the host's firmware, and what the guest reads of it may be a changed "
-				"copy. If the guest's screen stays black, give it a romfile.");
-		finding_evidence(report, finding, source, "the host booted with this GPU");
-	} else {
-		finding = report_add(report, check, STATUS_OK, subject_device(gpu),
-				"It has its own ROM, which the guest reads by itself.");
-		finding_evidence(report, finding, source, "it is there");
-	}
-}
-
-void check_gpu_rom(struct report *report, const struct check *check)
-{
-	for_each_gpu(report, check, GPUS_GIVEN, judge_rom);
-}
-
 static const struct log_line *log_of(
 		const struct report *report, enum log_kind kind, const struct pci_device *device)
 {

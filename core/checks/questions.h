@@ -59,6 +59,10 @@ struct mapping_edit {
 	const struct pci_device *device; /* of the goal, or NULL */
 	const char *why;                 /* it cannot be made so; or NULL */
 };
+/* rom.c: the ROM file that a line is to have, which is as chosen or else as it is; of a new line
+ * (NULL) as chosen. NULL: none. */
+const char *rom_of_line(const struct report *report, const struct vm_hostpci *line);
+
 /* pool.c: the pool that a part of the goal names, and the GPU of it that is judged. */
 int find_pool(struct report *part, struct error *err);
 /* A device of it is left for the VM, whatever other guests that run, and the goal, take. */

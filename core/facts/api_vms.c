@@ -134,7 +134,7 @@ static int read_vm(struct pve_client *client, struct facts *facts, const json_t 
 		status = add_snapshots(client, facts, (unsigned)vmid, &text, err);
 	const char *digest = api_member(config, "digest");
 	size_t size = text.n;
-	(void)facts_add_vm(NULL, facts, (unsigned)vmid,
+	(void)facts_add_vm(facts, VM_CONF_API, (unsigned)vmid,
 			arena_printf(arena, "/etc/pve/nodes/%s/qemu-server/%lu.conf", facts->node,
 					vmid),
 			text_take(&text, arena), size, digest ? digest : "",

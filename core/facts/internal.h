@@ -47,10 +47,11 @@ void facts_read_containers(const struct root *root, struct facts *facts);
 void facts_add_taken(struct facts *facts, struct vm *vm, const char *arguments, size_t size);
 void facts_read_reservations(const struct root *root, struct facts *facts);
 void facts_read_args(struct facts *facts, struct vm *vm);
+/* roms.c: ROM files, those that the VMs' lines name among them. */
+void facts_read_roms(const struct root *root, struct facts *facts);
 void facts_read_mappings(const struct root *root, struct facts *facts);
-/* Take over a VM's configuration; `root` is where its ROM file would be, or NULL. The text is the
- * arena's, the digest that of the API or NULL. */
-struct vm *facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid,
+/* Take over a VM's configuration. The text is the arena's, the digest that of the API or NULL. */
+struct vm *facts_add_vm(struct facts *facts, enum vm_conf_source source, unsigned vmid,
 		const char *path, char *text, size_t size, const char *digest, enum known running);
 void facts_sort_vms(struct facts *facts);      /* by number */
 void facts_sort_devices(struct list *devices); /* by address */

@@ -109,17 +109,8 @@ static void find_devices(struct facts *facts, struct vm_hostpci *entry)
 		find_mapped(facts, entry, entry->parsed.mapping);
 }
 
-/* PVE puts /usr/share/kvm/ before the value, whatever it is (PVE/QemuServer/PCI.pm). */
-static enum known find_romfile(const struct root *root, struct facts *facts, const char *romfile)
-{
-	if (!romfile || !root || !root_exists(root, "/usr/share/kvm"))
-		return KNOWN_UNKNOWN;
-	char *path = arena_printf(facts->arena, "/usr/share/kvm/%s", romfile);
-	return root_exists(root, path) ? KNOWN_YES : KNOWN_NO;
-}
-
-static void read_hostpci_entries(const struct root *root, struct facts *facts,
-		const struct list *entries, bool dropped, struct list *ret_entries)
+static void read_hostpci_entries(struct facts *facts, const struct list *entries, bool dropped,
+		struct list *ret_entries)
 {
 	for (size_t i = 0; i < entries->n; i++) {
 		const struct vm_conf_entry *entry = entries->item[i];
@@ -134,18 +125,17 @@ static void read_hostpci_entries(const struct root *root, struct facts *facts,
 		if (hostpci_parse(facts->arena, entry->value, &found->parsed, &error) < 0)
 			found->error = arena_strdup(facts->arena, error.text);
 		found->valid = !found->error;
-		found->romfile_found = find_romfile(root, facts, found->parsed.romfile);
 		find_devices(facts, found);
 		list_add(facts->arena, ret_entries, found);
 	}
 }
 
 /* Lines that PVE drops are among them, as what they are. */
-static void read_hostpci(const struct root *root, struct facts *facts,
-		const struct vm_conf_section *section, struct list *ret_entries)
+static void read_hostpci(struct facts *facts, const struct vm_conf_section *section,
+		struct list *ret_entries)
 {
-	read_hostpci_entries(root, facts, &section->entries, false, ret_entries);
-	read_hostpci_entries(root, facts, &section->dropped, true, ret_entries);
+	read_hostpci_entries(facts, &section->entries, false, ret_entries);
+	read_hostpci_entries(facts, &section->dropped, true, ret_entries);
 }
 
 static void read_vm(const struct root *root, struct facts *facts, unsigned vmid, const char *path,
@@ -164,11 +154,11 @@ static void read_vm(const struct root *root, struct facts *facts, unsigned vmid,
 	enum known running = pid_files ? is_running(root, facts, vmid, &arguments, &length)
 			     : facts->all_recorded ? KNOWN_NO
 						   : KNOWN_UNKNOWN;
-	struct vm *vm = facts_add_vm(root, facts, vmid, path, text, size, NULL, running);
+	struct vm *vm = facts_add_vm(facts, VM_CONF_FILE, vmid, path, text, size, NULL, running);
 	facts_add_taken(facts, vm, arguments, length);
 }
 
-struct vm *facts_add_vm(const struct root *root, struct facts *facts, unsigned vmid,
+struct vm *facts_add_vm(struct facts *facts, enum vm_conf_source source, unsigned vmid,
 		const char *path, char *text, size_t size, const char *digest, enum known running)
 {
 	struct vm *vm = arena_alloc(facts->arena, sizeof *vm);
@@ -177,13 +167,13 @@ struct vm *facts_add_vm(const struct root *root, struct facts *facts, unsigned v
 	vm->text = text;
 	vm->size = size;
 	vm->digest = arena_strdup(facts->arena, digest);
-	vm->source = root ? VM_CONF_FILE : VM_CONF_API;
+	vm->source = source;
 	vm_conf_parse(facts->arena, text, vm->source, &vm->conf);
 	const char *name = vm_conf_get(&vm->conf.current, "name");
 	vm->name = arena_strdup(facts->arena, name ? name : "");
 	vm->running = running;
-	read_hostpci(root, facts, &vm->conf.current, &vm->hostpci);
-	read_hostpci(root, facts, &vm->conf.pending, &vm->pending);
+	read_hostpci(facts, &vm->conf.current, &vm->hostpci);
+	read_hostpci(facts, &vm->conf.pending, &vm->pending);
 	facts_read_args(facts, vm);
 	list_add(facts->arena, &facts->vms, vm);
 	return vm;

@@ -45,11 +45,14 @@ void assignments_copy(struct goal *to, const struct goal *from)
 		const struct assignment *assignment = from->assignments.item[i];
 		struct assignment *copy = assignment_add(to, assignment->device, assignment->vmid);
 		memcpy(copy->chosen, assignment->chosen, sizeof copy->chosen);
+		values_copy(to->arena, copy->values, assignment->values);
 		copy->mapping = arena_strdup(to->arena, assignment->mapping);
 	}
 	for (size_t i = 0; i < from->guests.n; i++) {
 		const struct guest_goal *guest = from->guests.item[i];
-		memcpy(guest_at(to, guest->vmid)->chosen, guest->chosen, sizeof guest->chosen);
+		struct guest_goal *copy = guest_at(to, guest->vmid);
+		memcpy(copy->chosen, guest->chosen, sizeof guest->chosen);
+		values_copy(to->arena, copy->values, guest->values);
 	}
 }
 
@@ -69,6 +72,23 @@ static int set_choice(struct goal *goal, struct assignment *assignment,
 	return 0;
 }
 
+/* The same of a value. */
+static int set_value(struct goal *goal, struct assignment *assignment,
+		const struct goal_choice *choice, const char *typed, struct error *err)
+{
+	bool device = choice->scope == SCOPE_ASSIGNMENT;
+	char **at = device ? &assignment->values[choice->id]
+			   : &guest_at(goal, assignment->vmid)->values[choice->id];
+	char *value = NULL;
+	int status = value_read(goal->arena, choice, typed, &value, err);
+	if (status == 0 && *at && strcmp(*at, value) != 0)
+		status = error_set(err, ERROR_USAGE, "%s is chosen twice: '%s' and '%s'",
+				choice->yes, *at, value);
+	if (status == 0)
+		*at = value;
+	return status;
+}
+
 static int set_option(struct goal *goal, struct assignment *assignment, const char *option,
 		struct error *err)
 {
@@ -82,7 +102,10 @@ static int set_option(struct goal *goal, struct assignment *assignment, const ch
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		bool own = choice->scope == SCOPE_ASSIGNMENT || choice->scope == SCOPE_GUEST;
 		bool yes = strcmp(option, choice->yes) == 0;
-		if (own && (yes || strcmp(option, choice->no) == 0))
+		size_t n = strlen(choice->yes);
+		if (own && choice->form && text_starts(option, choice->yes) && option[n] == '=')
+			return set_value(goal, assignment, choice, option + n + 1, err);
+		if (own && !choice->form && (yes || strcmp(option, choice->no) == 0))
 			return set_choice(goal, assignment, choice, yes ? CHOICE_YES : CHOICE_NO,
 					err);
 	}
@@ -91,7 +114,8 @@ static int set_option(struct goal *goal, struct assignment *assignment, const ch
 	struct text text = {0};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
 		if (choice->scope == SCOPE_ASSIGNMENT || choice->scope == SCOPE_GUEST)
-			text_addf(&text, "%s %s ", choice->yes, choice->no);
+			text_addf(&text, "%s%s%s ", choice->yes, choice->form ? "=" : " ",
+					choice->form ? choice->form->word : choice->no);
 	error_hint(err, "%smapping=NAME", text_string(&text));
 	text_free(&text);
 	return ERROR_USAGE;
@@ -126,11 +150,14 @@ int goal_assign(struct goal *goal, const char *text, struct error *err)
 	return 0;
 }
 
-static void choose_by(struct goal *part, const enum choice *chosen)
+static void choose_by(struct goal *part, const enum choice *chosen, char *const *values)
 {
-	for (int id = 0; id < CHOICES; id++)
+	for (int id = 0; id < CHOICES; id++) {
 		if (chosen[id] != CHOICE_ADVISED)
 			part->chosen[id] = chosen[id];
+		if (values[id])
+			part->values[id] = values[id];
+	}
 }
 
 /* The goal as if it had nothing but this device, for this guest. */
@@ -149,7 +176,7 @@ static struct goal *part_of(
 	for (size_t i = 0; i < goal->guests.n; i++) {
 		const struct guest_goal *guest = goal->guests.item[i];
 		if (guest->vmid == vmid)
-			choose_by(part, guest->chosen);
+			choose_by(part, guest->chosen, guest->values);
 	}
 	return part;
 }
@@ -162,7 +189,7 @@ struct list goal_parts(struct arena *arena, const struct goal *goal)
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		const struct assignment *assignment = goal->assignments.item[i];
 		struct goal *part = part_of(arena, goal, assignment->device, assignment->vmid);
-		choose_by(part, assignment->chosen);
+		choose_by(part, assignment->chosen, assignment->values);
 		part->mapping = assignment->mapping;
 		list_add(arena, &parts, part);
 	}
@@ -275,6 +302,26 @@ void goal_choose(struct goal *goal, const struct goal_choice *choice, const char
 		assignment->chosen[choice->id] = value;
 }
 
+void assignment_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
+		char *value)
+{
+	enum choice_id id = choice->id;
+	if (device && choice->scope != SCOPE_HOST && goal->gpus.n)
+		spread(goal);
+	struct assignment *own = device ? find_assignment(goal, device) : NULL;
+	if (own && choice->scope == SCOPE_ASSIGNMENT)
+		own->values[id] = value;
+	if (own && choice->scope == SCOPE_GUEST)
+		guest_at(goal, own->vmid)->values[id] = value;
+	if (device && choice->scope != SCOPE_HOST)
+		return;
+	goal->values[id] = value;
+	for (size_t i = 0; i < goal->assignments.n; i++)
+		((struct assignment *)goal->assignments.item[i])->values[id] = NULL;
+	for (size_t i = 0; i < goal->guests.n; i++)
+		((struct guest_goal *)goal->guests.item[i])->values[id] = NULL;
+}
+
 static bool is_address(const char *device)
 {
 	struct pci_address address;
@@ -345,7 +392,7 @@ json_t *assignments_to_json(const struct goal *goal)
 				array, to_json(goal->gpus.item[i], goal->vmid, json_object()));
 	for (size_t i = 0; i < goal->assignments.n; i++) {
 		const struct assignment *assignment = goal->assignments.item[i];
-		json_t *options = goal_choices_json(assignment->chosen);
+		json_t *options = goal_choices_json(assignment->chosen, assignment->values);
 		if (assignment->mapping)
 			(void)json_object_set_new(
 					options, "mapping", json_text(assignment->mapping));
@@ -373,7 +420,7 @@ void assignments_from_json(struct goal *goal, const json_t *array)
 		if (!device || strings_has(&goal->gpus, device))
 			continue;
 		struct assignment *assignment = assignment_add(goal, device, vmid);
-		goal_set_choices(assignment->chosen, options);
+		goal_set_choices(goal->arena, assignment->chosen, assignment->values, options);
 		assignment->mapping = arena_strdup(goal->arena,
 				json_string_value(json_object_get(options, "mapping")));
 	}
@@ -386,7 +433,8 @@ json_t *guests_to_json(const struct goal *goal)
 		const struct guest_goal *guest = goal->guests.item[i];
 		(void)json_array_append_new(array,
 				json_pack("{s:o, s:o}", "guest", json_integer(guest->vmid),
-						"options", goal_choices_json(guest->chosen)));
+						"options",
+						goal_choices_json(guest->chosen, guest->values)));
 	}
 	return array;
 }
@@ -398,8 +446,9 @@ void guests_from_json(struct goal *goal, const json_t *array)
 	json_array_foreach(array, i, item)
 	{
 		unsigned vmid = goal_vmid_of(json_object_get(item, "guest"));
-		if (vmid)
-			goal_set_choices(guest_at(goal, vmid)->chosen,
+		struct guest_goal *guest = vmid ? guest_at(goal, vmid) : NULL;
+		if (guest)
+			goal_set_choices(goal->arena, guest->chosen, guest->values,
 					json_object_get(item, "options"));
 	}
 }

@@ -45,16 +45,7 @@ static void drop_empty(struct goal *goal)
 	goal->devices.n = kept;
 }
 
-static int read_number(const struct goal_choice *choice, const char *value,
-		unsigned long *ret_number, struct error *err)
-{
-	if (text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, ret_number) && strlen(value) <= 5)
-		return 0;
-	return error_set(err, ERROR_USAGE, "--%s takes DEVICE=N, N a number from 0 to %d, not '%s'",
-			choice->yes, SRIOV_FUNCTIONS_MAX, value);
-}
-
-int goal_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
+int device_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
 		const char *value, struct error *err)
 {
 	struct pci_address address;
@@ -68,12 +59,11 @@ int goal_set_value(struct goal *goal, const struct goal_choice *choice, const ch
 	if (whole) /* the physical function of a slot is its first */
 		address.function = 0;
 	pci_address_format(&address, name);
-	unsigned long number = 0;
-	int status = value ? read_number(choice, value, &number, err) : 0;
+	char *kept = NULL;
+	int status = value ? value_read(goal->arena, choice, value, &kept, err) : 0;
 	if (status < 0)
 		return status;
-	device_at(goal, name)->values[choice->id] =
-			value ? arena_printf(goal->arena, "%lu", number) : NULL;
+	device_at(goal, name)->values[choice->id] = kept;
 	drop_empty(goal);
 	return 0;
 }
@@ -93,9 +83,7 @@ void devices_copy(struct goal *to, const struct goal *from)
 {
 	for (size_t i = 0; i < from->devices.n; i++) {
 		const struct device_goal *chosen = from->devices.item[i];
-		struct device_goal *copy = device_at(to, chosen->device);
-		for (int id = 0; id < CHOICES; id++)
-			copy->values[id] = arena_strdup(to->arena, chosen->values[id]);
+		values_copy(to->arena, device_at(to, chosen->device)->values, chosen->values);
 	}
 }
 
@@ -106,10 +94,10 @@ json_t *devices_to_json(const struct goal *goal)
 		const struct device_goal *chosen = goal->devices.item[i];
 		json_t *options = json_object();
 		for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-			unsigned number = 0;
-			if (goal_number(goal, choice->id, chosen->device, &number))
-				(void)json_object_set_new(
-						options, choice->name, json_integer(number));
+			const char *value = chosen->values[choice->id];
+			if (choice->form && value)
+				(void)json_object_set_new(options, choice->name,
+						value_to_json(choice->form, value));
 		}
 		(void)json_array_append_new(
 				array, json_pack("{s:o, s:o}", "device", json_text(chosen->device),
@@ -129,13 +117,13 @@ void devices_from_json(struct goal *goal, const json_t *array)
 		const json_t *options = json_object_get(item, "options");
 		for (const struct goal_choice *choice = goal_choices; device && choice->name;
 				choice++) {
-			const json_t *value = json_object_get(options, choice->name);
-			if (choice->scope == SCOPE_DEVICE && json_is_integer(value))
-				(void)goal_set_value(goal, choice, device,
-						arena_printf(goal->arena, "%lld",
-								(long long)json_integer_value(
-										value)),
-						NULL);
+			const json_t *json = json_object_get(options, choice->name);
+			const char *value = choice->scope == SCOPE_DEVICE
+							    ? value_from_json(goal->arena,
+									      choice->form, json)
+							    : NULL;
+			if (value)
+				(void)device_set_value(goal, choice, device, value, NULL);
 		}
 	}
 }

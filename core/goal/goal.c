@@ -37,6 +37,7 @@ struct goal *goal_copy(const struct goal *goal)
 	devices_copy(copy, goal);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
 		*goal_choice_at(copy, choice) = goal->chosen[choice->id];
+	values_copy(copy->arena, copy->values, goal->values);
 	return copy;
 }
 
@@ -78,28 +79,36 @@ bool goal_accepted(const struct goal *goal, const char *check, const char *subje
 	return false;
 }
 
-void goal_set_choices(enum choice *chosen, const json_t *options)
+void goal_set_choices(
+		struct arena *arena, enum choice *chosen, char **values, const json_t *options)
 {
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		const json_t *value = json_object_get(options, choice->name);
-		if (choice->value == VALUE_SWITCH && json_is_boolean(value))
+		if (choice->form && choice->scope != SCOPE_DEVICE)
+			values[choice->id] = value_from_json(arena, choice->form, value);
+		else if (!choice->form && json_is_boolean(value))
 			chosen[choice->id] = json_is_true(value) ? CHOICE_YES : CHOICE_NO;
 	}
 }
 
-json_t *goal_choices_json(const enum choice *chosen)
+json_t *goal_choices_json(const enum choice *chosen, char *const *values)
 {
 	json_t *options = json_object();
-	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		const char *value = values[choice->id];
 		if (chosen[choice->id] != CHOICE_ADVISED)
 			(void)json_object_set_new(options, choice->name,
 					json_boolean(chosen[choice->id] == CHOICE_YES));
+		else if (choice->form && value)
+			(void)json_object_set_new(
+					options, choice->name, value_to_json(choice->form, value));
+	}
 	return options;
 }
 
 json_t *goal_to_json(const struct goal *goal)
 {
-	json_t *options = goal_choices_json(goal->chosen);
+	json_t *options = goal_choices_json(goal->chosen, goal->values);
 	(void)json_object_set_new(options, "params", json_texts(&goal->params));
 	(void)json_object_set_new(options, "params_unwanted", json_texts(&goal->params_unwanted));
 	(void)json_object_set_new(options, "accepted", json_texts(&goal->accepted));
@@ -138,7 +147,7 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 			goal->arena, json_string_value(json_object_get(json, "mapping")));
 	goal->delete_mapping = arena_strdup(
 			goal->arena, json_string_value(json_object_get(options, "delete_mapping")));
-	goal_set_choices(goal->chosen, options);
+	goal_set_choices(goal->arena, goal->chosen, goal->values, options);
 	assignments_from_json(goal, json_object_get(json, "assignments"));
 	guests_from_json(goal, json_object_get(json, "guests"));
 	devices_from_json(goal, json_object_get(json, "devices"));

@@ -5,8 +5,19 @@
 #include "pvegpu/goal/goal.h"
 
 /* The choices that differ from what is advised, as a JSON object, and back. */
-json_t *goal_choices_json(const enum choice *chosen);
-void goal_set_choices(enum choice *chosen, const json_t *options);
+json_t *goal_choices_json(const enum choice *chosen, char *const *values);
+void goal_set_choices(
+		struct arena *arena, enum choice *chosen, char **values, const json_t *options);
+
+/* values.c: the forms, and what is chosen as JSON and back; NULL where it does not fit. */
+extern const struct choice_form form_functions;
+extern const struct choice_form form_romfile;
+json_t *value_to_json(const struct choice_form *form, const char *value);
+char *value_from_json(struct arena *arena, const struct choice_form *form, const json_t *json);
+void values_copy(struct arena *arena, char **to, char *const *from);
+/* Check a value that was typed, for an option. ERROR_USAGE. */
+int value_read(struct arena *arena, const struct goal_choice *choice, const char *value,
+		char **ret_value, struct error *err);
 
 /* advice.c: for the rows of the table. */
 bool always(const struct choice_view *view);
@@ -30,10 +41,15 @@ json_t *guests_to_json(const struct goal *goal);
 void guests_from_json(struct goal *goal, const json_t *array);
 /* And as a copy. */
 void assignments_copy(struct goal *to, const struct goal *from);
+/* For all; or for the device's assignment, or its guest. */
+void assignment_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
+		char *value);
 /* devices.c: what is chosen for devices, as JSON, back, and as a copy. */
 json_t *devices_to_json(const struct goal *goal);
 void devices_from_json(struct goal *goal, const json_t *array);
 void devices_copy(struct goal *to, const struct goal *from);
+int device_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
+		const char *value, struct error *err);
 /* A VM's number, or 0. */
 unsigned goal_vmid_of(const json_t *number);
 

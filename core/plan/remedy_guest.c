@@ -50,7 +50,8 @@ static const char *with_options(
 		text_add(&text, named(report, 0, arena));
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
 		const struct property *property = entry->parsed.properties.properties.item[i];
-		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0)
+		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0 ||
+				strcmp(property->key, "romfile") == 0)
 			continue;
 		if (!same && (strcmp(property->key, "host") == 0 ||
 					     strcmp(property->key, "mapping") == 0))
@@ -59,7 +60,9 @@ static const char *with_options(
 				strcmp(property->key, "host") == 0 ? "" : property->key,
 				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
 	}
-	text_addf(&text, "%s%s", report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
+	const char *romfile = rom_of_line(report, entry);
+	text_addf(&text, "%s%s%s%s", romfile ? ",romfile=" : "", romfile ? romfile : "",
+			report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
 			report->decided[CHOOSE_X_VGA] ? ",x-vga=1" : "");
 	return text_take(&text, arena);
 }
@@ -117,8 +120,11 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 			return error_set(err, ERROR_REFUSED,
 					"VM %u has no free hostpci slot: all 16 are taken",
 					vm->vmid);
-		const char *value = arena_printf(plan->arena, "%s%s%s",
-				named(report, i, plan->arena),
+		/* Of several lines the first has the GPU itself. */
+		const char *romfile = i == 0 ? rom_of_line(report, NULL) : NULL;
+		const char *value = arena_printf(plan->arena, "%s%s%s%s%s",
+				named(report, i, plan->arena), romfile ? ",romfile=" : "",
+				romfile ? romfile : "",
 				report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
 				report->decided[CHOOSE_X_VGA] && i == 0 ? ",x-vga=1" : "");
 		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm_digest(vm, plan->arena), key, value,

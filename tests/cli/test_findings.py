@@ -260,7 +260,7 @@ class Findings(HostTest):
         os.makedirs(self.path("usr/share/kvm"), exist_ok=True)
         self.write("usr/share/kvm/gpu.bin", "x")
         self.write(name, "hostpci0: 01:00,romfile=gpu.bin\n" + text)
-        self.assertEqual(self.status("attach.romfile"), {"ok"})
+        self.assertEqual(self.status("attach.romfile", subject="vm/107"), {"warn"}, "it is no ROM")
 
     def test_command_line_words(self):
         def running(words):

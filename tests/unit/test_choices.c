@@ -56,9 +56,12 @@ static void test_rows_are_whole(void **state)
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++, n++) {
 		assert_int_equal(choice->id, n);
 		assert_non_null(choice->yes);
-		assert_true((choice->no == NULL) == (choice->value != VALUE_SWITCH));
-		/* What has a value is of a device, so far, and is advised by nobody. */
-		assert_true((choice->scope == SCOPE_DEVICE) == (choice->value != VALUE_SWITCH));
+		assert_true((choice->no == NULL) == (choice->form != NULL));
+		/* What is of a device of the host has a value; what has one is advised by nobody.
+		 */
+		assert_true(choice->scope != SCOPE_DEVICE || choice->form);
+		assert_true(!choice->form || (!choice->advise && !choice->usual));
+		assert_true(!choice->form || strlen(choice->form->ask) <= 40);
 		assert_non_null(choice->help);
 		assert_true((choice->page == PAGE_NONE) == (choice->text == NULL));
 		assert_true((choice->checks == NULL) == (choice->tick == NULL));
@@ -110,12 +113,73 @@ static void check_number(const struct goal_choice *choice)
 	}
 }
 
+/* Of each choice with a value, but of a device of the host: one that it does not take. */
+static const struct {
+	enum choice_id id;
+	const char *bad;
+} bad_values[] = {{CHOOSE_ROMFILE, "/root/card.rom"}};
+
+static const char *bad_value_of(const struct goal_choice *choice)
+{
+	for (size_t i = 0; i < COUNT(bad_values); i++)
+		if (bad_values[i].id == choice->id)
+			return bad_values[i].bad;
+	fail_msg("no value that %s refuses", choice->name);
+	return "";
+}
+
+/* For all, for one device alone, and in JSON; a bad one is refused and changes nothing. */
+static void check_value(const struct goal_choice *choice)
+{
+	const char *good = choice->form->example;
+	char word[64];
+	(void)snprintf(word, sizeof word, "%s=%s", choice->yes, good);
+	struct goal *goal = parsed_goal(word);
+	assert_string_equal(goal->values[choice->id], good);
+	assert_int_equal(goal_set_value(goal, choice, NULL, bad_value_of(choice), NULL),
+			ERROR_USAGE);
+	assert_string_equal(goal->values[choice->id], good);
+	assert_int_equal(goal_set_value(goal, choice, NULL, NULL, NULL), 0);
+	assert_null(goal->values[choice->id]);
+	assert_int_equal(goal_assign(goal, "0000:01:00.0=106", NULL), 0);
+	assert_int_equal(goal_assign(goal, arena_printf(goal->arena, "0000:02:00.0,%s=107", word),
+					 NULL),
+			0);
+	struct error err;
+	assert_int_equal(goal_assign(goal,
+					 arena_printf(goal->arena, "0000:03:00.0,%s=%s=108",
+							 choice->yes, bad_value_of(choice)),
+					 &err),
+			ERROR_USAGE);
+	assert_non_null(strstr(err.text, choice->form->what));
+	json_t *json = goal_to_json(goal);
+	struct goal *again = NULL;
+	assert_int_equal(goal_from_json(json, &again, NULL), 0);
+	struct goal *copy = goal_copy(again);
+	struct list parts = goal_parts(copy->arena, copy);
+	assert_null(((const struct goal *)parts.item[0])->values[choice->id]);
+	assert_string_equal(((const struct goal *)parts.item[1])->values[choice->id], good);
+	/* For all again. */
+	assert_int_equal(goal_set_value(copy, choice, NULL, good, NULL), 0);
+	parts = goal_parts(copy->arena, copy);
+	for (size_t i = 0; i < parts.n; i++)
+		assert_string_equal(((const struct goal *)parts.item[i])->values[choice->id], good);
+	json_decref(json);
+	goal_free(copy);
+	goal_free(again);
+	goal_free(goal);
+}
+
 static void test_settable(void **state)
 {
 	(void)state;
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		if (choice->value == VALUE_NUMBER) {
+		if (choice->scope == SCOPE_DEVICE) {
 			check_number(choice);
+			continue;
+		}
+		if (choice->form) {
+			check_value(choice);
 			continue;
 		}
 		assert_int_equal(parsed(choice, choice->yes), CHOICE_YES);
@@ -131,7 +195,7 @@ static void test_values_are_checked(void **state)
 	} bad[] = {{"02:00.0", "65536"}, {"02:00.0", "-1"}, {"02:00.0", "7x"}, {"02:00.0", ""},
 			{"02:00.0", "0x7"}, {"02:00.0", "000007"}, {"gpu", "7"}, {"", "7"}};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		if (choice->value != VALUE_NUMBER)
+		if (choice->scope != SCOPE_DEVICE)
 			continue;
 		struct goal *goal = goal_new();
 		struct error err;
@@ -149,8 +213,8 @@ static void test_through_json(void **state)
 {
 	(void)state;
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		for (enum choice value = CHOICE_ADVISED;
-				value <= CHOICE_YES && choice->value == VALUE_SWITCH; value++) {
+		for (enum choice value = CHOICE_ADVISED; value <= CHOICE_YES && !choice->form;
+				value++) {
 			struct goal *goal = goal_new();
 			struct goal *copy = NULL;
 			goal->chosen[choice->id] = value;
@@ -168,7 +232,7 @@ static void test_numbers_through_json(void **state)
 {
 	(void)state;
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		if (choice->value != VALUE_NUMBER)
+		if (choice->scope != SCOPE_DEVICE)
 			continue;
 		struct goal *goal = goal_new();
 		struct goal *copy = NULL;
@@ -194,7 +258,7 @@ static void test_of_one(void **state)
 	(void)state;
 	static const char *const devices[] = {"0000:01:00.0", "0000:02:00.0"};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		if (choice->value != VALUE_SWITCH)
+		if (choice->form)
 			continue;
 		struct goal *goal = goal_new();
 		struct goal *copy = NULL;
@@ -290,7 +354,7 @@ static void test_taken(void **state)
 	const struct choice_view view = {sample->facts, goal, NULL, NULL, NULL};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		assert_false(choice->advise && choice->usual);
-		if (choice->value != VALUE_SWITCH)
+		if (choice->form)
 			continue;
 		assert_int_equal(choice_is_taken(choice, &view),
 				(choice->advise && choice->advise(&view)) ||
@@ -357,6 +421,7 @@ static struct row *row_of(
 {
 	report_free(wizard->report);
 	wizard->report = NULL;
+	wizard->advanced = choice->page == PAGE_ADVANCED;
 	assert_int_equal(report_new(wizard->facts, wizard->goal, &wizard->report, NULL), 0);
 	rows->list = (struct list){0};
 	step_of(choice->page)->rows(wizard, rows);
@@ -390,6 +455,23 @@ static void check_value_row(
 	gpu->sriov_active = -1;
 }
 
+/* One that is asked for in the wizard: what was, and back. */
+static void check_asked_row(
+		struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
+{
+	const struct row *row = row_of(wizard, rows, choice);
+	if (!row)
+		fail_msg("%s has no row", choice->name);
+	assert_string_equal(row->prompt, choice->form->ask);
+	char *before = arena_strdup(rows->arena, row->note);
+	const char *good = choice->form->example;
+	assert_int_equal(goal_set_value(wizard->goal, choice, row->device, good, NULL), 0);
+	row = row_of(wizard, rows, choice);
+	assert_non_null(strstr(row->note, good));
+	assert_int_equal(goal_set_value(wizard->goal, choice, row->device, NULL, NULL), 0);
+	assert_string_equal(row_of(wizard, rows, choice)->note, before);
+}
+
 static void press(struct wizard *wizard, const struct goal_choice *choice, const struct row *row)
 {
 	if (row->kind == ROW_CHECK)
@@ -418,8 +500,15 @@ static void test_wizard_sets_and_unsets(void **state)
 		struct wizard wizard = {
 				.facts = sample->facts, .root = sample->root, .goal = whole_goal()};
 		struct rows rows = {.arena = arena_new()};
-		if (choice->value == VALUE_NUMBER) {
+		if (choice->scope == SCOPE_DEVICE) {
 			check_value_row(&wizard, &rows, choice);
+			report_free(wizard.report);
+			goal_free(wizard.goal);
+			arena_free(rows.arena);
+			continue;
+		}
+		if (choice->form) {
+			check_asked_row(&wizard, &rows, choice);
 			report_free(wizard.report);
 			goal_free(wizard.goal);
 			arena_free(rows.arena);

@@ -129,6 +129,15 @@ static void check_option(
 	}
 }
 
+/* What the option of a choice with a value takes; NULL: nothing. */
+static const char *value_for(struct arena *arena, const struct goal_choice *choice)
+{
+	return choice->form ? arena_printf(arena, "%s%s",
+					      choice->scope == SCOPE_DEVICE ? "02:00.0=" : "",
+					      choice->form->example)
+			    : NULL;
+}
+
 static void commands_and_options(void **state)
 {
 	size_t n = 0;
@@ -145,8 +154,7 @@ static void commands_and_options(void **state)
 		}
 		choices += rows[i].choice != NULL;
 		if (rows[i].choice)
-			check_option(rows[i].name, "apd", rows[i].argument ? "02:00.0=7" : NULL,
-					NULL);
+			check_option(rows[i].name, "apd", value_for(*state, rows[i].choice), NULL);
 		else if (found != 1)
 			fail_msg("--%s is not in this test", rows[i].name);
 		assert_non_null(rows[i].help);

@@ -60,6 +60,7 @@ void keys_show(void)
 			"Up, Down, j, k     move\n"
 			"Space              tick, or choose\n"
 			"Enter, n           next step; on a GPU or VM: choose it\n"
+			"x                  advanced: what few need (step 6)\n"
 			"b, Backspace, Esc  back\n"
 			"1 ... 7            go to that step (from any step)\n"
 			"v                  review all planned changes\n"

@@ -7,8 +7,8 @@
 /* Step 6: how the GPU is attached, and the calls that do it. */
 
 static const struct key keys[] = {{'\n', "Enter", "review"}, {' ', "Space", "tick"},
-		{'b', "b", "back"}, {'?', "?", "why"}, {'1', "1-7", "step"}, {'q', "q", "quit"},
-		{0}};
+		{'x', "x", "advanced"}, {'b', "b", "back"}, {'?', "?", "why"}, {'1', "1-7", "step"},
+		{'q', "q", "quit"}, {0}};
 
 /* The guide's other way: the lines to change in the VM's file by hand. */
 static void add_predicted(struct rows *rows, const struct list *changes, unsigned vmid)
@@ -122,6 +122,26 @@ static bool goes_by_mapping(const struct list *parts)
 	return false;
 }
 
+/* The choices of the page: how the GPU is attached, or what few need. */
+static void add_choices(const struct wizard *wizard, struct rows *rows)
+{
+	const struct list parts = parts_on_screen(rows->arena, wizard);
+	enum choice_page page = wizard->advanced ? PAGE_ADVANCED : PAGE_ATTACH;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (choice->page != page)
+			continue;
+		/* How mappings are made is a question only where there are some. */
+		if (choice->id == CHOOSE_MAPPING_FUNCTIONS && !goes_by_mapping(&parts))
+			continue;
+		if (choice->id == CHOOSE_BY_MAPPING && wizard->facts->mappings_known == KNOWN_NO)
+			continue;
+		if (choice->form)
+			(void)rows_add_value_of_parts(rows, wizard, choice->id);
+		else
+			(void)rows_add_choice_of_parts(rows, wizard, choice->id);
+	}
+}
+
 static void attach_rows(struct wizard *wizard, struct rows *rows)
 {
 	const struct report *report = wizard->report;
@@ -131,19 +151,12 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 		return;
 	}
 	const struct list vms = parts_vms(rows->arena, report);
-	const struct list parts = parts_on_screen(rows->arena, wizard);
-	(void)rows_add(rows, ROW_HEADING, attach_heading(rows->arena, report, &vms));
+	const char *heading = attach_heading(rows->arena, report, &vms);
+	(void)rows_add(rows, ROW_HEADING,
+			wizard->advanced ? arena_printf(rows->arena, "Advanced: %s", heading)
+					 : heading);
 	parts_add_rows(wizard, rows);
-	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
-		if (choice->page != PAGE_ATTACH)
-			continue;
-		/* How mappings are made is a question only where there are some. */
-		if (choice->id == CHOOSE_MAPPING_FUNCTIONS && !goes_by_mapping(&parts))
-			continue;
-		if (choice->id == CHOOSE_BY_MAPPING && wizard->facts->mappings_known == KNOWN_NO)
-			continue;
-		(void)rows_add_choice_of_parts(rows, wizard, choice->id);
-	}
+	add_choices(wizard, rows);
 	add_plan(wizard, rows, &vms);
 	add_findings(rows, report, &vms);
 }
@@ -174,4 +187,5 @@ const struct wizard_step step_attach = {.name = "Attach",
 		.rows = attach_rows,
 		.act = attach_act,
 		.state = attach_state,
-		.keys = keys};
+		.keys = keys,
+		.has_advanced = true};

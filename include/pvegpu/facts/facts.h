@@ -109,9 +109,12 @@ struct facts {
 	enum known virqfd_exists;      /* vfio_virqfd is a module of the running kernel */
 
 	enum known vms_known;
-	struct list vms;      /* of struct vm, by vmid */
-	enum known clustered; /* /etc/pve/corosync.conf is there */
-	enum known quorate;   /* of a cluster; unknown without one */
+	struct list vms;       /* of struct vm, by vmid */
+	enum known roms_known; /* /usr/share/kvm is there */
+	struct list rom_files; /* of struct rom_file: those that lines name, and others there that
+				  are not QEMU's own */
+	enum known clustered;  /* /etc/pve/corosync.conf is there */
+	enum known quorate;    /* of a cluster; unknown without one */
 	enum known ha_known;
 	struct strings ha_vms;     /* "106": managed by the cluster's high availability */
 	struct list ha_guests;     /* of struct ha_guest: the same, one for each */
@@ -219,6 +222,8 @@ bool facts_in_list(const struct list *devices, const struct pci_device *device);
 /* Members of an IOMMU group, bridges included. */
 struct list facts_group(const struct facts *facts, int group, struct arena *arena);
 struct vm *facts_vm(const struct facts *facts, unsigned vmid);
+/* The ROM file of this name below /usr/share/kvm, or NULL. */
+struct rom_file *facts_rom_file(const struct facts *facts, const char *name);
 /* NULL: high availability does not manage it, or that is not known (ha_known). */
 struct ha_guest *facts_ha_guest(const struct facts *facts, unsigned vmid);
 /* Find what a person means by 01:00, 01:00.0 …: the GPU of that slot, or the very function; of a

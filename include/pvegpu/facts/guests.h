@@ -7,6 +7,7 @@
 #include "pvegpu/base/arena.h"
 #include "pvegpu/facts/pci.h"
 #include "pvegpu/formats/hostpci.h"
+#include "pvegpu/formats/pci_rom.h"
 #include "pvegpu/formats/vm_conf.h"
 
 /* The VMs and containers of a node. */
@@ -23,6 +24,15 @@ struct vm_hostpci {
 	struct list alternatives; /* of a mapping with several devices on this node: all of them */
 	struct list offers;       /* the same as a struct list each: of them one is taken */
 	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
+	const struct rom_file *rom; /* that file; NULL where it is not found */
+};
+
+/* A ROM file below /usr/share/kvm, where Proxmox VE looks for a line's romfile. */
+struct rom_file {
+	char *name;
+	size_t size;        /* bytes */
+	struct pci_rom rom; /* with its problem, where it is none */
+	char *error;        /* why its content is not known, or NULL */
 };
 
 struct vm {

@@ -38,6 +38,7 @@ enum choice_id {
 	CHOOSE_ADVISED,        /* no: nothing but what is asked for by name. Not remembered */
 	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
 	CHOOSE_FUNCTIONS,
+	CHOOSE_ROMFILE,
 	CHOICES
 };
 
@@ -49,11 +50,16 @@ enum choice_scope {
 	SCOPE_DEVICE /* a device of the host, whoever gets it */
 };
 
-/* What is chosen: yes or no; or a number, of SCOPE_DEVICE so far. */
-enum choice_value { VALUE_SWITCH, VALUE_NUMBER };
-
 /* The wizard's step that has a row for it. */
-enum choice_page { PAGE_NONE, PAGE_BIOS, PAGE_BOOT, PAGE_VFIO, PAGE_GPU, PAGE_ATTACH };
+enum choice_page {
+	PAGE_NONE,
+	PAGE_BIOS,
+	PAGE_BOOT,
+	PAGE_VFIO,
+	PAGE_GPU,
+	PAGE_ATTACH,
+	PAGE_ADVANCED
+};
 
 /* What a choice is judged by: the facts, the goal, and what of the facts it means. */
 struct choice_view {
@@ -64,13 +70,26 @@ struct choice_view {
 	const struct vm_hostpci *line; /* that gives the VM the GPU already, or NULL */
 };
 
+/* A value that is chosen: what it may be, and how it is kept. */
+struct choice_form {
+	const char *word;    /* in --help: N, NAME */
+	const char *example; /* one that it takes */
+	const char *what;    /* "a number from 0 to 65535" */
+	const char *ask;     /* for it in the wizard: at most 40 columns */
+	bool number;         /* so it stands in JSON */
+	/* As it is kept, in the arena; NULL: it is none. */
+	char *(*read)(struct arena *arena, const char *value);
+	/* But of SCOPE_DEVICE: what it is now, which stays where nobody chose; NULL: not set. */
+	const char *(*now)(const struct choice_view *view);
+};
+
 struct goal_choice {
 	enum choice_id id;
 	const char *name; /* member of "options" */
 	enum choice_scope scope;
-	enum choice_value value;
-	const char *yes; /* command-line option that asks for it, without -- */
-	const char *no;  /* NULL: it has a value, which is another each time */
+	const struct choice_form *form; /* of its value; NULL: it is yes or no */
+	const char *yes;                /* command-line option that asks for it, without -- */
+	const char *no;                 /* NULL: it has a value, which is another each time */
 	const char *help;
 	/* The wizard's row; NULL where it has none: PAGE_NONE. */
 	enum choice_page page;
@@ -105,6 +124,7 @@ struct assignment {
 	char *device;                /* 0000:01:00.0, or a mapping: one of its devices */
 	unsigned vmid;               /* the guest; 0: none chosen */
 	enum choice chosen[CHOICES]; /* of SCOPE_ASSIGNMENT; the others stay as advised */
+	char *values[CHOICES];       /* the same of those with a value; NULL: none is chosen */
 	char *mapping;               /* its name; NULL: one is proposed */
 };
 
@@ -112,6 +132,7 @@ struct assignment {
 struct guest_goal {
 	unsigned vmid;
 	enum choice chosen[CHOICES]; /* of SCOPE_GUEST; the others stay as advised */
+	char *values[CHOICES];       /* the same of those with a value */
 };
 
 /* A device of the host, with what is chosen for it whoever gets it. */
@@ -131,7 +152,8 @@ struct goal {
 	struct strings params;   /* kernel parameters asked for */
 	struct strings params_unwanted;
 	enum choice chosen[CHOICES];
-	char *mapping; /* its name; NULL: one is proposed */
+	char *values[CHOICES]; /* of choices with a value, but of SCOPE_DEVICE; NULL: none */
+	char *mapping;         /* its name; NULL: one is proposed */
 	/* What it names too: alternatives on this node (02:00), or the device of another node
 	 * (pve3=0000:41:00). */
 	struct strings mapping_devices;
@@ -151,8 +173,9 @@ void goal_give(struct goal *goal, const char *device, unsigned vmid);
 /* Choose for a device, or the guest that gets it; NULL, and what is of the host: for all. */
 void goal_choose(struct goal *goal, const struct goal_choice *choice, const char *device,
 		enum choice value);
-/* Choose a value for a device, "0000:00:02.0" or as lspci has it; NULL takes it back. ERROR_USAGE
- * when it is none for that choice. */
+/* Choose a value for a device, of SCOPE_DEVICE as "0000:00:02.0" or as lspci has it, or the guest
+ * that gets it; NULL, but of SCOPE_DEVICE: for all. A value of NULL takes it back. ERROR_USAGE when
+ * it is none for that choice. */
 int goal_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
 		const char *value, struct error *err);
 /* The number that is chosen for the device; false where none is. */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/goal/internal.h"
+#include "pvegpu/base/json.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/pci_rom.h"
+#include "pvegpu/formats/sriov_rule.h"
+
+/* What choices with a value may be. They are kept as texts. */
+
+static char *read_functions(struct arena *arena, const char *value)
+{
+	unsigned long number = 0;
+	if (strlen(value) > 5 || !text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, &number))
+		return NULL;
+	return arena_printf(arena, "%lu", number);
+}
+
+static char *read_romfile(struct arena *arena, const char *value)
+{
+	return pci_rom_name_is_valid(value) ? arena_strdup(arena, value) : NULL;
+}
+
+static const char *now_romfile(const struct choice_view *view)
+{
+	return view->line ? view->line->parsed.romfile : NULL;
+}
+
+const struct choice_form form_functions = {.word = "N",
+		.example = "7",
+		.what = "a number from 0 to 65535",
+		.ask = "How many",
+		.number = true,
+		.read = read_functions};
+const struct choice_form form_romfile = {.word = "NAME",
+		.example = "card.rom",
+		.what = "the name of a file in /usr/share/kvm, without its directory, or none",
+		.ask = "ROM file, or none (empty: as it is): ",
+		.read = read_romfile,
+		.now = now_romfile};
+
+int value_read(struct arena *arena, const struct goal_choice *choice, const char *value,
+		char **ret_value, struct error *err)
+{
+	const struct choice_form *form = choice->form;
+	*ret_value = form->read(arena, value);
+	if (*ret_value)
+		return 0;
+	const char *device = choice->scope == SCOPE_DEVICE ? "DEVICE=" : "";
+	(void)error_set(err, ERROR_USAGE, "--%s takes %s%s: %s; not '%s'", choice->yes, device,
+			form->word, form->what, value);
+	error_hint(err, "as --%s %s%s", choice->yes, *device ? "00:02.0=" : "", form->example);
+	return ERROR_USAGE;
+}
+
+int goal_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
+		const char *value, struct error *err)
+{
+	char *kept = NULL;
+	if (choice->scope == SCOPE_DEVICE)
+		return device_set_value(goal, choice, device, value, err);
+	int status = value ? value_read(goal->arena, choice, value, &kept, err) : 0;
+	if (status == 0)
+		assignment_set_value(goal, choice, device, kept);
+	return status;
+}
+
+void values_copy(struct arena *arena, char **to, char *const *from)
+{
+	for (int id = 0; id < CHOICES; id++)
+		to[id] = arena_strdup(arena, from[id]);
+}
+
+json_t *value_to_json(const struct choice_form *form, const char *value)
+{
+	unsigned long number = 0;
+	if (form->number && text_to_ulong(value, 10, UINT32_MAX, &number))
+		return json_integer((json_int_t)number);
+	return json_text(value);
+}
+
+/* What does not fit is not chosen: the plan's id then shows that it was edited. */
+char *value_from_json(struct arena *arena, const struct choice_form *form, const json_t *json)
+{
+	if (form->number && json_is_integer(json))
+		return form->read(arena,
+				arena_printf(arena, "%lld", (long long)json_integer_value(json)));
+	return !form->number && json_is_string(json) ? form->read(arena, json_string_value(json))
+						     : NULL;
+}
