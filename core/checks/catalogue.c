@@ -233,7 +233,7 @@ const struct check check_catalogue[] = {
 		WIKI, check_romfile, false, BY_API},
 	{"attach.conflict", STEP_ATTACH, "One device, one VM",
 		"A device can be in one running VM only; the second one does not start.",
-		MANUAL_PCI, check_attach_conflict, false, BY_API},
+		MANUAL_PCI, check_attach_conflict, true, BY_API},
 	{"attach.onboot-conflict", STEP_ATTACH, "Start at boot",
 		"What starts at boot takes its devices unasked, from the host too. Of two VMs with one device the second cannot.",
 		MANUAL_PCI, check_onboot_conflict, false, BY_API},

@@ -7,6 +7,31 @@
 
 /* One device and several who are to have it: VMs, lines of one VM, the host. */
 
+/* How much of what a line gives goes to the goal's VM. */
+static size_t given_of_card(const struct report *report, const struct vm_hostpci *entry)
+{
+	size_t given = 0;
+	for (size_t i = 0; entry->valid && i < entry->devices.n; i++)
+		given += facts_in_list(&report->card, entry->devices.item[i]);
+	return given;
+}
+
+struct list lines_to_move(const struct report *report, const struct vm *other)
+{
+	struct list lines = {0};
+	bool wanted = report->decided[CHOOSE_MOVE] && report->decided[CHOOSE_ATTACH];
+	for (size_t i = 0; wanted && other->running == KNOWN_NO && i < other->hostpci.n; i++) {
+		struct vm_hostpci *entry = other->hostpci.item[i];
+		size_t given = vm_key_is_removed(other, entry->key) ? 0
+								    : given_of_card(report, entry);
+		if (given && given < entry->devices.n)
+			return (struct list){0}; /* it gives more than the card */
+		if (given)
+			list_add(report->arena, &lines, entry);
+	}
+	return lines;
+}
+
 /* Two VMs with one device; the second of them is the subject. */
 static void add_conflict(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm *other, const struct vm_hostpci *entry,
@@ -19,6 +44,14 @@ static void add_conflict(struct report *report, const struct check *check, const
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
+	if (vm == report->vm && !running && lines_to_move(report, other).n) {
+		/* PVE/API2/Qemu.pm: a line with an address is for root@pam also when it goes. */
+		if (!report->facts->identity_root && !entry->parsed.mapping)
+			finding->risk = RISK_NEVER;
+		finding_fix(report, finding, FIX_BY_PLAN, "take %s out of VM %u", entry->key,
+				other->vmid);
+		return;
+	}
 	finding_fix(report, finding, FIX_BY_HAND,
 			running ? "stop that VM first, and take the line out of it: qm set %u --delete %s"
 				: "take the line out of one of them, or do not start both: qm set %u --delete %s",

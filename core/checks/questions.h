@@ -59,6 +59,11 @@ struct mapping_edit {
 	const struct pci_device *device; /* of the goal, or NULL */
 	const char *why;                 /* it cannot be made so; or NULL */
 };
+/* conflict.c: the lines of another VM, of struct vm_hostpci, that are to be taken out of it because
+ * the goal moves what they give; none where it does not, or where that VM is not known to be
+ * stopped. */
+struct list lines_to_move(const struct report *report, const struct vm *other);
+
 /* rom.c: the ROM file that a line is to have, which is as chosen or else as it is; of a new line
  * (NULL) as chosen. NULL: none. */
 const char *rom_of_line(const struct report *report, const struct vm_hostpci *line);

@@ -112,6 +112,12 @@ const struct goal_choice goal_choices[] = {
 		"A file with the card's ROM, where what the card shows of it is not enough. Enter asks for its name.",
 		NULL, NULL,
 		NULL, NULL, NULL},
+	{CHOOSE_MOVE, "move", SCOPE_ASSIGNMENT, NULL, "move", "no-move",
+		"take the GPU from a stopped VM that has it, in the same plan",
+		PAGE_ADVANCED, "take it from another VM", "one that is stopped",
+		"The line that gives the GPU to another VM is taken out in the same plan. That VM must be stopped.",
+		"attach.conflict", "take the GPU from the other VM",
+		NULL, NULL, NULL},
 	{.id = CHOICES},
 };
 /* clang-format on */

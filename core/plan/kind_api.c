@@ -169,11 +169,17 @@ static char *qm_line(struct plan *plan, const struct change *change)
 	} else {
 		text_addf(&text, "qm %s %u", verbs[change->stage], change->vmid);
 	}
+	struct strings deleted = {0};
 	for (size_t i = 0; i < change->params.n; i++) {
 		const struct pve_param *param = change->params.item[i];
-		text_addf(&text, " --%s %s", param->key,
-				text_shell_quote(plan->arena, param->value));
+		if (param->value)
+			text_addf(&text, " --%s %s", param->key,
+					text_shell_quote(plan->arena, param->value));
+		else
+			strings_add(plan->arena, &deleted, param->key);
 	}
+	if (deleted.n)
+		text_addf(&text, " --delete %s", strings_join(plan->arena, &deleted, ","));
 	return text_take(&text, plan->arena);
 }
 
@@ -266,7 +272,8 @@ static void detail(struct text *text, struct arena *arena, const struct change *
 	text_addf(text, "%s %s\n", change->method, change->api_path);
 	for (size_t i = 0; i < change->params.n; i++) {
 		const struct pve_param *param = change->params.item[i];
-		text_addf(text, "  %s=%s\n", param->key, param->value);
+		text_addf(text, "  %s=%s\n", param->value ? param->key : "delete",
+				param->value ? param->value : param->key);
 	}
 	if (api_sets_config(change) || (change->mapping && change->before_params.n))
 		text_addf(text, "  digest=%s\n",
@@ -380,13 +387,20 @@ static bool read_subject(struct arena *arena, const json_t *json, struct change 
 	return true;
 }
 
-/* None of ours sets a secret. */
-static bool are_fine(const struct list *params)
+/* None of ours sets a secret; null takes a key out of a VM's configuration. */
+static bool are_fine(const struct change *change, json_t *params)
 {
-	for (size_t i = 0; i < params->n; i++) {
-		const struct pve_param *param = params->item[i];
-		if (!param->value || vm_secret_key(param->key))
+	const char *key = NULL;
+	json_t *value = NULL;
+	json_object_foreach(params, key, value)
+	{
+		bool taken_out = api_sets_config(change) && json_is_null(value);
+		if (vm_secret_key(key) ||
+				(!json_is_string(value) && !json_is_array(value) && !taken_out))
 			return false;
+		for (size_t i = 0; i < json_array_size(value); i++)
+			if (!json_is_string(json_array_get(value, i)))
+				return false;
 	}
 	return true;
 }
@@ -408,7 +422,7 @@ static bool from_json(struct arena *arena, const json_t *json, struct change *ch
 	change->predicted_by_api = from && strcmp(from, "api") == 0;
 	read_params(arena, json_object_get(json, "params"), &change->params);
 	read_params(arena, json_object_get(json, "before_params"), &change->before_params);
-	return are_fine(&change->params);
+	return are_fine(change, json_object_get(json, "params"));
 }
 
 static int check(struct change_run *run, const struct change *change, struct error *err)

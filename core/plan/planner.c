@@ -109,6 +109,11 @@ static void show_conf(struct plan *plan, const struct vm *vm)
 					     .running = vm->running == KNOWN_YES});
 }
 
+void planning_show_vm(const struct planning *planning, const struct vm *vm)
+{
+	show_conf(planning->plan, vm);
+}
+
 static struct plan *start_plan(const struct report *report)
 {
 	struct plan *plan = plan_new(report->goal, report->facts->node);

@@ -24,6 +24,7 @@ static const struct remedy {
 		{"vm.running", NULL},
 		{"attach.mapping", fix_mapping},
 		{"attach.mapping-drift", fix_mapping},
+		{"attach.conflict", fix_conflict},
 		{"attach.hostpci", fix_attach_hostpci},
 		{"verify.vm-started", NULL},
 };

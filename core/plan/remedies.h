@@ -16,6 +16,8 @@ struct planning {
 
 /* plan_draft() of the plan in the making. */
 int planning_draft(const struct planning *planning, const char *path, const char **ret_text);
+/* planner.c: calls on this VM are shown with what they make of its file. */
+void planning_show_vm(const struct planning *planning, const struct vm *vm);
 
 /* What mends a finding that is planned: it adds to the drafts, commands and calls of the plan,
  * and to nothing else. 0 or an error. ERROR_REFUSED, of a host that is no host for this change: the
@@ -42,6 +44,7 @@ remedy_function fix_vm_machine;
 remedy_function fix_vm_cpu;
 remedy_function fix_vm_tablet;
 remedy_function fix_mapping;
+remedy_function fix_conflict;
 remedy_function fix_attach_hostpci;
 
 /* What a reboot of this host costs: the guests it stops. */

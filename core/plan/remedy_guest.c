@@ -133,6 +133,22 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	return 0;
 }
 
+int fix_conflict(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
+	const struct vm *other = facts_vm(report->facts, finding->about.vmid);
+	struct list lines = other ? lines_to_move(report, other) : (struct list){0};
+	if (lines.n)
+		planning_show_vm(planning, other);
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct vm_hostpci *entry = lines.item[i];
+		plan_add_api(plan, STAGE_SETTINGS, other->vmid, vm_digest(other, plan->arena),
+				entry->key, NULL, entry->value, finding->check->id);
+	}
+	return 0;
+}
+
 /* Set a key of the goal's VM, whatever it holds now. */
 static int set_key(const struct planning *planning, const struct finding *finding, const char *key,
 		const char *value)

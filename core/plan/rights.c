@@ -12,7 +12,7 @@ static void need_for_key(struct arena *arena, struct list *needs, const char *vm
 		const struct pve_param *param)
 {
 	const char *privilege = pve_config_privilege(param->key);
-	const char *name = strstr(param->value, "mapping=");
+	const char *name = param->value ? strstr(param->value, "mapping=") : NULL;
 	if (privilege) /* what only root@pam may set is judged where it is chosen */
 		pve_need_add(arena, needs, vm, privilege,
 				arena_printf(arena, "to set %s", param->key));
@@ -42,8 +42,11 @@ struct list plan_needs(struct arena *arena, const struct plan *plan)
 		else if (change->stage == STAGE_STOP || change->stage == STAGE_START)
 			pve_need_add(arena, &needs, vm, "VM.PowerMgmt", "to stop and start the VM");
 		else
-			for (size_t p = 0; p < change->params.n; p++)
+			for (size_t p = 0; p < change->params.n; p++) {
 				need_for_key(arena, &needs, vm, change->params.item[p]);
+				/* The value that goes is asked about as well. */
+				need_for_key(arena, &needs, vm, change->before_params.item[p]);
+			}
 	}
 	return needs;
 }

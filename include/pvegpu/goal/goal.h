@@ -39,6 +39,7 @@ enum choice_id {
 	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
 	CHOOSE_FUNCTIONS,
 	CHOOSE_ROMFILE,
+	CHOOSE_MOVE,
 	CHOICES
 };
 
