@@ -77,10 +77,10 @@ static const char *value_note(
 			.vm = part->vm,
 			.line = part->line};
 	const char *chosen = part->goal->values[choice->id];
-	const char *now = choice->form->now(&view);
+	const char *now = choice_now(choice, &view);
 	if (chosen)
-		return arena_printf(arena, "%s asked for, %s now", chosen, now ? now : "none");
-	return now ? now : "none";
+		return arena_printf(arena, "%s asked for, %s now", chosen, now ? now : "not set");
+	return now ? now : "not set";
 }
 
 struct row *rows_add_value_of_parts(

@@ -209,6 +209,9 @@ const struct check check_catalogue[] = {
 	{"vm.cpu-pinning", STEP_VM, "CPUs of the VM",
 		"vcpus is the number that is plugged in at start, not the number of cores; affinity pins the whole of QEMU.",
 		MANUAL_VM, check_vm_pinning, false, BY_API},
+	{"vm.settings", STEP_VM, "Settings that are asked for",
+		"What Proxmox VE or QEMU would not start the VM with is refused before it is sent.",
+		MANUAL_VM, check_vm_settings, true, BY_API},
 	{"vm.args", STEP_VM, "Arguments given to QEMU",
 		"args is handed to QEMU as it stands, after what Proxmox VE makes of the configuration: it may "
 		"contradict that, or name what is there already.",

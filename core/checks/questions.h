@@ -64,6 +64,12 @@ struct mapping_edit {
  * stopped. */
 struct list lines_to_move(const struct report *report, const struct vm *other);
 
+/* settings.c: a setting of the goal's VM as it will be: as chosen, or else as it is; NULL: not set.
+ */
+const char *setting_of(const struct report *report, const char *key);
+/* It is chosen, and another than it is. */
+bool setting_differs(const struct report *report, const struct goal_choice *choice);
+
 /* rom.c: the ROM file that a line is to have, which is as chosen or else as it is; of a new line
  * (NULL) as chosen. NULL: none. */
 const char *rom_of_line(const struct report *report, const struct vm_hostpci *line);
@@ -295,6 +301,7 @@ void check_quorum(struct report *report, const struct check *check);
 void check_modprobe_conflict(struct report *report, const struct check *check);
 void check_onboot_conflict(struct report *report, const struct check *check);
 void check_vm_pinning(struct report *report, const struct check *check);
+void check_vm_settings(struct report *report, const struct check *check);
 void check_inside(struct report *report, const struct check *check);
 void check_kernel_pinned(struct report *report, const struct check *check);
 void check_secure_boot(struct report *report, const struct check *check);

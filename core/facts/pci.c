@@ -186,6 +186,8 @@ static void read_display(
 	device->sriov_total = splits ? read_count(dir, "sriov_totalvfs") : -1;
 	device->sriov_active = splits ? read_count(dir, "sriov_numvfs") : -1;
 	read_bars(dir, device);
+	if (!pci_is_virtual(device) && read_attribute(dir, "local_cpulist", value, sizeof value))
+		device->local_cpus = text_trim(arena, value, strlen(value));
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
 	char runtime[32];
 	(void)read_attribute(dir, "power_state", value, sizeof value);
@@ -400,8 +402,8 @@ static void note_device(const struct root *root, struct arena *arena, const char
 {
 	static const char *const read[] = {"uevent", "class", "vendor", "device",
 			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
-			"sriov_totalvfs", "sriov_numvfs", "resource", "power_state",
-			"power/runtime_status"};
+			"sriov_totalvfs", "sriov_numvfs", "resource", "local_cpulist",
+			"power_state", "power/runtime_status"};
 	static const char *const seen[] = {"driver", "iommu_group", "physfn", "vfio-dev",
 			"mdev_supported_types", "nvidia", "rom"};
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)

@@ -80,7 +80,10 @@ static int set_value(struct goal *goal, struct assignment *assignment,
 	char **at = device ? &assignment->values[choice->id]
 			   : &guest_at(goal, assignment->vmid)->values[choice->id];
 	char *value = NULL;
-	int status = value_read(goal->arena, choice, typed, &value, err);
+	char *plain = arena_strdup(goal->arena, typed);
+	for (char *c = strchr(plain, '+'); choice->form->list && c; c = strchr(c, '+'))
+		*c = ',';
+	int status = value_read(goal->arena, choice, plain, &value, err);
 	if (status == 0 && *at && strcmp(*at, value) != 0)
 		status = error_set(err, ERROR_USAGE, "%s is chosen twice: '%s' and '%s'",
 				choice->yes, *at, value);

@@ -12,6 +12,8 @@ void goal_set_choices(
 /* values.c: the forms, and what is chosen as JSON and back; NULL where it does not fit. */
 extern const struct choice_form form_functions;
 extern const struct choice_form form_romfile;
+extern const struct choice_form form_sockets, form_cores, form_numa, form_affinity, form_hugepages,
+		form_balloon, form_vga;
 json_t *value_to_json(const struct choice_form *form, const char *value);
 char *value_from_json(struct arena *arena, const struct choice_form *form, const json_t *json);
 void values_copy(struct arena *arena, char **to, char *const *from);

@@ -4,6 +4,7 @@
 #include "core/goal/internal.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/cpu_list.h"
 #include "pvegpu/formats/pci_rom.h"
 #include "pvegpu/formats/sriov_rule.h"
 
@@ -39,6 +40,119 @@ const struct choice_form form_romfile = {.word = "NAME",
 		.ask = "ROM file, or none (empty: as it is): ",
 		.read = read_romfile,
 		.now = now_romfile};
+
+/* Settings of a VM, by the names that Proxmox VE has for them (PVE/QemuServer.pm, $confdesc). */
+
+static char *read_count(struct arena *arena, const char *value)
+{
+	unsigned long number = 0;
+	bool fits = strlen(value) <= 4 && text_to_ulong(value, 10, 8192, &number) && number;
+	return fits ? arena_printf(arena, "%lu", number) : NULL;
+}
+
+static char *read_mib(struct arena *arena, const char *value)
+{
+	unsigned long number = 0;
+	bool fits = strlen(value) <= 9 && text_to_ulong(value, 10, 999999999, &number);
+	return fits ? arena_printf(arena, "%lu", number) : NULL;
+}
+
+static char *read_switch(struct arena *arena, const char *value)
+{
+	return strcmp(value, "0") == 0 || strcmp(value, "1") == 0 ? arena_strdup(arena, value)
+								  : NULL;
+}
+
+static char *read_affinity(struct arena *arena, const char *value)
+{
+	struct cpu_list list;
+	return strcmp(value, "none") == 0 || cpu_list_read(value, &list)
+			       ? arena_strdup(arena, value)
+			       : NULL;
+}
+
+static char *read_word(struct arena *arena, const char *value, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(*words, value) == 0)
+			return arena_strdup(arena, value);
+	return NULL;
+}
+
+static char *read_hugepages(struct arena *arena, const char *value)
+{
+	static const char *const words[] = {"any", "2", "1024", "none", NULL};
+	return read_word(arena, value, words);
+}
+
+/* "none" is a display of PVE's own, so that the default has another word. */
+static char *read_vga(struct arena *arena, const char *value)
+{
+	static const char *const words[] = {"none", "std", "virtio", "virtio-gl", "qxl", "vmware",
+			"cirrus", "serial0", "default", NULL};
+	return read_word(arena, value, words);
+}
+
+const struct choice_form form_sockets = {.word = "N",
+		.example = "1",
+		.what = "a number from 1 to 8192",
+		.ask = "Sockets (empty: as it is): ",
+		.number = true,
+		.read = read_count,
+		.key = "sockets"};
+const struct choice_form form_cores = {.word = "N",
+		.example = "8",
+		.what = "a number from 1 to 8192",
+		.ask = "Cores (empty: as it is): ",
+		.number = true,
+		.read = read_count,
+		.key = "cores"};
+const struct choice_form form_numa = {.word = "0|1",
+		.example = "1",
+		.what = "0 or 1",
+		.ask = "numa, 0 or 1 (empty: as it is): ",
+		.number = true,
+		.read = read_switch,
+		.key = "numa"};
+const struct choice_form form_affinity = {.word = "LIST",
+		.example = "0-7,16-23",
+		.what = "CPUs of the host below 8192, as 0-7,16-23, or none",
+		.ask = "CPUs, or none (empty: as it is): ",
+		.list = true,
+		.read = read_affinity,
+		.key = "affinity",
+		.unset = "none",
+		.root_only = true};
+const struct choice_form form_hugepages = {.word = "SIZE",
+		.example = "1024",
+		.what = "any, 2, 1024 or none",
+		.ask = "any, 2, 1024, none (empty: as it is): ",
+		.read = read_hugepages,
+		.key = "hugepages",
+		.unset = "none",
+		.root_only = true};
+const struct choice_form form_balloon = {.word = "MIB",
+		.example = "0",
+		.what = "a number of MiB; 0: no ballooning",
+		.ask = "MiB, 0 for none (empty: as it is): ",
+		.number = true,
+		.read = read_mib,
+		.key = "balloon"};
+const struct choice_form form_vga = {.word = "NAME",
+		.example = "std",
+		.what = "none, std, virtio, virtio-gl, qxl, vmware, cirrus, serial0 or default",
+		.ask = "Display, or default (empty: as is): ",
+		.read = read_vga,
+		.key = "vga",
+		.unset = "default"};
+
+const char *choice_now(const struct goal_choice *choice, const struct choice_view *view)
+{
+	const struct choice_form *form = choice->form;
+	if (form->key)
+		return view->vm ? vm_get_next(view->vm, form->key) : NULL;
+	return form->now(view);
+}
 
 int value_read(struct arena *arena, const struct goal_choice *choice, const char *value,
 		char **ret_value, struct error *err)

@@ -21,6 +21,7 @@ static const struct remedy {
 		{"vm.machine-q35", fix_vm_machine},
 		{"vm.cpu-host", fix_vm_cpu},
 		{"vm.tablet", fix_vm_tablet},
+		{"vm.settings", fix_vm_settings},
 		{"vm.running", NULL},
 		{"attach.mapping", fix_mapping},
 		{"attach.mapping-drift", fix_mapping},

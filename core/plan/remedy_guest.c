@@ -186,3 +186,14 @@ int fix_vm_tablet(const struct planning *planning, const struct finding *finding
 {
 	return set_key(planning, finding, "tablet", "0");
 }
+
+int fix_vm_settings(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	int status = 0;
+	for (const struct goal_choice *choice = goal_choices; status == 0 && choice->name; choice++)
+		if (setting_differs(report, choice))
+			status = set_key(planning, finding, choice->form->key,
+					setting_of(report, choice->form->key));
+	return status;
+}

@@ -117,7 +117,9 @@ static void check_number(const struct goal_choice *choice)
 static const struct {
 	enum choice_id id;
 	const char *bad;
-} bad_values[] = {{CHOOSE_ROMFILE, "/root/card.rom"}};
+} bad_values[] = {{CHOOSE_ROMFILE, "/root/card.rom"}, {CHOOSE_SOCKETS, "0"}, {CHOOSE_CORES, "8x"},
+		{CHOOSE_NUMA, "2"}, {CHOOSE_AFFINITY, "0-4294967296"}, {CHOOSE_HUGEPAGES, "4"},
+		{CHOOSE_BALLOON, "-1"}, {CHOOSE_VGA, "gtx"}};
 
 static const char *bad_value_of(const struct goal_choice *choice)
 {
@@ -135,6 +137,8 @@ static void check_value(const struct goal_choice *choice)
 	char word[64];
 	(void)snprintf(word, sizeof word, "%s=%s", choice->yes, good);
 	struct goal *goal = parsed_goal(word);
+	for (char *c = word; *c; c++) /* commas part the options of --assign */
+		*c = *c == ',' ? '+' : *c;
 	assert_string_equal(goal->values[choice->id], good);
 	assert_int_equal(goal_set_value(goal, choice, NULL, bad_value_of(choice), NULL),
 			ERROR_USAGE);

@@ -50,6 +50,7 @@ struct pci_device {
 	enum known mdev;      /* it offers mediated devices (mdev_supported_types), or NVIDIA's
 				 vGPUs as kernels from 6.8 on have them (a directory nvidia) */
 	enum known rom;       /* it has an expansion ROM that the kernel can read */
+	char *local_cpus;     /* of its NUMA node: "0-7"; or NULL */
 	char *power;          /* "D0, active": power state and runtime status; or NULL */
 
 	struct strings drm; /* its DRM nodes, card0 and renderD128; read where a container names one

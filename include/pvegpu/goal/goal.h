@@ -40,6 +40,13 @@ enum choice_id {
 	CHOOSE_FUNCTIONS,
 	CHOOSE_ROMFILE,
 	CHOOSE_MOVE,
+	CHOOSE_SOCKETS,
+	CHOOSE_CORES,
+	CHOOSE_NUMA,
+	CHOOSE_AFFINITY,
+	CHOOSE_HUGEPAGES,
+	CHOOSE_BALLOON,
+	CHOOSE_VGA,
 	CHOICES
 };
 
@@ -77,10 +84,15 @@ struct choice_form {
 	const char *example; /* one that it takes */
 	const char *what;    /* "a number from 0 to 65535" */
 	const char *ask;     /* for it in the wizard: at most 40 columns */
+	bool list;           /* commas are in it, which --assign has as + */
 	bool number;         /* so it stands in JSON */
 	/* As it is kept, in the arena; NULL: it is none. */
 	char *(*read)(struct arena *arena, const char *value);
-	/* But of SCOPE_DEVICE: what it is now, which stays where nobody chose; NULL: not set. */
+	/* Of SCOPE_GUEST: the setting of the VM that it is, and only root@pam may set it. */
+	const char *key;
+	bool root_only;
+	const char *unset; /* the value that takes the setting out; NULL: none does */
+	/* Of SCOPE_ASSIGNMENT: what it is now; NULL: not set. */
 	const char *(*now)(const struct choice_view *view);
 };
 
@@ -108,6 +120,9 @@ struct goal_choice {
 extern const struct goal_choice goal_choices[]; /* by id; ends with name NULL */
 /* Where it stands what was chosen for all. */
 enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
+/* What a choice with a value, but of SCOPE_DEVICE, is now, which stays where nobody chose; NULL:
+ * not set. */
+const char *choice_now(const struct goal_choice *choice, const struct choice_view *view);
 /* It is asked for; or it is advised, and neither refused nor left out with all that is advised; or
  * usual, and not refused. */
 bool choice_is_taken(const struct goal_choice *choice, const struct choice_view *view);

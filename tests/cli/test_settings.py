@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings of a VM that are asked for: in one call, back by one rollback, and nothing that the VM would not start
+with."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import HostTest, main, run
+
+CONF = "/etc/pve/nodes/pve2/qemu-server/106.conf"
+
+
+class Settings(HostTest):
+    def setUp(self):
+        super().setUp()
+        self.iommu_on()
+        os.makedirs(self.path("/sys/devices/system/cpu"), exist_ok=True)
+        self.write("/sys/devices/system/cpu/online", "0-15\n")
+
+    def plan_with(self, *more, expect=0):
+        return self.plan("--gpu", "01:00", "--vm", "106", "--no-modules", "--bind", "at-start", "--no-start", *more,
+                         expect=expect)
+
+    def params(self, plan):
+        return {key: value for c in plan["changes"] if c["kind"] == "api" for key, value in c["params"].items()}
+
+    def refusals(self, *more):
+        plan = self.plan_with(*more, expect=1)
+        return [r["reason"] for r in plan["refusals"] if r["check"] == "vm.settings"]
+
+    def told(self, *more):
+        audit = json.loads(run("audit", "--gpu", "01:00", "--vm", "106", *more, "--format", "json",
+                               root=self.root).stdout)
+        return [(f["status"], f["detail"]) for f in audit["findings"] if f["id"] == "vm.settings"]
+
+    def test_set_and_put_back(self):
+        before = sorted(self.read(CONF).split("\n"))
+        plan = self.plan_with("--cores", "4", "--affinity", "0-3", "--numa", "1", "--hugepages", "1024", "--vga", "none",
+                              "--balloon", "0", "--sockets", "1")
+        params = self.params(plan)
+        wanted = {"cores": "4", "affinity": "0-3", "numa": "1", "hugepages": "1024", "vga": "none", "balloon": "0"}
+        self.assertEqual({key: params[key] for key in wanted}, wanted)
+        self.assertNotIn("sockets", params, "it is so already")
+        self.apply()
+        text = self.read(CONF)
+        for key, value in wanted.items():
+            self.assertIn("%s: %s\n" % (key, value), text)
+        self.rollback()
+        self.assertEqual(sorted(self.read(CONF).split("\n")), before)
+
+    def test_taken_out(self):
+        self.conf(106, "affinity: 0-7", "hugepages: 2", "vga: std", "numa: 1")
+        params = self.params(self.plan_with("--affinity", "none", "--hugepages", "none", "--vga", "default"))
+        for key in ("affinity", "hugepages", "vga"):
+            self.assertIn(key, params)
+            self.assertIsNone(params[key])
+
+    def test_of_one_guest_alone(self):
+        plan = self.plan("--assign", "01:00,cores=2,affinity=0-1+4-5=106", "--no-start")
+        params = self.params({"changes": plan["changes"] + plan["forecast"]})
+        self.assertEqual((params["cores"], params["affinity"]), ("2", "0-1,4-5"))
+
+    def test_what_it_would_not_start_with(self):
+        self.assertIn("more than the host's 16", self.refusals("--cores", "17")[0])
+        self.assertIn("more than the host's 16", self.refusals("--cores", "9", "--sockets", "2")[0])
+        self.assertIn("no CPU 16", self.refusals("--affinity", "8-16")[0])
+        self.assertIn("numa: 1", self.refusals("--hugepages", "2")[0])
+        self.assertIn("more than its memory", self.refusals("--balloon", "999999")[0])
+        self.conf(106, "vcpus: 6")
+        self.assertIn("vcpus: 6", self.refusals("--cores", "4")[0])
+        self.conf(106, "hugepages: 2", "numa: 1")
+        self.assertIn("numa: 1", self.refusals("--numa", "0")[0])
+
+    def test_one_that_is_refused_sets_none(self):
+        plan = self.plan_with("--cores", "17", "--vga", "std", expect=1)
+        self.assertFalse({"cores", "vga"} & set(self.params(plan)))
+
+    def test_what_is_no_value(self):
+        for option, value in (("--affinity", "7-0"), ("--affinity", "0-4294967296"), ("--affinity", "0;1"),
+                              ("--affinity", ""), ("--cores", "0"), ("--cores", "99999"), ("--numa", "yes"),
+                              ("--hugepages", "4"), ("--balloon", "-1"), ("--vga", "gtx")):
+            done = run("plan", "--gpu", "01:00", "--vm", "106", option, value, root=self.root)
+            self.assertEqual(done.returncode, 2, (option, value))
+            self.assertIn("%s takes " % option, done.stderr)
+
+    def test_what_is_worth_knowing(self):
+        self.assertTrue([d for s, d in self.told("--affinity", "0-3") if s == "warn" and "share 4" in d])
+        self.assertTrue([d for s, d in self.told("--affinity", "0-15") if "all of the host's CPUs" in d])
+        self.write("/sys/bus/pci/devices/0000:01:00.0/local_cpulist", "0-7\n")
+        self.assertTrue([d for s, d in self.told("--affinity", "4-11") if "CPU 8 is not of the GPU's NUMA node" in d])
+        self.assertFalse([d for s, d in self.told("--affinity", "0-7") if "NUMA node" in d])
+        self.assertEqual([s for s, _ in self.told()], ["ok"])
+
+
+if __name__ == "__main__":
+    main()
