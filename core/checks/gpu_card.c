@@ -73,6 +73,42 @@ void add_rules(struct report *report, struct finding *finding, const struct pci_
 	}
 }
 
+/* Whose a virtual function is: of guests all that name it. */
+static const char *who_has(const struct report *report, const struct pci_device *function)
+{
+	struct list holders = facts_holders(report->facts, function, report->arena);
+	struct text text = {0};
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		text_addf(&text, "%s%s%s", text.n ? ", " : "", holder_text(report->arena, holder),
+				holder->has == KNOWN_YES ? " (has it now)" : "");
+	}
+	if (!text.n && function->uses.n)
+		text_add(&text, "the host uses it");
+	if (!text.n)
+		text_add(&text, report->facts->vms_known == KNOWN_YES ? "no guest names it"
+								      : "the guests are not known");
+	return text_take(&text, report->arena);
+}
+
+/* A module that was added to the running kernel, and not to the one that boots next. */
+static void tell_next_kernel(
+		struct report *report, const struct check *check, const struct pci_device *gpu)
+{
+	const char *next = report->facts->kernel_next;
+	if (gpu->driver_added != KNOWN_YES || gpu->driver_added_next != KNOWN_NO)
+		return;
+	struct finding *finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
+			"Kernel %s boots next, and has only its own %s, which makes no virtual functions: they would not be there.",
+			next, gpu->driver);
+	finding_evidence(report, finding,
+			arena_printf(report->arena, "/lib/modules/%s/updates/dkms", next), "no %s",
+			gpu->driver);
+	finding_fix(report, finding, FIX_BY_HAND,
+			"dkms autoinstall -k %s, or stay with the kernel that runs: proxmox-boot-tool kernel pin %s",
+			next, report->facts->kernel);
+}
+
 /* A physical function that has been split: given to a VM it takes all of them along. */
 static void judge_split(struct report *report, const struct check *check, struct pci_device *gpu)
 {
@@ -88,10 +124,12 @@ static void judge_split(struct report *report, const struct check *check, struct
 		finding_evidence(report, finding,
 				arena_printf(report->arena, "/sys/bus/pci/devices/%s/physfn",
 						function->name),
-				"%s, driver %s, group %d", function->name,
-				facts_driver(report->facts, function), function->group);
+				"%s, driver %s, group %d: %s", function->name,
+				facts_driver(report->facts, function), function->group,
+				who_has(report, function));
 	}
 	add_rules(report, finding, gpu);
+	tell_next_kernel(report, check, gpu);
 	if (!asked)
 		return;
 	finding->risk = RISK_NEVER;
@@ -168,6 +206,10 @@ static const char *why_not_split(
 		return "it is to go to a VM itself: one or the other";
 	bool changes = gpu->sriov_active != (int)wanted;
 	const char *reason = wanted || changes ? driver_makes_none(gpu) : NULL;
+	if (!reason && wanted && gpu->driver_added == KNOWN_NO)
+		reason = arena_printf(arena,
+				"the %s of kernel %s makes none: that takes i915-sriov-dkms, or xe where it knows the GPU",
+				gpu->driver, report->facts->kernel);
 	if (!reason && changes)
 		reason = given_away(report, gpu);
 	if (!reason && changes && gpu->sriov_active > 0)
@@ -210,6 +252,8 @@ static void judge_asked(struct report *report, const struct check *check, struct
 	if (rule)
 		finding_evidence(report, finding, rule->path, "line %zu: %s", rule->line,
 				rule->text);
+	if (!reason && wanted)
+		tell_next_kernel(report, check, gpu);
 }
 
 /* Other GPUs of the slot may be its virtual functions where that is not told. */

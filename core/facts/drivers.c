@@ -200,6 +200,41 @@ static void judge_bound(struct facts *facts, struct pci_device *device)
 						: KNOWN_NO;
 }
 
+static bool has_module(const struct root *root, struct arena *arena, const char *kernel,
+		const char *where, const char *module)
+{
+	static const char *const ends[] = {".ko", ".ko.zst", ".ko.xz"};
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (root_exists(root, arena_printf(arena, "/lib/modules/%s/%s/%s%s", kernel, where,
+						      module, ends[i])))
+			return true;
+	return false;
+}
+
+/* What depmod prefers (depmod.d(5), search: updates, extra, built-in), by where DKMS puts it. */
+static enum known is_added(const struct root *root, struct facts *facts, const char *kernel,
+		const char *module)
+{
+	static const char *const places[] = {"updates/dkms", "updates", "extra"};
+	const char *own = arena_printf(facts->arena, "kernel/drivers/gpu/drm/%s", module);
+	if (!kernel || strchr(kernel, '/'))
+		return KNOWN_UNKNOWN;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		if (has_module(root, facts->arena, kernel, places[i], module))
+			return KNOWN_YES;
+	return has_module(root, facts->arena, kernel, own, module) ? KNOWN_NO : KNOWN_UNKNOWN;
+}
+
+/* Whether the functions come depends on which i915 there is; of other drivers nothing is asked. */
+static void read_origin(const struct root *root, struct facts *facts, struct pci_device *gpu)
+{
+	if (gpu->sriov_total <= 0 || !gpu->driver || strcmp(gpu->driver, "i915") != 0)
+		return;
+	const char *next = facts->kernel_next ? facts->kernel_next : facts->kernel;
+	gpu->driver_added = is_added(root, facts, facts->kernel, gpu->driver);
+	gpu->driver_added_next = is_added(root, facts, next, gpu->driver);
+}
+
 void facts_read_drivers(const struct root *root, struct facts *facts)
 {
 	struct list functions = card_functions(facts);
@@ -222,6 +257,7 @@ void facts_read_drivers(const struct root *root, struct facts *facts)
 		struct pci_device *device = functions.item[i];
 		if (device->driver && device->on_vfio == KNOWN_NO)
 			add_taker(facts, device, module_of(root, facts, device->driver));
+		read_origin(root, facts, device);
 	}
 }
 

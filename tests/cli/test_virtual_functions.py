@@ -135,6 +135,42 @@ class Split(HostTest):
                    "[Service]\nExecStart=/bin/sh -c 'echo 2 >/sys/bus/pci/devices/%s/sriov_numvfs'\n" % PHYSICAL)
         self.assertIn("line 2 of /etc/systemd/system/vf.service", self.refused("--functions", "02:00.0=4"))
 
+    def with_i915(self, *modules):
+        """Its driver is i915, and these files of modules are there."""
+        uevent = DEVICES + PHYSICAL + "/uevent"
+        lines = [line for line in self.read(uevent).split("\n") if not line.startswith("DRIVER=")]
+        self.write(uevent, "\n".join(["DRIVER=i915"] + lines))
+        for module in modules:
+            self.write("/lib/modules/" + module, "")
+
+    def test_the_kernels_own_i915_makes_none(self):
+        own = "6.2.16-3-pve/kernel/drivers/gpu/drm/i915/i915.ko"
+        self.with_i915(own)
+        self.assertIn("the i915 of kernel 6.2.16-3-pve makes none", self.refused("--functions", "02:00.0=4"))
+        self.with_i915(own, "6.2.16-3-pve/updates/dkms/i915.ko.zst")
+        self.assertEqual(len(self.plan("--functions", "02:00.0=4")["changes"]), 2)
+
+    def test_a_kernel_that_has_no_such_module_boots_next(self):
+        self.with_i915("6.2.16-3-pve/updates/dkms/i915.ko", "6.8.12-9-pve/kernel/drivers/gpu/drm/i915/i915.ko.zst")
+        for name in ("vmlinuz", "initrd.img", "config"):
+            self.write("/boot/%s-6.8.12-9-pve" % name, "")
+        self.script("usr/sbin/update-grub")
+        done = run("audit", "--functions", "02:00.0=4", "--only", "gpu.sriov", "--format", "json", root=self.root)
+        told = [f for f in json.loads(done.stdout)["findings"] if f["status"] == "warn"]
+        self.assertEqual(len(told), 1, done.stdout)
+        self.assertIn("Kernel 6.8.12-9-pve boots next, and has only its own i915", told[0]["detail"])
+        self.assertIn("proxmox-boot-tool kernel pin 6.2.16-3-pve", told[0]["fix"]["summary"])
+
+    def test_whose_each_function_is(self):
+        self.make_functions(2)
+        self.conf(107, "hostpci0: 0000:02:10.1,pcie=1")
+        done = run("audit", "--only", "gpu.sriov", "--format", "json", root=self.root)
+        told = next(f for f in json.loads(done.stdout)["findings"] if "split into" in f["detail"])
+        whose = {e["text"].split(",")[0]: e["text"].split(": ", 1)[1] for e in told["evidence"]
+                 if e["source"].endswith("/physfn")}
+        self.assertIn("no guest names it", whose["0000:02:10.0"])
+        self.assertIn("107", whose["0000:02:10.1"])
+
     def test_what_is_not_understood_is_never_guessed_at(self):
         line = 'SUBSYSTEM=="pci", KERNEL=="%s", ATTR{sriov_numvfs}="2"' % PHYSICAL
         for path, text in (

@@ -41,9 +41,12 @@ struct pci_device {
 	struct list path; /* of struct pci_device: of a GPU and of audio, the bridges from the
 			    root port down */
 	/* GPUs only, from here to the blank line. */
-	char *reset_method;   /* "flr bus"; "" where the kernel knows none; NULL unknown */
-	int sriov_total;      /* virtual functions it could have; 0 none; -1 not told */
-	int sriov_active;     /* those it has now; 0 none; -1 not told */
+	char *reset_method; /* "flr bus"; "" where the kernel knows none; NULL unknown */
+	int sriov_total;    /* virtual functions it could have; 0 none; -1 not told */
+	int sriov_active;   /* those it has now; 0 none; -1 not told */
+	/* Of one that can have them: its driver's module was added to the kernel (DKMS), of the
+	 * running one and of the one that boots next; no: it is the kernel's own. */
+	enum known driver_added, driver_added_next;
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
