@@ -225,7 +225,7 @@ static int take_value(struct options *options, const struct option_row *row, con
 	struct goal *goal = options->goal;
 	struct error error;
 	if (row->choice->scope != SCOPE_DEVICE)
-		return goal_set_value(goal, row->choice, NULL, argument, &error) < 0
+		return goal_value_at(goal, row->choice, argument, &error) < 0
 				       ? say_error(&error, EXIT_USAGE)
 				       : 0;
 	const char *equals = strchr(argument, '=');

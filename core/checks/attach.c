@@ -64,8 +64,10 @@ static bool has_primary_beside(const struct report *report)
 void find_line(struct report *report)
 {
 	mend_mappings(report);
-	if (report->vm && report->gpu)
-		report->line = hostpci_with(report, report->vm, report->gpu);
+	const struct vm_hostpci *line =
+			report->vm && report->gpu ? hostpci_with(report, report->vm, report->gpu)
+						  : NULL;
+	report->line = line ? line_at_start(report, line) : NULL;
 }
 
 void choose_attach(struct report *report)
@@ -326,14 +328,19 @@ bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 	       entry->parsed.x_vga != report->decided[CHOOSE_X_VGA];
 }
 
+const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry)
+{
+	const struct vm_hostpci *pending =
+			report->vm ? entry_with(report, &report->vm->pending, report->gpu) : NULL;
+	return pending && strcmp(pending->key, entry->key) == 0 ? pending : entry;
+}
+
 /* The line as it is wanted waits in PENDING already. */
 static const struct vm_hostpci *option_waits(
 		const struct report *report, const struct vm_hostpci *entry)
 {
-	const struct vm_hostpci *pending = entry_with(report, &report->vm->pending, report->gpu);
-	return pending && strcmp(pending->key, entry->key) == 0 && !options_differ(report, pending)
-			       ? pending
-			       : NULL;
+	const struct vm_hostpci *next = line_at_start(report, entry);
+	return next != entry && !options_differ(report, next) ? next : NULL;
 }
 
 bool attach_needs_change(const struct report *report)
@@ -341,10 +348,10 @@ bool attach_needs_change(const struct report *report)
 	const struct vm_hostpci *entry =
 			report->vm && report->gpu ? hostpci_with(report, report->vm, report->gpu)
 						  : NULL;
-	if (!report->decided[CHOOSE_ATTACH] || !report->gpu ||
-			(entry && !options_differ(report, entry)))
+	if (!report->decided[CHOOSE_ATTACH] || !report->gpu)
 		return false;
-	return !entry || !option_waits(report, entry);
+	const struct vm_hostpci *next = entry ? line_at_start(report, entry) : NULL;
+	return !next || options_differ(report, next);
 }
 
 /* Another line of the VM that names a function of the card, which a line for the whole card would
@@ -391,18 +398,20 @@ void check_attach_hostpci(struct report *report, const struct check *check)
 		finding->risk = RISK_NEVER;
 		return;
 	}
-	if (entry && !options_differ(report, entry)) {
+	if (entry && !options_differ(report, entry) &&
+			!options_differ(report, line_at_start(report, entry))) {
 		struct finding *finding = report_add(report, check, STATUS_OK, subject_vm(vm),
 				"%s: %s.", entry->key, entry->value);
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 		return;
 	}
-	if (entry && option_waits(report, entry)) {
+	const struct vm_hostpci *waiting = entry ? option_waits(report, entry) : NULL;
+	if (waiting) {
 		struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(vm),
 				"%s is attached; other options of it wait in PENDING until the VM was stopped and started.",
 				entry->key);
 		finding_evidence(report, finding, vm->path, "[PENDING] %s: %s", entry->key,
-				option_waits(report, entry)->value);
+				waiting->value);
 		return;
 	}
 	if (entry) {

@@ -233,7 +233,7 @@ const struct check check_catalogue[] = {
 		MANUAL_PCI, check_device_missing, false, BY_API},
 	{"attach.romfile", STEP_ATTACH, "ROM files",
 		"Proxmox VE looks for romfile below /usr/share/kvm/ only, and QEMU fails when it is not there.",
-		WIKI, check_romfile, false, BY_API},
+		WIKI, check_romfile, true, BY_API},
 	{"attach.conflict", STEP_ATTACH, "One device, one VM",
 		"A device can be in one running VM only; the second one does not start.",
 		MANUAL_PCI, check_attach_conflict, true, BY_API},

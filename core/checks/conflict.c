@@ -16,19 +16,44 @@ static size_t given_of_card(const struct report *report, const struct vm_hostpci
 	return given;
 }
 
-struct list lines_to_move(const struct report *report, const struct vm *other)
+/* What a VM is not touched for, or NULL. */
+static const char *why_not_moved(const struct report *report, const struct vm *other)
+{
+	if (report->pool)
+		return "of a pool the VM gets what is free: name the GPU itself";
+	if (other->running != KNOWN_NO)
+		return other->running == KNOWN_YES ? "that VM runs"
+						   : "whether that VM runs is not known";
+	if (vm_get(other, "lock"))
+		return "that VM is locked";
+	return vm_value_is_on(vm_get(other, "template")) ? "that VM is a template" : NULL;
+}
+
+struct list lines_to_move(const struct report *report, const struct vm *other, const char **ret_why)
 {
 	struct list lines = {0};
-	bool wanted = report->decided[CHOOSE_MOVE] && report->decided[CHOOSE_ATTACH];
-	for (size_t i = 0; wanted && other->running == KNOWN_NO && i < other->hostpci.n; i++) {
+	*ret_why = NULL;
+	if (!report->decided[CHOOSE_MOVE] || !report->decided[CHOOSE_ATTACH])
+		return lines;
+	for (size_t i = 0; i < other->pending.n; i++)
+		if (given_of_card(report, other->pending.item[i]))
+			*ret_why = "what gives it waits in PENDING: start and stop that VM, or revert it";
+	for (size_t i = 0; i < other->hostpci.n; i++) {
 		struct vm_hostpci *entry = other->hostpci.item[i];
-		size_t given = vm_key_is_removed(other, entry->key) ? 0
-								    : given_of_card(report, entry);
-		if (given && given < entry->devices.n)
-			return (struct list){0}; /* it gives more than the card */
-		if (given)
-			list_add(report->arena, &lines, entry);
+		size_t given = given_of_card(report, entry);
+		if (!given)
+			continue;
+		if (vm_key_is_removed(other, entry->key) ||
+				vm_conf_get(&other->conf.pending, entry->key))
+			*ret_why = "another value of that line waits in PENDING";
+		else if (given < entry->devices.n)
+			*ret_why = "that line gives more than this card";
+		list_add(report->arena, &lines, entry);
 	}
+	const char *why = why_not_moved(report, other);
+	*ret_why = why ? why : *ret_why;
+	if (*ret_why)
+		return (struct list){0};
 	return lines;
 }
 
@@ -44,7 +69,10 @@ static void add_conflict(struct report *report, const struct check *check, const
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
-	if (vm == report->vm && !running && lines_to_move(report, other).n) {
+	const char *why = NULL;
+	struct list moved =
+			vm == report->vm ? lines_to_move(report, other, &why) : (struct list){0};
+	if (moved.n) {
 		/* PVE/API2/Qemu.pm: a line with an address is for root@pam also when it goes. */
 		if (!report->facts->identity_root && !entry->parsed.mapping)
 			finding->risk = RISK_NEVER;
@@ -58,6 +86,11 @@ static void add_conflict(struct report *report, const struct check *check, const
 			other->vmid, entry->key);
 	if (running && vm == report->vm)
 		finding->risk = RISK_NEVER;
+	if (why) { /* it was asked for */
+		finding->detail = arena_printf(report->arena, "%s It is not taken from it: %s.",
+				finding->detail, why);
+		finding->risk = RISK_NEVER;
+	}
 }
 
 /* A VM that holds a device, through one of its lines. */
@@ -483,6 +516,16 @@ static bool has_another(const struct list *holders, const struct vm_hostpci *ent
 	return false;
 }
 
+static const struct vm_hostpci *any_of_card(const struct report *report, const struct vm *other)
+{
+	const struct list *lists[] = {&other->hostpci, &other->pending};
+	for (size_t l = 0; l < 2; l++)
+		for (size_t i = 0; i < lists[l]->n; i++)
+			if (given_of_card(report, lists[l]->item[i]))
+				return lists[l]->item[i];
+	return NULL;
+}
+
 void check_attach_conflict(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
@@ -497,6 +540,9 @@ void check_attach_conflict(struct report *report, const struct check *check)
 		const struct vm_hostpci *entry =
 				other == report->vm ? NULL
 						    : hostpci_with(report, other, report->gpu);
+		/* Of what is to be moved any part of the card counts, and what waits. */
+		if (!entry && other != report->vm && report->decided[CHOOSE_MOVE])
+			entry = any_of_card(report, other);
 		if (!entry || has_another(&holders, entry) || pool_gives(report, entry))
 			continue;
 		found++;

@@ -60,9 +60,9 @@ struct mapping_edit {
 	const char *why;                 /* it cannot be made so; or NULL */
 };
 /* conflict.c: the lines of another VM, of struct vm_hostpci, that are to be taken out of it because
- * the goal moves what they give; none where it does not, or where that VM is not known to be
- * stopped. */
-struct list lines_to_move(const struct report *report, const struct vm *other);
+ * the goal moves what they give; none where it does not, or where it cannot, and why not. */
+struct list lines_to_move(
+		const struct report *report, const struct vm *other, const char **ret_why);
 
 /* settings.c: a setting of the goal's VM as it will be: as chosen, or else as it is; NULL: not set.
  */
@@ -70,9 +70,15 @@ const char *setting_of(const struct report *report, const char *key);
 /* It is chosen, and another than it is. */
 bool setting_differs(const struct report *report, const struct goal_choice *choice);
 
+/* attach.c: a line of the goal's VM as it is at the next start: what waits in PENDING for it, or
+ * itself. */
+const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry);
+
 /* rom.c: the ROM file that a line is to have, which is as chosen or else as it is; of a new line
  * (NULL) as chosen. NULL: none. */
 const char *rom_of_line(const struct report *report, const struct vm_hostpci *line);
+/* The name that the card's own ROM is to be saved by; NULL: it is not to be, or is already. */
+const char *rom_to_save(const struct report *report);
 
 /* pool.c: the pool that a part of the goal names, and the GPU of it that is judged. */
 int find_pool(struct report *part, struct error *err);

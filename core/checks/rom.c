@@ -142,10 +142,29 @@ static struct trouble judge_use(const struct report *report, const struct use *u
 			.fix = "take a ROM of this very card, or leave romfile away"};
 }
 
+/* 10de-2206-0000-01-00.rom, of the GPU's slot. */
+static const char *own_name(const struct report *report)
+{
+	const struct pci_device *gpu = report->gpu;
+	return arena_printf(report->arena, "%04x-%04x-%04x-%02x-%02x.rom", gpu->vendor, gpu->device,
+			gpu->address.domain, gpu->address.bus, gpu->address.device);
+}
+
+static bool saves(const struct report *report)
+{
+	return report->decided[CHOOSE_SAVE_ROM] && report->decided[CHOOSE_ATTACH] && report->vm &&
+	       report->gpu && !report->goal->values[CHOOSE_ROMFILE];
+}
+
 static bool judge_romfile(struct report *report, const struct check *check, const struct vm *vm,
 		const struct vm_hostpci *entry)
 {
 	const char *name = entry->valid ? entry->parsed.romfile : NULL;
+	/* The goal's own line is judged as it will be. */
+	if (vm == report->vm && report->gpu && facts_in_list(&entry->devices, report->gpu) &&
+			report->decided[CHOOSE_ATTACH] &&
+			(report->goal->values[CHOOSE_ROMFILE] || saves(report)))
+		return false;
 	const struct use use = {.vm = vm,
 			/* Function 0 gets it (PVE/QemuServer/PCI.pm). */
 			.device = entry->devices.n ? entry->devices.item[0] : NULL,
@@ -170,10 +189,18 @@ static const char *chosen_rom(const struct report *report)
 	return chosen && strcmp(chosen, "none") != 0 ? chosen : NULL;
 }
 
+const char *rom_to_save(const struct report *report)
+{
+	return saves(report) && !facts_rom_file(report->facts, own_name(report)) ? own_name(report)
+										 : NULL;
+}
+
 const char *rom_of_line(const struct report *report, const struct vm_hostpci *line)
 {
 	if (report->goal->values[CHOOSE_ROMFILE])
 		return chosen_rom(report);
+	if (saves(report))
+		return own_name(report);
 	return line ? line->parsed.romfile : NULL;
 }
 
@@ -202,6 +229,54 @@ static bool judge_chosen(struct report *report, const struct check *check)
 	return true;
 }
 
+/* A guest that runs with it, or may: what is read of it then is nobody's to say. */
+static const char *held_by(const struct report *report)
+{
+	struct list holders = facts_holders(report->facts, report->gpu, report->arena);
+	for (size_t i = 0; i < holders.n; i++) {
+		const struct holder *holder = holders.item[i];
+		if (holder->has != KNOWN_NO)
+			return arena_printf(report->arena, "%s %s it",
+					holder_text(report->arena, holder),
+					holder->has == KNOWN_YES ? "runs with" : "may run with");
+	}
+	return NULL;
+}
+
+/* The card's own is to be saved, or was and is to be named. */
+static bool judge_save(struct report *report, const struct check *check)
+{
+	struct arena *arena = report->arena;
+	if (!saves(report))
+		return false;
+	const struct rom_file *file = facts_rom_file(report->facts, own_name(report));
+	const char *reason = report->gpu->rom != KNOWN_YES ? "it shows no ROM of its own"
+			     : report->facts->remote       ? "that takes the node itself"
+			     : report->facts->roms_known != KNOWN_YES
+					     ? "/usr/share/kvm is not there"
+					     : NULL;
+	if (file && (file->error || file->rom.problem ||
+				    !pci_rom_is_for(&file->rom, report->gpu->vendor,
+						    report->gpu->device)))
+		reason = arena_printf(arena, "%s/%s is there, and is not its ROM", kept_in,
+				own_name(report));
+	else if (file)
+		return false;
+	reason = reason ? reason : held_by(report);
+	struct finding *finding = report_add(report, check, reason ? STATUS_FAIL : STATUS_INFO,
+			subject_device(report->gpu),
+			reason ? "Its ROM cannot be saved: %s." : "Its ROM is to be saved as %s.",
+			reason ? reason : own_name(report));
+	finding_evidence(report, finding,
+			arena_printf(arena, "/sys/bus/pci/devices/%s/rom", report->gpu->name),
+			report->gpu->rom == KNOWN_YES ? "it is there" : "no such file");
+	if (reason)
+		finding->risk = RISK_NEVER;
+	else
+		finding_fix(report, finding, FIX_BY_PLAN, "save it");
+	return true;
+}
+
 /* PVE/API2/Qemu.pm (since 9.2.6 and 8.4.10): the line as it is written must have none. */
 static bool judge_right(struct report *report, const struct check *check)
 {
@@ -225,6 +300,7 @@ void check_romfile(struct report *report, const struct check *check)
 	size_t found = for_each_hostpci(report, check, judge_romfile);
 	found += judge_chosen(report, check);
 	found += judge_right(report, check);
+	found += judge_save(report, check);
 	if (!found)
 		tell_no_vm(report, check, "None is missing.");
 }

@@ -40,6 +40,8 @@ static unsigned long number_of(const struct report *report, const char *key, uns
 {
 	const char *value = setting_of(report, key);
 	unsigned long number = 0;
+	if (value && text_starts(value, "current=")) /* memory: current=16384 */
+		value += strlen("current=");
 	return value && text_to_ulong(value, 10, 999999999, &number) ? number : unset;
 }
 
@@ -68,6 +70,13 @@ static size_t judge_count(struct report *report, const struct check *check)
 						cpus, host.n));
 		finding_evidence(report, finding, "/sys/devices/system/cpu/online", "%s",
 				report->facts->cpus);
+		found++;
+	}
+	if (vm_get_next(report->vm, "numa0")) {
+		struct finding *finding = refuse(report, check,
+				"Its numa0 names CPUs of its own: change cores, sockets and it together, by hand.");
+		finding_evidence(report, finding, report->vm->path, "numa0: %s",
+				vm_get_next(report->vm, "numa0"));
 		found++;
 	}
 	if (plugged > cpus) {
@@ -129,19 +138,47 @@ static size_t judge_affinity(struct report *report, const struct check *check)
 	return 0;
 }
 
-/* PVE/QemuServer/Memory.pm: "numa needs to be enabled to use hugepages", "balloon value too large".
- */
+/* PVE/QemuServer/Memory.pm, config and hugepages_size. NULL: it starts. */
+static const char *why_no_pages(const struct report *report)
+{
+	const char *pages = setting_of(report, "hugepages");
+	const char *numa = setting_of(report, "numa");
+	unsigned long memory = number_of(report, "memory", 512);
+	unsigned long sockets = number_of(report, "sockets", 1);
+	unsigned long page = pages && strcmp(pages, "1024") == 0 ? 1024 : 2;
+	struct cpu_list nodes;
+	if (!pages)
+		return NULL;
+	if (!vm_value_is_on(numa))
+		return "Huge pages need numa: 1: the VM would not start.";
+	if (vm_get_next(report->vm, "numa0"))
+		return "Its numa0 has no hostnodes that are looked into here: set huge pages by hand.";
+	if (memory % (page * sockets))
+		return arena_printf(report->arena,
+				"Its memory (%lu MiB) does not divide into huge pages of %lu MiB for %lu %s: the VM would not start.",
+				memory, page, sockets, text_plural(sockets, "socket", "sockets"));
+	bool known = report->facts->numa_nodes && cpu_list_read(report->facts->numa_nodes, &nodes);
+	if (known && sockets > nodes.n)
+		return arena_printf(report->arena,
+				"Each socket takes its huge pages from a NUMA node of the host, and there %s %zu: the VM would not start.",
+				text_plural(nodes.n, "is", "are"), nodes.n);
+	return NULL;
+}
+
 static size_t judge_memory(struct report *report, const struct check *check)
 {
 	unsigned long memory = number_of(report, "memory", 512);
 	unsigned long balloon = number_of(report, "balloon", 0);
-	const char *numa = setting_of(report, "numa");
+	const char *hotplug = vm_get_next(report->vm, "hotplug");
+	bool pages = is_asked(report, CHOOSE_HUGEPAGES) || is_asked(report, CHOOSE_NUMA) ||
+		     is_asked(report, CHOOSE_SOCKETS);
+	const char *why = pages ? why_no_pages(report) : NULL;
 	size_t found = 0;
-	bool pages = is_asked(report, CHOOSE_HUGEPAGES) || is_asked(report, CHOOSE_NUMA);
-	if (pages && setting_of(report, "hugepages") && !(numa && vm_value_is_on(numa))) {
-		struct finding *finding = refuse(
-				report, check, "Huge pages need numa: 1: the VM would not start.");
-		finding_fix(report, finding, FIX_BY_HAND, "--numa 1 beside it");
+	if (!why && is_asked(report, CHOOSE_NUMA) && hotplug && strstr(hotplug, "memory") &&
+			!vm_value_is_on(setting_of(report, "numa")))
+		why = "Its memory is hot-pluggable (hotplug), which needs numa: 1: the VM would not start.";
+	if (why) {
+		(void)refuse(report, check, why);
 		found++;
 	}
 	if (is_asked(report, CHOOSE_BALLOON) && balloon > memory) {
@@ -152,6 +189,22 @@ static size_t judge_memory(struct report *report, const struct check *check)
 		found++;
 	}
 	return found;
+}
+
+static size_t judge_vga(struct report *report, const struct check *check)
+{
+	const char *wanted = setting_of(report, "vga");
+	const char *now = vm_get_next(report->vm, "vga");
+	const char *why = NULL;
+	if (!is_asked(report, CHOOSE_VGA))
+		return 0;
+	if (now && strpbrk(now, ",="))
+		why = "Its vga has options of its own, which would go: change it by hand.";
+	else if (wanted && strcmp(wanted, "serial0") == 0 && !vm_get_next(report->vm, "serial0"))
+		why = "It has no serial0 to show: qm set VMID --serial0 socket first.";
+	if (why)
+		(void)refuse(report, check, why);
+	return why != NULL;
 }
 
 static size_t judge_right(
@@ -179,10 +232,24 @@ static void plan_setting(
 	finding_fix(report, finding, FIX_BY_PLAN, "set %s", key);
 }
 
+static bool any_is_asked(const struct report *report)
+{
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+		if (choice->form && choice->form->key && is_asked(report, choice->id))
+			return true;
+	return false;
+}
+
 void check_vm_settings(struct report *report, const struct check *check)
 {
 	size_t asked = 0;
 	size_t refused = 0;
+	if (!report->vm && any_is_asked(report)) {
+		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
+				"Settings of a VM are asked for, and no VM is named.");
+		finding->risk = RISK_NEVER;
+		return;
+	}
 	for (const struct goal_choice *choice = goal_choices; report->vm && choice->name; choice++)
 		if (setting_differs(report, choice)) {
 			asked++;
@@ -190,7 +257,7 @@ void check_vm_settings(struct report *report, const struct check *check)
 		}
 	if (asked)
 		refused += judge_count(report, check) + judge_affinity(report, check) +
-			   judge_memory(report, check);
+			   judge_memory(report, check) + judge_vga(report, check);
 	for (const struct goal_choice *choice = goal_choices; asked && !refused && choice->name;
 			choice++)
 		if (setting_differs(report, choice))

@@ -20,7 +20,7 @@ static bool is_of_qemu(const char *name)
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (text_starts(name, starts[i]))
 			return true;
-	return !text_ends(name, ".rom") && !text_ends(name, ".bin");
+	return false;
 }
 
 struct rom_file *facts_rom_file(const struct facts *facts, const char *name)
@@ -51,14 +51,18 @@ static void read_content(const struct root *root, struct facts *facts, struct ro
 	arena_free(scratch);
 }
 
-static void add_file(const struct root *root, struct facts *facts, const char *name)
+static void add_file(const struct root *root, struct facts *facts, const char *name, bool listed)
 {
 	char *path = arena_printf(facts->arena, "%s/%s", directory, name);
 	if (facts_rom_file(facts, name) || !root_exists(root, path))
 		return;
 	struct rom_file *file = arena_alloc(facts->arena, sizeof *file);
 	file->name = arena_strdup(facts->arena, name);
-	read_content(root, facts, file, path);
+	if (listed && is_of_qemu(name))
+		file->error = arena_strdup(facts->arena,
+				"it is one of QEMU's own by its name, and was not looked into");
+	else
+		read_content(root, facts, file, path);
 	list_add(facts->arena, &facts->rom_files, file);
 }
 
@@ -69,7 +73,7 @@ static void add_named(const struct root *root, struct facts *facts, const struct
 		const char *name = entry->parsed.romfile;
 		if (!name)
 			continue;
-		add_file(root, facts, name);
+		add_file(root, facts, name, false);
 		entry->rom = facts_rom_file(facts, name);
 		entry->romfile_found = entry->rom ? KNOWN_YES : KNOWN_NO;
 	}
@@ -88,6 +92,6 @@ void facts_read_roms(const struct root *root, struct facts *facts)
 	}
 	(void)root_list(root, directory, facts->arena, &names);
 	for (size_t i = 0; i < names.n; i++)
-		if (!is_of_qemu(names.item[i]) && pci_rom_name_is_valid(names.item[i]))
-			add_file(root, facts, names.item[i]);
+		if (pci_rom_name_is_valid(names.item[i]))
+			add_file(root, facts, names.item[i], true);
 }

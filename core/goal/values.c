@@ -66,9 +66,8 @@ static char *read_switch(struct arena *arena, const char *value)
 static char *read_affinity(struct arena *arena, const char *value)
 {
 	struct cpu_list list;
-	return strcmp(value, "none") == 0 || cpu_list_read(value, &list)
-			       ? arena_strdup(arena, value)
-			       : NULL;
+	bool one = !strchr(value, '\n') && cpu_list_read(value, &list);
+	return strcmp(value, "none") == 0 || one ? arena_strdup(arena, value) : NULL;
 }
 
 static char *read_word(struct arena *arena, const char *value, const char *const *words)
@@ -88,8 +87,8 @@ static char *read_hugepages(struct arena *arena, const char *value)
 /* "none" is a display of PVE's own, so that the default has another word. */
 static char *read_vga(struct arena *arena, const char *value)
 {
-	static const char *const words[] = {"none", "std", "virtio", "virtio-gl", "qxl", "vmware",
-			"cirrus", "serial0", "default", NULL};
+	static const char *const words[] = {"none", "std", "virtio", "qxl", "vmware", "cirrus",
+			"serial0", "default", NULL};
 	return read_word(arena, value, words);
 }
 
@@ -140,7 +139,7 @@ const struct choice_form form_balloon = {.word = "MIB",
 		.key = "balloon"};
 const struct choice_form form_vga = {.word = "NAME",
 		.example = "std",
-		.what = "none, std, virtio, virtio-gl, qxl, vmware, cirrus, serial0 or default",
+		.what = "none, std, virtio, qxl, vmware, cirrus, serial0 or default",
 		.ask = "Display, or default (empty: as is): ",
 		.read = read_vga,
 		.key = "vga",
@@ -178,6 +177,12 @@ int goal_set_value(struct goal *goal, const struct goal_choice *choice, const ch
 	if (status == 0)
 		assignment_set_value(goal, choice, device, kept);
 	return status;
+}
+
+int goal_value_at(struct goal *goal, const struct goal_choice *choice, const char *value,
+		struct error *err)
+{
+	return value_read(goal->arena, choice, value, &goal->values[choice->id], err);
 }
 
 void values_copy(struct arena *arena, char **to, char *const *from)

@@ -6,7 +6,8 @@
 #include "pvegpu/plan/kind.h"
 
 /* The rows of the table, each in the file of its name. */
-extern const struct change_kind kind_file, kind_command, kind_sysfs, kind_api, kind_reboot;
+extern const struct change_kind kind_file, kind_command, kind_sysfs, kind_rom, kind_api,
+		kind_reboot;
 
 /* plan.c: a new change at the end of the plan, and one more reason for it, each once. */
 struct change *plan_add_change(struct plan *plan, const struct change_kind *kind);

@@ -4,7 +4,7 @@
 #include "core/plan/internal.h"
 
 const struct change_kind *const change_kinds[] = {
-		&kind_file, &kind_command, &kind_sysfs, &kind_api, &kind_reboot, NULL};
+		&kind_file, &kind_command, &kind_sysfs, &kind_rom, &kind_api, &kind_reboot, NULL};
 
 bool change_is_file(const struct change *change)
 {

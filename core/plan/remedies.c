@@ -25,6 +25,7 @@ static const struct remedy {
 		{"vm.running", NULL},
 		{"attach.mapping", fix_mapping},
 		{"attach.mapping-drift", fix_mapping},
+		{"attach.romfile", fix_romfile},
 		{"attach.conflict", fix_conflict},
 		{"attach.hostpci", fix_attach_hostpci},
 		{"verify.vm-started", NULL},

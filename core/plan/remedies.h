@@ -45,6 +45,7 @@ remedy_function fix_vm_cpu;
 remedy_function fix_vm_tablet;
 remedy_function fix_mapping;
 remedy_function fix_vm_settings;
+remedy_function fix_romfile;
 remedy_function fix_conflict;
 remedy_function fix_attach_hostpci;
 

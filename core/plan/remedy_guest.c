@@ -101,7 +101,7 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	if (!entry && pending && !options_differ(report, pending))
 		return 0; /* the stop and the start that are planned make it count */
 	/* A line that waits is changed too: with two for one device the VM would not start. */
-	const struct vm_hostpci *there = entry ? entry : pending;
+	const struct vm_hostpci *there = entry ? line_at_start(report, entry) : pending;
 	if (there) {
 		const char *value = with_options(report, there, plan->arena);
 		int status = keep_whole(planning, there, value);
@@ -133,12 +133,26 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 	return 0;
 }
 
+int fix_romfile(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct arena *arena = planning->plan->arena;
+	const char *name = rom_to_save(report);
+	if (name)
+		plan_add_rom(planning->plan,
+				arena_printf(arena, "/sys/bus/pci/devices/%s/rom",
+						report->gpu->name),
+				arena_printf(arena, "/usr/share/kvm/%s", name), finding->check->id);
+	return 0;
+}
+
 int fix_conflict(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
 	const struct vm *other = facts_vm(report->facts, finding->about.vmid);
-	struct list lines = other ? lines_to_move(report, other) : (struct list){0};
+	const char *why = NULL;
+	struct list lines = other ? lines_to_move(report, other, &why) : (struct list){0};
 	if (lines.n)
 		planning_show_vm(planning, other);
 	for (size_t i = 0; i < lines.n; i++) {

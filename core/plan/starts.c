@@ -50,6 +50,19 @@ static void refuse_host(struct plan *plan, const struct vm *vm, const char *when
 			false);
 }
 
+/* The plan takes the line out of the VM. */
+static bool is_taken_out(
+		const struct plan *plan, const struct vm *vm, const struct vm_hostpci *entry)
+{
+	const struct change *call = plan_find_call(&plan->changes, STAGE_SETTINGS, vm->vmid);
+	for (size_t i = 0; call && i < call->params.n; i++) {
+		const struct pve_param *param = call->params.item[i];
+		if (!param->value && strcmp(param->key, entry->key) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Another VM that the plan starts would have it too, by a line or from the goal; or NULL. */
 static const struct vm *started_with(const struct report *report, const struct plan *plan,
 		const struct pci_device *device)
@@ -63,7 +76,7 @@ static const struct vm *started_with(const struct report *report, const struct p
 		bool has = part_gives(part) && facts_in_list(&part->card, device);
 		for (size_t l = 0; !has && l < lines.n; l++) {
 			const struct vm_hostpci *entry = lines.item[l];
-			has = entry->valid &&
+			has = entry->valid && !is_taken_out(plan, part->vm, entry) &&
 			      (facts_in_list(&entry->devices, device) ||
 					      facts_in_list(&entry->alternatives, device));
 		}
@@ -179,7 +192,11 @@ void guard_starts(const struct report *report, struct plan *plan)
 	if (!vm || !plan_find_call(&plan->changes, STAGE_START, vm->vmid))
 		return;
 	refuse_findings(report, plan);
-	struct list lines = vm_next_lines(vm, plan->arena);
+	struct list next = vm_next_lines(vm, plan->arena);
+	struct list lines = {0};
+	for (size_t i = 0; i < next.n; i++)
+		if (!is_taken_out(plan, vm, next.item[i]))
+			list_add(plan->arena, &lines, next.item[i]);
 	for (size_t i = 0; i < lines.n; i++)
 		judge_line(report, plan, &lines, lines.item[i]);
 	bool room = report->pool && pool_has_room(report);

@@ -28,7 +28,7 @@ def rom(ids=GPU, bios=True, efi=True):
     return b"".join(images)
 
 
-class Roms(HostTest):
+class Base(HostTest):
     def setUp(self):
         super().setUp()
         self.iommu_on()
@@ -57,6 +57,8 @@ class Roms(HostTest):
         audit = json.loads(run("audit", "--format", "json", root=self.root).stdout)
         return [(f["status"], f["detail"]) for f in audit["findings"] if f["id"] == "attach.romfile"]
 
+
+class Roms(Base):
     def test_in_the_line(self):
         self.put("card.rom", rom())
         self.assertEqual(self.line(self.plan_rom("card.rom")), "0000:01:00,romfile=card.rom,pcie=1")
@@ -90,6 +92,32 @@ class Roms(HostTest):
         self.conf(106, "hostpci0: 0000:01:00,pcie=1,romfile=card.rom")
         plan = self.plan_rom("card.rom")
         self.assertFalse([c for c in plan["changes"] + plan["forecast"] if "hostpci0" in c.get("params", {})])
+
+    def test_what_waits_counts(self):
+        self.put("a.rom", rom())
+        self.conf(106, "hostpci0: 0000:01:00,pcie=1")
+        path = "/etc/pve/nodes/pve2/qemu-server/106.conf"
+        self.write(path, self.read(path).rstrip("\n") + "\n\n[PENDING]\nhostpci0: 0000:01:00,pcie=1,romfile=a.rom\n")
+        self.assertEqual(self.line(self.plan_rom("none")), "0000:01:00,pcie=1")
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--x-vga")
+        self.assertIn("romfile=a.rom", self.line(plan))
+
+    def test_a_bad_one_is_mended(self):
+        self.put("good.rom", rom())
+        self.put("empty.rom", b"")
+        for bad in ("/root/gpu-rom.bin", "empty.rom"):
+            self.conf(106, "hostpci0: 0000:01:00,pcie=1,romfile=" + bad)
+            self.assertNotIn("romfile", self.line(self.plan_rom("none")))
+            self.assertIn("romfile=good.rom", self.line(self.plan_rom("good.rom")))
+
+    def test_a_name_like_those_of_qemu(self):
+        for name in ("bios-gtx.rom", "vgabios-3080.rom"):
+            self.put(name, rom())
+            refusal = self.refusal(self.plan_rom(name, expect=1))
+            self.assertTrue(refusal["acceptable"])
+            self.assertIn("not looked into", refusal["reason"])
+        self.put("card.ROM", rom())
+        self.assertIn("romfile=card.ROM", self.line(self.plan_rom("card.ROM")))
 
     def test_undone_exactly(self):
         self.put("card.rom", rom())
@@ -160,6 +188,88 @@ class Roms(HostTest):
     def test_qemus_own_are_not_looked_into(self):
         self.put("vgabios-qxl.bin", b"\0" * 100)
         self.assertEqual([status for status, _ in self.told()], ["ok"])
+
+
+class Saved(Base):
+    """--save-rom: what the card shows of its own, as a file that the line names."""
+    OWN = "10de-2206-0000-01-00.rom"
+    SHOWN = "/sys/bus/pci/devices/0000:01:00.0/rom"
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(self.path(DIRECTORY), exist_ok=True)
+        self.show(rom() + b"\xff" * 4096)
+
+    def show(self, content):
+        with open(self.path(self.SHOWN), "wb") as file:
+            file.write(content)
+
+    def plan_save(self, *more, expect=0):
+        return self.plan("--gpu", "01:00", "--vm", "106", "--save-rom", "--no-modules", "--bind", "at-start", *more,
+                         expect=expect)
+
+    def saved(self):
+        with open(self.path(DIRECTORY + self.OWN), "rb") as file:
+            return file.read()
+
+    def refused(self):
+        plan = self.plan_save(expect=1)
+        self.assertNotIn("rom", [c["kind"] for c in plan["changes"]])
+        return [r["reason"] for r in plan["refusals"] if r["check"] == "attach.romfile"][0]
+
+    def test_saved_named_and_undone(self):
+        plan = self.plan_save()
+        change = next(c for c in plan["changes"] if c["kind"] == "rom")
+        self.assertEqual((change["path"], change["from"]), (DIRECTORY + self.OWN, self.SHOWN))
+        self.assertIn("romfile=" + self.OWN, self.line(plan))
+        order = [c["kind"] for c in plan["changes"]]
+        self.assertLess(order.index("rom"), [c.get("stage") for c in plan["changes"]].index("attach"))
+        self.apply()
+        self.assertEqual(self.saved(), rom(), "without what fills it up")
+        again = self.plan_save()
+        self.assertNotIn("rom", [c["kind"] for c in again["changes"]], "it is there")
+        self.rollback()
+        self.assertEqual(os.listdir(self.path(DIRECTORY)), [])
+        self.assertNotIn("romfile", self.read("/etc/pve/qemu-server/106.conf"))
+
+    def test_what_is_no_rom_of_this_card_is_not_written(self):
+        for content, why in ((b"\xff" * 65536, "nothing but ff"), (rom(OTHER), "names another card"),
+                             (rom()[:-600], "cut off"), (b"", "is empty")):
+            self.show(content)
+            self.plan_save()
+            done = self.apply(expect=1)
+            self.assertIn(why, done.stdout + done.stderr)
+            self.assertEqual(os.listdir(self.path(DIRECTORY)), [])
+            self.assertNotIn("hostpci", self.read("/etc/pve/qemu-server/106.conf"))
+            self.rollback()
+
+    def test_a_file_that_came_meanwhile_is_left(self):
+        self.plan_save()
+        self.put(self.OWN, b"mine")
+        done = run("apply", self.plan_file, "--yes", root=self.root)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("is there now", done.stderr)
+        self.assertEqual(self.saved(), b"mine")
+
+    def test_a_file_that_was_changed_since_stays(self):
+        self.plan_save()
+        self.apply()
+        self.put(self.OWN, rom(efi=False))
+        self.rollback(expect=1)
+        self.assertEqual(self.saved(), rom(efi=False))
+
+    def test_a_file_of_that_name_that_is_another(self):
+        self.put(self.OWN, b"mine")
+        self.assertIn("is not its ROM", self.refused())
+
+    def test_not_while_a_guest_has_it(self):
+        self.plan("--gpu", "01:00", "--vm", "106", "--no-modules", "--bind", "at-start")
+        self.apply()
+        self.assertIn("runs with it", self.refused())
+
+    def test_without_one_of_its_own(self):
+        os.remove(self.path(self.SHOWN))
+        self.assertIn("shows no ROM", self.refused())
 
 
 if __name__ == "__main__":

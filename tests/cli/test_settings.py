@@ -72,14 +72,44 @@ class Settings(HostTest):
         self.conf(106, "hugepages: 2", "numa: 1")
         self.assertIn("numa: 1", self.refusals("--numa", "0")[0])
 
+    def test_huge_pages_that_do_not_fit(self):
+        self.conf(106, "memory: 16000", "numa: 1")
+        self.assertIn("does not divide", self.refusals("--hugepages", "1024")[0])
+        self.conf(106, "memory: 16384", "numa: 1")
+        self.assertIn("does not divide", self.refusals("--hugepages", "1024", "--sockets", "3", "--cores", "1")[0])
+        os.makedirs(self.path("/sys/devices/system/node"), exist_ok=True)
+        self.write("/sys/devices/system/node/online", "0\n")
+        self.assertIn("NUMA node", self.refusals("--hugepages", "2", "--sockets", "2", "--cores", "4")[0])
+        self.conf(106, "numa0: cpus=0-7,memory=16384", "numa: 1")
+        self.assertIn("numa0", self.refusals("--hugepages", "1024")[0])
+        self.assertIn("numa0", self.refusals("--cores", "4")[0])
+
+    def test_what_other_settings_need(self):
+        self.conf(106, "hotplug: network,memory", "numa: 1")
+        self.assertIn("hot-pluggable", self.refusals("--numa", "0")[0])
+        self.assertIn("no serial0", self.refusals("--vga", "serial0")[0])
+        self.conf(106, "vga: std,memory=64")
+        self.assertIn("options of its own", self.refusals("--vga", "none")[0])
+        self.conf(106, "memory: current=16384")
+        self.assertEqual(self.params(self.plan_with("--balloon", "8192"))["balloon"], "8192")
+
+    def test_said_for_one_stays_said(self):
+        for words in (("--cores", "4", "--assign", "01:00,cores=2=106"), ("--assign", "01:00,cores=2=106", "--cores", "4")):
+            plan = self.plan(*words, "--no-start")
+            self.assertEqual(self.params({"changes": plan["changes"] + plan["forecast"]})["cores"], "2")
+
+    def test_without_a_vm(self):
+        plan = self.plan("--gpu", "01:00", "--cores", "4", expect=1)
+        self.assertIn("no VM is named", [r["reason"] for r in plan["refusals"]][0])
+
     def test_one_that_is_refused_sets_none(self):
         plan = self.plan_with("--cores", "17", "--vga", "std", expect=1)
         self.assertFalse({"cores", "vga"} & set(self.params(plan)))
 
     def test_what_is_no_value(self):
         for option, value in (("--affinity", "7-0"), ("--affinity", "0-4294967296"), ("--affinity", "0;1"),
-                              ("--affinity", ""), ("--cores", "0"), ("--cores", "99999"), ("--numa", "yes"),
-                              ("--hugepages", "4"), ("--balloon", "-1"), ("--vga", "gtx")):
+                              ("--affinity", ""), ("--affinity", "0-3\n"), ("--cores", "0"), ("--cores", "99999"), ("--numa", "yes"),
+                              ("--hugepages", "4"), ("--balloon", "-1"), ("--vga", "gtx"), ("--vga", "virtio-gl")):
             done = run("plan", "--gpu", "01:00", "--vm", "106", option, value, root=self.root)
             self.assertEqual(done.returncode, 2, (option, value))
             self.assertIn("%s takes " % option, done.stderr)

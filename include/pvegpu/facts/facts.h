@@ -38,6 +38,7 @@ struct facts {
 	enum cpu_vendor cpu_vendor;
 	char *cpu_model;                 /* or NULL */
 	char *cpus;                      /* those that are online: "0-15"; or NULL */
+	char *numa_nodes;                /* NUMA nodes that are online: "0-1"; or NULL */
 	enum known cpu_virtualization;   /* vmx or svm among the flags */
 	char *board_vendor, *board_name; /* DMI, or NULL */
 	char *firmware_vendor, *firmware_version, *firmware_date;

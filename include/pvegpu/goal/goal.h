@@ -39,6 +39,7 @@ enum choice_id {
 	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
 	CHOOSE_FUNCTIONS,
 	CHOOSE_ROMFILE,
+	CHOOSE_SAVE_ROM,
 	CHOOSE_MOVE,
 	CHOOSE_SOCKETS,
 	CHOOSE_CORES,
@@ -194,6 +195,9 @@ void goal_choose(struct goal *goal, const struct goal_choice *choice, const char
  * it is none for that choice. */
 int goal_set_value(struct goal *goal, const struct goal_choice *choice, const char *device,
 		const char *value, struct error *err);
+/* The same for all, as goal_choice_at() has it: what is chosen for one alone stays. */
+int goal_value_at(struct goal *goal, const struct goal_choice *choice, const char *value,
+		struct error *err);
 /* The number that is chosen for the device; false where none is. */
 bool goal_number(const struct goal *goal, enum choice_id id, const char *device, unsigned *ret);
 /* Ask for a kernel parameter, or say that it is not wanted; takes back the opposite. */

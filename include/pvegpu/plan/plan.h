@@ -34,7 +34,8 @@ struct change {
 	char *undo;
 	char *cost; /* or NULL */
 
-	/* A file, or an attribute of sysfs with its values. */
+	/* A file, or an attribute of sysfs with its values; of a ROM file `after` is what it is
+	 * read from. */
 	char *path;
 	char *before; /* NULL: there was no file */
 	char *after;
@@ -161,6 +162,8 @@ struct change *plan_add_command(
 int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
 		const char *because, const char *cost, struct change **ret_change,
 		struct error *err);
+/* Save the ROM that this attribute of a device shows (/sys/bus/pci/devices/…/rom) as a file. */
+void plan_add_rom(struct plan *plan, const char *source, const char *path, const char *because);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* The same, and the firmware opens its setup instead of booting on. */
 void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost);

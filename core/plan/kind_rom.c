@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "core/plan/internal.h"
+#include "pvegpu/base/files.h"
+#include "pvegpu/base/json.h"
+#include "pvegpu/base/text.h"
+#include "pvegpu/formats/pci_rom.h"
+
+/*
+ * The ROM of a card is saved as a file: `after` is the attribute `rom` that it is read from, `path`
+ * the file. The attribute gives the ROM when 1 was written to it, until 0 is; a device without a
+ * driver must be enabled meanwhile (Documentation/PCI/sysfs-pci.rst). In a tree that was kept of a
+ * host it is a file as any other, with no such switch.
+ */
+
+enum { ROM_USUAL = 1024 * 1024 }; /* bytes there should be room for */
+
+/* "/sys/bus/pci/devices/0000:01:00.0/" */
+static char *device_dir(struct arena *arena, const struct change *change)
+{
+	const char *slash = strrchr(change->after, '/');
+	return arena_strndup(arena, change->after, (size_t)(slash + 1 - change->after));
+}
+
+static bool is_switched(const struct change_run *run)
+{
+	return root_kind(run->root) == ROOT_LIVE;
+}
+
+static int write_switch(
+		struct change_run *run, const char *path, const char *value, struct error *err)
+{
+	char *real = root_real_path(run->root, path, run->arena);
+	if (!real)
+		return error_set(err, ERROR_NOT_HOST, "there is no attribute '%s'", path);
+	return file_write_attribute(run->root, real, value, err);
+}
+
+/* A number of the device ("0x10de"). */
+static bool read_id(struct change_run *run, const char *path, unsigned long *ret_id)
+{
+	char *text = root_read_value(run->root, path, run->arena);
+	return text && text_starts(text, "0x") && text_to_ulong(text + 2, 16, 0xffff, ret_id);
+}
+
+/* What is read is this card's ROM, whole; else why not. */
+static const char *why_not_its(struct change_run *run, const struct change *change,
+		const char *bytes, size_t n, struct pci_rom *ret_rom)
+{
+	const char *dir = device_dir(run->arena, change);
+	unsigned long vendor = 0;
+	unsigned long device = 0;
+	if (!pci_rom_read((const unsigned char *)bytes, n, ret_rom))
+		return ret_rom->problem;
+	if (!read_id(run, arena_printf(run->arena, "%svendor", dir), &vendor) ||
+			!read_id(run, arena_printf(run->arena, "%sdevice", dir), &device))
+		return "is of a card whose ids cannot be read";
+	return pci_rom_is_for(ret_rom, (uint16_t)vendor, (uint16_t)device) ? NULL
+									   : "names another card";
+}
+
+/* Read it, with its switches set for that time alone. */
+static int read_rom(struct change_run *run, const struct change *change, char **ret_bytes,
+		size_t *ret_n, struct error *err)
+{
+	const char *dir = device_dir(run->arena, change);
+	const char *enable = arena_printf(run->arena, "%senable", dir);
+	char *now = root_read_value(run->root, enable, run->arena);
+	bool enables = is_switched(run) && now && strcmp(now, "0") == 0 &&
+		       !root_exists(run->root, arena_printf(run->arena, "%sdriver", dir));
+	int status = enables ? write_switch(run, enable, "1", err) : 0;
+	if (status == 0 && is_switched(run))
+		status = write_switch(run, change->after, "1", err);
+	if (status == 0)
+		status = root_read(run->root, change->after, run->arena, ret_bytes, ret_n, err);
+	struct error other = {0};
+	int back = is_switched(run) ? write_switch(run, change->after, "0", &other) : 0;
+	if (enables && write_switch(run, enable, "0", &other) < 0)
+		back = ERROR_IO;
+	if (status == 0 && back < 0) {
+		(void)error_set(err, ERROR_IO, "%s", other.text);
+		return ERROR_IO;
+	}
+	return status;
+}
+
+void plan_add_rom(struct plan *plan, const char *source, const char *path, const char *because)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind == &kind_rom && strcmp(change->path, path) == 0)
+			return;
+	}
+	struct change *change = plan_add_change(plan, &kind_rom);
+	change->path = arena_strdup(plan->arena, path);
+	change->after = arena_strdup(plan->arena, source);
+	change->undo = arena_strdup(plan->arena,
+			"the file is removed, where it still holds what the card shows");
+	plan_add_because(plan, change, because);
+}
+
+static char *title(struct arena *arena, const struct change *change)
+{
+	return arena_printf(arena, "+ %s", change->path);
+}
+
+static void detail(struct text *text, struct arena *arena, const struct change *change)
+{
+	(void)arena;
+	text_addf(text,
+			"reads: %s\n  (1 is written to it before, 0 after)\nwrites: %s\n"
+			"It is looked into first: 55 aa and PCIR of each image, whole, for this card. Else nothing is written.\n",
+			change->after, change->path);
+}
+
+static void hash(struct text *text, const struct change *change)
+{
+	hash_field(text, change->path);
+	hash_field(text, change->after);
+}
+
+static void to_json(
+		json_t *object, const struct plan *plan, const struct change *change, bool forecast)
+{
+	(void)plan;
+	(void)forecast;
+	(void)json_object_set_new(object, "path", json_text(change->path));
+	(void)json_object_set_new(object, "from", json_text(change->after));
+}
+
+static bool from_json(struct arena *arena, const json_t *json, struct change *change)
+{
+	static const char kept[] = "/usr/share/kvm/";
+	change->path = arena_strdup(arena, json_member(json, "path"));
+	change->after = arena_strdup(arena, json_member(json, "from"));
+	return change->path && text_starts(change->path, kept) &&
+	       pci_rom_name_is_valid(change->path + strlen(kept)) && change->after &&
+	       text_starts(change->after, "/sys/bus/pci/devices/") &&
+	       text_ends(change->after, "/rom") && !strstr(change->after, "..");
+}
+
+static int check(struct change_run *run, const struct change *change, struct error *err)
+{
+	int there = root_presence(run->root, change->path);
+	if (there != 0)
+		return error_set(err, ERROR_DRIFT, "'%s%s' is there %s: the plan saw none",
+				root_dir(run->root), change->path, there > 0 ? "now" : "perhaps");
+	if (root_presence(run->root, change->after) != 1)
+		return error_set(err, ERROR_DRIFT, "there is no '%s%s' any more",
+				root_dir(run->root), change->after);
+	return file_check_place(run->root, change->path, ROM_USUAL, err);
+}
+
+static int apply(struct change_run *run, const struct change *change, struct error *err)
+{
+	char *bytes = NULL;
+	size_t n = 0;
+	struct pci_rom rom;
+	struct error why = {0};
+	int status = check(run, change, err);
+	if (status == 0)
+		status = read_rom(run, change, &bytes, &n, err);
+	if (status < 0)
+		return status;
+	const char *reason = why_not_its(run, change, bytes, n, &rom);
+	if (reason) {
+		(void)error_set(&why, ERROR_REFUSED, "what '%s' gives %s; nothing was written",
+				change->after, reason);
+		error_hint(&why,
+				"read it while the card is awake and no guest has it, or take a ROM from elsewhere");
+		if (err)
+			*err = why;
+		return ERROR_REFUSED;
+	}
+	return file_replace(run->root, change->path, bytes, rom.size, 0644, err);
+}
+
+static int seen(struct change_run *run, const struct change *change, bool undone, struct error *err)
+{
+	char *bytes = NULL;
+	size_t n = 0;
+	struct pci_rom rom;
+	if (undone)
+		return root_presence(run->root, change->path) == 0
+				       ? 0
+				       : error_set(err, ERROR_IO, "'%s%s' is still there",
+							 root_dir(run->root), change->path);
+	int status = root_read(run->root, change->path, run->arena, &bytes, &n, err);
+	const char *reason = status == 0 ? why_not_its(run, change, bytes, n, &rom) : NULL;
+	return reason ? error_set(err, ERROR_IO, "'%s%s' %s", root_dir(run->root), change->path,
+					reason)
+		      : status;
+}
+
+/* Only what is the card's ROM as it was read is taken away unasked. */
+static int undo(struct change_run *run, const struct change *change, bool *ret_kept,
+		struct error *err)
+{
+	const char *kept = "";
+	char *found = NULL;
+	char *bytes = NULL;
+	size_t n = 0;
+	size_t size = 0;
+	struct pci_rom rom = {0};
+	int there = root_presence(run->root, change->path);
+	if (there == 0)
+		return 0;
+	int status = there < 0 ? error_set(err, ERROR_IO, "'%s%s' cannot be looked at",
+						 root_dir(run->root), change->path)
+			       : root_read(run->root, change->path, run->arena, &found, &size, err);
+	if (status < 0)
+		return status;
+	kept = found ? found : kept;
+	bool same = read_rom(run, change, &bytes, &n, NULL) == 0 &&
+		    !why_not_its(run, change, bytes, n, &rom) && rom.size == size &&
+		    memcmp(bytes, kept, size) == 0;
+	if (!same)
+		*ret_kept = !run->ask ||
+			    !run->ask(run->ask_user, change,
+					    "Whether the file is as it was written cannot be seen: the card does not show its ROM now, or another one.\n");
+	return *ret_kept ? 0 : file_remove(run->root, change->path, err);
+}
+
+const struct change_kind kind_rom = {
+		.name = "rom",
+		.one = "ROM file",
+		.many = "ROM files",
+		.place = 21, /* after the values of sysfs, before a line of a VM names it */
+		.follows_reboot = true,
+		.runs_on_host = true,
+		.not_in_chroot = "a ROM file is undone on the running host, whose card shows it",
+		.undo_order = UNDO_BACKWARDS,
+		.title = title,
+		.detail = detail,
+		.hash = hash,
+		.to_json = to_json,
+		.from_json = from_json,
+		.check = check,
+		.apply = apply,
+		.seen_to_have_worked = seen,
+		.undo = undo,
+};
