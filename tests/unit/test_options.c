@@ -329,6 +329,7 @@ static void help_is_for_reading(void **state)
 		size_t found = 0;
 		assert_non_null(examples);
 		assert_true(!options || examples < options);
+		assert_null(strstr(help, "null")); /* as printf has it for what is not there */
 		for (const char *line = help; *line; line += strcspn(line, "\n") + 1) {
 			size_t n = strcspn(line, "\n");
 			lines++;
@@ -344,6 +345,20 @@ static void help_is_for_reading(void **state)
 		assert_true(found > 0);
 		if (row->command != COMMAND_PLAN && row->name)
 			assert_true(lines <= 24);
+	}
+}
+
+/* What an option takes stands behind it. */
+static void help_of_values(void **state)
+{
+	const char *help = help_text(*state, COMMAND_PLAN);
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		if (!choice->form)
+			continue;
+		const char *word = arena_printf(*state, "  --%s %s%s ", choice->yes,
+				choice->scope == SCOPE_DEVICE ? "DEVICE=" : "", choice->form->word);
+		if (!strstr(help, word))
+			fail_msg("no '%s'", word);
 	}
 }
 
@@ -392,6 +407,7 @@ int main(void)
 			cmocka_unit_test(misspelt),
 			TEST(help_tells_all),
 			TEST(help_is_for_reading),
+			TEST(help_of_values),
 			cmocka_unit_test(help_of_one),
 			cmocka_unit_test(help_for_any_line),
 	};

@@ -97,11 +97,12 @@ static void add_option(struct arena *arena, struct text *text, const struct opti
 	enum { COLUMN = 22 };
 	if (row->choice && strcmp(row->name, row->choice->yes) != 0)
 		return; /* told with the yes of that choice */
-	const char *name = row->choice ? arena_printf(arena, "  --%s, --%s", row->choice->yes,
-							 row->choice->no)
-				       : arena_printf(arena, "  --%s%s%s", row->name,
-							 row->argument ? " " : "",
-							 row->argument ? row->argument : "");
+	bool pair = row->choice && row->choice->no;
+	const char *name = pair ? arena_printf(arena, "  --%s, --%s", row->choice->yes,
+						  row->choice->no)
+				: arena_printf(arena, "  --%s%s%s", row->name,
+						  row->argument ? " " : "",
+						  row->argument ? row->argument : "");
 	int column = strlen(name) + 2 > COLUMN ? (int)strlen(name) + 2 : COLUMN;
 	text_addf(text, "%-*s", column, name);
 	text_add_wrapped(text, row->help, (size_t)column, COLUMN, WIDTH);
