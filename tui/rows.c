@@ -71,11 +71,7 @@ struct row *rows_add_choice_of_parts(
 static const char *value_note(
 		struct arena *arena, const struct report *part, const struct goal_choice *choice)
 {
-	const struct choice_view view = {.facts = part->facts,
-			.goal = part->goal,
-			.gpu = part->gpu,
-			.vm = part->vm,
-			.line = part->line};
+	const struct choice_view view = report_view(part);
 	const char *chosen = part->goal->values[choice->id];
 	const char *now = choice_now(choice, &view);
 	if (chosen)

@@ -64,6 +64,9 @@ struct mapping_edit {
 struct list lines_to_move(
 		const struct report *report, const struct vm *other, const char **ret_why);
 
+/* vm.c: MiB, of the value of `memory`; 0 when it is not a number. */
+unsigned long memory_of(struct arena *arena, const char *value);
+
 /* settings.c: a setting of the goal's VM as it will be: as chosen, or else as it is; NULL: not set.
  */
 const char *setting_of(const struct report *report, const char *key);

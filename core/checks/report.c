@@ -206,10 +206,15 @@ static int find_named(struct report *part, struct error *err)
 	return status < 0 ? status : refuse_twice(part, err);
 }
 
+struct choice_view report_view(const struct report *report)
+{
+	return (struct choice_view){
+			report->facts, report->goal, report->gpu, report->vm, report->line};
+}
+
 void choose_all(struct report *report)
 {
-	const struct choice_view view = {
-			report->facts, report->goal, report->gpu, report->vm, report->line};
+	const struct choice_view view = report_view(report);
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		report->decided[choice->id] = choice_is_taken(choice, &view);
 		report->done[choice->id] = choice->is_done && choice->is_done(&view);

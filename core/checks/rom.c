@@ -77,12 +77,6 @@ static struct trouble without_file(const struct report *report, const struct use
 			.fix = "put the file into /usr/share/kvm and give its name only"};
 }
 
-static bool vm_is_ovmf(const struct vm *vm)
-{
-	const char *bios = vm_get_next(vm, "bios");
-	return bios && strcmp(bios, "ovmf") == 0;
-}
-
 /* For whom it is: "10de:1b80, 10de:1b81". */
 static char *whose(struct arena *arena, const struct pci_rom *rom)
 {
@@ -99,6 +93,7 @@ static struct trouble with_rom(const struct report *report, const struct use *us
 	const struct pci_rom *rom = &use->file->rom;
 	const struct pci_device *device = use->device;
 	struct arena *arena = report->arena;
+	bool ovmf = vm_value_is_ovmf(vm_get_next(use->vm, "bios"));
 	bool known = device && device->vendor != 0xffff;
 	if (known && !pci_rom_is_for(rom, device->vendor, device->device))
 		return (struct trouble){.status = STATUS_WARN,
@@ -113,13 +108,12 @@ static struct trouble with_rom(const struct report *report, const struct use *us
 						": the bytes of the ROM file %s do not add up: it was changed, or read badly.",
 						use->name),
 				.fix = "read it again, or take another copy"};
-	if (vm_is_ovmf(use->vm) ? rom->efi : rom->bios)
+	if (ovmf ? rom->efi : rom->bios)
 		return (struct trouble){.status = STATUS_OK};
 	return (struct trouble){.status = STATUS_INFO,
 			.text = arena_printf(arena,
-					vm_is_ovmf(use->vm)
-							? ": the ROM file %s has no UEFI driver (GOP): the guest's screen shows nothing before its own driver does."
-							: ": the ROM file %s has nothing for a BIOS, and the VM has SeaBIOS: with bios: ovmf it shows the boot.",
+					ovmf ? ": the ROM file %s has no UEFI driver (GOP): the guest's screen shows nothing before its own driver does."
+					     : ": the ROM file %s has nothing for a BIOS, and the VM has SeaBIOS: with bios: ovmf it shows the boot.",
 					use->name)};
 }
 
@@ -234,11 +228,9 @@ static const char *held_by(const struct report *report)
 {
 	struct list holders = facts_holders(report->facts, report->gpu, report->arena);
 	for (size_t i = 0; i < holders.n; i++) {
-		const struct holder *holder = holders.item[i];
-		if (holder->has != KNOWN_NO)
-			return arena_printf(report->arena, "%s %s it",
-					holder_text(report->arena, holder),
-					holder->has == KNOWN_YES ? "runs with" : "may run with");
+		const char *has = holder_has_text(report->arena, holders.item[i], "it");
+		if (has)
+			return has;
 	}
 	return NULL;
 }

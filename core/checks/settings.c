@@ -40,8 +40,6 @@ static unsigned long number_of(const struct report *report, const char *key, uns
 {
 	const char *value = setting_of(report, key);
 	unsigned long number = 0;
-	if (value && text_starts(value, "current=")) /* memory: current=16384 */
-		value += strlen("current=");
 	return value && text_to_ulong(value, 10, 999999999, &number) ? number : unset;
 }
 
@@ -143,7 +141,7 @@ static const char *why_no_pages(const struct report *report)
 {
 	const char *pages = setting_of(report, "hugepages");
 	const char *numa = setting_of(report, "numa");
-	unsigned long memory = number_of(report, "memory", 512);
+	unsigned long memory = memory_of(report->arena, setting_of(report, "memory"));
 	unsigned long sockets = number_of(report, "sockets", 1);
 	unsigned long page = pages && strcmp(pages, "1024") == 0 ? 1024 : 2;
 	struct cpu_list nodes;
@@ -167,7 +165,7 @@ static const char *why_no_pages(const struct report *report)
 
 static size_t judge_memory(struct report *report, const struct check *check)
 {
-	unsigned long memory = number_of(report, "memory", 512);
+	unsigned long memory = memory_of(report->arena, setting_of(report, "memory"));
 	unsigned long balloon = number_of(report, "balloon", 0);
 	const char *hotplug = vm_get_next(report->vm, "hotplug");
 	bool pages = is_asked(report, CHOOSE_HUGEPAGES) || is_asked(report, CHOOSE_NUMA) ||

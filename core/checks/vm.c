@@ -272,8 +272,7 @@ void check_vm_tablet(struct report *report, const struct check *check)
 
 static bool is_ovmf(const struct vm *vm)
 {
-	const char *bios = vm_get(vm, "bios");
-	return bios && strcmp(bios, "ovmf") == 0;
+	return vm_value_is_ovmf(vm_get(vm, "bios"));
 }
 
 static void judge_bios(struct report *report, const struct check *check, const struct vm *vm)
@@ -308,9 +307,8 @@ void check_vm_efidisk(struct report *report, const struct check *check)
 }
 
 /* MiB; since 8.1 a property string with `current` as its default key. 0 when it is not a number. */
-static unsigned long memory_of(struct arena *arena, const struct vm *vm)
+unsigned long memory_of(struct arena *arena, const char *value)
 {
-	const char *value = vm_get(vm, "memory");
 	struct property_string parsed = {0};
 	unsigned long mib = 0;
 	if (!value)
@@ -322,7 +320,7 @@ static unsigned long memory_of(struct arena *arena, const struct vm *vm)
 
 static void judge_memory(struct report *report, const struct check *check, const struct vm *vm)
 {
-	unsigned long mib = memory_of(report->arena, vm);
+	unsigned long mib = memory_of(report->arena, vm_get(vm, "memory"));
 	unsigned long host = (unsigned long)(report->facts->memory_kib / 1024);
 	if (!mib || !host) {
 		(void)report_add(report, check, STATUS_UNKNOWN, subject_vm(vm),

@@ -12,14 +12,12 @@ static char *held_by_guest(const struct facts *facts, const struct pci_device *f
 	struct list holders = facts_holders(facts, function, arena);
 	for (size_t i = 0; i < holders.n; i++) {
 		const struct holder *holder = holders.item[i];
-		const char *guest = holder_text(arena, holder);
-		if (holder->has == KNOWN_YES)
-			return arena_printf(arena, "%s runs with %s", guest, function->name);
-		if (holder->has == KNOWN_UNKNOWN)
-			return arena_printf(arena, "%s may run with %s", guest, function->name);
+		char *has = holder_has_text(arena, holder, function->name);
+		if (has)
+			return has;
 		if (!stays)
-			return arena_printf(arena, "%s has %s in its configuration (%s)", guest,
-					function->name, holder->line);
+			return arena_printf(arena, "%s has %s in its configuration (%s)",
+					holder_text(arena, holder), function->name, holder->line);
 	}
 	return NULL;
 }

@@ -136,6 +136,15 @@ static void add_vm(struct arena *arena, struct list *holders, const struct vm *v
 	}
 }
 
+char *holder_has_text(struct arena *arena, const struct holder *holder, const char *what)
+{
+	return holder->has == KNOWN_NO ? NULL
+				       : arena_printf(arena, "%s %s %s", holder_text(arena, holder),
+							 holder->has == KNOWN_YES ? "runs with"
+										  : "may run with",
+							 what);
+}
+
 char *holder_text(struct arena *arena, const struct holder *holder)
 {
 	return arena_printf(arena, "%s %u %s", holder->vm ? "VM" : "container", holder->id,

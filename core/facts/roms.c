@@ -16,7 +16,8 @@ static bool is_of_qemu(const char *name)
 	static const char *const starts[] = {"bios", "edk2-", "efi-", "kvmvapic", "linuxboot",
 			"multiboot", "npcm", "openbios", "opensbi", "pvh", "pxe-", "qboot", "QEMU,",
 			"qemu_", "s390", "sgabios", "skiboot", "slof", "u-boot", "vgabios", "vof",
-			"OVMF", "AAVMF"};
+			"OVMF", "AAVMF", "ast27", "bamboo", "canyonlands", "firmware", "hppa-",
+			"keymaps", "palcode", "petalogix", "pnv-", "trace-events"};
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
 		if (text_starts(name, starts[i]))
 			return true;
@@ -75,7 +76,6 @@ static void add_named(const struct root *root, struct facts *facts, const struct
 			continue;
 		add_file(root, facts, name, false);
 		entry->rom = facts_rom_file(facts, name);
-		entry->romfile_found = entry->rom ? KNOWN_YES : KNOWN_NO;
 	}
 }
 

@@ -68,6 +68,11 @@ bool vm_value_is_q35(const char *machine)
 }
 
 /* The type in `cpu: host,flags=+aes`: the default key cputype. */
+bool vm_value_is_ovmf(const char *bios)
+{
+	return bios && strcmp(bios, "ovmf") == 0;
+}
+
 bool vm_value_is_cpu_host(const char *cpu)
 {
 	struct arena *arena = arena_new();

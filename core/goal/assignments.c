@@ -280,20 +280,26 @@ void goal_give(struct goal *goal, const char *device, unsigned vmid)
 }
 
 /* What was chosen for one alone counts no more. */
-static void choose_for_all(struct goal *goal, enum choice_id id, enum choice value)
+static void forget_own(struct goal *goal, enum choice_id id)
 {
-	goal->chosen[id] = value;
-	for (size_t i = 0; i < goal->assignments.n; i++)
-		((struct assignment *)goal->assignments.item[i])->chosen[id] = CHOICE_ADVISED;
-	for (size_t i = 0; i < goal->guests.n; i++)
-		((struct guest_goal *)goal->guests.item[i])->chosen[id] = CHOICE_ADVISED;
+	for (size_t i = 0; i < goal->assignments.n; i++) {
+		struct assignment *assignment = goal->assignments.item[i];
+		assignment->chosen[id] = CHOICE_ADVISED;
+		assignment->values[id] = NULL;
+	}
+	for (size_t i = 0; i < goal->guests.n; i++) {
+		struct guest_goal *guest = goal->guests.item[i];
+		guest->chosen[id] = CHOICE_ADVISED;
+		guest->values[id] = NULL;
+	}
 }
 
 void goal_choose(struct goal *goal, const struct goal_choice *choice, const char *device,
 		enum choice value)
 {
 	if (!device || choice->scope == SCOPE_HOST) {
-		choose_for_all(goal, choice->id, value);
+		goal->chosen[choice->id] = value;
+		forget_own(goal, choice->id);
 		return;
 	}
 	if (goal->gpus.n)
@@ -319,10 +325,7 @@ void assignment_set_value(struct goal *goal, const struct goal_choice *choice, c
 	if (device && choice->scope != SCOPE_HOST)
 		return;
 	goal->values[id] = value;
-	for (size_t i = 0; i < goal->assignments.n; i++)
-		((struct assignment *)goal->assignments.item[i])->values[id] = NULL;
-	for (size_t i = 0; i < goal->guests.n; i++)
-		((struct guest_goal *)goal->guests.item[i])->values[id] = NULL;
+	forget_own(goal, id);
 }
 
 static bool is_address(const char *device)

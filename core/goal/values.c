@@ -10,19 +10,6 @@
 
 /* What choices with a value may be. They are kept as texts. */
 
-static char *read_functions(struct arena *arena, const char *value)
-{
-	unsigned long number = 0;
-	if (strlen(value) > 5 || !text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, &number))
-		return NULL;
-	return arena_printf(arena, "%lu", number);
-}
-
-static char *read_romfile(struct arena *arena, const char *value)
-{
-	return pci_rom_name_is_valid(value) ? arena_strdup(arena, value) : NULL;
-}
-
 static const char *now_romfile(const struct choice_view *view)
 {
 	return view->line ? view->line->parsed.romfile : NULL;
@@ -33,92 +20,56 @@ const struct choice_form form_functions = {.word = "N",
 		.what = "a number from 0 to 65535",
 		.ask = "How many",
 		.number = true,
-		.read = read_functions};
+		.most = SRIOV_FUNCTIONS_MAX};
 const struct choice_form form_romfile = {.word = "NAME",
 		.example = "card.rom",
 		.what = "the name of a file in /usr/share/kvm, without its directory, or none",
 		.ask = "ROM file, or none (empty: as it is): ",
-		.read = read_romfile,
+		.fits = pci_rom_name_is_valid,
 		.now = now_romfile};
 
 /* Settings of a VM, by the names that Proxmox VE has for them (PVE/QemuServer.pm, $confdesc). */
 
-static char *read_count(struct arena *arena, const char *value)
-{
-	unsigned long number = 0;
-	bool fits = strlen(value) <= 4 && text_to_ulong(value, 10, 8192, &number) && number;
-	return fits ? arena_printf(arena, "%lu", number) : NULL;
-}
-
-static char *read_mib(struct arena *arena, const char *value)
-{
-	unsigned long number = 0;
-	bool fits = strlen(value) <= 9 && text_to_ulong(value, 10, 999999999, &number);
-	return fits ? arena_printf(arena, "%lu", number) : NULL;
-}
-
-static char *read_switch(struct arena *arena, const char *value)
-{
-	return strcmp(value, "0") == 0 || strcmp(value, "1") == 0 ? arena_strdup(arena, value)
-								  : NULL;
-}
-
-static char *read_affinity(struct arena *arena, const char *value)
+static bool is_affinity(const char *value)
 {
 	struct cpu_list list;
-	bool one = !strchr(value, '\n') && cpu_list_read(value, &list);
-	return strcmp(value, "none") == 0 || one ? arena_strdup(arena, value) : NULL;
+	return strcmp(value, "none") == 0 || (!strchr(value, '\n') && cpu_list_read(value, &list));
 }
 
-static char *read_word(struct arena *arena, const char *value, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(*words, value) == 0)
-			return arena_strdup(arena, value);
-	return NULL;
-}
-
-static char *read_hugepages(struct arena *arena, const char *value)
-{
-	static const char *const words[] = {"any", "2", "1024", "none", NULL};
-	return read_word(arena, value, words);
-}
-
+static const char *const pages[] = {"any", "2", "1024", "none", NULL};
 /* "none" is a display of PVE's own, so that the default has another word. */
-static char *read_vga(struct arena *arena, const char *value)
-{
-	static const char *const words[] = {"none", "std", "virtio", "qxl", "vmware", "cirrus",
-			"serial0", "default", NULL};
-	return read_word(arena, value, words);
-}
+static const char *const displays[] = {
+		"none", "std", "virtio", "qxl", "vmware", "cirrus", "serial0", "default", NULL};
 
 const struct choice_form form_sockets = {.word = "N",
 		.example = "1",
 		.what = "a number from 1 to 8192",
 		.ask = "Sockets (empty: as it is): ",
 		.number = true,
-		.read = read_count,
+		.least = 1,
+		.most = CPU_LIST_MAX,
 		.key = "sockets"};
 const struct choice_form form_cores = {.word = "N",
 		.example = "8",
 		.what = "a number from 1 to 8192",
 		.ask = "Cores (empty: as it is): ",
 		.number = true,
-		.read = read_count,
+		.least = 1,
+		.most = CPU_LIST_MAX,
 		.key = "cores"};
 const struct choice_form form_numa = {.word = "0|1",
 		.example = "1",
 		.what = "0 or 1",
 		.ask = "numa, 0 or 1 (empty: as it is): ",
 		.number = true,
-		.read = read_switch,
+		.most = 1,
 		.key = "numa"};
 const struct choice_form form_affinity = {.word = "LIST",
 		.example = "0-7,16-23",
 		.what = "CPUs of the host below 8192, as 0-7,16-23, or none",
 		.ask = "CPUs, or none (empty: as it is): ",
 		.list = true,
-		.read = read_affinity,
+		.fits = is_affinity,
 		.key = "affinity",
 		.unset = "none",
 		.root_only = true};
@@ -126,7 +77,7 @@ const struct choice_form form_hugepages = {.word = "SIZE",
 		.example = "1024",
 		.what = "any, 2, 1024 or none",
 		.ask = "any, 2, 1024, none (empty: as it is): ",
-		.read = read_hugepages,
+		.words = pages,
 		.key = "hugepages",
 		.unset = "none",
 		.root_only = true};
@@ -135,13 +86,13 @@ const struct choice_form form_balloon = {.word = "MIB",
 		.what = "a number of MiB; 0: no ballooning",
 		.ask = "MiB, 0 for none (empty: as it is): ",
 		.number = true,
-		.read = read_mib,
+		.most = 999999999,
 		.key = "balloon"};
 const struct choice_form form_vga = {.word = "NAME",
 		.example = "std",
 		.what = "none, std, virtio, qxl, vmware, cirrus, serial0 or default",
 		.ask = "Display, or default (empty: as is): ",
-		.read = read_vga,
+		.words = displays,
 		.key = "vga",
 		.unset = "default"};
 
@@ -153,11 +104,31 @@ const char *choice_now(const struct goal_choice *choice, const struct choice_vie
 	return form->now(view);
 }
 
+/* With no more digits than the highest has: 007 is a slip. */
+static char *read_number(struct arena *arena, const struct choice_form *form, const char *value)
+{
+	unsigned long number = 0;
+	bool fits = strlen(value) <= strlen(arena_printf(arena, "%lu", form->most)) &&
+		    text_to_ulong(value, 10, form->most, &number) && number >= form->least;
+	return fits ? arena_printf(arena, "%lu", number) : NULL;
+}
+
+/* As it is kept, in the arena; NULL: it is none. */
+static char *read_value(struct arena *arena, const struct choice_form *form, const char *value)
+{
+	bool fits = form->fits && form->fits(value);
+	if (form->number)
+		return read_number(arena, form, value);
+	for (size_t i = 0; form->words && form->words[i]; i++)
+		fits = fits || strcmp(form->words[i], value) == 0;
+	return fits ? arena_strdup(arena, value) : NULL;
+}
+
 int value_read(struct arena *arena, const struct goal_choice *choice, const char *value,
 		char **ret_value, struct error *err)
 {
 	const struct choice_form *form = choice->form;
-	*ret_value = form->read(arena, value);
+	*ret_value = read_value(arena, form, value);
 	if (*ret_value)
 		return 0;
 	const char *device = choice->scope == SCOPE_DEVICE ? "DEVICE=" : "";
@@ -203,8 +174,9 @@ json_t *value_to_json(const struct choice_form *form, const char *value)
 char *value_from_json(struct arena *arena, const struct choice_form *form, const json_t *json)
 {
 	if (form->number && json_is_integer(json))
-		return form->read(arena,
+		return read_value(arena, form,
 				arena_printf(arena, "%lld", (long long)json_integer_value(json)));
-	return !form->number && json_is_string(json) ? form->read(arena, json_string_value(json))
-						     : NULL;
+	return !form->number && json_is_string(json)
+			       ? read_value(arena, form, json_string_value(json))
+			       : NULL;
 }

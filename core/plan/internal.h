@@ -9,6 +9,15 @@
 extern const struct change_kind kind_file, kind_command, kind_sysfs, kind_rom, kind_api,
 		kind_reboot;
 
+/* kinds.c: the change of this kind that is about the path, or NULL. */
+struct change *plan_find_path(
+		const struct plan *plan, const struct change_kind *kind, const char *path);
+/* kind_sysfs.c: an attribute, links followed: they are what sysfs is made of, and must not lead
+ * out.
+ */
+int sysfs_attribute(const struct root *root, const char *path, struct arena *arena, char **ret_real,
+		struct error *err);
+
 /* plan.c: a new change at the end of the plan, and one more reason for it, each once. */
 struct change *plan_add_change(struct plan *plan, const struct change_kind *kind);
 void plan_add_because(struct plan *plan, struct change *change, const char *because);

@@ -31,10 +31,9 @@ static bool is_switched(const struct change_run *run)
 static int write_switch(
 		struct change_run *run, const char *path, const char *value, struct error *err)
 {
-	char *real = root_real_path(run->root, path, run->arena);
-	if (!real)
-		return error_set(err, ERROR_NOT_HOST, "there is no attribute '%s'", path);
-	return file_write_attribute(run->root, real, value, err);
+	char *real = NULL;
+	int status = sysfs_attribute(run->root, path, run->arena, &real, err);
+	return status < 0 ? status : file_write_attribute(run->root, real, value, err);
 }
 
 /* A number of the device ("0x10de"). */
@@ -87,11 +86,8 @@ static int read_rom(struct change_run *run, const struct change *change, char **
 
 void plan_add_rom(struct plan *plan, const char *source, const char *path, const char *because)
 {
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		struct change *change = plan->changes.item[i];
-		if (change->kind == &kind_rom && strcmp(change->path, path) == 0)
-			return;
-	}
+	if (plan_find_path(plan, &kind_rom, path))
+		return;
 	struct change *change = plan_add_change(plan, &kind_rom);
 	change->path = arena_strdup(plan->arena, path);
 	change->after = arena_strdup(plan->arena, source);

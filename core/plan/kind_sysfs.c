@@ -22,8 +22,8 @@ static char *read_value(const struct root *root, const char *path, struct arena 
 }
 
 /* The attribute itself, links followed: they are what sysfs is made of, and must not lead out. */
-static int find_attribute(const struct root *root, const char *path, struct arena *arena,
-		char **ret_real, struct error *err)
+int sysfs_attribute(const struct root *root, const char *path, struct arena *arena, char **ret_real,
+		struct error *err)
 {
 	char *real = root_real_path(root, path, arena);
 	struct stat status;
@@ -41,7 +41,7 @@ static int find_attribute(const struct root *root, const char *path, struct aren
 static int read_attribute(const struct root *root, const char *path, struct arena *arena,
 		char **ret_real, char **ret_value, struct error *err)
 {
-	int status = find_attribute(root, path, arena, ret_real, err);
+	int status = sysfs_attribute(root, path, arena, ret_real, err);
 	if (status < 0)
 		return status;
 	*ret_value = read_value(root, *ret_real, arena);
@@ -49,17 +49,6 @@ static int read_attribute(const struct root *root, const char *path, struct aren
 			  : error_set(err, ERROR_REFUSED,
 					    "'%s%s' cannot be read, so it could not be put back",
 					    root_dir(root), path);
-}
-
-/* Written once: the last word counts. */
-static struct change *find_write(const struct plan *plan, const char *path)
-{
-	for (size_t i = 0; i < plan->changes.n; i++) {
-		struct change *change = plan->changes.item[i];
-		if (change->kind == &kind_sysfs && strcmp(change->path, path) == 0)
-			return change;
-	}
-	return NULL;
 }
 
 int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
@@ -71,7 +60,7 @@ int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path,
 	int status = read_attribute(root, path, plan->arena, &real, &now, err);
 	if (status < 0)
 		return status;
-	struct change *change = find_write(plan, path);
+	struct change *change = plan_find_path(plan, &kind_sysfs, path); /* the last word counts */
 	if (!change)
 		change = plan_add_change(plan, &kind_sysfs);
 	change->path = arena_strdup(plan->arena, path);

@@ -47,6 +47,17 @@ int change_run_client(struct change_run *run, struct pve_client **ret_client, st
 	return status;
 }
 
+struct change *plan_find_path(
+		const struct plan *plan, const struct change_kind *kind, const char *path)
+{
+	for (size_t i = 0; i < plan->changes.n; i++) {
+		struct change *change = plan->changes.item[i];
+		if (change->kind == kind && strcmp(change->path, path) == 0)
+			return change;
+	}
+	return NULL;
+}
+
 static size_t count_kind(const struct list *changes, const struct change_kind *kind)
 {
 	size_t n = 0;

@@ -182,6 +182,8 @@ struct report_counts report_counts(const struct report *report);
 /* ready, needs-work, blocked or unknown, for a display device (see README, Audit). */
 const char *report_verdict(const struct report *report, const struct pci_device *gpu);
 
+/* What the choices of a part of the goal are judged by. */
+struct choice_view report_view(const struct report *report);
 /* Where the wizard should open: the first step that has something to do, from findings alone. */
 enum step report_next_step(const struct report *report);
 

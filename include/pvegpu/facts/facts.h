@@ -207,6 +207,8 @@ struct strings facts_rivals(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
 /* "VM 106 talos-gpu-1", "container 200 pihole". */
 char *holder_text(struct arena *arena, const struct holder *holder);
+/* "VM 106 talos-gpu-1 runs with WHAT", or that it may; NULL: it has it not. */
+char *holder_has_text(struct arena *arena, const struct holder *holder, const char *what);
 /* The guests of this node that have the device or would take it, as struct holder: VMs by number,
  * then containers. What is not known of guests is not in it: vms_known, containers_known. */
 struct list facts_holders(

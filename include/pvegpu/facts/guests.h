@@ -23,7 +23,6 @@ struct vm_hostpci {
 				     empty for a mapping with several devices on this node */
 	struct list alternatives; /* of a mapping with several devices on this node: all of them */
 	struct list offers;       /* the same as a struct list each: of them one is taken */
-	enum known romfile_found; /* below /usr/share/kvm; unknown without a romfile */
 	const struct rom_file *rom; /* that file; NULL where it is not found */
 };
 
@@ -66,9 +65,10 @@ const char *vm_digest(const struct vm *vm, struct arena *arena);
 struct list vm_next_lines(const struct vm *vm, struct arena *arena);
 /* By its ostype (win11, w2k22, wxp …): its desktop needs what a server does without. */
 bool vm_is_windows(const struct vm *vm);
-/* Of the value of `machine`, `cpu`, and of one that is yes or no (NULL: not set). */
+/* Of the value of `machine`, `cpu`, `bios`, and of one that is yes or no (NULL: not set). */
 bool vm_value_is_q35(const char *machine);
 bool vm_value_is_cpu_host(const char *cpu);
+bool vm_value_is_ovmf(const char *bios);
 bool vm_value_is_off(const char *value);
 bool vm_value_is_on(const char *value);
 /* It has `onboot`. */

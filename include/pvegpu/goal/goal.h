@@ -86,9 +86,11 @@ struct choice_form {
 	const char *what;    /* "a number from 0 to 65535" */
 	const char *ask;     /* for it in the wizard: at most 40 columns */
 	bool list;           /* commas are in it, which --assign has as + */
-	bool number;         /* so it stands in JSON */
-	/* As it is kept, in the arena; NULL: it is none. */
-	char *(*read)(struct arena *arena, const char *value);
+	bool number;         /* so it stands in JSON: from `least` to `most` */
+	unsigned long least, most;
+	const char *const *words; /* it is one of these, up to NULL; or NULL */
+	/* Of neither number nor words: whether it is one. */
+	bool (*fits)(const char *value);
 	/* Of SCOPE_GUEST: the setting of the VM that it is, and only root@pam may set it. */
 	const char *key;
 	bool root_only;
