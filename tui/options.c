@@ -219,6 +219,15 @@ static int take_choice(struct options *options, const struct option_row *row, co
 	return 0;
 }
 
+/* Those for which it is chosen. */
+static size_t count_devices(const struct goal *goal, enum choice_id id)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < goal->devices.n; i++)
+		n += ((const struct device_goal *)goal->devices.item[i])->values[id] != NULL;
+	return n;
+}
+
 /* VALUE, or DEVICE=VALUE of what is a device's. */
 static int take_value(struct options *options, const struct option_row *row, const char *argument)
 {
@@ -232,12 +241,13 @@ static int take_value(struct options *options, const struct option_row *row, con
 	if (!equals)
 		return wrong("that takes DEVICE=N, as 00:02.0=7, not", argument);
 	const char *device = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
-	size_t before = goal->devices.n;
+	size_t before = count_devices(goal, row->choice->id);
 	if (goal_set_value(goal, row->choice, device, equals + 1, &error) < 0)
 		return say_error(&error, EXIT_USAGE);
-	return goal->devices.n > before ? 0
-					: wrong("a device has one number, and this is its second:",
-							  argument);
+	return count_devices(goal, row->choice->id) > before
+			       ? 0
+			       : wrong("a device has one number, and this is its second:",
+						 argument);
 }
 
 /* Which commands take an option, as a set. */

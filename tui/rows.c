@@ -37,6 +37,44 @@ struct row *rows_add_value(
 	return row;
 }
 
+/* "2 now, of 7", "4 asked for, 2 now". */
+static const char *attribute_note(struct arena *arena, const struct goal *goal,
+		const struct goal_choice *choice, const struct pci_device *gpu)
+{
+	int now = device_attribute_now(gpu, choice->form->attribute);
+	const char *value = now >= 0 ? arena_printf(arena, "%d", now) : "unknown";
+	unsigned wanted = 0;
+	if (goal_number(goal, choice->id, gpu->name, &wanted))
+		return arena_printf(arena, "%u asked for, %s now", wanted, value);
+	return choice->id == CHOOSE_FUNCTIONS
+			       ? arena_printf(arena, "%s now, of %d", value, gpu->sriov_total)
+			       : arena_printf(arena, "%s now", value);
+}
+
+void rows_add_attribute(struct rows *rows, const struct report *report,
+		const struct goal_choice *choice, const struct pci_device *gpu)
+{
+	const char *name = short_address(gpu);
+	bool counts = choice->id == CHOOSE_FUNCTIONS;
+	const char *range = counts ? arena_printf(rows->arena, "0 to %d",
+						     gpu->sriov_total > 0 ? gpu->sriov_total : 0)
+				   : choice->form->what;
+	unsigned wanted = 0;
+	bool asked = goal_number(report->goal, choice->id, gpu->name, &wanted);
+	struct row *row = rows_add_value(rows, choice->id, gpu->name,
+			arena_printf(rows->arena, "%s of %s, %s (empty: as it is): ", choice->yes,
+					name, range));
+	row->text = arena_printf(rows->arena, "%s %s", name, choice->text);
+	row->note = attribute_note(rows->arena, report->goal, choice, gpu);
+	row->check = check_by_id(choice->checks);
+	struct subject about = subject_device(gpu);
+	struct finding_query query = {.check = choice->checks, .subject = &about};
+	const struct finding *finding;
+	while (asked && (choice->page != PAGE_GPU || !parts_give(report, gpu)) &&
+			(finding = report_next(report, &query)))
+		rows_add_finding(rows, report, finding);
+}
+
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id)
 {

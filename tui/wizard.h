@@ -70,6 +70,10 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
 /* The same of one that each part of the goal decides: of the part that is shown, or of all. */
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id);
+/* A row for an attribute of a GPU (SCOPE_DEVICE), and what was found of it where it is asked for.
+ */
+void rows_add_attribute(struct rows *rows, const struct report *report,
+		const struct goal_choice *choice, const struct pci_device *gpu);
 /* The same of a choice with a value, which Enter asks for: what it is, and what was asked for. */
 struct row *rows_add_value_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id);

@@ -138,33 +138,6 @@ static void judge_split(struct report *report, const struct check *check, struct
 			first ? ": --gpu " : "", first ? first->name : "", gpu->name);
 }
 
-const struct function_rule *functions_rule(
-		const struct report *report, const struct pci_device *device, const char **ret_why)
-{
-	const struct facts *facts = report->facts;
-	const struct function_rule *found = NULL;
-	*ret_why = NULL;
-	for (size_t i = 0; i < facts->function_rules.n && !*ret_why; i++) {
-		const struct function_rule *rule = facts->function_rules.item[i];
-		if (rule->device && rule->device != device)
-			continue;
-		if (found)
-			*ret_why = arena_printf(report->arena,
-					"line %zu of %s and line %zu of %s set it at boot: leave one",
-					found->line, found->path, rule->line, rule->path);
-		else if (!rule->device)
-			*ret_why = arena_printf(report->arena,
-					"line %zu of %s sets such a number at boot, and for which device is not understood: see to it by hand",
-					rule->line, rule->path);
-		else if (rule->count < 0)
-			*ret_why = arena_printf(report->arena,
-					"line %zu of %s sets it at boot in a way of its own: change it there by hand",
-					rule->line, rule->path);
-		found = rule;
-	}
-	return *ret_why ? NULL : found;
-}
-
 /* Who makes the functions is the device's driver. */
 static const char *driver_makes_none(const struct pci_device *gpu)
 {
@@ -225,11 +198,12 @@ static void judge_asked(struct report *report, const struct check *check, struct
 	const char *many = arena_printf(arena, "%u virtual %s", wanted,
 			text_plural(wanted, "function", "functions"));
 	const char *untold = NULL;
-	const struct function_rule *rule = functions_rule(report, gpu, &untold);
+	const struct kept_attribute *rule =
+			attribute_rule_of(report, gpu, ATTRIBUTE_FUNCTIONS, &untold);
 	const char *reason = why_not_split(report, gpu, wanted);
 	if (!reason)
 		reason = untold;
-	int at_boot = rule ? rule->count : 0;
+	int at_boot = rule ? rule->value : 0;
 	struct finding *finding = NULL;
 	if (reason) {
 		finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
@@ -320,7 +294,7 @@ void check_gpu_sriov(struct report *report, const struct check *check)
 	for_each_gpu(report, check, GPUS_GIVEN, judge_sriov);
 }
 
-static const struct log_line *log_of(
+const struct log_line *log_of(
 		const struct report *report, enum log_kind kind, const struct pci_device *device)
 {
 	const struct log_line *last = NULL;

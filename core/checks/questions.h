@@ -153,6 +153,9 @@ bool vfio_takes_at_boot(const struct report *report, const struct pci_device *de
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device);
 /* That of one of the GPU's functions: it is then bound by address, at boot. */
 const struct pci_device *twin_of_card(const struct report *report);
+/* The last line of that kind in the kernel's log that names the device; or NULL. */
+const struct log_line *log_of(
+		const struct report *report, enum log_kind kind, const struct pci_device *device);
 /* The GPU's group holds more than its card and bridges. */
 bool group_has_others(const struct report *report, const struct pci_device *gpu);
 /* Modules that could take the function before vfio-pci, each once. */
@@ -165,10 +168,11 @@ enum gpu_scope { GPUS_GIVEN = 0, GPUS_VIRTUAL = 1, GPUS_BMC = 2 };
 typedef void judge_gpu(struct report *report, const struct check *check, struct pci_device *gpu);
 void for_each_gpu(struct report *report, const struct check *check, enum gpu_scope scope,
 		judge_gpu *judge);
-/* The line that sets the number of its virtual functions at boot, and may be edited; NULL: none.
- * `ret_why`: why that is not told, or NULL. */
-const struct function_rule *functions_rule(
-		const struct report *report, const struct pci_device *device, const char **ret_why);
+/* The line that sets the attribute of the device at boot, and may be edited; NULL: none. `ret_why`:
+ * why that is not told, or NULL. */
+const struct kept_attribute *attribute_rule_of(const struct report *report,
+		const struct pci_device *device, enum device_attribute attribute,
+		const char **ret_why);
 /* Rules of udev and sysfs.conf that touch the device, as evidence. */
 void add_rules(struct report *report, struct finding *finding, const struct pci_device *device);
 /* Judge each VM that has a hostpci line, and the goal's. */
@@ -318,6 +322,8 @@ void check_interrupt_remapping(struct report *report, const struct check *check)
 void check_above_4g(struct report *report, const struct check *check);
 void check_gpu_reset(struct report *report, const struct check *check);
 void check_gpu_sriov(struct report *report, const struct check *check);
+void check_gpu_vf_drivers(struct report *report, const struct check *check);
+void check_gpu_power(struct report *report, const struct check *check);
 void check_vm_ha(struct report *report, const struct check *check);
 void check_vm_bios(struct report *report, const struct check *check);
 void check_vm_efidisk(struct report *report, const struct check *check);

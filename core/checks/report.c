@@ -301,11 +301,14 @@ static int find_devices(const struct facts *facts, const struct goal *goal, stru
 								  : NULL;
 		if (facts->remote)
 			return error_set(err, ERROR_USAGE,
-					"the number of virtual functions of %s is written on %s itself: run pvegpu there",
+					"what is set for %s is written on %s itself: run pvegpu there",
 					name, facts->node);
 		if (facts->complete && (!device || !pci_is_gpu(device)))
 			return error_set(err, ERROR_USAGE, "there is no GPU at %s", name);
-		if (device && (pci_is_virtual(device) || pci_is_bmc(device)))
+		unsigned count = 0;
+		bool functions = goal_number(goal, CHOOSE_FUNCTIONS, name, &count) ||
+				 goal_number(goal, CHOOSE_VF_DRIVERS, name, &count);
+		if (functions && device && (pci_is_virtual(device) || pci_is_bmc(device)))
 			return error_set(err, ERROR_USAGE, "%s has no virtual functions: it is %s",
 					name,
 					pci_is_bmc(device)

@@ -39,7 +39,8 @@ static const struct rest {
 		{"/sys/bus/pci/devices/*/boot_vga", "gpu.boot-vga gpu.rom vfio.binding"},
 		{"/sys/bus/pci/devices/*/resource", "bios.above-4g"},
 		{"/sys/bus/pci/devices/*/reset_method", "gpu.reset"},
-		{"/sys/bus/pci/devices/*/sriov_*", "gpu.sriov"},
+		{"/sys/bus/pci/devices/*/sriov_*", "gpu.sriov gpu.vf-drivers"},
+		{"/sys/bus/pci/devices/*/d3cold_allowed", "gpu.power"},
 		{"/sys/bus/pci/devices/*/rom", "gpu.rom"},
 		{"/sys/bus/pci/devices/*/mdev_supported_types /sys/bus/pci/devices/*/nvidia",
 				"attach.mapping attach.mapping-drift"},
@@ -100,9 +101,10 @@ static const struct rest {
 				"vfio.binding vfio.ids-overreach vfio.modprobe-conflict "
 				"vfio.initramfs-stale vfio.leftovers vfio.unsafe-interrupts "
 				"gpu.only-gpu"},
-		{"/etc/udev/rules.d* /etc/sysfs.conf /etc/sysfs.d*", "gpu.sriov vfio.host-driver"},
+		{"/etc/udev/rules.d* /etc/sysfs.conf /etc/sysfs.d*",
+				"gpu.sriov gpu.vf-drivers gpu.power vfio.host-driver"},
 		{"/run/udev/rules.d* /usr/local/lib/udev/rules.d* /usr/lib/udev/rules.d* /etc/systemd/system* /etc/tmpfiles.d*",
-				"gpu.sriov"},
+				"gpu.sriov gpu.vf-drivers gpu.power"},
 		{"/etc/initramfs-tools*", "vfio.binding vfio.initramfs-stale gpu.only-gpu"},
 		{"/boot/initrd.img-*", "vfio.initramfs-stale"},
 

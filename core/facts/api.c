@@ -83,7 +83,12 @@ static struct pci_device *device_of(struct arena *arena, const json_t *entry)
 	if (!id || !pci_address_parse_full(id, &address))
 		return NULL;
 	struct pci_device *device = arena_alloc(arena, sizeof *device);
-	*device = (struct pci_device){.address = address, .group = -1, .sriov_total = -1};
+	*device = (struct pci_device){.address = address,
+			.group = -1,
+			.sriov_total = -1,
+			.sriov_active = -1,
+			.vf_drivers = -1,
+			.d3cold = -1};
 	pci_address_format(&address, device->name);
 	if (class_text && text_to_ulong(class_text + (text_starts(class_text, "0x") ? 2 : 0), 16,
 					  0xffffff, &class_code))

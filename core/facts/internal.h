@@ -25,7 +25,7 @@ void facts_read_modules(const struct root *root, struct facts *facts);
 void facts_read_uses(const struct root *root, struct facts *facts); /* storage and network */
 void facts_read_vms(const struct root *root, struct facts *facts);
 /* What sets the number of virtual functions at boot. */
-void facts_read_function_rules(const struct root *root, struct facts *facts);
+void facts_read_attribute_rules(const struct root *root, struct facts *facts);
 /* The devices that a mapping's or a line's path names, one or several between ';'. */
 void facts_find_path(const struct facts *facts, struct arena *arena, struct list *devices,
 		const char *path);

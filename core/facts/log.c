@@ -30,6 +30,7 @@ static const struct pattern {
 		{LOG_BAR_HELD, 'B', "BAR ", "]: can't reserve", ']'},
 		{LOG_BAR_UNPLACED, 'B', "BAR ", "no space for [", '['},
 		{LOG_BAR_UNPLACED, 'B', "BAR ", "]: can't assign; no space", ']'},
+		{LOG_POWER, 'w', "change power state", NULL, '\0'},
 		{LOG_FRAMEBUFFER, 'b', "fb0: ", "frame buffer device", 'b'},
 		{LOG_FRAMEBUFFER, 'b', "assigned to efifb", NULL, '\0'},
 };

@@ -9,7 +9,7 @@
 
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
-#include "pvegpu/formats/sriov_rule.h"
+#include "pvegpu/formats/attribute_rule.h"
 
 /*
  * One pass over /sys/bus/pci/devices. A device's `uevent` holds class, ids and driver in one file
@@ -166,14 +166,14 @@ static bool has_entry(const struct device_dir *dir, const char *name)
 	return false;
 }
 
-/* A number of virtual functions; -1: it does not say. */
+/* A number; -1: it does not say. */
 static int read_count(const struct device_dir *dir, const char *name)
 {
 	char value[16];
 	unsigned long number = 0;
 	(void)read_attribute(dir, name, value, sizeof value);
 	value[strcspn(value, "\n")] = '\0';
-	return text_to_ulong(value, 10, SRIOV_FUNCTIONS_MAX, &number) ? (int)number : -1;
+	return text_to_ulong(value, 10, ATTRIBUTE_MAX, &number) ? (int)number : -1;
 }
 
 static void read_display(
@@ -185,6 +185,9 @@ static void read_display(
 	bool splits = device->virtual_function != KNOWN_YES;
 	device->sriov_total = splits ? read_count(dir, "sriov_totalvfs") : -1;
 	device->sriov_active = splits ? read_count(dir, "sriov_numvfs") : -1;
+	device->vf_drivers =
+			device->sriov_total > 0 ? read_count(dir, "sriov_drivers_autoprobe") : -1;
+	device->d3cold = splits ? read_count(dir, "d3cold_allowed") : -1;
 	read_bars(dir, device);
 	if (!pci_is_virtual(device) && read_attribute(dir, "local_cpulist", value, sizeof value))
 		device->local_cpus = text_trim(arena, value, strlen(value));
@@ -402,8 +405,9 @@ static void note_device(const struct root *root, struct arena *arena, const char
 {
 	static const char *const read[] = {"uevent", "class", "vendor", "device",
 			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
-			"sriov_totalvfs", "sriov_numvfs", "resource", "local_cpulist",
-			"power_state", "power/runtime_status"};
+			"sriov_totalvfs", "sriov_numvfs", "sriov_drivers_autoprobe",
+			"d3cold_allowed", "resource", "local_cpulist", "power_state",
+			"power/runtime_status"};
 	static const char *const seen[] = {"driver", "iommu_group", "physfn", "vfio-dev",
 			"mdev_supported_types", "nvidia", "rom"};
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
@@ -457,6 +461,22 @@ void facts_hidden_reset(struct facts *facts)
 		struct pci_device *device = facts->devices.item[i];
 		if (pci_is_gpu(device) && !device->reset_method)
 			device->reset_method = arena_strdup(facts->arena, "");
+	}
+}
+
+int device_attribute_now(const struct pci_device *device, enum device_attribute attribute)
+{
+	switch (attribute) {
+	case ATTRIBUTE_FUNCTIONS:
+		return device->sriov_active;
+	case ATTRIBUTE_VF_DRIVERS:
+		return device->vf_drivers;
+	case ATTRIBUTE_D3COLD:
+		return device->d3cold;
+	case ATTRIBUTE_NONE:
+	case ATTRIBUTES:
+	default:
+		return -1;
 	}
 }
 

@@ -87,5 +87,5 @@ void facts_read_rules(const struct root *root, struct facts *facts)
 		if (text_ends(names.item[i], ".conf"))
 			read_sysfs(root, facts,
 					arena_printf(arena, "/etc/sysfs.d/%s", names.item[i]));
-	facts_read_function_rules(root, facts);
+	facts_read_attribute_rules(root, facts);
 }

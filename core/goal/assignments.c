@@ -358,6 +358,9 @@ char *goal_text(struct arena *arena, const struct goal *goal)
 		if (goal_number(goal, CHOOSE_FUNCTIONS, chosen->device, &n))
 			text_addf(&text, "%sGPU %s into %u virtual %s", text.n ? "; " : "",
 					chosen->device, n, text_plural(n, "function", "functions"));
+		else
+			text_addf(&text, "%ssettings of GPU %s", text.n ? "; " : "",
+					chosen->device);
 	}
 	return text.n ? text_take(&text, arena) : NULL;
 }

@@ -100,11 +100,23 @@ const struct goal_choice goal_choices[] = {
 		"is shown and asked for in the review.",
 		"bios.iommu-firmware", "restart into the firmware setup",
 		NULL, NULL, NULL},
+	{CHOOSE_VF_DRIVERS, "vf_drivers", SCOPE_DEVICE, &form_vf_drivers, "vf-drivers", NULL,
+		"whether host drivers take the virtual functions of a GPU; Proxmox VE needs 1",
+		PAGE_GPU, "drivers for its virtual functions", NULL,
+		"With 0 the kernel lets no driver have them, unless it is named: Proxmox VE cannot bind them either.",
+		"gpu.vf-drivers", NULL,
+		NULL, NULL, NULL},
 	{CHOOSE_FUNCTIONS, "functions", SCOPE_DEVICE, &form_functions, "functions", NULL,
 		"split a GPU into N virtual functions (SR-IOV), now and at each boot; 0: not any more",
 		PAGE_GPU, "virtual functions (SR-IOV)", NULL,
 		"Each is a device of its own that a guest can get. Enter asks for their number.",
-		NULL, NULL,
+		"gpu.sriov", NULL,
+		NULL, NULL, NULL},
+	{CHOOSE_D3COLD, "d3cold", SCOPE_DEVICE, &form_d3cold, "d3cold", NULL,
+		"whether a GPU's power may be cut (D3cold) when nobody uses it; 0: not",
+		PAGE_ADVANCED, "may lose its power (D3cold)", NULL,
+		"Some cards do not come back from D3cold. 0 keeps the power on while no guest has the GPU.",
+		"gpu.power", NULL,
 		NULL, NULL, NULL},
 	{CHOOSE_ROMFILE, "romfile", SCOPE_ASSIGNMENT, &form_romfile, "romfile", NULL,
 		"a ROM file of /usr/share/kvm for the GPU; none: without one",
@@ -196,10 +208,18 @@ static bool is_among(const char *words, const char *name)
 	return false;
 }
 
+const struct goal_choice *goal_attribute_for(const char *check)
+{
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
+		if (choice->scope == SCOPE_DEVICE && is_among(choice->checks, check))
+			return choice;
+	return NULL;
+}
+
 const struct goal_choice *goal_choice_for(const char *check)
 {
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++)
-		if (is_among(choice->checks, check))
+		if (!choice->form && is_among(choice->checks, check))
 			return choice;
 	return NULL;
 }

@@ -4,8 +4,8 @@
 #include "core/goal/internal.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/attribute_rule.h"
 #include "pvegpu/formats/pci_address.h"
-#include "pvegpu/formats/sriov_rule.h"
 
 /* What is chosen for a device of the host, whoever gets it: values, as texts. */
 
@@ -73,7 +73,7 @@ bool goal_number(const struct goal *goal, enum choice_id id, const char *device,
 	const struct device_goal *chosen = find_device(goal, device);
 	unsigned long number = 0;
 	if (!chosen || !chosen->values[id] ||
-			!text_to_ulong(chosen->values[id], 10, SRIOV_FUNCTIONS_MAX, &number))
+			!text_to_ulong(chosen->values[id], 10, ATTRIBUTE_MAX, &number))
 		return false;
 	*ret = (unsigned)number;
 	return true;

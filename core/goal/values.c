@@ -4,9 +4,9 @@
 #include "core/goal/internal.h"
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/attribute_rule.h"
 #include "pvegpu/formats/cpu_list.h"
 #include "pvegpu/formats/pci_rom.h"
-#include "pvegpu/formats/sriov_rule.h"
 
 /* What choices with a value may be. They are kept as texts. */
 
@@ -15,12 +15,27 @@ static const char *now_romfile(const struct choice_view *view)
 	return view->line ? view->line->parsed.romfile : NULL;
 }
 
+const struct choice_form form_vf_drivers = {.word = "0|1",
+		.example = "1",
+		.what = "0 or 1",
+		.ask = "0 or 1 (empty: as it is): ",
+		.number = true,
+		.most = 1,
+		.attribute = ATTRIBUTE_VF_DRIVERS};
+const struct choice_form form_d3cold = {.word = "0|1",
+		.example = "0",
+		.what = "0 or 1",
+		.ask = "0 or 1 (empty: as it is): ",
+		.number = true,
+		.most = 1,
+		.attribute = ATTRIBUTE_D3COLD};
 const struct choice_form form_functions = {.word = "N",
 		.example = "7",
 		.what = "a number from 0 to 65535",
-		.ask = "How many",
+		.ask = "How many (empty: as it is): ",
 		.number = true,
-		.most = SRIOV_FUNCTIONS_MAX};
+		.most = ATTRIBUTE_MAX,
+		.attribute = ATTRIBUTE_FUNCTIONS};
 const struct choice_form form_romfile = {.word = "NAME",
 		.example = "card.rom",
 		.what = "the name of a file in /usr/share/kvm, without its directory, or none",

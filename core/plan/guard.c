@@ -87,13 +87,13 @@ static void refuse_unread(const struct report *report, struct plan *plan)
 	}
 }
 
-/* The goal asks for virtual functions of the device that the finding is about. */
-static bool is_split(const struct report *report, const struct finding *finding)
+/* The goal asks for an attribute of the device that the finding is about. */
+static bool is_set(const struct report *report, const struct finding *finding)
 {
-	unsigned count = 0;
-	return finding->about.kind == SUBJECT_DEVICE &&
-	       goal_number(report->goal, CHOOSE_FUNCTIONS, finding->about.device->name, &count) &&
-	       strcmp(finding->check->id, "gpu.sriov") == 0;
+	const struct goal_choice *choice = goal_attribute_for(finding->check->id);
+	unsigned value = 0;
+	return choice && finding->about.kind == SUBJECT_DEVICE &&
+	       goal_number(report->goal, choice->id, finding->about.device->name, &value);
 }
 
 /* Where only what is named is done, what stands against a VM or a GPU counts when it is touched. */
@@ -101,7 +101,7 @@ static bool is_touched(
 		const struct report *report, const struct plan *plan, const struct finding *finding)
 {
 	enum step step = finding->check->step;
-	if (is_split(report, finding))
+	if (is_set(report, finding))
 		return true;
 	if (report->goal->chosen[CHOOSE_ADVISED] != CHOICE_NO || plan_count_calls(&plan->changes))
 		return true;

@@ -6,7 +6,7 @@
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/facts/facts.h"
-#include "pvegpu/formats/sriov_rule.h"
+#include "pvegpu/formats/attribute_rule.h"
 
 /* One value is written to an attribute of sysfs (Documentation/filesystems/sysfs.rst: one value a
  * file). `path` is the attribute, `before` and `after` its values. It does not outlast a reboot. */
@@ -190,7 +190,7 @@ static int check_undo(struct change_run *run, const struct change *change, struc
 		return status;
 	const struct pci_device *device = facts_device_in_path(facts, change->path);
 	unsigned long count = 0;
-	(void)text_to_ulong(change->before, 10, SRIOV_FUNCTIONS_MAX, &count);
+	(void)text_to_ulong(change->before, 10, ATTRIBUTE_MAX, &count);
 	const char *held = device ? facts_functions_held(facts, device, (unsigned)count, run->arena)
 				  : NULL;
 	if (held) {

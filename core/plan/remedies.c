@@ -17,7 +17,9 @@ static const struct remedy {
 		{"vfio.modules-obsolete", fix_modules_obsolete},
 		{"vfio.binding", fix_vfio_binding},
 		{"vfio.leftovers", fix_leftovers},
-		{"gpu.sriov", fix_functions},
+		{"gpu.vf-drivers", fix_attribute}, /* before the functions are made */
+		{"gpu.sriov", fix_attribute},
+		{"gpu.power", fix_attribute},
 		{"vm.machine-q35", fix_vm_machine},
 		{"vm.cpu-host", fix_vm_cpu},
 		{"vm.tablet", fix_vm_tablet},

@@ -39,7 +39,7 @@ remedy_function fix_vfio_modules;
 remedy_function fix_modules_obsolete;
 remedy_function fix_vfio_binding;
 remedy_function fix_leftovers;
-remedy_function fix_functions;
+remedy_function fix_attribute;
 remedy_function fix_vm_machine;
 remedy_function fix_vm_cpu;
 remedy_function fix_vm_tablet;

@@ -401,6 +401,21 @@ class Findings(HostTest):
         self.write(DEVICES + "0000:01:00.0/sriov_totalvfs", "16\n")
         self.assertEqual(self.status("gpu.sriov", subject="0000:01:00.0"), {"info"})
 
+    def test_power_and_drivers_of_functions(self):
+        self.write(DEVICES + "0000:01:00.0/d3cold_allowed", "0\n")
+        self.assertEqual(self.status("gpu.power", subject="0000:01:00.0"), {"ok"})
+        log = self.read("var/log/dmesg")
+        self.write("var/log/dmesg", log + "[  900.1] vfio-pci 0000:01:00.0: Unable to change power state from "
+                   "D3cold to D0, device inaccessible\n")
+        self.assertEqual(self.status("gpu.power", subject="0000:01:00.0"), {"warn"})
+        self.assertEqual(self.status("gpu.power", subject="0000:02:00.0"), {"ok"})
+        self.write(DEVICES + "0000:01:00.0/sriov_totalvfs", "16\n")
+        self.assertEqual(self.status("gpu.vf-drivers", subject="0000:01:00.0"), {"unknown"})
+        self.write(DEVICES + "0000:01:00.0/sriov_drivers_autoprobe", "1\n")
+        self.assertEqual(self.status("gpu.vf-drivers", subject="0000:01:00.0"), {"ok"})
+        self.write(DEVICES + "0000:01:00.0/sriov_drivers_autoprobe", "0\n")
+        self.assertEqual(self.status("gpu.vf-drivers", subject="0000:01:00.0"), {"warn"})
+
     def test_settings_of_the_vm(self):
         goal = ("--gpu", "01:00", "--vm", "107")
         name = "etc/pve/nodes/pve2/qemu-server/107.conf"

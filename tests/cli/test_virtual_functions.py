@@ -58,7 +58,7 @@ class VirtualFunctions(HostTest):
 class Split(HostTest):
     """--functions: how many virtual functions a card has, now and at each boot."""
     NUMBER = DEVICES + PHYSICAL + "/sriov_numvfs"
-    OWN = "/etc/udev/rules.d/90-pvegpu-sriov.rules"
+    OWN = "/etc/udev/rules.d/90-pvegpu.rules"
 
     def setUp(self):
         super().setUp()

@@ -40,7 +40,7 @@ seeds_for() {
 	fuzz_pci_rom)
 		seed '\125\252\001%021d\032\000PCIR\336\020\006\042\000\000\030\000\003\000\000\003\001\000\000\000\000\200\000\000%0470d' 0 0
 		;;
-	fuzz_sriov_rule)
+	fuzz_attribute_rule)
 		seed 'SUBSYSTEM=="pci", KERNEL=="0000:00:02.0", ATTR{sriov_numvfs}=="0", ATTR{sriov_numvfs}="7"'
 		seed 'bus/pci/devices/0000:00:02.0/sriov_numvfs = 7'
 		;;

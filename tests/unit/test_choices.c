@@ -64,7 +64,13 @@ static void test_rows_are_whole(void **state)
 		assert_true(!choice->form || strlen(choice->form->ask) <= 40);
 		assert_non_null(choice->help);
 		assert_true((choice->page == PAGE_NONE) == (choice->text == NULL));
-		assert_true((choice->checks == NULL) == (choice->tick == NULL));
+		/* A tick is of what is yes or no; what is of a device has the check that judges it.
+		 */
+		assert_true((choice->checks && !choice->form) == (choice->tick != NULL));
+		assert_true((choice->scope == SCOPE_DEVICE) ==
+				(choice->form && choice->form->attribute));
+		if (choice->scope == SCOPE_DEVICE)
+			assert_ptr_equal(goal_attribute_for(choice->checks), choice);
 		if (choice->text && (!choice->hint || strlen(choice->text) > 40))
 			fail_msg("%s", choice->name);
 	}
@@ -97,14 +103,15 @@ static enum choice parsed(const struct goal_choice *choice, const char *option)
 
 static void check_number(const struct goal_choice *choice)
 {
-	static const char *const spellings[] = {"02:00.0=7", "02:00=7", "0000:02:00.0=7"};
+	static const char *const spellings[] = {"02:00.0", "02:00", "0000:02:00.0"};
 	unsigned number = 0;
 	for (size_t i = 0; i < COUNT(spellings); i++) {
 		char word[64];
-		(void)snprintf(word, sizeof word, "%s=%s", choice->yes, spellings[i]);
+		(void)snprintf(word, sizeof word, "%s=%s=%s", choice->yes, spellings[i],
+				choice->form->example);
 		struct goal *goal = parsed_goal(word);
 		assert_true(goal_number(goal, choice->id, physical, &number));
-		assert_int_equal(number, 7);
+		assert_int_equal(number, atoi(choice->form->example));
 		assert_false(goal_number(goal, choice->id, "0000:01:00.0", &number));
 		assert_int_equal(goal_set_value(goal, choice, physical, NULL, NULL), 0);
 		assert_false(goal_number(goal, choice->id, physical, &number));
@@ -241,13 +248,16 @@ static void test_numbers_through_json(void **state)
 		struct goal *goal = goal_new();
 		struct goal *copy = NULL;
 		unsigned number = 0;
-		assert_int_equal(goal_set_value(goal, choice, physical, "7", NULL), 0);
+		const char *example = choice->form->example;
+		assert_int_equal(goal_set_value(goal, choice, physical, example, NULL), 0);
 		json_t *json = goal_to_json(goal);
 		assert_int_equal(goal_from_json(json, &copy, NULL), 0);
 		struct goal *again = goal_copy(copy);
 		assert_true(goal_number(again, choice->id, physical, &number));
-		assert_int_equal(number, 7);
-		assert_non_null(strstr(goal_text(again->arena, again), "7 virtual functions"));
+		assert_int_equal(number, atoi(example));
+		assert_non_null(strstr(goal_text(again->arena, again),
+				choice->id == CHOOSE_FUNCTIONS ? "7 virtual functions"
+							       : "settings of GPU"));
 		json_decref(json);
 		goal_free(again);
 		goal_free(copy);
@@ -444,19 +454,21 @@ static void check_value_row(
 	struct pci_address address;
 	assert_true(pci_address_parse_full(physical, &address));
 	struct pci_device *gpu = facts_device(wizard->facts, &address);
+	for (size_t i = 0; i < wizard->facts->devices.n; i++)
+		((struct pci_device *)wizard->facts->devices.item[i])->d3cold = -1;
 	assert_null(row_of(wizard, rows, choice));
 	gpu->sriov_total = 7;
-	gpu->sriov_active = 0;
+	gpu->sriov_active = gpu->vf_drivers = gpu->d3cold = 0;
+	goal_gpu(wizard->goal, physical, true);
 	struct row *row = row_of(wizard, rows, choice);
 	assert_non_null(row);
 	assert_non_null(row->prompt);
 	assert_string_equal(row->device, physical);
-	assert_string_equal(row->note, "0 now, of 7");
-	assert_int_equal(goal_set_value(wizard->goal, choice, row->device, "3", NULL), 0);
+	assert_string_equal(row->note, choice->id == CHOOSE_FUNCTIONS ? "0 now, of 7" : "0 now");
+	assert_int_equal(goal_set_value(wizard->goal, choice, row->device, "1", NULL), 0);
 	row = row_of(wizard, rows, choice);
-	assert_string_equal(row->note, "3 asked for, 0 now");
-	gpu->sriov_total = -1;
-	gpu->sriov_active = -1;
+	assert_string_equal(row->note, "1 asked for, 0 now");
+	gpu->sriov_total = gpu->sriov_active = gpu->vf_drivers = gpu->d3cold = -1;
 }
 
 /* One that is asked for in the wizard: what was, and back. */

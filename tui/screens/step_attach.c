@@ -122,6 +122,17 @@ static bool goes_by_mapping(const struct list *parts)
 	return false;
 }
 
+/* What is to be set of the GPUs themselves, whoever gets them. */
+static void add_attributes(struct rows *rows, const struct report *report,
+		const struct goal_choice *choice, const struct list *parts)
+{
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct pci_device *gpu = ((const struct report *)parts->item[i])->gpu;
+		if (gpu && device_attribute_now(gpu, choice->form->attribute) >= 0)
+			rows_add_attribute(rows, report, choice, gpu);
+	}
+}
+
 /* The choices of the page: how the GPU is attached, or what few need. */
 static void add_choices(const struct wizard *wizard, struct rows *rows)
 {
@@ -135,7 +146,9 @@ static void add_choices(const struct wizard *wizard, struct rows *rows)
 			continue;
 		if (choice->id == CHOOSE_BY_MAPPING && wizard->facts->mappings_known == KNOWN_NO)
 			continue;
-		if (choice->form)
+		if (choice->scope == SCOPE_DEVICE)
+			add_attributes(rows, wizard->report, choice, &parts);
+		else if (choice->form)
 			(void)rows_add_value_of_parts(rows, wizard, choice->id);
 		else
 			(void)rows_add_choice_of_parts(rows, wizard, choice->id);

@@ -32,39 +32,30 @@ static void show_part(struct rows *rows, const struct report *report, const stru
 	rows_add_findings(rows, report, STEP_GPU, &group, true);
 }
 
-/* Those that can be split, each with a row for the number of its virtual functions. */
-static void split_rows(struct rows *rows, const struct facts *facts, const struct goal *goal,
-		const struct report *report)
+/* Of those that can be split: into how many, and who may take the functions. */
+static bool has_row(const struct report *report, const struct goal_choice *choice,
+		const struct pci_device *gpu)
 {
+	unsigned wanted = 0;
+	if (goal_number(report->goal, choice->id, gpu->name, &wanted))
+		return true;
+	return pci_is_gpu(gpu) && !pci_is_virtual(gpu) && gpu->sriov_total > 0;
+}
+
+static void attribute_rows(struct rows *rows, const struct report *report)
+{
+	const struct facts *facts = report->facts;
 	bool any = false;
-	for (size_t i = 0; i < facts->devices.n; i++) {
-		const struct pci_device *gpu = facts->devices.item[i];
-		unsigned wanted = 0;
-		bool asked = goal_number(goal, CHOOSE_FUNCTIONS, gpu->name, &wanted);
-		if (!asked && (!pci_is_gpu(gpu) || pci_is_virtual(gpu) || gpu->sriov_total <= 0))
-			continue;
-		if (!any)
-			(void)rows_add(rows, ROW_TEXT, "");
-		any = true;
-		const char *name = short_address(gpu);
-		struct row *row = rows_add_value(rows, CHOOSE_FUNCTIONS, gpu->name,
-				arena_printf(rows->arena,
-						"Virtual functions of %s, 0 to %d (empty: as it is): ",
-						name, gpu->sriov_total > 0 ? gpu->sriov_total : 0));
-		const char *now = gpu->sriov_active >= 0 ? arena_printf(rows->arena, "%d",
-									   gpu->sriov_active)
-							 : "unknown how many";
-		row->text = arena_printf(rows->arena, "%s %s", name, row->choice->text);
-		row->note = asked ? arena_printf(rows->arena, "%u asked for, %s now", wanted, now)
-				  : arena_printf(rows->arena, "%s now, of %d", now,
-						    gpu->sriov_total);
-		row->check = check_by_id("gpu.sriov");
-		struct subject about = subject_device(gpu);
-		struct finding_query query = {.check = row->check->id, .subject = &about};
-		const struct finding *finding;
-		while (asked && !parts_give(report, gpu) && (finding = report_next(report, &query)))
-			rows_add_finding(rows, report, finding);
-	}
+	for (size_t i = 0; i < facts->devices.n; i++)
+		for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+			const struct pci_device *gpu = facts->devices.item[i];
+			if (choice->page != PAGE_GPU || !has_row(report, choice, gpu))
+				continue;
+			if (!any)
+				(void)rows_add(rows, ROW_TEXT, "");
+			any = true;
+			rows_add_attribute(rows, report, choice, gpu);
+		}
 }
 
 static void gpu_rows(struct wizard *wizard, struct rows *rows)
@@ -91,7 +82,7 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 						? "Enter takes it alone, + leaves it out."
 						: "Enter chooses it, + takes it too.");
 	}
-	split_rows(rows, facts, wizard->goal, report);
+	attribute_rows(rows, report);
 	for (size_t i = 0; i < report->parts.n; i++)
 		show_part(rows, report, report->parts.item[i]);
 }

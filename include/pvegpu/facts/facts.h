@@ -103,7 +103,7 @@ struct facts {
 	struct list modprobe; /* of struct modprobe_entry, in modprobe's order */
 	struct strings modprobe_files;
 	struct list device_rules;      /* of struct device_rule: udev's, and of sysfs.conf */
-	struct list function_rules;    /* of struct function_rule; read where a GPU can be split */
+	struct list attribute_rules;   /* of struct kept_attribute */
 	struct strings overrides;      /* addresses that our initramfs script gives to vfio-pci */
 	struct text_file init_script;  /* that script */
 	struct text_file init_modules; /* /etc/initramfs-tools/modules */

@@ -17,6 +17,7 @@ enum log_kind {
 	LOG_REMAPPING_OFF,
 	LOG_BAR_HELD,     /* vfio-pci could not reserve a BAR */
 	LOG_BAR_UNPLACED, /* no address space was found for a BAR */
+	LOG_POWER,        /* a device did not come back from a power state */
 	LOG_FRAMEBUFFER,  /* a firmware framebuffer driver took the screen */
 };
 struct log_line {

@@ -7,6 +7,7 @@
 
 #include "pvegpu/base/arena.h"
 #include "pvegpu/facts/known.h"
+#include "pvegpu/formats/attribute_rule.h"
 #include "pvegpu/formats/pci_address.h"
 
 /* The PCI devices of a host: what each is, and what the host uses it for. */
@@ -47,6 +48,8 @@ struct pci_device {
 	/* Of one that can have them: its driver's module was added to the kernel (DKMS), of the
 	 * running one and of the one that boots next; no: it is the kernel's own. */
 	enum known driver_added, driver_added_next;
+	int vf_drivers;       /* host drivers take new virtual functions: 0 or 1; -1: not told */
+	int d3cold;           /* its power may be cut while it is not used: 0 or 1; -1: not told */
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
@@ -60,6 +63,9 @@ struct pci_device {
 			     */
 	struct list uses;   /* of struct host_use */
 };
+
+/* What the attribute is now; -1: it has none, or that is not told. */
+int device_attribute_now(const struct pci_device *device, enum device_attribute attribute);
 
 /* Class helpers (pci.ids, section C). */
 bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */

@@ -37,7 +37,9 @@ enum choice_id {
 	CHOOSE_CLEAN_UP,
 	CHOOSE_ADVISED,        /* no: nothing but what is asked for by name. Not remembered */
 	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
+	CHOOSE_VF_DRIVERS,     /* before the number: it counts for those that are made */
 	CHOOSE_FUNCTIONS,
+	CHOOSE_D3COLD,
 	CHOOSE_ROMFILE,
 	CHOOSE_SAVE_ROM,
 	CHOOSE_MOVE,
@@ -95,6 +97,8 @@ struct choice_form {
 	const char *key;
 	bool root_only;
 	const char *unset; /* the value that takes the setting out; NULL: none does */
+	/* Of SCOPE_DEVICE: the attribute that it is. */
+	enum device_attribute attribute;
 	/* Of SCOPE_ASSIGNMENT: what it is now; NULL: not set. */
 	const char *(*now)(const struct choice_view *view);
 };
@@ -135,7 +139,9 @@ bool choice_is_taken(const struct goal_choice *choice, const struct choice_view 
 const char *driver_clings(const char *driver);
 /* Why the GPU is better given to vfio-pci at boot, or NULL. */
 const char *why_bind_early(const struct pci_device *gpu);
-/* The choice that is the fix of a check, or NULL. */
+/* The choice of SCOPE_DEVICE whose attribute a check judges, or NULL. */
+const struct goal_choice *goal_attribute_for(const char *check);
+/* The choice, of yes or no, that is the fix of a check, or NULL. */
 const struct goal_choice *goal_choice_for(const char *check);
 
 /* One device for one guest, with what is chosen for it alone. */

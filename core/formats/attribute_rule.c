@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "pvegpu/formats/sriov_rule.h"
+#include "pvegpu/formats/attribute_rule.h"
 
 #include <string.h>
 
 #include "pvegpu/base/text.h"
 
-static const char attribute[] = "sriov_numvfs";
 static const char blanks[] = " \t\r\n";
 
-bool sriov_rule_names(const char *line)
+const char *attribute_name(enum device_attribute attribute)
 {
-	return strstr(line, attribute) != NULL;
+	static const char *const names[ATTRIBUTES] = {[ATTRIBUTE_NONE] = "",
+			[ATTRIBUTE_VF_DRIVERS] = "sriov_drivers_autoprobe",
+			[ATTRIBUTE_FUNCTIONS] = "sriov_numvfs",
+			[ATTRIBUTE_D3COLD] = "d3cold_allowed"};
+	return names[attribute];
+}
+
+unsigned attribute_at_first(enum device_attribute attribute)
+{
+	return attribute == ATTRIBUTE_FUNCTIONS ? 0 : 1;
+}
+
+bool attribute_rule_names(enum device_attribute attribute, const char *line)
+{
+	return strstr(line, attribute_name(attribute)) != NULL;
 }
 
 /* The decimal number of `n` characters at `at`. "010" is eight to the kernel. */
-static bool read_number(const char *line, size_t at, size_t n, struct sriov_rule *rule)
+static bool read_number(const char *line, size_t at, size_t n, struct attribute_rule *rule)
 {
 	char digits[8] = "";
 	unsigned long count = 0;
@@ -22,9 +35,9 @@ static bool read_number(const char *line, size_t at, size_t n, struct sriov_rule
 		return false;
 	memcpy(digits, line + at, n);
 	if (digits[strspn(digits, "0123456789")] ||
-			!text_to_ulong(digits, 10, SRIOV_FUNCTIONS_MAX, &count))
+			!text_to_ulong(digits, 10, ATTRIBUTE_MAX, &count))
 		return false;
-	rule->count = (unsigned)count;
+	rule->value = (unsigned)count;
 	rule->at = at;
 	rule->n = n;
 	return true;
@@ -72,6 +85,15 @@ static bool key_is(const struct token *token, const char *word)
 	return is(token->key, token->key_n, word);
 }
 
+/* ATTR{sriov_numvfs} */
+static bool key_is_attribute(const struct token *token, enum device_attribute attribute)
+{
+	const char *name = attribute_name(attribute);
+	size_t n = strlen(name);
+	return token->key_n == n + strlen("ATTR{}") && memcmp(token->key, "ATTR{", 5) == 0 &&
+	       memcmp(token->key + 5, name, n) == 0 && token->key[n + 5] == '}';
+}
+
 static bool compares(const struct token *token)
 {
 	return token->operator_n == 2 && (token->operator== '=' || token->operator== '!');
@@ -86,8 +108,8 @@ static long read_id(const char *value)
 }
 
 /* What narrows a rule down, and cannot keep it from acting on the device it names. */
-static bool read_match(struct arena *arena, const struct token *token, struct sriov_rule *rule,
-		size_t *addresses)
+static bool read_match(struct arena *arena, enum device_attribute attribute,
+		const struct token *token, struct attribute_rule *rule, size_t *addresses)
 {
 	const char *value = arena_strndup(arena, token->value, token->value_n);
 	bool negated = token->operator== '!';
@@ -109,20 +131,22 @@ static bool read_match(struct arena *arena, const struct token *token, struct sr
 		*id = read_id(value);
 		return *id >= 0;
 	}
-	return !negated && key_is(token, "ATTR{sriov_numvfs}") && strcmp(value, "0") == 0;
+	return !negated && attribute == ATTRIBUTE_FUNCTIONS && key_is_attribute(token, attribute) &&
+	       strcmp(value, "0") == 0;
 }
 
-bool sriov_rule_read_udev(struct arena *arena, const char *line, struct sriov_rule *ret_rule)
+bool attribute_rule_read_udev(struct arena *arena, enum device_attribute attribute,
+		const char *line, struct attribute_rule *ret_rule)
 {
-	struct sriov_rule rule = {.vendor = -1, .device = -1};
+	struct attribute_rule rule = {.vendor = -1, .device = -1};
 	struct token token;
 	size_t addresses = 0;
 	size_t numbers = 0;
 	const char *at = line;
 	while (next_token(&at, &token)) {
 		bool sets = token.operator== '=' ? token.operator_n == 1 : token.operator== ':';
-		if (compares(&token) ? !read_match(arena, &token, &rule, &addresses)
-				     : !sets || !key_is(&token, "ATTR{sriov_numvfs}"))
+		if (compares(&token) ? !read_match(arena, attribute, &token, &rule, &addresses)
+				     : !sets || !key_is_attribute(&token, attribute))
 			return false;
 		if (compares(&token))
 			continue;
@@ -136,10 +160,11 @@ bool sriov_rule_read_udev(struct arena *arena, const char *line, struct sriov_ru
 	return true;
 }
 
-bool sriov_rule_read_sysfs(struct arena *arena, const char *line, struct sriov_rule *ret_rule)
+bool attribute_rule_read_sysfs(struct arena *arena, enum device_attribute attribute,
+		const char *line, struct attribute_rule *ret_rule)
 {
 	static const char start[] = "bus/pci/devices/";
-	struct sriov_rule rule = {.vendor = -1, .device = -1};
+	struct attribute_rule rule = {.vendor = -1, .device = -1};
 	const char *at = line + strspn(line, blanks);
 	if (!text_starts(at, start))
 		return false;
@@ -148,9 +173,9 @@ bool sriov_rule_read_sysfs(struct arena *arena, const char *line, struct sriov_r
 	if (!pci_address_parse_full(arena_strndup(arena, at, n), &rule.address) || at[n] != '/')
 		return false;
 	at += n + 1;
-	if (!text_starts(at, attribute))
+	if (!text_starts(at, attribute_name(attribute)))
 		return false;
-	at += strlen(attribute);
+	at += strlen(attribute_name(attribute));
 	at += strspn(at, " \t");
 	if (*at != '=')
 		return false;

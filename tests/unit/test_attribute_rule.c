@@ -2,7 +2,7 @@
 /* What is understood of a line that sets the number of virtual functions, and what is not. */
 #include "tests/unit/helper.h"
 
-#include "pvegpu/formats/sriov_rule.h"
+#include "pvegpu/formats/attribute_rule.h"
 
 #define RULE "SUBSYSTEM==\"pci\", KERNEL==\"0000:00:02.0\""
 
@@ -13,11 +13,11 @@ static void understood(void **state)
 			"ACTION==\"add|bind\", " RULE ", ATTR{vendor}==\"0x8086\", DRIVER==\"?*\", "
 			"DRIVER!=\"vfio-pci\", ATTR{sriov_numvfs}==\"0\", ATTR{sriov_numvfs}=\"7\"",
 			"KERNEL == \"0000:00:02.0\" , ATTR{sriov_numvfs} = \"7\" \r"};
-	struct sriov_rule rule;
+	struct attribute_rule rule;
 	for (size_t i = 0; i < COUNT(rules); i++) {
-		if (!sriov_rule_read_udev(*state, rules[i], &rule))
+		if (!attribute_rule_read_udev(*state, ATTRIBUTE_FUNCTIONS, rules[i], &rule))
 			fail_msg("%s", rules[i]);
-		assert_int_equal(rule.count, 7);
+		assert_int_equal(rule.value, 7);
 		assert_int_equal(rule.n, 1);
 		assert_int_equal(rules[i][rule.at], '7');
 		assert_int_equal(rule.address.device, 2);
@@ -26,8 +26,9 @@ static void understood(void **state)
 	static const char *const lines[] = {"bus/pci/devices/0000:00:02.0/sriov_numvfs = 7",
 			" bus/pci/devices/0000:00:02.0/sriov_numvfs=7 \r"};
 	for (size_t i = 0; i < COUNT(lines); i++) {
-		assert_true(sriov_rule_read_sysfs(*state, lines[i], &rule));
-		assert_int_equal(rule.count, 7);
+		assert_true(attribute_rule_read_sysfs(
+				*state, ATTRIBUTE_FUNCTIONS, lines[i], &rule));
+		assert_int_equal(rule.value, 7);
 	}
 }
 
@@ -54,12 +55,12 @@ static void not_understood(void **state)
 			"bus/pci/devices/0000:00:02.0/sriov_numvfs = -1",
 			"bus/pci/devices/0000:00:02/sriov_numvfs = 7",
 			"class/drm/card0/device/sriov_numvfs = 7"};
-	struct sriov_rule rule;
+	struct attribute_rule rule;
 	for (size_t i = 0; i < COUNT(rules); i++)
-		if (sriov_rule_read_udev(*state, rules[i], &rule))
+		if (attribute_rule_read_udev(*state, ATTRIBUTE_FUNCTIONS, rules[i], &rule))
 			fail_msg("%s", rules[i]);
 	for (size_t i = 0; i < COUNT(lines); i++)
-		if (sriov_rule_read_sysfs(*state, lines[i], &rule))
+		if (attribute_rule_read_sysfs(*state, ATTRIBUTE_FUNCTIONS, lines[i], &rule))
 			fail_msg("%s", lines[i]);
 }
 
