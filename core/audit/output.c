@@ -44,6 +44,21 @@ static void put_device(struct json_out *out, const struct pci_device *device)
 	json_put(out, "iommu_group", group_to_json(device->group));
 }
 
+static void put_types(struct json_out *out, const struct pci_device *gpu)
+{
+	json_open(out, "vgpu_types", '[');
+	for (size_t i = 0; i < gpu->vgpu_types.n; i++) {
+		const struct vgpu_type *type = gpu->vgpu_types.item[i];
+		json_open(out, NULL, '{');
+		json_put_text(out, "type", type->type);
+		json_put_text(out, "name", type->name);
+		json_put(out, "available",
+				type->available >= 0 ? json_integer(type->available) : json_null());
+		json_close(out, '}');
+	}
+	json_close(out, ']');
+}
+
 static void put_gpu(struct json_out *out, const struct report *report, const struct pci_device *gpu)
 {
 	struct list card = facts_card(report->facts, gpu, report->arena);
@@ -66,6 +81,8 @@ static void put_gpu(struct json_out *out, const struct report *report, const str
 	for (size_t i = 0; i < group.n; i++)
 		json_put_text(out, NULL, ((struct pci_device *)group.item[i])->name);
 	json_close(out, ']');
+	if (gpu->vgpu_types.n)
+		put_types(out, gpu);
 	json_put_text(out, "verdict", report_verdict(report, gpu));
 	json_close(out, '}');
 }

@@ -32,6 +32,9 @@ bool gpu_attached(const struct report *report)
 bool line_keeps_name(const struct report *report, const struct vm_hostpci *entry)
 {
 	const char *wanted = report->goal->mapping;
+	/* A vGPU is of one function; the whole card is more than that. */
+	if ((report->mdev != NULL) != (entry->parsed.mdev != NULL) && entry->devices.n > 1)
+		return false;
 	return report->decided[CHOOSE_BY_MAPPING] == (entry->parsed.mapping != NULL) &&
 	       (!wanted || (entry->parsed.mapping && strcmp(wanted, entry->parsed.mapping) == 0));
 }
@@ -74,6 +77,7 @@ void choose_attach(struct report *report)
 {
 	bool *decided = report->decided;
 	choose_all(report);
+	choose_vgpu(report);
 	if (has_primary_beside(report) && !(report->line && report->line->parsed.x_vga))
 		decided[CHOOSE_X_VGA] = false;
 	if (report->facts->mappings_known == KNOWN_NO)
@@ -324,6 +328,10 @@ bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 	const char *now = entry->parsed.romfile;
 	if (romfile ? !now || strcmp(romfile, now) != 0 : now != NULL)
 		return true;
+	const char *mdev = mdev_of_line(report, entry);
+	if (mdev ? !entry->parsed.mdev || strcmp(mdev, entry->parsed.mdev) != 0
+		 : entry->parsed.mdev != NULL)
+		return true;
 	return entry->parsed.pcie != report->decided[CHOOSE_PCIE] ||
 	       entry->parsed.x_vga != report->decided[CHOOSE_X_VGA];
 }
@@ -366,9 +374,30 @@ static const struct vm_hostpci *line_with_part(const struct report *report, cons
 	return NULL;
 }
 
+/* What is asked of a line, and none is to be: it would be passed over. */
+static void refuse_unused(struct report *report, const struct check *check)
+{
+	const struct goal *goal = report->goal;
+	if (report->vm && report->gpu && report->decided[CHOOSE_ATTACH])
+		return;
+	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
+		bool asked = choice->form ? goal->values[choice->id] != NULL
+					  : goal->chosen[choice->id] == CHOICE_YES;
+		if (choice->scope != SCOPE_ASSIGNMENT || choice->page != PAGE_ADVANCED || !asked)
+			continue;
+		struct finding *finding = report_add(report, check, STATUS_FAIL, subject_host(),
+				"--%s is of a GPU that is given to a VM, and %s.", choice->yes,
+				!report->gpu  ? "no GPU is named"
+				: !report->vm ? "no VM is named"
+					      : "it is not to be attached");
+		finding->risk = RISK_NEVER;
+	}
+}
+
 void check_attach_hostpci(struct report *report, const struct check *check)
 {
 	const struct vm *vm = report->vm;
+	refuse_unused(report, check);
 	if (!vm || !report->gpu) {
 		describe_attached(report, check);
 		return;

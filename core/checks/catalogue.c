@@ -237,6 +237,9 @@ const struct check check_catalogue[] = {
 		"Addresses move when cards are added or the firmware is updated; the VM then does not start, "
 		"or gets another device.",
 		MANUAL_PCI, check_device_missing, false, BY_API},
+	{"attach.mdev", STEP_ATTACH, "vGPUs",
+		"A part of a GPU that the driver of the host makes. That driver must offer it, and keeps the GPU.",
+		MANUAL_PCI, check_attach_mdev, false, BY_API},
 	{"attach.romfile", STEP_ATTACH, "ROM files",
 		"Proxmox VE looks for romfile below /usr/share/kvm/ only, and QEMU fails when it is not there.",
 		WIKI, check_romfile, true, BY_API},

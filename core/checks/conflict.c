@@ -171,7 +171,9 @@ static size_t tell_sharing(struct report *report, const struct check *check,
 		for (size_t i = start; first && i < end; i++) {
 			const struct holding *holding = holdings.item[i];
 			if (holding->vm == first->vm || told[holding->number] ||
-					!counts(report, holding->vm))
+					!counts(report, holding->vm) ||
+					(hostpci_shares(first->entry) &&
+							hostpci_shares(holding->entry)))
 				continue;
 			told[holding->number] = true;
 			found++;
@@ -219,6 +221,8 @@ struct taking judge_taking(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
 {
 	struct taking taking = {.entry = entry};
+	if (entry->parsed.mdev) /* the driver of the host makes it, and stays */
+		return taking;
 	/* Of a pool it may be any of them. */
 	struct list taken = list_taken(
 			report, entry->devices.n ? &entry->devices : &entry->alternatives, arena);
@@ -543,7 +547,9 @@ void check_attach_conflict(struct report *report, const struct check *check)
 		/* Of what is to be moved any part of the card counts, and what waits. */
 		if (!entry && other != report->vm && report->decided[CHOOSE_MOVE])
 			entry = any_of_card(report, other);
-		if (!entry || has_another(&holders, entry) || pool_gives(report, entry))
+		bool parts = entry && report->mdev && !report->gpu->vgpu_alone &&
+			     hostpci_shares(entry);
+		if (!entry || parts || has_another(&holders, entry) || pool_gives(report, entry))
 			continue;
 		found++;
 		add_conflict(report, check, report->vm, other, entry, report->gpu);

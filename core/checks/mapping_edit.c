@@ -317,7 +317,8 @@ static const char *propose(
 			same = same ||
 			       (facts_is_here(facts, entry) && strcmp(entry->path, path) == 0);
 		}
-		if (same && here == 1 && !mapping->error && !mapping->mdev)
+		if (same && here == 1 && !mapping->error &&
+				(mapping->mdev != 0) == (report->mdev != NULL))
 			return mapping->name;
 	}
 	for (;; (*next)++) {
@@ -355,8 +356,10 @@ static const char *why_not_named(const struct report *report, const struct mappi
 	if (is_wanted_before(report, edit->name))
 		return arena_printf(arena, "mapping %s is for another device of the goal already",
 				edit->name);
-	if (edit->mapping && edit->mapping->mdev)
+	if (edit->mapping && edit->mapping->mdev && !report->mdev)
 		return "that mapping is for mediated devices (mdev)";
+	if (edit->mapping && !edit->mapping->mdev && report->mdev)
+		return "that mapping is not for mediated devices (mdev)";
 	if (edit->mapping && edit->mapping->error)
 		return edit->mapping->error;
 	if (!pci_mapping_name_is_valid(edit->name))
@@ -366,12 +369,22 @@ static const char *why_not_named(const struct report *report, const struct mappi
 	return edit->why;
 }
 
+struct list names_of_card(const struct report *report, bool functions, struct arena *arena)
+{
+	struct list names = {0};
+	if (!report->mdev)
+		return facts_card_names(report->facts, report->gpu, functions, arena);
+	struct card_name *name = arena_alloc(arena, sizeof *name);
+	*name = (struct card_name){.device = report->gpu, .path = report->gpu->name};
+	list_add(arena, &names, name);
+	return names;
+}
+
 static void want_mappings(struct report *report)
 {
 	struct arena *arena = report->arena;
 	const char *wanted = report->goal->mapping;
-	struct list names = facts_card_names(report->facts, report->gpu,
-			report->decided[CHOOSE_MAPPING_FUNCTIONS], arena);
+	struct list names = names_of_card(report, report->decided[CHOOSE_MAPPING_FUNCTIONS], arena);
 	size_t next = 0;
 	if (report->pool) { /* as it is: all that it names is there already */
 		struct mapping_edit *edit = edit_of(report, report->pool->name);
@@ -389,6 +402,7 @@ static void want_mappings(struct report *report)
 						  : arena_printf(arena, "%s-%zu", wanted, i);
 		struct mapping_edit *edit = edit_of(report, name);
 		edit->why = why_not_named(report, edit);
+		edit->mdev = report->mdev != NULL;
 		list_add(arena, &report->mappings_wanted, edit);
 		if (!edit->why)
 			want(report, edit, card->device, card->whole_slot);

@@ -56,6 +56,7 @@ struct mapping_edit {
 	struct strings map;                /* its entries, as they will be */
 	bool wanted;                       /* the goal's GPU is attached by it */
 	bool deleted;
+	bool mdev;                       /* it is for mediated devices, of one that is new */
 	const struct pci_device *device; /* of the goal, or NULL */
 	const char *why;                 /* it cannot be made so; or NULL */
 };
@@ -76,6 +77,14 @@ bool setting_differs(const struct report *report, const struct goal_choice *choi
 /* attach.c: a line of the goal's VM as it is at the next start: what waits in PENDING for it, or
  * itself. */
 const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry);
+
+/* vgpu.c: the type of vGPU that a line is to have, which is as chosen or else as it is; NULL: none.
+ */
+const char *mdev_of_line(const struct report *report, const struct vm_hostpci *line);
+/* After the choices of all: of a vGPU the card is the GPU alone, and stays with its driver. */
+void choose_vgpu(struct report *report);
+/* The card's names for lines and mappings, as facts_card_names() has them; of a vGPU the device. */
+struct list names_of_card(const struct report *report, bool functions, struct arena *arena);
 
 /* rom.c: the ROM file that a line is to have, which is as chosen or else as it is; of a new line
  * (NULL) as chosen. NULL: none. */
@@ -307,6 +316,7 @@ void check_attach_hostpci(struct report *report, const struct check *check);
 void check_hostpci_invalid(struct report *report, const struct check *check);
 void check_attach_conflict(struct report *report, const struct check *check);
 void check_device_missing(struct report *report, const struct check *check);
+void check_attach_mdev(struct report *report, const struct check *check);
 void check_romfile(struct report *report, const struct check *check);
 void check_vm_started(struct report *report, const struct check *check);
 void check_vfio_bound(struct report *report, const struct check *check);

@@ -232,7 +232,8 @@ static void choose(struct report *report)
 	}
 	report->configured = facts_configured_words(report->facts, report->arena);
 	choose_params(report);
-	if (report->pool) /* which of its devices is given is not known when the host boots */
+	if (report->mdev || report->pool) /* which of its devices is given is not known when the
+					     host boots */
 		report->decided[CHOOSE_BIND_EARLY] = false;
 	choose_vfio(report);
 }
@@ -260,8 +261,15 @@ static void weigh(struct report *report)
 static void judge(struct report *report)
 {
 	const struct facts *facts = report->facts;
+	struct pci_device *gpu = report->gpu;
+	struct list card = report->card;
+	const struct list none = {0};
 	for (const struct check *check = check_catalogue; check->id; check++) {
 		size_t first = report->findings.n;
+		/* Of a vGPU the host keeps the GPU: it is judged as one that is not given away. */
+		bool stays = report->mdev && check->step > STEP_BOOT && check->step < STEP_VM;
+		report->gpu = stays ? NULL : gpu;
+		report->card = stays ? none : card;
 		if (facts->remote && check->needs_files) {
 			add_unseen(report, check);
 			continue;
@@ -269,6 +277,8 @@ static void judge(struct report *report)
 		check->run(report, check);
 		doubt_findings(report, check, first);
 	}
+	report->gpu = gpu;
+	report->card = card;
 	weigh(report);
 }
 

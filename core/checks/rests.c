@@ -43,7 +43,7 @@ static const struct rest {
 		{"/sys/bus/pci/devices/*/d3cold_allowed", "gpu.power"},
 		{"/sys/bus/pci/devices/*/rom", "gpu.rom"},
 		{"/sys/bus/pci/devices/*/mdev_supported_types /sys/bus/pci/devices/*/nvidia",
-				"attach.mapping attach.mapping-drift"},
+				"attach.mapping attach.mapping-drift attach.mdev"},
 		{"/sys/bus/pci/devices/*/physfn",
 				"gpu.sriov gpu.functions gpu.group-* vfio.binding vfio.ids-overreach attach.hostpci"},
 		{"/proc/iomem", "gpu.bar"},

@@ -30,6 +30,10 @@ void facts_read_attribute_rules(const struct root *root, struct facts *facts);
 void facts_find_path(const struct facts *facts, struct arena *arena, struct list *devices,
 		const char *path);
 /* Of devices that are no GPU: whether they offer what a line or a mapping asks of them. */
+/* system.c: the version of an installed package, from dpkg's status file; or NULL. */
+char *facts_package_version(const struct root *root, struct arena *arena, const char *package);
+/* vgpu.c */
+void facts_read_vgpu_types(const struct root *root, struct facts *facts);
 void facts_read_mdev(const struct root *root, struct facts *facts);
 /* ha.c: of the host's files; of the API, where something is managed: after facts_add_ha(). */
 void facts_read_ha(const struct root *root, struct facts *facts);

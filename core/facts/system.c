@@ -39,7 +39,7 @@ static void read_cpu(const struct root *root, struct facts *facts)
 }
 
 /* The version of an installed package, from dpkg's status file: one stanza a package. */
-static char *package_version(const struct root *root, struct arena *arena, const char *package)
+char *facts_package_version(const struct root *root, struct arena *arena, const char *package)
 {
 	char *text = NULL;
 	if (root_read(root, "/var/lib/dpkg/status", arena, &text, NULL, NULL) < 0 || !text)
@@ -146,7 +146,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	facts->node = root_read_value(root, "/etc/hostname", arena);
 	if (facts->node) /* PVE's node name is the host name up to the first dot */
 		facts->node[strcspn(facts->node, ". \n")] = '\0';
-	facts->pve_version = package_version(root, arena, "pve-manager");
+	facts->pve_version = facts_package_version(root, arena, "pve-manager");
 	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
 	facts_kernel_numbers(facts);
 	facts->booted_at = read_boot_time(root, arena);

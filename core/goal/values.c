@@ -36,6 +36,23 @@ const struct choice_form form_functions = {.word = "N",
 		.number = true,
 		.most = ATTRIBUTE_MAX,
 		.attribute = ATTRIBUTE_FUNCTIONS};
+/* PVE/QemuServer/PCI.pm: [^/\.:]+, in a list with commas. */
+static bool is_mdev(const char *value)
+{
+	return *value && strlen(value) <= 64 && !value[strcspn(value, "/\\.:,=+ \t\r\n")];
+}
+
+static const char *now_mdev(const struct choice_view *view)
+{
+	return view->line ? view->line->parsed.mdev : NULL;
+}
+
+const struct choice_form form_mdev = {.word = "TYPE",
+		.example = "nvidia-63",
+		.what = "a type that the GPU offers, as nvidia-63, or none",
+		.ask = "vGPU type, or none (empty: as it is): ",
+		.fits = is_mdev,
+		.now = now_mdev};
 const struct choice_form form_romfile = {.word = "NAME",
 		.example = "card.rom",
 		.what = "the name of a file in /usr/share/kvm, without its directory, or none",

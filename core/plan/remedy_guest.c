@@ -23,7 +23,7 @@ static const char *free_key(const struct vm *vm, const struct plan *plan)
  * that holds more than the card the functions are named. */
 static const char *host_value(const struct report *report, struct arena *arena)
 {
-	struct list card = facts_card_names(report->facts, report->gpu, false, arena);
+	struct list card = names_of_card(report, false, arena);
 	struct strings names = {0};
 	for (size_t i = 0; i < card.n; i++)
 		strings_add(arena, &names, ((struct card_name *)card.item[i])->path);
@@ -51,7 +51,8 @@ static const char *with_options(
 	for (size_t i = 0; i < entry->parsed.properties.properties.n; i++) {
 		const struct property *property = entry->parsed.properties.properties.item[i];
 		if (strcmp(property->key, "pcie") == 0 || strcmp(property->key, "x-vga") == 0 ||
-				strcmp(property->key, "romfile") == 0)
+				strcmp(property->key, "romfile") == 0 ||
+				strcmp(property->key, "mdev") == 0)
 			continue;
 		if (!same && (strcmp(property->key, "host") == 0 ||
 					     strcmp(property->key, "mapping") == 0))
@@ -61,7 +62,9 @@ static const char *with_options(
 				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
 	}
 	const char *romfile = rom_of_line(report, entry);
-	text_addf(&text, "%s%s%s%s", romfile ? ",romfile=" : "", romfile ? romfile : "",
+	const char *mdev = mdev_of_line(report, entry);
+	text_addf(&text, "%s%s%s%s%s%s", mdev ? ",mdev=" : "", mdev ? mdev : "",
+			romfile ? ",romfile=" : "", romfile ? romfile : "",
 			report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
 			report->decided[CHOOSE_X_VGA] ? ",x-vga=1" : "");
 	return text_take(&text, arena);
@@ -122,8 +125,9 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 					vm->vmid);
 		/* Of several lines the first has the GPU itself. */
 		const char *romfile = i == 0 ? rom_of_line(report, NULL) : NULL;
-		const char *value = arena_printf(plan->arena, "%s%s%s%s%s",
-				named(report, i, plan->arena), romfile ? ",romfile=" : "",
+		const char *value = arena_printf(plan->arena, "%s%s%s%s%s%s%s",
+				named(report, i, plan->arena), report->mdev ? ",mdev=" : "",
+				report->mdev ? report->mdev : "", romfile ? ",romfile=" : "",
 				romfile ? romfile : "",
 				report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
 				report->decided[CHOOSE_X_VGA] && i == 0 ? ",x-vga=1" : "");

@@ -52,6 +52,8 @@ int fix_mapping(const struct planning *planning, const struct finding *finding)
 	struct list before = {0};
 	if (!edit->mapping)
 		pve_param_add(plan->arena, &params, "id", edit->name);
+	if (!edit->mapping && edit->mdev)
+		pve_param_add(plan->arena, &params, "mdev", "1");
 	for (size_t i = 0; i < edit->map.n; i++) {
 		struct pci_mapping_entry parsed;
 		if (strpbrk(edit->map.item[i], "\n\r") ||

@@ -63,9 +63,16 @@ static bool is_taken_out(
 	return false;
 }
 
-/* Another VM that the plan starts would have it too, by a line or from the goal; or NULL. */
+/* The part gives its GPU's vGPUs, of which others may have some. */
+static bool part_shares(const struct report *part)
+{
+	return part->mdev && !part->gpu->vgpu_alone;
+}
+
+/* Another VM that the plan starts would have it too, by a line or from the goal; or NULL. Who is
+ * given a part of it (`shares`) leaves parts for others. */
 static const struct vm *started_with(const struct report *report, const struct plan *plan,
-		const struct pci_device *device)
+		const struct pci_device *device, bool shares)
 {
 	for (size_t i = 0; i < report->whole->parts.n; i++) {
 		const struct report *part = report->whole->parts.item[i];
@@ -73,10 +80,12 @@ static const struct vm *started_with(const struct report *report, const struct p
 				!plan_find_call(&plan->changes, STAGE_START, part->vm->vmid))
 			continue;
 		struct list lines = vm_next_lines(part->vm, plan->arena);
-		bool has = part_gives(part) && facts_in_list(&part->card, device);
+		bool has = part_gives(part) && facts_in_list(&part->card, device) &&
+			   !(shares && part_shares(part));
 		for (size_t l = 0; !has && l < lines.n; l++) {
 			const struct vm_hostpci *entry = lines.item[l];
 			has = entry->valid && !is_taken_out(plan, part->vm, entry) &&
+			      !(shares && hostpci_shares(entry)) &&
 			      (facts_in_list(&entry->devices, device) ||
 					      facts_in_list(&entry->alternatives, device));
 		}
@@ -86,15 +95,21 @@ static const struct vm *started_with(const struct report *report, const struct p
 	return NULL;
 }
 
+/* By the driver of the host, which stays with it. */
+static bool holder_shares(const struct holder *holder)
+{
+	return holder->container || (holder->entry && hostpci_shares(holder->entry));
+}
+
 /* Another guest that runs and has it, or NULL. */
-static const struct holder *held_by(
-		const struct report *report, const struct pci_device *device, struct arena *arena)
+static const struct holder *held_by(const struct report *report, const struct pci_device *device,
+		bool shares, struct arena *arena)
 {
 	struct list holders = facts_holders(report->facts, device, arena);
 	for (size_t i = 0; i < holders.n; i++) {
 		const struct holder *holder = holders.item[i];
 		if (holder->vm != report->vm && holder->running == KNOWN_YES &&
-				holder->has != KNOWN_NO && holder->way != HOLDS_BY_MDEV)
+				holder->has != KNOWN_NO && !(shares && holder_shares(holder)))
 			return holder;
 	}
 	return NULL;
@@ -102,9 +117,9 @@ static const struct holder *held_by(
 
 /* Another guest that runs, or is started too, has the device. */
 static bool refuse_held(const struct report *report, struct plan *plan, const char *what,
-		const struct pci_device *device)
+		const struct pci_device *device, bool shares)
 {
-	const struct vm *other = started_with(report, plan, device);
+	const struct vm *other = started_with(report, plan, device, shares);
 	if (other)
 		plan_refuse(plan, "attach.conflict",
 				subject_text(plan->arena, subject_vm(report->vm)),
@@ -112,7 +127,7 @@ static bool refuse_held(const struct report *report, struct plan *plan, const ch
 						"%s needs %s, which VM %u %s would have too, and both are to be started.",
 						what, device->name, other->vmid, other->name),
 				false);
-	const struct holder *holder = held_by(report, device, plan->arena);
+	const struct holder *holder = held_by(report, device, shares, plan->arena);
 	if (holder)
 		plan_refuse(plan, holder->vm ? "attach.conflict" : "gpu.in-use",
 				subject_text(plan->arena, subject_vm(report->vm)),
@@ -132,7 +147,8 @@ static void refuse_pool(
 		const struct list *offer = entry->offers.item[i];
 		held = NULL;
 		for (size_t d = 0; !held && d < offer->n; d++) {
-			const struct holder *holder = held_by(report, offer->item[d], plan->arena);
+			const struct holder *holder = held_by(
+					report, offer->item[d], hostpci_shares(entry), plan->arena);
 			if (holder && holder->has == KNOWN_YES)
 				held = offer->item[d];
 		}
@@ -140,7 +156,7 @@ static void refuse_pool(
 			return;
 	}
 	if (held)
-		(void)refuse_held(report, plan, entry->key, held);
+		(void)refuse_held(report, plan, entry->key, held, hostpci_shares(entry));
 }
 
 /* Another line of the VM, or the goal, names it: which of them Proxmox VE asks first is chance
@@ -168,7 +184,8 @@ static void judge_line(const struct report *report, struct plan *plan, const str
 				false);
 	/* One function of a card says it for all. */
 	for (size_t i = 0; entry->valid && i < entry->devices.n; i++)
-		if (refuse_held(report, plan, entry->key, entry->devices.item[i]))
+		if (refuse_held(report, plan, entry->key, entry->devices.item[i],
+				    hostpci_shares(entry)))
 			break;
 	if (entry->valid)
 		refuse_pool(report, plan, entry);
@@ -203,7 +220,8 @@ void guard_starts(const struct report *report, struct plan *plan)
 	for (size_t i = 0; !room && i < report->card.n; i++) {
 		const struct pci_device *function = report->card.item[i];
 		if (!hostpci_with(report, vm, function) &&
-				refuse_held(report, plan, "The GPU: the VM", function))
+				refuse_held(report, plan, "The GPU: the VM", function,
+						part_shares(report)))
 			break;
 	}
 }

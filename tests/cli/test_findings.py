@@ -401,6 +401,14 @@ class Findings(HostTest):
         self.write(DEVICES + "0000:01:00.0/sriov_totalvfs", "16\n")
         self.assertEqual(self.status("gpu.sriov", subject="0000:01:00.0"), {"info"})
 
+    def test_vgpus(self):
+        goal = ("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63")
+        self.assertEqual(self.status("attach.mdev", *goal), {"fail"})
+        types = "sys/bus/pci/devices/0000:01:00.0/mdev_supported_types/nvidia-63"
+        os.makedirs(self.path(types))
+        self.write(types + "/available_instances", "1\n")
+        self.assertEqual(self.status("attach.mdev", *goal), {"ok", "info"})  # no pve-nvidia-vgpu-helper
+
     def test_power_and_drivers_of_functions(self):
         self.write(DEVICES + "0000:01:00.0/d3cold_allowed", "0\n")
         self.assertEqual(self.status("gpu.power", subject="0000:01:00.0"), {"ok"})

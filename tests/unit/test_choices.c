@@ -124,9 +124,10 @@ static void check_number(const struct goal_choice *choice)
 static const struct {
 	enum choice_id id;
 	const char *bad;
-} bad_values[] = {{CHOOSE_ROMFILE, "/root/card.rom"}, {CHOOSE_SOCKETS, "0"}, {CHOOSE_CORES, "8x"},
-		{CHOOSE_NUMA, "2"}, {CHOOSE_AFFINITY, "0-4294967296"}, {CHOOSE_HUGEPAGES, "4"},
-		{CHOOSE_BALLOON, "-1"}, {CHOOSE_VGA, "gtx"}};
+} bad_values[] = {{CHOOSE_MDEV, "nvidia:63"}, {CHOOSE_ROMFILE, "/root/card.rom"},
+		{CHOOSE_SOCKETS, "0"}, {CHOOSE_CORES, "8x"}, {CHOOSE_NUMA, "2"},
+		{CHOOSE_AFFINITY, "0-4294967296"}, {CHOOSE_HUGEPAGES, "4"}, {CHOOSE_BALLOON, "-1"},
+		{CHOOSE_VGA, "gtx"}};
 
 static const char *bad_value_of(const struct goal_choice *choice)
 {

@@ -29,9 +29,11 @@ struct facts {
 	enum root_kind root_kind;
 	bool all_recorded; /* what is not there was not there (root_is_complete()) */
 
-	char *node;                     /* host name, or NULL */
-	char *pve_version;              /* of the package pve-manager: "8.0.3", or NULL */
-	char *kernel;                   /* "6.2.16-3-pve", or NULL */
+	char *node;             /* host name, or NULL */
+	enum known vgpu_helper; /* pve-nvidia-vgpu-helper is installed; asked where vGPUs are
+				   offered */
+	char *pve_version;      /* of the package pve-manager: "8.0.3", or NULL */
+	char *kernel;           /* "6.2.16-3-pve", or NULL */
 	int kernel_major, kernel_minor; /* -1 unknown */
 	unsigned long booted_at;        /* seconds since the epoch, /proc/stat; 0 unknown */
 
@@ -184,6 +186,8 @@ bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *en
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
 struct list facts_slot(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
+/* The type, among those that the GPU offers now; or NULL. */
+const struct vgpu_type *facts_vgpu_type(const struct pci_device *gpu, const char *type);
 /* What goes to a VM with a GPU, the GPU among it: audio and USB-C of the same board, of a
  * processor's own GPU only its audio (its slot also holds the security processor and the board's
  * USB, which stay with the host), of an Arc card the audio on the next bus. A virtual function

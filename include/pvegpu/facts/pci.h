@@ -18,6 +18,13 @@ struct host_use {
 	char *source; /* where that was read */
 };
 
+/* A type of vGPU that a GPU offers. */
+struct vgpu_type {
+	char *type;    /* nvidia-63: what mdev= names */
+	char *name;    /* "GRID P40-2Q"; or NULL */
+	int available; /* how many of it are free; -1: not told */
+};
+
 struct pci_device {
 	struct pci_address address;
 	char name[PCI_ADDRESS_TEXT]; /* 0000:01:00.0 */
@@ -55,9 +62,11 @@ struct pci_device {
 	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
 	enum known mdev;      /* it offers mediated devices (mdev_supported_types), or NVIDIA's
 				 vGPUs as kernels from 6.8 on have them (a directory nvidia) */
-	enum known rom;       /* it has an expansion ROM that the kernel can read */
-	char *local_cpus;     /* of its NUMA node: "0-7"; or NULL */
-	char *power;          /* "D0, active": power state and runtime status; or NULL */
+	struct list vgpu_types; /* of struct vgpu_type: what it offers now */
+	bool vgpu_alone;        /* one vGPU takes it whole, as NVIDIA's on kernels from 6.8 on */
+	enum known rom;         /* it has an expansion ROM that the kernel can read */
+	char *local_cpus;       /* of its NUMA node: "0-7"; or NULL */
+	char *power;            /* "D0, active": power state and runtime status; or NULL */
 
 	struct strings drm; /* its DRM nodes, card0 and renderD128; read where a container names one
 			     */
