@@ -49,8 +49,8 @@ class Move(HostTest):
 
     def test_only_where_it_is_asked_for(self):
         self.conf(107, LINE % (0, ""))
-        for more in ((), ("--no-move",), ("--move", "--no-attach")):
-            self.assertEqual(self.taken_out(self.plan_move(*more)), [])
+        for more, expect in (((), 0), (("--no-move",), 0), (("--move", "--no-attach"), 1)):
+            self.assertEqual(self.taken_out(self.plan_move(*more, expect=expect)), [])
 
     def stays(self, *lines, why, drop=()):
         self.conf(107, *lines, drop=drop)
