@@ -623,9 +623,11 @@ static int read_line(struct reading_line *line, int argc, char **argv)
 		status = check_command(line);
 	if (status == 0)
 		status = check_pairs(line);
-	/* To clean up, or to split a device, is a plan of its own, unless there is more to do. */
+	/* To clean up, to set a device, or to pin a kernel, is a plan of its own, unless there is
+	 * more to do. */
 	struct goal *goal = options->goal;
-	bool alone = goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES || goal->devices.n;
+	bool alone = goal->chosen[CHOOSE_CLEAN_UP] == CHOICE_YES || goal->devices.n ||
+		     goal->values[CHOOSE_PIN_KERNEL];
 	if (status == 0 && alone && goal->chosen[CHOOSE_ADVISED] == CHOICE_ADVISED &&
 			!goal->gpus.n && !goal->assignments.n && !goal->params.n)
 		goal->chosen[CHOOSE_ADVISED] = CHOICE_NO;

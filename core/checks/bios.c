@@ -96,28 +96,6 @@ void check_iommu_firmware(struct report *report, const struct check *check)
 		finding_fix(report, finding, FIX_BY_PLAN, "restart into the firmware setup");
 }
 
-void check_kernel_pinned(struct report *report, const struct check *check)
-{
-	const struct facts *facts = report->facts;
-	if (!facts->kernel_pin) {
-		(void)report_add(report, check,
-				facts->proxmox_boot_tool == KNOWN_UNKNOWN ? STATUS_UNKNOWN
-									  : STATUS_OK,
-				subject_host(),
-				facts->proxmox_boot_tool == KNOWN_UNKNOWN
-						? "/etc/kernel is not recorded."
-						: "No kernel is pinned.");
-		return;
-	}
-	bool other = facts->kernel && strcmp(facts->kernel, facts->kernel_pin) != 0;
-	struct finding *finding = report_add(report, check, other ? STATUS_WARN : STATUS_INFO,
-			subject_host(),
-			other ? "Kernel %s is pinned, but another one is running."
-			      : "Kernel %s is pinned: updates do not change what boots.",
-			facts->kernel_pin);
-	finding_evidence(report, finding, facts->kernel_pin_file, "%s", facts->kernel_pin);
-}
-
 void check_secure_boot(struct report *report, const struct check *check)
 {
 	const struct facts *facts = report->facts;
@@ -187,22 +165,4 @@ void check_quorum(struct report *report, const struct check *check)
 			finding_fix(report, finding, FIX_BY_HAND,
 					"bring the other nodes back first");
 	}
-}
-
-void check_kernel_next(struct report *report, const struct check *check)
-{
-	const struct facts *facts = report->facts;
-	if (!facts->kernel || !facts->kernel_next) {
-		(void)report_add(report, check, STATUS_UNKNOWN, subject_host(),
-				"It could not be told which kernel boots next.");
-		return;
-	}
-	bool other = strcmp(facts->kernel, facts->kernel_next) != 0;
-	struct finding *finding = report_add(report, check, other ? STATUS_INFO : STATUS_OK,
-			subject_host(),
-			other ? "The next boot takes kernel %s, not the running %s: what is judged here is the running one."
-			      : "The next boot takes the running kernel, %s%s.",
-			facts->kernel_next, other ? facts->kernel : "");
-	for (size_t i = 0; i < facts->kernels.n; i++)
-		finding_evidence(report, finding, "/boot", "vmlinuz-%s", facts->kernels.item[i]);
 }

@@ -32,7 +32,7 @@ const struct check check_catalogue[] = {
 	{"host.kernel-pinned", STEP_HOST, "Pinned kernel",
 		"A pinned kernel goes on booting whatever is installed later; parameters and modules must be "
 		"right for that one.",
-		MANUAL_BOOT, check_kernel_pinned, false, BY_FILES},
+		MANUAL_BOOT, check_kernel_pinned, true, BY_FILES},
 	{"host.kernel-next", STEP_HOST, "Kernel that boots next",
 		"After an update another kernel boots than the one that runs; parameters and modules must be "
 		"right for that one too.",

@@ -95,8 +95,9 @@ static const char *who_has(const struct report *report, const struct pci_device 
 static void tell_next_kernel(
 		struct report *report, const struct check *check, const struct pci_device *gpu)
 {
-	const char *next = report->facts->kernel_next;
-	if (gpu->driver_added != KNOWN_YES || gpu->driver_added_next != KNOWN_NO)
+	const char *next = kernel_to_boot(report);
+	if (!next || next != report->facts->kernel_next || gpu->driver_added != KNOWN_YES ||
+			gpu->driver_added_next != KNOWN_NO)
 		return;
 	struct finding *finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
 			"Kernel %s boots next, and has only its own %s, which makes no virtual functions: they would not be there.",
@@ -105,7 +106,7 @@ static void tell_next_kernel(
 			arena_printf(report->arena, "/lib/modules/%s/updates/dkms", next), "no %s",
 			gpu->driver);
 	finding_fix(report, finding, FIX_BY_HAND,
-			"dkms autoinstall -k %s, or stay with the kernel that runs: proxmox-boot-tool kernel pin %s",
+			"dkms autoinstall -k %s, or stay with the kernel that runs: --pin-kernel %s",
 			next, report->facts->kernel);
 }
 

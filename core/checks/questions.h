@@ -78,6 +78,11 @@ bool setting_differs(const struct report *report, const struct goal_choice *choi
  * itself. */
 const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry);
 
+/* kernel.c: the kernel that is to be pinned; NULL: none is. The one that boots next, with that in
+ * mind; NULL: not known. */
+const char *kernel_to_pin(const struct report *report);
+const char *kernel_to_boot(const struct report *report);
+
 /* vgpu.c: the type of vGPU that a line is to have, which is as chosen or else as it is; NULL: none.
  */
 const char *mdev_of_line(const struct report *report, const struct vm_hostpci *line);

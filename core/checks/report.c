@@ -303,6 +303,9 @@ static struct list split(struct report *whole)
 /* What is chosen for a device of the host is judged where it is, by its files. */
 static int find_devices(const struct facts *facts, const struct goal *goal, struct error *err)
 {
+	if (facts->remote && goal->values[CHOOSE_PIN_KERNEL])
+		return error_set(err, ERROR_USAGE,
+				"a kernel is pinned on %s itself: run pvegpu there", facts->node);
 	for (size_t i = 0; i < goal->devices.n; i++) {
 		const char *name = ((const struct device_goal *)goal->devices.item[i])->device;
 		struct pci_address address;

@@ -190,6 +190,22 @@ struct list facts_grub_menu(const struct root *root, struct arena *arena, const 
 	return entries;
 }
 
+/* "gnulinux-advanced-ID": how proxmox-boot-tool finds it (proxmox-boot/functions). */
+static void read_submenu(const struct root *root, struct facts *facts)
+{
+	static const char start[] = "gnulinux-advanced-";
+	char *text = NULL;
+	if (root_read(root, "/boot/grub/grub.cfg", facts->arena, &text, NULL, NULL) < 0)
+		return;
+	const char *menu = strstr(text, "\nsubmenu ");
+	const char *found = menu ? strstr(menu, start) : NULL;
+	if (!found || memchr(menu + 1, '\n', (size_t)(found - menu - 1)))
+		return;
+	found += strlen(start);
+	size_t n = strcspn(found, "'\" \n");
+	facts->grub_submenu = n ? arena_strndup(facts->arena, found, n) : NULL;
+}
+
 /* Another entry than the first may be what GRUB boots: then the first one says nothing. */
 static void doubt_first_entry(struct facts *facts)
 {
@@ -214,6 +230,7 @@ void facts_read_boot(const struct root *root, struct facts *facts)
 			facts->kernel_next =
 					((struct boot_entry *)facts->boot_entries.item[0])->kernel;
 		doubt_first_entry(facts);
+		read_submenu(root, facts);
 	}
 	struct error error;
 	struct stat custom;

@@ -99,6 +99,31 @@ static enum known read_interrupt_remapping(const struct root *root, struct arena
 	return bytes[37] & 1 ? KNOWN_YES : KNOWN_NO;
 }
 
+/* The pool that / is on, and what it uses that ZFS before 2.4 cannot read: features_for_read of the
+ * pool's configuration (zpool-features(7)). The names stand in the cache file as they are. */
+static void read_root_pool(const struct root *root, struct facts *facts)
+{
+	static const char *const features[] = {"com.klarasystems:dynamic_gang_header",
+			"com.truenas:physical_rewrite", "com.truenas:block_cloning_endian"};
+	char *mounts = root_read_value(root, "/proc/mounts", facts->arena);
+	struct lines cursor = lines_start(mounts);
+	struct line line;
+	while (line_next(&cursor, &line)) {
+		char *entry = arena_strndup(facts->arena, line.start, line.n);
+		const char *where = strchr(entry, ' ');
+		if (where && text_starts(where, " / zfs "))
+			facts->root_pool = arena_strndup(facts->arena, entry, strcspn(entry, "/ "));
+	}
+	char *cache = NULL;
+	size_t size = 0;
+	if (!facts->root_pool || root_read(root, "/etc/zfs/zpool.cache", facts->arena, &cache,
+						 &size, NULL) < 0)
+		return;
+	for (size_t i = 0; i < sizeof features / sizeof *features; i++)
+		if (memmem(cache, size, features[i], strlen(features[i])))
+			facts->root_pool_feature = arena_strdup(facts->arena, features[i]);
+}
+
 /* proxmox-boot-tool kernel pin writes these; on GRUB hosts without it the snippet. */
 static void read_kernel_pin(const struct root *root, struct facts *facts)
 {
@@ -156,6 +181,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	facts->interrupt_remapping = read_interrupt_remapping(root, arena);
 	facts->interrupt_remapping_source = arena_strdup(arena, "/sys/firmware/acpi/tables/DMAR");
 	read_kernel_pin(root, facts);
+	read_root_pool(root, facts);
 	facts->memory_kib = read_memory(root, arena);
 	facts->board_vendor = root_read_value(root, "/sys/class/dmi/id/board_vendor", arena);
 	facts->board_name = root_read_value(root, "/sys/class/dmi/id/board_name", arena);

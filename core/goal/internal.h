@@ -11,6 +11,7 @@ void goal_set_choices(
 
 /* values.c: the forms, and what is chosen as JSON and back; NULL where it does not fit. */
 extern const struct choice_form form_vf_drivers, form_functions, form_d3cold;
+extern const struct choice_form form_pin_kernel;
 extern const struct choice_form form_mdev, form_romfile;
 extern const struct choice_form form_sockets, form_cores, form_numa, form_affinity, form_hugepages,
 		form_balloon, form_vga;

@@ -36,6 +36,31 @@ const struct choice_form form_functions = {.word = "N",
 		.number = true,
 		.most = ATTRIBUTE_MAX,
 		.attribute = ATTRIBUTE_FUNCTIONS};
+/* As /boot/vmlinuz-VERSION has it. */
+static bool is_kernel(const char *value)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	if (strcmp(value, "none") == 0)
+		return true;
+	size_t n = strlen(value);
+	size_t fit = 0;
+	while (fit < n && (strchr(letters, value[fit]) || strchr("0123456789.-+~_", value[fit])))
+		fit++;
+	return n && fit == n && n <= 64 && strchr("0123456789", value[0]);
+}
+
+static const char *now_pinned(const struct choice_view *view)
+{
+	return view->facts->kernel_pin;
+}
+
+const struct choice_form form_pin_kernel = {.word = "VERSION",
+		.example = "6.8.12-4-pve",
+		.what = "a kernel of /boot, as 6.8.12-4-pve, or none",
+		.ask = "Version, or none (empty: as it is): ",
+		.fits = is_kernel,
+		.now = now_pinned};
+
 /* PVE/QemuServer/PCI.pm: [^/\.:]+, in a list with commas. */
 static bool is_mdev(const char *value)
 {

@@ -55,9 +55,9 @@ char *reboot_cost(const struct report *report)
 	if (!text.n)
 		text_add(&text, "the host is away for some minutes");
 	add_unread_guests(&text, facts);
-	if (facts->kernel && facts->kernel_next && strcmp(facts->kernel, facts->kernel_next) != 0)
-		text_addf(&text, "; boots kernel %s, where %s runs now", facts->kernel_next,
-				facts->kernel);
+	const char *next = kernel_to_boot(report);
+	if (facts->kernel && next && strcmp(facts->kernel, next) != 0)
+		text_addf(&text, "; boots kernel %s, where %s runs now", next, facts->kernel);
 	if (facts->ha_vms.n)
 		text_addf(&text, "; HA may start %s %s on another node meanwhile",
 				text_plural(facts->ha_vms.n, "VM", "VMs"),

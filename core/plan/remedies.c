@@ -9,6 +9,7 @@ static const struct remedy {
 	const char *check;
 	remedy_function *draft; /* NULL: the power rule does it */
 } remedies[] = {
+		{"host.kernel-pinned", fix_kernel_pin},
 		{"bios.iommu-firmware", fix_firmware_setup},
 		{"boot.iommu-cmdline", fix_params},
 		{"boot.cmdline-pending", fix_refresh},

@@ -40,6 +40,7 @@ remedy_function fix_modules_obsolete;
 remedy_function fix_vfio_binding;
 remedy_function fix_leftovers;
 remedy_function fix_attribute;
+remedy_function fix_kernel_pin;
 remedy_function fix_vm_machine;
 remedy_function fix_vm_cpu;
 remedy_function fix_vm_tablet;
@@ -49,6 +50,9 @@ remedy_function fix_romfile;
 remedy_function fix_conflict;
 remedy_function fix_attach_hostpci;
 
+/* remedy_boot.c: the command that makes the boot loader's configuration again, with what it must
+ * do. */
+void plan_refresh_loader(const struct report *report, struct plan *plan, const char *because);
 /* What a reboot of this host costs: the guests it stops. */
 char *reboot_cost(const struct report *report);
 

@@ -13,8 +13,7 @@ int fix_firmware_setup(const struct planning *planning, const struct finding *fi
 	return 0;
 }
 
-/* The command that makes the boot loader's configuration, and the reboot after it. */
-static void add_refresh(const struct report *report, struct plan *plan, const char *because)
+void plan_refresh_loader(const struct report *report, struct plan *plan, const char *because)
 {
 	static const char *const update_grub[] = {"update-grub", NULL};
 	static const char *const refresh[] = {"proxmox-boot-tool", "refresh", NULL};
@@ -53,6 +52,12 @@ static void add_refresh(const struct report *report, struct plan *plan, const ch
 			strings_add(plan->arena, &change->must_say,
 					((const struct esp *)facts->esps.item[i])->uuid);
 	}
+}
+
+/* That, and the reboot after it. */
+static void add_refresh(const struct report *report, struct plan *plan, const char *because)
+{
+	plan_refresh_loader(report, plan, because);
 	plan_add_reboot(plan, because, reboot_cost(report));
 }
 

@@ -124,10 +124,10 @@ static void check_number(const struct goal_choice *choice)
 static const struct {
 	enum choice_id id;
 	const char *bad;
-} bad_values[] = {{CHOOSE_MDEV, "nvidia:63"}, {CHOOSE_ROMFILE, "/root/card.rom"},
-		{CHOOSE_SOCKETS, "0"}, {CHOOSE_CORES, "8x"}, {CHOOSE_NUMA, "2"},
-		{CHOOSE_AFFINITY, "0-4294967296"}, {CHOOSE_HUGEPAGES, "4"}, {CHOOSE_BALLOON, "-1"},
-		{CHOOSE_VGA, "gtx"}};
+} bad_values[] = {{CHOOSE_PIN_KERNEL, "../vmlinuz"}, {CHOOSE_MDEV, "nvidia:63"},
+		{CHOOSE_ROMFILE, "/root/card.rom"}, {CHOOSE_SOCKETS, "0"}, {CHOOSE_CORES, "8x"},
+		{CHOOSE_NUMA, "2"}, {CHOOSE_AFFINITY, "0-4294967296"}, {CHOOSE_HUGEPAGES, "4"},
+		{CHOOSE_BALLOON, "-1"}, {CHOOSE_VGA, "gtx"}};
 
 static const char *bad_value_of(const struct goal_choice *choice)
 {
@@ -153,6 +153,15 @@ static void check_value(const struct goal_choice *choice)
 	assert_string_equal(goal->values[choice->id], good);
 	assert_int_equal(goal_set_value(goal, choice, NULL, NULL, NULL), 0);
 	assert_null(goal->values[choice->id]);
+	if (choice->scope == SCOPE_HOST) { /* of no device and no guest */
+		assert_int_equal(goal_assign(goal,
+						 arena_printf(goal->arena, "0000:02:00.0,%s=107",
+								 word),
+						 NULL),
+				ERROR_USAGE);
+		goal_free(goal);
+		return;
+	}
 	assert_int_equal(goal_assign(goal, "0000:01:00.0=106", NULL), 0);
 	assert_int_equal(goal_assign(goal, arena_printf(goal->arena, "0000:02:00.0,%s=107", word),
 					 NULL),
@@ -476,6 +485,9 @@ static void check_value_row(
 static void check_asked_row(
 		struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
 {
+	struct facts *facts = (struct facts *)wizard->facts;
+	if (choice->id == CHOOSE_PIN_KERNEL) /* there is a choice */
+		strings_add(facts->arena, &facts->kernels, "6.8.12-4-pve");
 	const struct row *row = row_of(wizard, rows, choice);
 	if (!row)
 		fail_msg("%s has no row", choice->name);

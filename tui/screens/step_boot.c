@@ -21,6 +21,12 @@ static void add_extras(const struct wizard *wizard, struct rows *rows)
 				goal->chosen[CHOOSE_FALLBACK_ENTRY] == CHOICE_YES);
 		row->check = fallback->check;
 	}
+	if (wizard->facts->kernels.n > 1 || wizard->facts->kernel_pin ||
+			goal->values[CHOOSE_PIN_KERNEL]) {
+		struct row *row = rows_add_value_of_parts(rows, wizard, CHOOSE_PIN_KERNEL);
+		row->check = check_by_id("host.kernel-pinned");
+		row->device = NULL; /* it is of the host */
+	}
 	bool something = (leftovers && leftovers->fix.text) ||
 			 (obsolete && obsolete->status != STATUS_OK &&
 					 obsolete->status != STATUS_UNKNOWN) ||

@@ -52,6 +52,10 @@ struct facts {
 	char *interrupt_remapping_source;
 	char *kernel_pin; /* the kernel that is pinned, or NULL */
 	char *kernel_pin_file;
+	char *root_pool;         /* the ZFS pool of the root filesystem; NULL: it is none */
+	char *root_pool_feature; /* that it uses and OpenZFS before 2.4 does not know, as far as
+				    /etc/zfs/zpool.cache tells; or NULL */
+	char *grub_submenu; /* the id of the root device in GRUB's submenu of kernels; or NULL */
 	struct strings kernels;     /* installed in /boot, newest first */
 	struct list kernel_configs; /* of struct kernel_config: of the running kernel and of the
 				       next one, as far as they can be read */

@@ -35,7 +35,8 @@ enum choice_id {
 	CHOOSE_START,
 	CHOOSE_FALLBACK_ENTRY,
 	CHOOSE_CLEAN_UP,
-	CHOOSE_ADVISED,        /* no: nothing but what is asked for by name. Not remembered */
+	CHOOSE_ADVISED, /* no: nothing but what is asked for by name. Not remembered */
+	CHOOSE_PIN_KERNEL,
 	CHOOSE_FIRMWARE_SETUP, /* once: not remembered */
 	CHOOSE_VF_DRIVERS,     /* before the number: it counts for those that are made */
 	CHOOSE_FUNCTIONS,
