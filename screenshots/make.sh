@@ -81,6 +81,21 @@ wait_for "Which VM"
 keys Enter
 wait_for "talos-gpu-1"
 shot 6-attach
+keys x Down Down Down Down Down Down Down Down Enter
+wait_for "CPUs, near"
+typed near
+keys Enter
+wait_for "near asked for"
+shot 6-advanced
+keys '?'
+wait_for "Threads of one core"
+shot cpus
+keys b
+wait_for "near asked for"
+keys Enter
+wait_for "CPUs, near"
+keys Enter x
+wait_for "talos-gpu-1"
 keys l
 wait_for "Audit:"
 shot audit-list

@@ -292,6 +292,24 @@ static void draw_foot(const struct wizard *wizard, const struct layout *layout,
 			wizard->message ? wizard->message : hint);
 }
 
+/* Of a row that asks for a value Enter does that. */
+static const struct key *keys_for(
+		struct arena *arena, const struct key *keys, const struct row *focused)
+{
+	size_t n = 0;
+	while (keys[n].name)
+		n++;
+	if (!focused || !focused->prompt)
+		return keys;
+	struct key *shown = arena_alloc(arena, (n + 1) * sizeof *shown);
+	for (size_t i = 0; i <= n; i++) {
+		shown[i] = keys[i];
+		if (keys[i].name && keys[i].code == '\n')
+			shown[i].label = "set it";
+	}
+	return shown;
+}
+
 void wizard_draw_rows(struct wizard *wizard, const struct rows *rows)
 {
 	/* The doctor has long lines to show, and is no step. */
@@ -312,7 +330,8 @@ void wizard_draw_rows(struct wizard *wizard, const struct rows *rows)
 	bool more = draw_body(wizard, &layout, rows, focused);
 	draw_foot(wizard, &layout, focused, more);
 	size_t planned = wizard->plan ? wizard->plan->changes.n + wizard->plan->refusals.n : 0;
-	draw_keys(layout.keys, wizard_steps[wizard->step]->keys, planned);
+	draw_keys(layout.keys, keys_for(rows->arena, wizard_steps[wizard->step]->keys, focused),
+			planned);
 	(void)refresh();
 }
 

@@ -4,6 +4,7 @@
 
 #include "pvegpu/base/index.h"
 #include "pvegpu/checks/check.h"
+#include "pvegpu/formats/cpu_list.h"
 #include "pvegpu/formats/modprobe_conf.h"
 
 /*
@@ -77,6 +78,9 @@ bool setting_differs(const struct report *report, const struct goal_choice *choi
 /* attach.c: a line of the goal's VM as it is at the next start: what waits in PENDING for it, or
  * itself. */
 const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry);
+
+/* cpus.c: a thread that is not in the list, of a core that is; NULL: there is none. */
+const struct cpu *cpus_split_core(const struct report *report, const struct cpu_list *list);
 
 /* kernel.c: the kernel that is to be pinned; NULL: none is. The one that boots next, with that in
  * mind; NULL: not known. */

@@ -8,6 +8,12 @@
 /* Settings of the goal's VM that are asked for by their value: cores, affinity … What Proxmox VE or
  * QEMU would not start with is refused before it is sent. */
 
+/* Which CPUs these are, the host tells. */
+static bool is_near(const struct goal_choice *choice, const char *chosen)
+{
+	return choice->id == CHOOSE_AFFINITY && chosen && strcmp(chosen, "near") == 0;
+}
+
 const char *setting_of(const struct report *report, const char *key)
 {
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
@@ -16,6 +22,8 @@ const char *setting_of(const struct report *report, const char *key)
 				!chosen)
 			continue;
 		bool out = choice->form->unset && strcmp(choice->form->unset, chosen) == 0;
+		if (is_near(choice, chosen))
+			return cpus_proposed(report);
 		return out ? NULL : chosen;
 	}
 	return vm_get_next(report->vm, key);
@@ -28,6 +36,8 @@ bool setting_differs(const struct report *report, const struct goal_choice *choi
 		return false;
 	const char *now = vm_get_next(report->vm, form->key);
 	const char *wanted = setting_of(report, form->key);
+	if (!wanted && is_near(choice, report->goal->values[choice->id]))
+		return true; /* and there are none: it is refused */
 	return wanted && now ? strcmp(wanted, now) != 0 : wanted != now;
 }
 
@@ -106,12 +116,39 @@ static void tell_far(struct report *report, const struct check *check, const str
 			"%s", local);
 }
 
+/* A core with one thread inside and one outside: others run on it too. */
+static void tell_split(
+		struct report *report, const struct check *check, const struct cpu_list *list)
+{
+	const struct cpu *other = cpus_split_core(report, list);
+	if (!other)
+		return;
+	struct finding *finding = report_add(report, check, STATUS_INFO, subject_vm(report->vm),
+			"CPU %u is a thread of a core in the list, and not in it: what runs there slows the VM. Whole cores are better: --affinity near.",
+			other->number);
+	finding_evidence(report, finding,
+			arena_printf(report->arena,
+					"/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+					other->core),
+			"cores of several threads");
+}
+
 static size_t judge_affinity(struct report *report, const struct check *check)
 {
 	const char *wanted = setting_of(report, "affinity");
 	unsigned long cpus = number_of(report, "sockets", 1) * number_of(report, "cores", 1);
 	struct cpu_list list;
 	struct cpu_list host;
+	if (!wanted && is_near(&goal_choices[CHOOSE_AFFINITY],
+				   report->goal->values[CHOOSE_AFFINITY])) {
+		(void)refuse(report, check,
+				report->facts->cpu_map.n
+						? arena_printf(report->arena,
+								  "There are not %lu CPUs of whole cores near the GPU that no other guest is kept to: name them yourself.",
+								  cpus)
+						: "How the host's CPUs belong together is not on record: name them yourself.");
+		return 1;
+	}
 	if (!is_asked(report, CHOOSE_AFFINITY) || !wanted || !cpu_list_read(wanted, &list))
 		return 0;
 	bool known = report->facts->cpus && cpu_list_read(report->facts->cpus, &host);
@@ -133,6 +170,7 @@ static size_t judge_affinity(struct report *report, const struct check *check)
 		(void)report_add(report, check, STATUS_INFO, subject_vm(report->vm),
 				"These are all of the host's CPUs: it keeps none for itself.");
 	tell_far(report, check, &list);
+	tell_split(report, check, &list);
 	return 0;
 }
 

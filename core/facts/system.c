@@ -12,6 +12,7 @@ static void read_cpu(const struct root *root, struct facts *facts)
 	facts->cpu_virtualization = KNOWN_UNKNOWN;
 	facts->cpus = root_read_value(root, "/sys/devices/system/cpu/online", facts->arena);
 	facts->numa_nodes = root_read_value(root, "/sys/devices/system/node/online", facts->arena);
+	facts_read_cpus(root, facts);
 	char *text = root_read_value(root, "/proc/cpuinfo", facts->arena);
 	struct lines cursor = lines_start(text);
 	struct line line;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "pvegpu/base/text.h"
+
 bool cpu_list_has(const struct cpu_list *list, size_t cpu)
 {
 	return cpu < CPU_LIST_MAX && (list->bits[cpu / 64] >> cpu % 64 & 1);
@@ -30,7 +32,7 @@ static bool read_number(const char **at, size_t *ret_number)
 	return number < CPU_LIST_MAX;
 }
 
-static void add(struct cpu_list *list, size_t cpu)
+void cpu_list_add(struct cpu_list *list, size_t cpu)
 {
 	list->n += !cpu_list_has(list, cpu);
 	list->bits[cpu / 64] |= 1ULL << cpu % 64;
@@ -52,11 +54,28 @@ bool cpu_list_read(const char *text, struct cpu_list *ret_list)
 				return false;
 		}
 		for (size_t cpu = from; cpu <= to; cpu++)
-			add(&list, cpu);
+			cpu_list_add(&list, cpu);
 	}
 	at += *at == '\n';
 	if (*at)
 		return false;
 	*ret_list = list;
 	return true;
+}
+
+char *cpu_list_text(struct arena *arena, const struct cpu_list *list)
+{
+	struct text text = {0};
+	for (size_t cpu = 0; cpu < CPU_LIST_MAX; cpu++) {
+		size_t last = cpu;
+		if (!cpu_list_has(list, cpu))
+			continue;
+		while (cpu_list_has(list, last + 1))
+			last++;
+		text_addf(&text, "%s%zu", text.n ? "," : "", cpu);
+		if (last > cpu)
+			text_addf(&text, "-%zu", last);
+		cpu = last;
+	}
+	return text_take(&text, arena);
 }

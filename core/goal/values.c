@@ -90,7 +90,8 @@ const struct choice_form form_romfile = {.word = "NAME",
 static bool is_affinity(const char *value)
 {
 	struct cpu_list list;
-	return strcmp(value, "none") == 0 || (!strchr(value, '\n') && cpu_list_read(value, &list));
+	return strcmp(value, "none") == 0 || strcmp(value, "near") == 0 ||
+	       (!strchr(value, '\n') && cpu_list_read(value, &list));
 }
 
 static const char *const pages[] = {"any", "2", "1024", "none", NULL};
@@ -123,8 +124,8 @@ const struct choice_form form_numa = {.word = "0|1",
 		.key = "numa"};
 const struct choice_form form_affinity = {.word = "LIST",
 		.example = "0-7,16-23",
-		.what = "CPUs of the host below 8192, as 0-7,16-23, or none",
-		.ask = "CPUs, or none (empty: as it is): ",
+		.what = "CPUs of the host below 8192, as 0-7,16-23, near, or none",
+		.ask = "CPUs, near, none (empty: as it is): ",
 		.list = true,
 		.fits = is_affinity,
 		.key = "affinity",

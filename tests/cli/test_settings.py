@@ -114,6 +114,53 @@ class Settings(HostTest):
             self.assertEqual(done.returncode, 2, (option, value))
             self.assertIn("%s takes " % option, done.stderr)
 
+    def cpus(self, *caches, threads=2):
+        """A host of these L3 caches, each of so many cores, and their threads behind all cores."""
+        cores = sum(caches)
+        self.write("/sys/devices/system/cpu/online", "0-%d\n" % (cores * threads - 1))
+        first = 0
+        for size in caches:
+            own = ["%d-%d" % (first + t * cores, first + size - 1 + t * cores) for t in range(threads)]
+            for core in range(first, first + size):
+                siblings = [core + t * cores for t in range(threads)]
+                for cpu in siblings:
+                    base = "/sys/devices/system/cpu/cpu%d/" % cpu
+                    for name, text in (("topology/thread_siblings_list", ",".join(map(str, siblings))),
+                                       ("cache/index3/shared_cpu_list", ",".join(own))):
+                        os.makedirs(os.path.dirname(self.path(base + name)), exist_ok=True)
+                        self.write(base + name, text + "\n")
+            first += size
+
+    def near(self, *more):
+        return self.params(self.plan_with("--affinity", "near", *more)).get("affinity")
+
+    def test_near_is_whole_cores_of_one_cache_near_the_gpu(self):
+        local = "/sys/bus/pci/devices/0000:01:00.0/local_cpulist"
+        self.cpus(4, 4)  # 0-3,8-11 and 4-7,12-15
+        self.assertEqual(self.near("--cores", "8"), "4-7,12-15")
+        self.assertEqual(self.near("--cores", "4"), "2-3,10-11", "the first cache has just enough without core 0")
+        self.write(local, "0-3,8-11\n")
+        self.assertEqual(self.near("--cores", "6"), "1-3,9-11", "the host keeps its first core")
+        self.conf(107, "affinity: 3")
+        self.assertEqual(self.near("--cores", "4"), "1-2,9-10", "nor is another guest's core shared")
+        self.assertIn("There are not 6 CPUs", self.refusals("--affinity", "near", "--cores", "6")[0])
+        self.cpus(8, threads=1)
+        self.write(local, "0-7\n")
+        self.assertEqual(self.near("--cores", "3"), "5-7")
+
+    def test_near_stays_what_it_was(self):
+        self.plan_with("--affinity", "near", "--no-cpu-host", "--no-q35", "--tablet", "--no-pcie")
+        self.apply()
+        self.assertTrue(self.plan_with("--affinity", "near", "--no-cpu-host", "--no-q35", "--tablet", "--no-pcie")["nothing_to_do"])
+
+    def test_how_cpus_belong_is_not_on_record(self):
+        os.remove(self.path("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list"))
+        self.assertIn("not on record", self.refusals("--affinity", "near")[0])
+
+    def test_half_a_core_is_told(self):
+        self.assertTrue([d for s, d in self.told("--affinity", "4-7", "--cores", "4") if "CPU 12 is a thread of a core in the list" in d])
+        self.assertFalse([d for s, d in self.told("--affinity", "4-7,12-15") if "thread of a core" in d])
+
     def test_what_is_worth_knowing(self):
         self.assertTrue([d for s, d in self.told("--affinity", "0-3") if s == "warn" and "share 4" in d])
         self.assertTrue([d for s, d in self.told("--affinity", "0-15") if "all of the host's CPUs" in d])

@@ -48,6 +48,11 @@ keys Enter
 settled 5-vm
 keys Down Down Enter
 settled 6-attach
+keys x Down Down Down Down Down Down Down Down
+settled 6-advanced
+keys '?'
+settled cpus
+keys b x
 keys 7
 settled 7-verify
 keys v

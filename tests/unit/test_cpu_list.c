@@ -46,8 +46,22 @@ static void beyond(void **state)
 	assert_int_equal(cpu_list_beyond(&list, &host), 16);
 }
 
+static void as_text(void **state)
+{
+	(void)state;
+	static const char *const rows[][2] = {{"0", "0"}, {"0-7,16-23", "0-7,16-23"},
+			{"3,2,1,0,9", "0-3,9"}, {"8190-8191,5", "5,8190-8191"}};
+	struct arena *arena = arena_new();
+	struct cpu_list list;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_true(cpu_list_read(rows[i][0], &list));
+		assert_string_equal(cpu_list_text(arena, &list), rows[i][1]);
+	}
+	arena_free(arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(lists), TEST(none), TEST(beyond)};
+	const struct CMUnitTest tests[] = {TEST(lists), TEST(none), TEST(beyond), TEST(as_text)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

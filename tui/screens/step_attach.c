@@ -122,6 +122,15 @@ static bool goes_by_mapping(const struct list *parts)
 	return false;
 }
 
+static void add_value(const struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
+{
+	const char *key = choice->form->key;
+	struct row *row = rows_add_value_of_parts(rows, wizard, choice->id);
+	if (key && (strcmp(key, "affinity") == 0 || strcmp(key, "cores") == 0 ||
+				   strcmp(key, "sockets") == 0 || strcmp(key, "numa") == 0))
+		row->page = cpus_page;
+}
+
 /* What is to be set of the GPUs themselves, whoever gets them. */
 static void add_attributes(struct rows *rows, const struct report *report,
 		const struct goal_choice *choice, const struct list *parts)
@@ -149,7 +158,7 @@ static void add_choices(const struct wizard *wizard, struct rows *rows)
 		if (choice->scope == SCOPE_DEVICE)
 			add_attributes(rows, wizard->report, choice, &parts);
 		else if (choice->form)
-			(void)rows_add_value_of_parts(rows, wizard, choice->id);
+			add_value(wizard, rows, choice);
 		else
 			(void)rows_add_choice_of_parts(rows, wizard, choice->id);
 	}

@@ -4,6 +4,7 @@
 
 #include "pvegpu/checks/subject.h"
 #include "pvegpu/facts/facts.h"
+#include "pvegpu/formats/cpu_list.h"
 #include "pvegpu/goal/goal.h"
 
 /*
@@ -158,6 +159,15 @@ struct report {
 int report_new(const struct facts *facts, const struct goal *goal, struct report **ret_report,
 		struct error *err);
 void report_free(struct report *report); /* NULL is fine */
+
+/* The CPUs of the host that a VM is kept to (affinity), at its next start; false: any. */
+bool cpus_of_vm(const struct vm *vm, struct cpu_list *ret_list);
+/* The same of the goal's VM, as it is to be. */
+bool cpus_chosen(const struct report *report, struct cpu_list *ret_list);
+/* How many the goal's VM has, as it will be. */
+unsigned long cpus_wanted(const struct report *report);
+/* Those that it is best kept to; NULL: there are not so many, or it is not known how they belong. */
+const char *cpus_proposed(const struct report *report);
 
 /* The first finding of a check, by its id; NULL when it has none. */
 struct finding *report_find(const struct report *report, const char *check);

@@ -41,6 +41,7 @@ struct facts {
 	char *cpu_model;                 /* or NULL */
 	char *cpus;                      /* those that are online: "0-15"; or NULL */
 	char *numa_nodes;                /* NUMA nodes that are online: "0-1"; or NULL */
+	struct list cpu_map; /* of struct cpu, by number; empty where it is not told how they belong */
 	enum known cpu_virtualization;   /* vmx or svm among the flags */
 	char *board_vendor, *board_name; /* DMI, or NULL */
 	char *firmware_vendor, *firmware_version, *firmware_date;

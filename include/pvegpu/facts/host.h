@@ -26,6 +26,14 @@ struct log_line {
 	char *text;
 };
 
+/* A CPU that is online. */
+struct cpu {
+	unsigned number;
+	int core;  /* the first of the CPUs that are threads of its core */
+	int cache; /* which of the last caches it shares, from 0; -1: not told */
+	int node;  /* NUMA node; -1: not told */
+};
+
 /* What a kernel was built with, from /boot/config-VERSION. */
 enum built { BUILT_UNKNOWN, BUILT_NO, BUILT_MODULE, BUILT_IN };
 struct kernel_config {
