@@ -57,6 +57,12 @@ wait_for "Which VM"
 keys 4
 wait_for "What goes to the VM"
 shot 4-gpu
+keys Down Down Enter
+wait_for "VM, container, or both?"
+wait_for "Not both at once"
+shot share
+keys b Up Up
+wait_for "What goes to the VM"
 keys '?'
 wait_for "Kernel driver in use"
 shot gpu-details

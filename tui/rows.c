@@ -14,6 +14,11 @@ struct row *rows_add(struct rows *rows, enum row_kind kind, const char *text)
 	return row;
 }
 
+bool row_is_page(const struct row *row)
+{
+	return row->kind == ROW_ITEM && row->page && !row->choice;
+}
+
 struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on)
 {
 	const struct goal_choice *choice = &goal_choices[id];

@@ -128,6 +128,8 @@ static int go_forward(struct wizard *wizard, const struct row *row, int key)
 	}
 	if (row && row->prompt && key == '\n')
 		return ask_value(wizard, row);
+	if (row && row_is_page(row) && key == '\n')
+		return finding_show(wizard, row);
 	if (row && row->kind == ROW_RADIO && key == '\n') {
 		bool stays = row->stays;
 		act(wizard, row);

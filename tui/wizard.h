@@ -70,6 +70,8 @@ struct row *rows_add_choice(struct rows *rows, enum choice_id id, bool on);
 /* The same of one that each part of the goal decides: of the part that is shown, or of all. */
 struct row *rows_add_choice_of_parts(
 		struct rows *rows, const struct wizard *wizard, enum choice_id id);
+/* There is nothing to it but its page, which Enter shows. */
+bool row_is_page(const struct row *row);
 /* A row for an attribute of a GPU (SCOPE_DEVICE), and what was found of it where it is asked for.
  */
 void rows_add_attribute(struct rows *rows, const struct report *report,

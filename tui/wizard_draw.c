@@ -292,20 +292,20 @@ static void draw_foot(const struct wizard *wizard, const struct layout *layout,
 			wizard->message ? wizard->message : hint);
 }
 
-/* Of a row that asks for a value Enter does that. */
+/* Of a row that asks for a value, or has a page, Enter does that. */
 static const struct key *keys_for(
 		struct arena *arena, const struct key *keys, const struct row *focused)
 {
 	size_t n = 0;
 	while (keys[n].name)
 		n++;
-	if (!focused || !focused->prompt)
+	if (!focused || (!focused->prompt && !row_is_page(focused)))
 		return keys;
 	struct key *shown = arena_alloc(arena, (n + 1) * sizeof *shown);
 	for (size_t i = 0; i <= n; i++) {
 		shown[i] = keys[i];
 		if (keys[i].name && keys[i].code == '\n')
-			shown[i].label = "set it";
+			shown[i].label = focused->prompt ? "set it" : "show";
 	}
 	return shown;
 }

@@ -142,6 +142,15 @@ static void read_container(
 	keep(facts, &container);
 }
 
+struct strings facts_drm_nodes(
+		const struct root *root, const struct pci_device *gpu, struct arena *arena)
+{
+	struct strings nodes = {0};
+	(void)root_list(root, arena_printf(arena, "/sys/bus/pci/devices/%s/drm", gpu->name), arena,
+			&nodes);
+	return nodes;
+}
+
 /* A number is given as the drivers find their devices: what it stands for is told by all of them.
  */
 static void read_nodes(const struct root *root, struct facts *facts)
@@ -149,10 +158,7 @@ static void read_nodes(const struct root *root, struct facts *facts)
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *device = facts->devices.item[i];
 		if (pci_is_gpu(device))
-			(void)root_list(root,
-					arena_printf(facts->arena, "/sys/bus/pci/devices/%s/drm",
-							device->name),
-					facts->arena, &device->drm);
+			device->drm = facts_drm_nodes(root, device, facts->arena);
 	}
 }
 

@@ -44,7 +44,9 @@ keys 3
 settled 3-vfio
 keys 4
 settled 4-gpu
-keys Enter
+keys Down Down Enter
+settled share
+keys b Up Up Enter
 settled 5-vm
 keys Down Down Enter
 settled 6-attach

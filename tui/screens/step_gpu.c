@@ -82,6 +82,11 @@ static void gpu_rows(struct wizard *wizard, struct rows *rows)
 						? "Enter takes it alone, + leaves it out."
 						: "Enter chooses it, + takes it too.");
 	}
+	if (!facts->remote) {
+		struct row *share = rows_add(rows, ROW_ITEM, "VM, container, or both?");
+		share->page = share_page;
+		share->hint = "What each means for the GPUs of this host, and what excludes what. Enter shows it.";
+	}
 	attribute_rows(rows, report);
 	for (size_t i = 0; i < report->parts.n; i++)
 		show_part(rows, report, report->parts.item[i]);

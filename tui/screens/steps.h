@@ -16,6 +16,6 @@ void doctor_leave(struct wizard *wizard);
 void doctor_free(struct doctor *doctor); /* NULL is fine */
 
 /* What '?' shows of a GPU and of a VM (row_page of wizard.h; row->data is the one). */
-row_page gpu_page, vm_page, cpus_page;
+row_page gpu_page, vm_page, cpus_page, share_page;
 
 #endif

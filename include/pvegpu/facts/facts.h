@@ -199,6 +199,9 @@ const struct vgpu_type *facts_vgpu_type(const struct pci_device *gpu, const char
  * goes alone, and with no card. */
 struct list facts_card(
 		const struct facts *facts, const struct pci_device *gpu, struct arena *arena);
+/* Its nodes below /dev/dri, card0 and renderD128, by the driver that has it now. */
+struct strings facts_drm_nodes(
+		const struct root *root, const struct pci_device *gpu, struct arena *arena);
 /* The GPU is a part of the processor: on its own bus, or with other parts of it in the slot. */
 bool facts_in_processor(const struct facts *facts, const struct pci_device *gpu);
 /* How a line or a mapping names a card: its slot where that holds nothing else, or with
