@@ -98,6 +98,8 @@ struct list names_of_card(const struct report *report, bool functions, struct ar
 /* rom.c: the ROM file that a line is to have, which is as chosen or else as it is; of a new line
  * (NULL) as chosen. NULL: none. */
 const char *rom_of_line(const struct report *report, const struct vm_hostpci *line);
+/* The firmware has it in a table (VFCT), and the card shows none, or one that it ran already. */
+bool rom_is_in_table(const struct pci_device *gpu);
 /* The name that the card's own ROM is to be saved by; NULL: it is not to be, or is already. */
 const char *rom_to_save(const struct report *report);
 

@@ -41,7 +41,7 @@ static const struct rest {
 		{"/sys/bus/pci/devices/*/reset_method", "gpu.reset"},
 		{"/sys/bus/pci/devices/*/sriov_*", "gpu.sriov gpu.vf-drivers"},
 		{"/sys/bus/pci/devices/*/d3cold_allowed", "gpu.power"},
-		{"/sys/bus/pci/devices/*/rom", "gpu.rom"},
+		{"/sys/bus/pci/devices/*/rom /sys/firmware/acpi/tables/VFCT", "gpu.rom"},
 		{"/sys/bus/pci/devices/*/mdev_supported_types /sys/bus/pci/devices/*/nvidia",
 				"attach.mapping attach.mapping-drift attach.mdev"},
 		{"/sys/bus/pci/devices/*/physfn",

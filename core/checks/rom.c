@@ -13,9 +13,13 @@ static void judge_rom(struct report *report, const struct check *check, struct p
 	const char *source = arena_printf(report->arena, "/sys/bus/pci/devices/%s/rom", gpu->name);
 	struct finding *finding = NULL;
 	if (gpu->vendor == 0x1002 && facts_in_processor(report->facts, gpu)) {
-		(void)report_add(report, check, STATUS_INFO, subject_device(gpu),
+		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 				"It is in the processor: its ROM is in the board's firmware (ACPI, VFCT), not on a "
-				"card. A guest that shows its boot on it needs that as a romfile.");
+				"card. A guest that shows its boot on it needs that as a romfile%s.",
+				gpu->vfct_size ? ": --save-rom" : "");
+		if (gpu->vfct_size)
+			finding_evidence(report, finding, "/sys/firmware/acpi/tables/VFCT",
+					"%zu bytes for %s", gpu->vfct_size, gpu->name);
 		return;
 	}
 	if (gpu->rom == KNOWN_UNKNOWN || !report->facts->all_recorded) {
@@ -144,6 +148,11 @@ static const char *own_name(const struct report *report)
 			gpu->address.domain, gpu->address.bus, gpu->address.device);
 }
 
+bool rom_is_in_table(const struct pci_device *gpu)
+{
+	return gpu->vfct_size && (gpu->rom != KNOWN_YES || gpu->boot_vga == KNOWN_YES);
+}
+
 static bool saves(const struct report *report)
 {
 	return report->decided[CHOOSE_SAVE_ROM] && report->decided[CHOOSE_ATTACH] && report->vm &&
@@ -242,8 +251,9 @@ static bool judge_save(struct report *report, const struct check *check)
 	if (!saves(report))
 		return false;
 	const struct rom_file *file = facts_rom_file(report->facts, own_name(report));
-	const char *reason = report->gpu->rom != KNOWN_YES ? "it shows no ROM of its own"
-			     : report->facts->remote       ? "that takes the node itself"
+	const char *reason = report->gpu->rom != KNOWN_YES && !rom_is_in_table(report->gpu)
+					     ? "it shows no ROM of its own"
+			     : report->facts->remote ? "that takes the node itself"
 			     : report->facts->roms_known != KNOWN_YES
 					     ? "/usr/share/kvm is not there"
 					     : NULL;
@@ -255,13 +265,29 @@ static bool judge_save(struct report *report, const struct check *check)
 	else if (file)
 		return false;
 	reason = reason ? reason : held_by(report);
-	struct finding *finding = report_add(report, check, reason ? STATUS_FAIL : STATUS_INFO,
+	bool table = rom_is_in_table(report->gpu);
+	/* drivers/pci/rom.c: of the display that it booted with the kernel may show the copy in
+	 * memory that the firmware ran, and changed. */
+	bool copy = !table && report->gpu->boot_vga == KNOWN_YES;
+	struct finding *finding = report_add(report, check,
+			reason ? STATUS_FAIL
+			: copy ? STATUS_WARN
+			       : STATUS_INFO,
 			subject_device(report->gpu),
-			reason ? "Its ROM cannot be saved: %s." : "Its ROM is to be saved as %s.",
+			reason ? "Its ROM cannot be saved: %s."
+			: copy ? "Its ROM is to be saved as %s. The host booted with it: what it shows may be the copy that the firmware ran, and changed."
+			       : "Its ROM is to be saved as %s.",
 			reason ? reason : own_name(report));
-	finding_evidence(report, finding,
-			arena_printf(arena, "/sys/bus/pci/devices/%s/rom", report->gpu->name),
-			report->gpu->rom == KNOWN_YES ? "it is there" : "no such file");
+	if (table)
+		finding_evidence(report, finding, "/sys/firmware/acpi/tables/VFCT",
+				"%zu bytes for %s", report->gpu->vfct_size, report->gpu->name);
+	else
+		finding_evidence(report, finding,
+				arena_printf(arena, "/sys/bus/pci/devices/%s/rom",
+						report->gpu->name),
+				report->gpu->rom == KNOWN_YES ? "it is there" : "no such file");
+	if (copy && !reason)
+		finding->risk = RISK_ACCEPT;
 	if (reason)
 		finding->risk = RISK_NEVER;
 	else

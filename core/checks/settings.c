@@ -140,7 +140,7 @@ static size_t judge_affinity(struct report *report, const struct check *check)
 	struct cpu_list list;
 	struct cpu_list host;
 	if (!wanted && is_near(&goal_choices[CHOOSE_AFFINITY],
-				   report->goal->values[CHOOSE_AFFINITY])) {
+				       report->goal->values[CHOOSE_AFFINITY])) {
 		(void)refuse(report, check,
 				report->facts->cpu_map.n
 						? arena_printf(report->arena,

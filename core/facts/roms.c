@@ -4,6 +4,7 @@
 
 #include "core/facts/internal.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/formats/vfct.h"
 
 /* ROM files: PVE puts /usr/share/kvm/ before a line's romfile, whatever it is
  * (PVE/QemuServer/PCI.pm), so that is where they lie, beside those of QEMU itself. */
@@ -22,6 +23,30 @@ static bool is_of_qemu(const char *name)
 		if (text_starts(name, starts[i]))
 			return true;
 	return false;
+}
+
+/* What it is, is not part of a capture. */
+static void read_table(const struct root *root, struct facts *facts)
+{
+	static const char path[] = "/sys/firmware/acpi/tables/VFCT";
+	struct arena *scratch = arena_new();
+	char *bytes = NULL;
+	size_t n = 0;
+	size_t at = 0;
+	struct vfct_image image;
+	bool read = !root_is_watched(root) && root_exists(root, path) &&
+		    root_read(root, path, scratch, &bytes, &n, NULL) == 0;
+	while (read && vfct_next((const unsigned char *)bytes, n, &at, &image))
+		for (size_t i = 0; i < facts->devices.n; i++) {
+			struct pci_device *gpu = facts->devices.item[i];
+			if (pci_is_gpu(gpu) && !gpu->address.domain &&
+					gpu->address.bus == image.bus &&
+					gpu->address.device == image.device &&
+					gpu->address.function == image.function &&
+					gpu->vendor == image.vendor_id)
+				gpu->vfct_size = image.n;
+		}
+	arena_free(scratch);
 }
 
 struct rom_file *facts_rom_file(const struct facts *facts, const char *name)
@@ -82,6 +107,7 @@ static void add_named(const struct root *root, struct facts *facts, const struct
 void facts_read_roms(const struct root *root, struct facts *facts)
 {
 	struct strings names = {0};
+	read_table(root, facts);
 	facts->roms_known = root_exists(root, directory) ? KNOWN_YES : KNOWN_UNKNOWN;
 	if (facts->roms_known != KNOWN_YES)
 		return;

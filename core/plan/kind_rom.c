@@ -6,26 +6,32 @@
 #include "pvegpu/base/json.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/pci_rom.h"
+#include "pvegpu/formats/vfct.h"
 
 /*
- * The ROM of a card is saved as a file: `after` is the attribute `rom` that it is read from, `path`
- * the file. The attribute gives the ROM when 1 was written to it, until 0 is; a device without a
- * driver must be enabled meanwhile (Documentation/PCI/sysfs-pci.rst). In a tree that was kept of a
- * host it is a file as any other, with no such switch.
+ * The ROM of a card is saved as a file: `after` is the attribute `rom` that it is read from, or the
+ * ACPI table VFCT, `before` the card's address, `path` the file. The attribute gives the ROM when 1
+ * was written to it, until 0 is; a device without a driver must be enabled meanwhile
+ * (Documentation/PCI/sysfs-pci.rst). In a tree that was kept of a host it is a file as any other,
+ * with no such switch.
  */
 
 enum { ROM_USUAL = 1024 * 1024 }; /* bytes there should be room for */
 
+static bool is_from_table(const struct change *change)
+{
+	return strcmp(change->after, PLAN_ROM_TABLE) == 0;
+}
+
 /* "/sys/bus/pci/devices/0000:01:00.0/" */
 static char *device_dir(struct arena *arena, const struct change *change)
 {
-	const char *slash = strrchr(change->after, '/');
-	return arena_strndup(arena, change->after, (size_t)(slash + 1 - change->after));
+	return arena_printf(arena, "/sys/bus/pci/devices/%s/", change->before);
 }
 
-static bool is_switched(const struct change_run *run)
+static bool is_switched(const struct change_run *run, const struct change *change)
 {
-	return root_kind(run->root) == ROOT_LIVE;
+	return root_kind(run->root) == ROOT_LIVE && !is_from_table(change);
 }
 
 static int write_switch(
@@ -59,6 +65,26 @@ static const char *why_not_its(struct change_run *run, const struct change *chan
 									   : "names another card";
 }
 
+/* The image of the card in the table; none where it is not there. */
+static void take_image(struct change_run *run, const struct change *change, char **bytes, size_t *n)
+{
+	const unsigned char *table = (const unsigned char *)*bytes;
+	struct pci_address address;
+	struct vfct_image image;
+	size_t size = *n;
+	size_t at = 0;
+	*n = 0;
+	while (pci_address_parse_full(change->before, &address) &&
+			vfct_next(table, size, &at, &image)) {
+		if (address.domain || image.bus != address.bus || image.device != address.device ||
+				image.function != address.function || !image.n)
+			continue;
+		*bytes = arena_memdup(run->arena, (const char *)image.rom, image.n);
+		*n = image.n;
+		return;
+	}
+}
+
 /* Read it, with its switches set for that time alone. */
 static int read_rom(struct change_run *run, const struct change *change, char **ret_bytes,
 		size_t *ret_n, struct error *err)
@@ -66,15 +92,17 @@ static int read_rom(struct change_run *run, const struct change *change, char **
 	const char *dir = device_dir(run->arena, change);
 	const char *enable = arena_printf(run->arena, "%senable", dir);
 	char *now = root_read_value(run->root, enable, run->arena);
-	bool enables = is_switched(run) && now && strcmp(now, "0") == 0 &&
+	bool enables = is_switched(run, change) && now && strcmp(now, "0") == 0 &&
 		       !root_exists(run->root, arena_printf(run->arena, "%sdriver", dir));
 	int status = enables ? write_switch(run, enable, "1", err) : 0;
-	if (status == 0 && is_switched(run))
+	if (status == 0 && is_switched(run, change))
 		status = write_switch(run, change->after, "1", err);
 	if (status == 0)
 		status = root_read(run->root, change->after, run->arena, ret_bytes, ret_n, err);
+	if (status == 0 && is_from_table(change))
+		take_image(run, change, ret_bytes, ret_n);
 	struct error other = {0};
-	int back = is_switched(run) ? write_switch(run, change->after, "0", &other) : 0;
+	int back = is_switched(run, change) ? write_switch(run, change->after, "0", &other) : 0;
 	if (enables && write_switch(run, enable, "0", &other) < 0)
 		back = ERROR_IO;
 	if (status == 0 && back < 0) {
@@ -84,13 +112,16 @@ static int read_rom(struct change_run *run, const struct change *change, char **
 	return status;
 }
 
-void plan_add_rom(struct plan *plan, const char *source, const char *path, const char *because)
+void plan_add_rom(struct plan *plan, const char *device, bool table, const char *path,
+		const char *because)
 {
 	if (plan_find_path(plan, &kind_rom, path))
 		return;
 	struct change *change = plan_add_change(plan, &kind_rom);
 	change->path = arena_strdup(plan->arena, path);
-	change->after = arena_strdup(plan->arena, source);
+	change->before = arena_strdup(plan->arena, device);
+	change->after = table ? arena_strdup(plan->arena, PLAN_ROM_TABLE)
+			      : arena_printf(plan->arena, "/sys/bus/pci/devices/%s/rom", device);
 	change->undo = arena_strdup(plan->arena,
 			"the file is removed, where it still holds what the card shows");
 	plan_add_because(plan, change, because);
@@ -103,17 +134,22 @@ static char *title(struct arena *arena, const struct change *change)
 
 static void detail(struct text *text, struct arena *arena, const struct change *change)
 {
-	(void)arena;
 	text_addf(text,
-			"reads: %s\n  (1 is written to it before, 0 after)\nwrites: %s\n"
+			"reads: %s\n  (%s)\nwrites: %s\n"
 			"It is looked into first: 55 aa and PCIR of each image, whole, for this card. Else nothing is written.\n",
-			change->after, change->path);
+			change->after,
+			is_from_table(change) ? arena_printf(arena, "the image of %s in it",
+								change->before)
+					      : "1 is written to it before, 0 after",
+			change->path);
 }
 
 static void hash(struct text *text, const struct change *change)
 {
 	hash_field(text, change->path);
 	hash_field(text, change->after);
+	if (is_from_table(change))
+		hash_field(text, change->before);
 }
 
 static void to_json(
@@ -123,6 +159,25 @@ static void to_json(
 	(void)forecast;
 	(void)json_object_set_new(object, "path", json_text(change->path));
 	(void)json_object_set_new(object, "from", json_text(change->after));
+	(void)json_object_set_new(object, "device", json_text(change->before));
+}
+
+/* Of a plan from before the table was read the path of the attribute has it. */
+static bool read_device(struct arena *arena, const json_t *json, struct change *change)
+{
+	static const char start[] = "/sys/bus/pci/devices/";
+	struct pci_address address;
+	const char *device = json_member(json, "device");
+	bool attribute = change->after && text_starts(change->after, start);
+	change->before = device      ? arena_strdup(arena, device)
+			 : attribute ? arena_strndup(arena, change->after + strlen(start),
+						       strcspn(change->after + strlen(start), "/"))
+				     : NULL;
+	if (!change->before || !pci_address_parse_full(change->before, &address))
+		return false;
+	return attribute ? strcmp(change->after, arena_printf(arena, "%s%s/rom", start,
+								 change->before)) == 0
+			 : change->after && is_from_table(change);
 }
 
 static bool from_json(struct arena *arena, const json_t *json, struct change *change)
@@ -131,9 +186,8 @@ static bool from_json(struct arena *arena, const json_t *json, struct change *ch
 	change->path = arena_strdup(arena, json_member(json, "path"));
 	change->after = arena_strdup(arena, json_member(json, "from"));
 	return change->path && text_starts(change->path, kept) &&
-	       pci_rom_name_is_valid(change->path + strlen(kept)) && change->after &&
-	       text_starts(change->after, "/sys/bus/pci/devices/") &&
-	       text_ends(change->after, "/rom") && !strstr(change->after, "..");
+	       pci_rom_name_is_valid(change->path + strlen(kept)) &&
+	       read_device(arena, json, change);
 }
 
 static int check(struct change_run *run, const struct change *change, struct error *err)

@@ -143,9 +143,7 @@ int fix_romfile(const struct planning *planning, const struct finding *finding)
 	struct arena *arena = planning->plan->arena;
 	const char *name = rom_to_save(report);
 	if (name)
-		plan_add_rom(planning->plan,
-				arena_printf(arena, "/sys/bus/pci/devices/%s/rom",
-						report->gpu->name),
+		plan_add_rom(planning->plan, report->gpu->name, rom_is_in_table(report->gpu),
 				arena_printf(arena, "/usr/share/kvm/%s", name), finding->check->id);
 	return 0;
 }

@@ -190,8 +190,7 @@ class Roms(Base):
         self.assertEqual([status for status, _ in self.told()], ["ok"])
 
 
-class Saved(Base):
-    """--save-rom: what the card shows of its own, as a file that the line names."""
+class Saving(Base):
     OWN = "10de-2206-0000-01-00.rom"
     SHOWN = "/sys/bus/pci/devices/0000:01:00.0/rom"
 
@@ -217,6 +216,9 @@ class Saved(Base):
         self.assertNotIn("rom", [c["kind"] for c in plan["changes"]])
         return [r["reason"] for r in plan["refusals"] if r["check"] == "attach.romfile"][0]
 
+
+class Saved(Saving):
+    """--save-rom: what the card shows of its own, as a file that the line names."""
     def test_saved_named_and_undone(self):
         plan = self.plan_save()
         change = next(c for c in plan["changes"] if c["kind"] == "rom")
@@ -270,6 +272,101 @@ class Saved(Base):
     def test_without_one_of_its_own(self):
         os.remove(self.path(self.SHOWN))
         self.assertIn("shows no ROM", self.refused())
+
+
+class Table(Saving):
+    """AMD's ROMs, which the firmware has in the ACPI table VFCT: of a GPU in the processor, and of the card it booted
+    with."""
+    OWN = "1002-1638-0000-01-00.rom"
+    IDS = (0x1002, 0x1638)
+    PLACE = "/sys/firmware/acpi/tables/VFCT"
+
+    def setUp(self):
+        super().setUp()
+        device = os.path.dirname(self.SHOWN)
+        uevent = self.read(device + "/uevent")
+        old = next(line for line in uevent.split("\n") if line.startswith("PCI_ID="))
+        self.write(device + "/uevent", uevent.replace(old, "PCI_ID=1002:1638"))
+        self.write(device + "/vendor", "0x1002\n")
+        self.write(device + "/device", "0x1638\n")
+        os.remove(self.path(self.SHOWN))
+        self.table(rom(self.IDS))
+
+    def plan_save(self, *more, expect=0):
+        return super().plan_save("--accept", "gpu.group-isolated=0000:01:00.0", *more, expect=expect)
+
+    def table(self, *images, bus=1):
+        body = b"".join(struct.pack("<IIIHHHHII", bus, 0, 0, *self.IDS, 0, 0, 0, len(image)) + image for image in images)
+        head = b"VFCT" + struct.pack("<I", 76 + len(body)) + bytes(28) + bytes(16) + struct.pack("<II", 76, 0) + bytes(16)
+        with open(self.path(self.PLACE), "wb") as file:
+            file.write(head + body)
+
+    def show(self, content):
+        """What would be shown is in the table instead."""
+        if os.path.exists(self.path(os.path.dirname(self.SHOWN) + "/vendor")) and \
+                self.read(os.path.dirname(self.SHOWN) + "/vendor").strip() == "0x1002":
+            self.table(content)
+        else:
+            super().show(content)
+
+    def test_saved_named_and_undone(self):
+        plan = self.plan_save()
+        change = next(c for c in plan["changes"] if c["kind"] == "rom")
+        self.assertEqual((change["path"], change["from"], change["device"]), (DIRECTORY + self.OWN, self.PLACE, "0000:01:00.0"))
+        self.apply()
+        self.assertEqual(self.saved(), rom(self.IDS))
+        self.rollback()
+        self.assertEqual(os.listdir(self.path(DIRECTORY)), [])
+
+    def test_what_is_no_rom_of_this_card_is_not_written(self):
+        for content, why in ((b"\xff" * 65536, "nothing but ff"), (rom(OTHER), "names another card"),
+                             (rom(self.IDS)[:-600], "cut off")):
+            self.table(content)
+            self.plan_save()
+            done = self.apply(expect=1)
+            self.assertIn(why, done.stdout + done.stderr)
+            self.assertEqual(os.listdir(self.path(DIRECTORY)), [])
+            self.rollback()
+
+    def test_a_table_without_it(self):
+        self.table(rom(self.IDS), bus=9)
+        self.assertIn("it shows no ROM of its own", self.refused())
+        with open(self.path(self.PLACE), "wb") as file:
+            file.write(b"VFCT\xff\xff\xff\xff garbage")
+        self.assertIn("it shows no ROM of its own", self.refused())
+
+    def test_it_went_away_between(self):
+        self.plan_save()
+        self.table(rom(self.IDS), bus=9)
+        done = self.apply(expect=1)
+        self.assertIn("Its ROM cannot be saved", done.stderr)
+        self.assertEqual(os.listdir(self.path(DIRECTORY)), [])
+
+    def test_a_plan_that_was_edited_reads_nothing_else(self):
+        self.plan_save()
+        with open(self.plan_file, encoding="utf-8") as file:
+            plan = json.load(file)
+        for key, value in (("device", "../../../etc"), ("from", "/etc/shadow")):
+            edited = json.loads(json.dumps(plan))
+            next(c for c in edited["changes"] if c["kind"] == "rom")[key] = value
+            with open(self.plan_file, "w", encoding="utf-8") as file:
+                json.dump(edited, file)
+            self.assertEqual(run("apply", self.plan_file, "--yes", root=self.root).returncode, 2)
+
+
+class Copy(Saving):
+    """Of the card that the host booted with the kernel may show the copy that the firmware ran."""
+    def setUp(self):
+        super().setUp()
+        self.write(os.path.dirname(self.SHOWN) + "/boot_vga", "1\n")
+        self.write("/sys/bus/pci/devices/0000:02:00.0/boot_vga", "0\n")
+
+    def test_it_has_to_be_accepted(self):
+        risks = ("--accept", "gpu.boot-vga=0000:01:00.0")
+        plan = self.plan_save(*risks, expect=1)
+        self.assertEqual([r["check"] for r in plan["refusals"]], ["attach.romfile"])
+        self.assertIn("copy that the firmware ran", plan["refusals"][0]["reason"])
+        self.plan_save(*risks, "--accept", "attach.romfile=0000:01:00.0")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ static void add_nodes(struct text *text, struct arena *arena, const struct wizar
 			       "          --dev2 /dev/nvidia-uvm\n"
 			       "      with the same version of NVIDIA's driver in each of them.\n");
 	else
-		text_addf(text, "        pct set CTID --dev0 /dev/dri/%s,gid=GID\n"
+		text_addf(text,
+				"        pct set CTID --dev0 /dev/dri/%s,gid=GID\n"
 				"      GID: what `getent group render` says in the container.\n",
 				render ? render : "renderD128");
 	if (strcmp(driver, "amdgpu") == 0)
@@ -55,7 +56,8 @@ static void add_both(struct text *text, const struct facts *facts, struct arena 
 		text_addf(text, "      It is a part of %s already: others can stay with the host.\n",
 				gpu->physfn_name);
 	else if (gpu->sriov_total > 0)
-		text_addf(text, "      Split it: --functions %s=N, up to %d virtual functions.\n"
+		text_addf(text,
+				"      Split it: --functions %s=N, up to %d virtual functions.\n"
 				"      Each can go to a VM; the rest stays with the host's driver.\n",
 				short_address(gpu), gpu->sriov_total);
 	else if (gpu->vgpu_types.n)
@@ -85,14 +87,14 @@ void share_page(const struct wizard *wizard, const struct row *row, struct text 
 			continue;
 		text_addf(text, "\n%s %s\n", short_address(gpu), short_label(arena, gpu));
 		text_add(text, "   VM\n");
-		text_addf(text, "      %zu %s of the card %s%s. Nothing on the host has them then,\n"
+		text_addf(text,
+				"      %zu %s of the card %s%s. Nothing on the host has them then,\n"
 				"      until the VM stops and a driver of the host is bound again.\n",
 				facts_card(facts, gpu, arena).n,
 				text_plural(facts_card(facts, gpu, arena).n, "function",
 						"functions"),
 				text_plural(facts_card(facts, gpu, arena).n, "goes", "go"),
-				gpu->boot_vga == KNOWN_YES ? ", the host's console too"
-							   : "");
+				gpu->boot_vga == KNOWN_YES ? ", the host's console too" : "");
 		add_guests(text, facts, arena, gpu);
 		text_add(text, "   Containers\n");
 		add_nodes(text, arena, wizard, gpu);

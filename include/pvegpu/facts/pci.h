@@ -65,8 +65,9 @@ struct pci_device {
 	struct list vgpu_types; /* of struct vgpu_type: what it offers now */
 	bool vgpu_alone;        /* one vGPU takes it whole, as NVIDIA's on kernels from 6.8 on */
 	enum known rom;         /* it has an expansion ROM that the kernel can read */
-	char *local_cpus;       /* of its NUMA node: "0-7"; or NULL */
-	char *power;            /* "D0, active": power state and runtime status; or NULL */
+	size_t vfct_size; /* bytes of its ROM in the ACPI table VFCT (AMD); 0: none is there */
+	char *local_cpus; /* of its NUMA node: "0-7"; or NULL */
+	char *power;      /* "D0, active": power state and runtime status; or NULL */
 
 	struct strings drm; /* its DRM nodes, card0 and renderD128; read where a container names one
 			     */

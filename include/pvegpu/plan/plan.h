@@ -35,7 +35,7 @@ struct change {
 	char *cost; /* or NULL */
 
 	/* A file, or an attribute of sysfs with its values; of a ROM file `after` is what it is
-	 * read from. */
+	 * read from, and `before` whose it is. */
 	char *path;
 	char *before; /* NULL: there was no file */
 	char *after;
@@ -162,8 +162,11 @@ struct change *plan_add_command(
 int plan_add_sysfs(struct plan *plan, const struct root *root, const char *path, const char *value,
 		const char *because, const char *cost, struct change **ret_change,
 		struct error *err);
-/* Save the ROM that this attribute of a device shows (/sys/bus/pci/devices/…/rom) as a file. */
-void plan_add_rom(struct plan *plan, const char *source, const char *path, const char *because);
+#define PLAN_ROM_TABLE "/sys/firmware/acpi/tables/VFCT"
+/* Save the ROM of a device as a file: what its attribute shows (/sys/bus/pci/devices/…/rom), or
+ * what the table has of it. */
+void plan_add_rom(struct plan *plan, const char *device, bool table, const char *path,
+		const char *because);
 void plan_add_reboot(struct plan *plan, const char *because, const char *cost);
 /* The same, and the firmware opens its setup instead of booting on. */
 void plan_add_reboot_to_setup(struct plan *plan, const char *because, const char *cost);
