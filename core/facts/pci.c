@@ -152,9 +152,22 @@ static void read_bars(const struct device_dir *dir, struct pci_device *device)
 		if ((flags & 0x200) && end > start && end - start + 1 > device->largest_bar) {
 			device->largest_bar = end - start + 1;
 			device->bar_start = start;
+			device->bar_index = bar;
 		}
 		at = next;
 	}
+}
+
+/* The sizes that the largest window can have (Documentation/ABI/testing/sysfs-bus-pci). */
+static void read_sizes(const struct device_dir *dir, struct pci_device *device)
+{
+	char name[] = "resource0_resize";
+	char value[32];
+	if (!device->largest_bar)
+		return;
+	name[strlen("resource")] = (char)('0' + device->bar_index);
+	if (read_attribute(dir, name, value, sizeof value))
+		device->bar_sizes = (uint32_t)strtoul(value, NULL, 16);
 }
 
 /* Whether an entry is there; one that cannot be looked at is not, and a gap. */
@@ -189,6 +202,7 @@ static void read_display(
 			device->sriov_total > 0 ? read_count(dir, "sriov_drivers_autoprobe") : -1;
 	device->d3cold = splits ? read_count(dir, "d3cold_allowed") : -1;
 	read_bars(dir, device);
+	read_sizes(dir, device);
 	if (!pci_is_virtual(device) && read_attribute(dir, "local_cpulist", value, sizeof value))
 		device->local_cpus = text_trim(arena, value, strlen(value));
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
@@ -406,8 +420,8 @@ static void note_device(const struct root *root, struct arena *arena, const char
 	static const char *const read[] = {"uevent", "class", "vendor", "device",
 			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
 			"sriov_totalvfs", "sriov_numvfs", "sriov_drivers_autoprobe",
-			"d3cold_allowed", "resource", "local_cpulist", "power_state",
-			"power/runtime_status"};
+			"d3cold_allowed", "resource", "resource0_resize", "resource1_resize",
+			"resource2_resize", "local_cpulist", "power_state", "power/runtime_status"};
 	static const char *const seen[] = {"driver", "iommu_group", "physfn", "vfio-dev",
 			"mdev_supported_types", "nvidia", "rom"};
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)

@@ -29,6 +29,8 @@ static void read_cpu(const struct root *root, struct facts *facts)
 				facts->cpu_vendor = CPU_INTEL;
 			else if (strcmp(value, "AuthenticAMD") == 0)
 				facts->cpu_vendor = CPU_AMD;
+		} else if (text_starts(entry, "address sizes")) {
+			facts->phys_bits = (int)strtol(value, NULL, 10);
 		} else if (text_starts(entry, "model name")) {
 			facts->cpu_model = arena_strdup(facts->arena, value);
 		} else if (text_starts(entry, "flags")) {

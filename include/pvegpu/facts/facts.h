@@ -51,6 +51,7 @@ struct facts {
 	enum known firmware_setup;      /* the firmware can restart into its setup (EFI) */
 	enum known interrupt_remapping; /* flag of the DMAR table, or the kernel's log */
 	char *interrupt_remapping_source;
+	int phys_bits;    /* width of physical addresses, of the processor; 0 unknown */
 	char *kernel_pin; /* the kernel that is pinned, or NULL */
 	char *kernel_pin_file;
 	char *root_pool;         /* the ZFS pool of the root filesystem; NULL: it is none */
