@@ -550,6 +550,44 @@ static const struct pci_device *add_twins(
 	return first;
 }
 
+/* Where the card with this fingerprint is now; NULL: nowhere. */
+static const struct pci_device *card_like(const struct report *report, const char *fingerprint)
+{
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *device = report->facts->devices.item[i];
+		if (pci_is_gpu(device) &&
+				strcmp(facts_fingerprint(device, report->arena), fingerprint) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+void check_same_card(struct report *report, const struct check *check)
+{
+	const struct pci_device *gpu = report->gpu;
+	const char *chosen = gpu ? goal_card_of(report->goal, gpu->name) : NULL;
+	const char *now =
+			gpu && gpu->vendor != 0xffff ? facts_fingerprint(gpu, report->arena) : NULL;
+	if (!chosen || !now || strcmp(chosen, now) == 0) {
+		(void)report_add(report, check, STATUS_OK,
+				gpu ? subject_device(gpu) : subject_host(),
+				chosen && now ? "It is the card that was chosen."
+					      : "None was chosen before.");
+		return;
+	}
+	const struct pci_device *moved = card_like(report, chosen);
+	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_device(gpu),
+			"%s is not the card that was chosen there: cards were added, taken out or moved since. %s%s.",
+			gpu->label, moved ? "That one is at " : "That one is not there any more",
+			moved ? moved->name : "");
+	finding_evidence(report, finding,
+			arena_printf(report->arena, "/sys/bus/pci/devices/%s", gpu->name),
+			"fingerprint %s; chosen was %s", now, chosen);
+	finding_fix(report, finding, FIX_BY_HAND, "choose the GPU again%s%s",
+			moved ? ": --gpu " : "", moved ? moved->name : "");
+	finding->risk = RISK_NEVER;
+}
+
 static void judge_identical(
 		struct report *report, const struct check *check, struct pci_device *gpu)
 {
@@ -579,6 +617,17 @@ static void judge_identical(
 	for (size_t i = 0; i < texts.n; i++)
 		finding_evidence(report, finding, "/sys/bus/pci/devices", "%s",
 				(char *)texts.item[i]);
+	for (size_t i = 0; i < report->facts->devices.n; i++) {
+		const struct pci_device *other = report->facts->devices.item[i];
+		if (!pci_is_gpu(other) || other->vendor != gpu->vendor ||
+				other->device != gpu->device || !other->slot)
+			continue;
+		finding_evidence(report, finding,
+				arena_printf(report->arena, "/sys/bus/pci/devices/%s", other->name),
+				"%s, subsystem %04x:%04x, fingerprint %s", other->slot,
+				other->subsystem_vendor, other->subsystem_device,
+				facts_fingerprint(other, report->arena));
+	}
 }
 
 void check_gpu_identical(struct report *report, const struct check *check)

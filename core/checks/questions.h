@@ -308,6 +308,7 @@ void check_host_driver(struct report *report, const struct check *check);
 void check_ids_overreach(struct report *report, const struct check *check);
 void check_unsafe_interrupts(struct report *report, const struct check *check);
 void check_gpu_present(struct report *report, const struct check *check);
+void check_same_card(struct report *report, const struct check *check);
 void check_only_gpu(struct report *report, const struct check *check);
 void check_boot_vga(struct report *report, const struct check *check);
 void check_group_isolated(struct report *report, const struct check *check);

@@ -594,7 +594,8 @@ enum step report_next_step(const struct report *report)
 	}
 	for (size_t i = 0; i < report->parts.n; i++) {
 		const struct report *part = report->parts.item[i];
-		if (!part->gpu)
+		const struct finding *card = report_find(part, "gpu.same-card");
+		if (!part->gpu || (card && card->risk == RISK_NEVER))
 			return STEP_GPU;
 		if (!part->vm)
 			return STEP_VM;

@@ -37,7 +37,8 @@ static const struct rest {
 				"gpu.functions gpu.group-isolated gpu.bar gpu.in-use "
 				"verify.vfio-bound"},
 		{"/sys/bus/pci/devices/*/boot_vga", "gpu.boot-vga gpu.rom vfio.binding"},
-		{"/sys/bus/pci/devices/*/resource /sys/bus/pci/devices/*/resource?_resize", "bios.above-4g vm.large-gpu"},
+		{"/sys/bus/pci/devices/*/resource /sys/bus/pci/devices/*/resource?_resize",
+				"bios.above-4g vm.large-gpu"},
 		{"/sys/bus/pci/devices/*/reset_method", "gpu.reset"},
 		{"/sys/bus/pci/devices/*/sriov_*", "gpu.sriov gpu.vf-drivers"},
 		{"/sys/bus/pci/devices/*/d3cold_allowed", "gpu.power"},

@@ -66,6 +66,7 @@ static int read_all(const struct root *root, struct facts *facts, struct error *
 	facts_read_kernels(root, facts);
 	facts_read_drivers(root, facts);
 	facts_read_rules(root, facts);
+	facts_read_slots(root, facts);
 	facts_read_uses(root, facts);
 	facts_read_mappings(root, facts);
 	facts_read_vms(root, facts); /* their lines name mappings */

@@ -32,6 +32,8 @@ void facts_find_path(const struct facts *facts, struct arena *arena, struct list
 /* Of devices that are no GPU: whether they offer what a line or a mapping asks of them. */
 /* system.c: the version of an installed package, from dpkg's status file; or NULL. */
 char *facts_package_version(const struct root *root, struct arena *arena, const char *package);
+/* slots.c: of GPUs that have a twin. */
+void facts_read_slots(const struct root *root, struct facts *facts);
 /* cpus.c */
 void facts_read_cpus(const struct root *root, struct facts *facts);
 /* vgpu.c */

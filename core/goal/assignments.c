@@ -239,6 +239,7 @@ static void drop_assignment(struct goal *goal, const char *device)
 
 void goal_gpu(struct goal *goal, const char *device, bool wanted)
 {
+	goal_know_card(goal, device, NULL);
 	strings_remove(&goal->gpus, device);
 	drop_assignment(goal, device);
 	/* A mapping's name is of one device: it stays with the one that is there. */
@@ -252,6 +253,7 @@ void goal_gpu(struct goal *goal, const char *device, bool wanted)
 
 void goal_only_gpu(struct goal *goal, const char *device)
 {
+	goal_know_card(goal, device, NULL);
 	struct assignment *own = find_assignment(goal, device);
 	const struct assignment *first = goal->assignments.n ? goal->assignments.item[0] : NULL;
 	if (!own && first && !goal->gpus.n)

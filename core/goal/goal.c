@@ -30,6 +30,7 @@ struct goal *goal_copy(const struct goal *goal)
 	copy->delete_mapping = arena_strdup(copy->arena, goal->delete_mapping);
 	copy_strings(copy->arena, &copy->mapping_devices, &goal->mapping_devices);
 	copy_strings(copy->arena, &copy->gpus, &goal->gpus);
+	copy_strings(copy->arena, &copy->cards, &goal->cards);
 	copy_strings(copy->arena, &copy->params, &goal->params);
 	copy_strings(copy->arena, &copy->params_unwanted, &goal->params_unwanted);
 	copy_strings(copy->arena, &copy->accepted, &goal->accepted);
@@ -45,6 +46,25 @@ void goal_free(struct goal *goal)
 {
 	if (goal)
 		arena_free(goal->arena);
+}
+
+const char *goal_card_of(const struct goal *goal, const char *device)
+{
+	size_t n = strlen(device);
+	for (size_t i = 0; i < goal->cards.n; i++)
+		if (text_starts(goal->cards.item[i], device) && goal->cards.item[i][n] == '=')
+			return goal->cards.item[i] + n + 1;
+	return NULL;
+}
+
+void goal_know_card(struct goal *goal, const char *device, const char *fingerprint)
+{
+	const char *before = goal_card_of(goal, device);
+	if (before)
+		strings_remove(&goal->cards, arena_printf(goal->arena, "%s=%s", device, before));
+	if (fingerprint)
+		strings_add(goal->arena, &goal->cards,
+				arena_printf(goal->arena, "%s=%s", device, fingerprint));
 }
 
 void goal_param(struct goal *goal, const char *word, bool wanted)
@@ -114,8 +134,9 @@ json_t *goal_to_json(const struct goal *goal)
 	(void)json_object_set_new(options, "accepted", json_texts(&goal->accepted));
 	(void)json_object_set_new(options, "mapping_devices", json_texts(&goal->mapping_devices));
 	(void)json_object_set_new(options, "delete_mapping", json_text(goal->delete_mapping));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "gpus", json_texts(&goal->gpus),
-			"vmid", goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cards",
+			json_texts(&goal->cards), "gpus", json_texts(&goal->gpus), "vmid",
+			goal->vmid ? json_integer(goal->vmid) : json_null(), "mapping",
 			json_text(goal->mapping), "options", options, "assignments",
 			assignments_to_json(goal), "guests", guests_to_json(goal), "devices",
 			devices_to_json(goal));
@@ -136,6 +157,7 @@ int goal_from_json(const json_t *json, struct goal **ret_goal, struct error *err
 		return error_set(err, ERROR_PARSE, "the goal is not a JSON object with options");
 	struct goal *goal = goal_new();
 	strings_from_json(goal->arena, json_object_get(json, "gpus"), &goal->gpus);
+	strings_from_json(goal->arena, json_object_get(json, "cards"), &goal->cards);
 	goal->vmid = goal_vmid_of(json_object_get(json, "vmid"));
 	strings_from_json(goal->arena, json_object_get(options, "params"), &goal->params);
 	strings_from_json(goal->arena, json_object_get(options, "params_unwanted"),

@@ -33,6 +33,8 @@ static void add_goal(struct text *text, const struct goal *goal)
 		(void)json_object_del(json, "assignments");
 	if (!goal->guests.n)
 		(void)json_object_del(json, "guests");
+	if (!goal->cards.n)
+		(void)json_object_del(json, "cards");
 	if (!goal->devices.n)
 		(void)json_object_del(json, "devices");
 	char *dumped = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);

@@ -89,6 +89,8 @@ static void name_devices(const struct report *report, struct goal *goal)
 		const struct report *part = parts->item[i];
 		char *name = part->gpu && !part->pool ? arena_strdup(goal->arena, part->gpu->name)
 						      : NULL;
+		if (name)
+			goal_know_card(goal, name, facts_fingerprint(part->gpu, goal->arena));
 		if (name && i < goal->gpus.n)
 			goal->gpus.item[i] = name;
 		else if (name && i - goal->gpus.n < goal->assignments.n)

@@ -23,8 +23,12 @@ static void add_function(
 		text_add(text, "    IOMMU group: not known yet\n");
 }
 
-static void add_card_details(struct text *text, const struct pci_device *gpu)
+static void add_card_details(struct text *text, const struct wizard *wizard,
+		const struct pci_device *gpu, struct arena *arena)
 {
+	const char *slot = wizard->facts->remote ? NULL : facts_slot_text(wizard->root, gpu, arena);
+	text_addf(text, "%s%sfingerprint %s\n", slot ? slot : "", slot ? ", " : "",
+			facts_fingerprint(gpu, arena));
 	if (gpu->largest_bar)
 		text_addf(text, "Largest memory window: %llu MiB at 0x%llx\n",
 				(unsigned long long)(gpu->largest_bar >> 20),
@@ -112,7 +116,7 @@ void gpu_page(const struct wizard *wizard, const struct row *row, struct text *t
 	struct list slot = facts_slot(facts, gpu, arena);
 	for (size_t i = 0; i < slot.n; i++)
 		add_function(text, facts, slot.item[i]);
-	add_card_details(text, gpu);
+	add_card_details(text, wizard, gpu, arena);
 	add_path(text, facts, arena, gpu);
 	add_group(text, facts, arena, gpu);
 	text_add(text, "\nGPU drivers on the host are not needed for this: the VM's own driver drives the card.\n");

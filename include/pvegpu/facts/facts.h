@@ -38,10 +38,11 @@ struct facts {
 	unsigned long booted_at;        /* seconds since the epoch, /proc/stat; 0 unknown */
 
 	enum cpu_vendor cpu_vendor;
-	char *cpu_model;                 /* or NULL */
-	char *cpus;                      /* those that are online: "0-15"; or NULL */
-	char *numa_nodes;                /* NUMA nodes that are online: "0-1"; or NULL */
-	struct list cpu_map; /* of struct cpu, by number; empty where it is not told how they belong */
+	char *cpu_model;     /* or NULL */
+	char *cpus;          /* those that are online: "0-15"; or NULL */
+	char *numa_nodes;    /* NUMA nodes that are online: "0-1"; or NULL */
+	struct list cpu_map; /* of struct cpu, by number; empty where it is not told how they belong
+			      */
 	enum known cpu_virtualization;   /* vmx or svm among the flags */
 	char *board_vendor, *board_name; /* DMI, or NULL */
 	char *firmware_vendor, *firmware_version, *firmware_date;
@@ -203,6 +204,11 @@ struct list facts_card(
 /* Its nodes below /dev/dri, card0 and renderD128, by the driver that has it now. */
 struct strings facts_drm_nodes(
 		const struct root *root, const struct pci_device *gpu, struct arena *arena);
+/* The slot that it is in, as the board or the kernel names it, and its lanes; or NULL. */
+char *facts_slot_text(const struct root *root, const struct pci_device *gpu, struct arena *arena);
+/* Eight digits that stand for this card in this slot: its ids and the ports above it. Its address
+ * is no part of it, which moves when cards are added or taken out. */
+char *facts_fingerprint(const struct pci_device *gpu, struct arena *arena);
 /* The GPU is a part of the processor: on its own bus, or with other parts of it in the slot. */
 bool facts_in_processor(const struct facts *facts, const struct pci_device *gpu);
 /* How a line or a mapping names a card: its slot where that holds nothing else, or with

@@ -60,14 +60,15 @@ struct pci_device {
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
 	int bar_index;        /* the number of that window */
-	uint32_t bar_sizes;   /* that it can have (resourceN_resize): bit n for 2^n MiB; 0 only one */
-	char *bar_holder;     /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
-	enum known mdev;      /* it offers mediated devices (mdev_supported_types), or NVIDIA's
-				 vGPUs as kernels from 6.8 on have them (a directory nvidia) */
+	uint32_t bar_sizes; /* that it can have (resourceN_resize): bit n for 2^n MiB; 0 only one */
+	char *bar_holder;   /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
+	enum known mdev;    /* it offers mediated devices (mdev_supported_types), or NVIDIA's
+			       vGPUs as kernels from 6.8 on have them (a directory nvidia) */
 	struct list vgpu_types; /* of struct vgpu_type: what it offers now */
 	bool vgpu_alone;        /* one vGPU takes it whole, as NVIDIA's on kernels from 6.8 on */
 	enum known rom;         /* it has an expansion ROM that the kernel can read */
 	size_t vfct_size; /* bytes of its ROM in the ACPI table VFCT (AMD); 0: none is there */
+	char *slot;       /* "slot PCIEX16_1, x16 of x16"; of one that has a twin; or NULL */
 	char *local_cpus; /* of its NUMA node: "0-7"; or NULL */
 	char *power;      /* "D0, active": power state and runtime status; or NULL */
 

@@ -176,6 +176,7 @@ struct goal {
 	struct list assignments; /* of struct assignment: what is asked for beside it */
 	struct list guests;      /* of struct guest_goal: those with choices of their own */
 	struct list devices;     /* of struct device_goal: those with choices of their own */
+	struct strings cards;    /* 0000:01:00.0=FINGERPRINT: what was there when it was planned */
 	struct strings params;   /* kernel parameters asked for */
 	struct strings params_unwanted;
 	enum choice chosen[CHOICES];
@@ -195,6 +196,9 @@ void goal_free(struct goal *goal); /* NULL is fine */
 void goal_gpu(struct goal *goal, const char *device, bool wanted);
 /* Only this device from now on; the guest that gets it stays. */
 void goal_only_gpu(struct goal *goal, const char *device);
+/* Keep what card a device of the goal is; and that, or NULL. Forgotten when it is chosen anew. */
+void goal_know_card(struct goal *goal, const char *device, const char *fingerprint);
+const char *goal_card_of(const struct goal *goal, const char *device);
 /* Give a device of the goal to a guest; NULL: all of them. */
 void goal_give(struct goal *goal, const char *device, unsigned vmid);
 /* Choose for a device, or the guest that gets it; NULL, and what is of the host: for all. */
