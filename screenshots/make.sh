@@ -87,7 +87,7 @@ wait_for "Which VM"
 keys Enter
 wait_for "talos-gpu-1"
 shot 6-attach
-keys x Down Down Down Down Down Down Down Down Enter
+keys x Down Down Down Down Down Down Down Down Down Enter
 wait_for "CPUs, near"
 typed near
 keys Enter

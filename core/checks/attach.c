@@ -295,7 +295,12 @@ static void describe(struct report *report, const struct check *check, const str
 	/* What runs beside the lines, and is not looked into. */
 	const char *hook = vm_conf_shown(&vm->conf.current, "hookscript");
 	if (hook)
-		finding_evidence(report, finding, vm->path, "hookscript: %s", hook);
+		finding_evidence(report, finding, vm->path, "hookscript: %s%s", hook,
+				!vm->hook_text ? ""
+				: strstr(vm->hook_text, "vfio") || strstr(vm->hook_text,
+										   "/sys/bus/pci")
+						? " (it binds drivers, or touches PCI devices)"
+						: "");
 }
 
 static void describe_attached(struct report *report, const struct check *check)

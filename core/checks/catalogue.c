@@ -153,6 +153,9 @@ const struct check check_catalogue[] = {
 	{"gpu.identical", STEP_GPU, "Identical cards",
 		"Two cards with one id cannot be told apart by vfio-pci's ids= option, only by address.",
 		MANUAL_PCI, check_gpu_identical, false, BY_API},
+	{"gpu.nvswitch", STEP_GPU, "NVSwitches",
+		"The GPUs of an SXM board reach each other by switches, which one fabric manager starts: in the VM or on the host.",
+		MANUAL_PCI, check_nvswitch, false, BY_API},
 	{"gpu.reset", STEP_GPU, "Reset of the GPU",
 		"Between two starts of the VM the card must be reset. Where that does not work it runs once, "
 		"then not again until the host reboots.",
@@ -224,6 +227,9 @@ const struct check check_catalogue[] = {
 	{"vm.settings", STEP_VM, "Settings that are asked for",
 		"What Proxmox VE or QEMU would not start the VM with is refused before it is sent.",
 		MANUAL_VM, check_vm_settings, true, BY_API},
+	{"vm.give-back", STEP_VM, "GPU after the VM has stopped",
+		"Proxmox VE leaves it with vfio-pci; a hookscript can give it back to the driver of the host.",
+		MANUAL_VM, check_give_back, true, BY_FILES},
 	{"vm.args", STEP_VM, "Arguments given to QEMU",
 		"args is handed to QEMU as it stands, after what Proxmox VE makes of the configuration: it may "
 		"contradict that, or name what is there already.",

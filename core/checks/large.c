@@ -67,8 +67,8 @@ static bool judge_room(struct report *report, const struct check *check, const s
 	finding_evidence(report, finding, vm->path, "bios: ovmf, cpu: %s",
 			vm_get_next(vm, "cpu") ? vm_get_next(vm, "cpu") : "(not set)");
 	if (report->facts->phys_bits)
-		finding_evidence(report, finding, "/proc/cpuinfo", "address sizes: %d bits physical",
-				report->facts->phys_bits);
+		finding_evidence(report, finding, "/proc/cpuinfo",
+				"address sizes: %d bits physical", report->facts->phys_bits);
 	finding_fix(report, finding, FIX_BY_HAND,
 			report->facts->phys_bits > 40 && room == 32 * GIB
 					? "set cpu: host, by which OVMF knows how wide addresses are: qm set %u --cpu host"
@@ -88,15 +88,15 @@ static char *sizes_text(struct arena *arena, const struct pci_device *gpu)
 			most = bit;
 		}
 	return least < 0 ? NULL
-			 : arena_printf(arena, "%llu MiB to %llu MiB", 1ULL << least,
-					   1ULL << most);
+			 : arena_printf(arena, "%llu MiB to %llu MiB", 1ULL << least, 1ULL << most);
 }
 
 /* vfio maps a window page by page before Linux 6.14, which takes minutes of a large one; from
  * there on by large pages (mm/gup.c and vfio-pci's huge_fault). */
 static bool is_slow(const struct report *report, const struct pci_device *gpu)
 {
-	return gpu->largest_bar >= 32 * GIB && facts_kernel_at_least(report->facts, 6, 14) == KNOWN_NO;
+	return gpu->largest_bar >= 32 * GIB &&
+	       facts_kernel_at_least(report->facts, 6, 14) == KNOWN_NO;
 }
 
 static void judge_window(struct report *report, const struct check *check, struct pci_device *gpu)

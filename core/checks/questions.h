@@ -82,6 +82,12 @@ const struct vm_hostpci *line_at_start(const struct report *report, const struct
 /* cpus.c: a thread that is not in the list, of a core that is; NULL: there is none. */
 const struct cpu *cpus_split_core(const struct report *report, const struct cpu_list *list);
 
+/* give_back.c: the hookscript of ours for the goal's VM: as the VM names it, where it lies (NULL:
+ * no storage of this node could hold it), and what it says. */
+const char *hook_value(const struct report *report);
+const char *hook_path(const struct report *report);
+char *hook_text(const struct report *report);
+
 /* kernel.c: the kernel that is to be pinned; NULL: none is. The one that boots next, with that in
  * mind; NULL: not known. */
 const char *kernel_to_pin(const struct report *report);
@@ -309,6 +315,7 @@ void check_ids_overreach(struct report *report, const struct check *check);
 void check_unsafe_interrupts(struct report *report, const struct check *check);
 void check_gpu_present(struct report *report, const struct check *check);
 void check_same_card(struct report *report, const struct check *check);
+void check_nvswitch(struct report *report, const struct check *check);
 void check_only_gpu(struct report *report, const struct check *check);
 void check_boot_vga(struct report *report, const struct check *check);
 void check_group_isolated(struct report *report, const struct check *check);
@@ -347,6 +354,7 @@ void check_gpu_sriov(struct report *report, const struct check *check);
 void check_gpu_vf_drivers(struct report *report, const struct check *check);
 void check_gpu_power(struct report *report, const struct check *check);
 void check_vm_large_gpu(struct report *report, const struct check *check);
+void check_give_back(struct report *report, const struct check *check);
 void check_vm_ha(struct report *report, const struct check *check);
 void check_vm_bios(struct report *report, const struct check *check);
 void check_vm_efidisk(struct report *report, const struct check *check);

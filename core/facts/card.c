@@ -231,7 +231,11 @@ int facts_find_gpu(const struct facts *facts, const char *text, struct pci_devic
 	struct strings virtual = {0};
 	struct pci_device *found = whole ? gpu_of_slot(facts, &address, &virtual)
 					 : facts_device(facts, &address);
-	if (!found || !pci_is_gpu(found))
+	if (whole && !found) { /* a switch between GPUs goes as one */
+		address.function = 0;
+		found = facts_device(facts, &address);
+	}
+	if (!found || (!pci_is_gpu(found) && !pci_is_nvswitch(found)))
 		return tell_no_gpu(facts, text, found, err);
 	if (whole && pci_is_virtual(found)) {
 		(void)error_set(err, ERROR_USAGE,

@@ -71,6 +71,7 @@ static int read_all(const struct root *root, struct facts *facts, struct error *
 	facts_read_mappings(root, facts);
 	facts_read_vms(root, facts); /* their lines name mappings */
 	facts_read_roms(root, facts);
+	facts_read_storage(root, facts);
 	facts_read_mdev(root, facts);
 	facts_read_vgpu_types(root, facts);
 	facts_read_containers(root, facts);

@@ -34,6 +34,8 @@ void facts_find_path(const struct facts *facts, struct arena *arena, struct list
 char *facts_package_version(const struct root *root, struct arena *arena, const char *package);
 /* slots.c: of GPUs that have a twin. */
 void facts_read_slots(const struct root *root, struct facts *facts);
+/* storage.c: after the VMs, whose hookscripts lie there. */
+void facts_read_storage(const struct root *root, struct facts *facts);
 /* cpus.c */
 void facts_read_cpus(const struct root *root, struct facts *facts);
 /* vgpu.c */

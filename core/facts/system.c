@@ -175,6 +175,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	if (facts->node) /* PVE's node name is the host name up to the first dot */
 		facts->node[strcspn(facts->node, ". \n")] = '\0';
 	facts->pve_version = facts_package_version(root, arena, "pve-manager");
+	facts->qemu_server_version = facts_package_version(root, arena, "qemu-server");
 	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
 	facts_kernel_numbers(facts);
 	facts->booted_at = read_boot_time(root, arena);

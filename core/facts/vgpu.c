@@ -67,8 +67,20 @@ static void read_nvidia(const struct root *root, struct facts *facts, struct pci
 	}
 }
 
+/* Its packages put it there (nvidia-fabricmanager-NNN). */
+static void read_fabric_manager(const struct root *root, struct facts *facts)
+{
+	bool switches = false;
+	for (size_t i = 0; i < facts->devices.n; i++)
+		switches = switches || pci_is_nvswitch(facts->devices.item[i]);
+	if (switches && root_exists(root, "/usr/bin"))
+		facts->fabric_manager = root_exists(root, "/usr/bin/nv-fabricmanager") ? KNOWN_YES
+										       : KNOWN_NO;
+}
+
 void facts_read_vgpu_types(const struct root *root, struct facts *facts)
 {
+	read_fabric_manager(root, facts);
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		struct pci_device *gpu = facts->devices.item[i];
 		if (!pci_is_gpu(gpu) || gpu->mdev != KNOWN_YES)

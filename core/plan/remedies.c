@@ -25,6 +25,7 @@ static const struct remedy {
 		{"vm.cpu-host", fix_vm_cpu},
 		{"vm.tablet", fix_vm_tablet},
 		{"vm.settings", fix_vm_settings},
+		{"vm.give-back", fix_give_back},
 		{"vm.running", NULL},
 		{"attach.mapping", fix_mapping},
 		{"attach.mapping-drift", fix_mapping},

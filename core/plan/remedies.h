@@ -41,6 +41,7 @@ remedy_function fix_vfio_binding;
 remedy_function fix_leftovers;
 remedy_function fix_attribute;
 remedy_function fix_kernel_pin;
+remedy_function fix_give_back;
 remedy_function fix_vm_machine;
 remedy_function fix_vm_cpu;
 remedy_function fix_vm_tablet;

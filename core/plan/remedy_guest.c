@@ -203,6 +203,27 @@ int fix_vm_tablet(const struct planning *planning, const struct finding *finding
 	return set_key(planning, finding, "tablet", "0");
 }
 
+/* The script before the VM names it. */
+int fix_give_back(const struct planning *planning, const struct finding *finding)
+{
+	const struct report *report = planning->report;
+	struct plan *plan = planning->plan;
+	bool wanted = report->goal->chosen[CHOOSE_GIVE_BACK] == CHOICE_YES;
+	const char *path = arena_strdup(plan->arena, hook_path(report));
+	const char *now = NULL;
+	int status = planning->root ? planning_draft(planning, path, &now) : 0;
+	if (status < 0)
+		return status;
+	if (planning->root && (wanted || now)) {
+		plan_set_draft(plan, path, wanted ? hook_text(report) : NULL, finding->check->id,
+				NULL);
+		if (wanted)
+			plan_set_executable(plan, path);
+	}
+	return set_key(planning, finding, "hookscript",
+			wanted ? arena_strdup(plan->arena, hook_value(report)) : NULL);
+}
+
 int fix_vm_settings(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;

@@ -16,7 +16,8 @@ DEVICES = "sys/bus/pci/devices/"
 INSIDE = {"verify.talos-gpu", "verify.talos-extensions", "verify.node-allocatable",
           "verify.operator"}
 # On a host's own files nothing can fail here: their other fixture is in test_api.py.
-KEPT = {"gpu.same-card"}  # judged where a plan is gone on with: test_same_card.py
+# Judged where a plan is gone on with, or of boards with switches: in tests of their own.
+KEPT = {"gpu.same-card", "gpu.nvswitch"}
 REMOTE = {"host.api", "attach.rights"}
 
 
@@ -424,6 +425,10 @@ class Findings(HostTest):
         cpus = self.read("proc/cpuinfo")
         self.write("proc/cpuinfo", cpus.replace("39 bits physical", "46 bits physical"))
         self.assertEqual(self.status("vm.large-gpu", *goal), {"info"})
+
+    def test_after_the_vm_has_stopped(self):
+        self.assertEqual(self.status("vm.give-back"), {"ok"})
+        self.assertEqual(self.status("vm.give-back", "--gpu", "01:00", "--vm", "106", "--give-back"), {"fail"})
 
     def test_vgpus(self):
         goal = ("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63")

@@ -50,7 +50,7 @@ keys b Up Up Enter
 settled 5-vm
 keys Down Down Enter
 settled 6-attach
-keys x Down Down Down Down Down Down Down Down
+keys x Down Down Down Down Down Down Down Down Down
 settled 6-advanced
 keys '?'
 settled cpus

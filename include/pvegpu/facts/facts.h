@@ -29,11 +29,16 @@ struct facts {
 	enum root_kind root_kind;
 	bool all_recorded; /* what is not there was not there (root_is_complete()) */
 
-	char *node;             /* host name, or NULL */
-	enum known vgpu_helper; /* pve-nvidia-vgpu-helper is installed; asked where vGPUs are
-				   offered */
-	char *pve_version;      /* of the package pve-manager: "8.0.3", or NULL */
-	char *kernel;           /* "6.2.16-3-pve", or NULL */
+	char *node;                /* host name, or NULL */
+	enum known fabric_manager; /* NVIDIA's is installed on the host; asked where there are
+				      NVSwitches */
+	enum known vgpu_helper;    /* pve-nvidia-vgpu-helper is installed; asked where vGPUs are
+				      offered */
+	char *qemu_server_version; /* of that package; or NULL */
+	struct list dir_storages;  /* of struct storage */
+	enum known storages_known;
+	char *pve_version;              /* of the package pve-manager: "8.0.3", or NULL */
+	char *kernel;                   /* "6.2.16-3-pve", or NULL */
 	int kernel_major, kernel_minor; /* -1 unknown */
 	unsigned long booted_at;        /* seconds since the epoch, /proc/stat; 0 unknown */
 

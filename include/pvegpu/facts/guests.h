@@ -48,8 +48,9 @@ struct vm {
 	enum known running;
 	/* What its process was started with: of a mapping with several devices the one it got. */
 	enum known taken_known;
-	struct list taken;        /* of struct pci_device */
-	struct list args_devices; /* of struct pci_device: given by `args`, past Proxmox VE */
+	struct list taken;           /* of struct pci_device */
+	struct list args_devices;    /* of struct pci_device: given by `args`, past Proxmox VE */
+	char *hook_path, *hook_text; /* its hookscript, where that could be read; or NULL */
 };
 
 /* A setting as it is, and as it will be at the next start: what waits in PENDING wins. NULL: not

@@ -26,6 +26,12 @@ struct log_line {
 	char *text;
 };
 
+/* A storage that is a directory of this node (/etc/pve/storage.cfg). */
+struct storage {
+	char *name, *path;
+	bool snippets; /* hookscripts may lie there */
+};
+
 /* A CPU that is online. */
 struct cpu {
 	unsigned number;

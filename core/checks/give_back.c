@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/checks/questions.h"
+#include "pvegpu/base/text.h"
+
+/* A hookscript of ours gives the GPU back to the host's drivers when its VM has stopped: Proxmox VE
+ * leaves it with vfio-pci (PVE/QemuServer.pm, cleanup_pci_devices). */
+
+/* The first storage of this node that holds snippets, or NULL. */
+static const struct storage *snippets(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->dir_storages.n; i++) {
+		const struct storage *storage = facts->dir_storages.item[i];
+		if (storage->snippets)
+			return storage;
+	}
+	return NULL;
+}
+
+static char *name_of(struct arena *arena, const struct vm *vm)
+{
+	return arena_printf(arena, "pvegpu-%u.sh", vm->vmid);
+}
+
+const char *hook_value(const struct report *report)
+{
+	const struct storage *storage = snippets(report->facts);
+	return storage && report->vm ? arena_printf(report->arena, "%s:snippets/%s", storage->name,
+						       name_of(report->arena, report->vm))
+				     : NULL;
+}
+
+const char *hook_path(const struct report *report)
+{
+	const struct storage *storage = snippets(report->facts);
+	return storage && report->vm ? arena_printf(report->arena, "%s/snippets/%s", storage->path,
+						       name_of(report->arena, report->vm))
+				     : NULL;
+}
+
+/* The driver that the host has for the function; NULL: none, or that is not told. */
+static const char *driver_of(const struct pci_device *function)
+{
+	if (function->driver && !device_on_vfio(function))
+		return function->driver;
+	return function->takers.n == 1 ? function->takers.item[0] : NULL;
+}
+
+char *hook_text(const struct report *report)
+{
+	struct text text = {0};
+	text_addf(&text,
+			"#!/bin/sh\n"
+			"# Written by pvegpu: when VM %u has stopped, its GPU goes back to the host's drivers.\n"
+			"[ \"$2\" = post-stop ] || exit 0\n"
+			"give_back() { # ADDRESS DRIVER\n"
+			"\tdevice=/sys/bus/pci/devices/$1\n"
+			"\t[ \"$(basename \"$(readlink \"$device/driver\")\")\" = vfio-pci ] || return 0\n"
+			"\tmodprobe \"$2\" 2>/dev/null\n"
+			"\techo \"$2\" >\"$device/driver_override\"\n"
+			"\techo \"$1\" >\"$device/driver/unbind\"\n"
+			"\techo \"$1\" >/sys/bus/pci/drivers_probe\n"
+			"\techo >\"$device/driver_override\"\n"
+			"}\n",
+			report->vm->vmid);
+	for (size_t i = 0; i < report->card.n; i++) {
+		const struct pci_device *function = report->card.item[i];
+		if (driver_of(function))
+			text_addf(&text, "give_back %s %s\n", function->name, driver_of(function));
+	}
+	text_add(&text, "exit 0\n");
+	return text_take(&text, report->arena);
+}
+
+static bool is_ours(const struct report *report)
+{
+	const char *now = vm_get_next(report->vm, "hookscript");
+	return now && hook_value(report) && strcmp(now, hook_value(report)) == 0;
+}
+
+/* qemu-server 9.1.13: post-stop runs also when the guest switched itself off. */
+static bool runs_always(const struct facts *facts)
+{
+	unsigned long numbers[3] = {0};
+	const char *at = facts->qemu_server_version;
+	for (size_t i = 0; at && i < 3; i++) {
+		char *end = NULL;
+		numbers[i] = strtoul(at, &end, 10);
+		at = *end == '.' ? end + 1 : NULL;
+	}
+	return numbers[0] * 1000000 + numbers[1] * 1000 + numbers[2] >= 9001013;
+}
+
+static const char *why_not(const struct report *report)
+{
+	struct arena *arena = report->arena;
+	const char *now = report->vm ? vm_get_next(report->vm, "hookscript") : NULL;
+	bool any = false;
+	for (size_t i = 0; i < report->card.n; i++)
+		any = any || driver_of(report->card.item[i]);
+	if (!report->vm || !report->gpu || !report->decided[CHOOSE_ATTACH])
+		return "no GPU is given to a VM";
+	if (report->pool || report->mdev)
+		return "what the VM gets is not taken from a driver of the host by its address";
+	if (report->decided[CHOOSE_BIND_EARLY])
+		return "vfio-pci takes the GPU at boot: there is no driver to give it back to";
+	if (now && !is_ours(report))
+		return arena_printf(arena,
+				"the VM has a hookscript already (%s), and may have one only", now);
+	if (!report->facts->identity_root)
+		return "only root@pam itself may set hookscript";
+	if (!report->facts->qemu_server_version)
+		return "the version of qemu-server is not on record";
+	if (!runs_always(report->facts))
+		return arena_printf(arena,
+				"qemu-server %s does not run it when the guest switches itself off; 9.1.13 does",
+				report->facts->qemu_server_version);
+	if (!snippets(report->facts))
+		return report->facts->storages_known == KNOWN_YES
+				       ? "no storage of this node holds snippets: pvesm set local --content iso,vztmpl,backup,snippets"
+				       : "/etc/pve/storage.cfg is not on record";
+	return any ? NULL : "which driver of the host it had is not known: vfio-pci has it";
+}
+
+void check_give_back(struct report *report, const struct check *check)
+{
+	enum choice asked = report->goal->chosen[CHOOSE_GIVE_BACK];
+	struct subject about = report->vm ? subject_vm(report->vm) : subject_host();
+	bool ours = report->vm && is_ours(report);
+	bool done = ours && report->gpu && report->vm->hook_text &&
+		    strstr(report->vm->hook_text, report->gpu->name);
+	const char *why = asked == CHOICE_YES && !done ? why_not(report) : NULL;
+	struct finding *finding = NULL;
+	if (why) {
+		finding = report_add(report, check, STATUS_FAIL, about,
+				"It cannot be given back at stop: %s.", why);
+		finding->risk = RISK_NEVER;
+		return;
+	}
+	if (asked == CHOICE_YES && !done) {
+		const char *driver = report->gpu ? driver_of(report->gpu) : NULL;
+		const char *clings = driver ? driver_clings(driver) : NULL;
+		finding = report_add(report, check, clings ? STATUS_WARN : STATUS_INFO, about,
+				"A hookscript is to give the GPU back to the host when the VM has stopped%s%s.",
+				clings ? ": " : "", clings ? clings : "");
+		finding_fix(report, finding, FIX_BY_PLAN, "write it, and name it in the VM");
+		return;
+	}
+	if (asked == CHOICE_NO && ours) {
+		finding = report_add(report, check, STATUS_INFO, about,
+				"The hookscript that gives the GPU back is to go.");
+		finding_fix(report, finding, FIX_BY_PLAN, "take it out");
+		return;
+	}
+	(void)report_add(report, check, STATUS_OK, about,
+			ours ? "A hookscript of pvegpu gives the GPU back to the host when it has stopped."
+			     : "Nothing is to be done when it stops.");
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""--give-back: a hookscript of ours binds the GPU to the host's driver when its VM has stopped; nobody else's is
+touched, and it goes as it came."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import HostTest, main, tree_hash
+
+SCRIPT, CONF = "/var/lib/vz/snippets/pvegpu-106.sh", "/etc/pve/nodes/pve2/qemu-server/106.conf"
+
+
+class GiveBack(HostTest):
+    def setUp(self):
+        super().setUp()
+        self.iommu_on()
+        self.storage("iso,vztmpl,backup,snippets")
+        self.version("9.1.13")
+
+    def storage(self, content, more=""):
+        self.write("/etc/pve/storage.cfg", "dir: local\n\tpath /var/lib/vz\n\tcontent %s\n%s" % (content, more))
+
+    def version(self, number):
+        status = self.read("/var/lib/dpkg/status")
+        self.write("/var/lib/dpkg/status", re.sub(r"(?s)(Package: qemu-server\n.*?Version: )[^\n]*", r"\g<1>" + number, status))
+
+    def plan_with(self, *more, expect=0):
+        return self.plan("--gpu", "01:00", "--vm", "106", "--no-modules", "--bind", "at-start", "--no-start", *more,
+                         expect=expect)
+
+    def refused(self, *more):
+        plan = self.plan_with("--give-back", *more, expect=1)
+        self.assertNotIn(SCRIPT, [c.get("path") for c in plan["changes"]])
+        return [r["reason"] for r in plan["refusals"] if r["check"] == "vm.give-back"][0]
+
+    def test_written_named_and_undone(self):
+        before = tree_hash(self.root)
+        plan = self.plan_with("--give-back")
+        self.assertEqual(plan["changes"][0]["path"], SCRIPT)
+        call = next(c for c in plan["changes"] if "hookscript" in c.get("params", {}))
+        self.assertEqual(call["params"]["hookscript"], "local:snippets/pvegpu-106.sh")
+        self.apply()
+        self.assertTrue(os.access(self.path(SCRIPT), os.X_OK))
+        self.assertEqual(subprocess.run(["sh", "-n", self.path(SCRIPT)], check=False).returncode, 0)
+        text = self.read(SCRIPT)
+        self.assertIn("give_back 0000:01:00.0 nouveau\ngive_back 0000:01:00.1 snd_hda_intel\n", text)
+        self.assertTrue(self.plan_with("--give-back")["nothing_to_do"])
+        self.rollback()
+        self.assertEqual(tree_hash(self.root), before)
+
+    def test_the_script_does_it_after_the_stop_alone(self):
+        self.plan_with("--give-back")
+        self.apply()
+        done = subprocess.run([self.path(SCRIPT), "106", "pre-start"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_taken_out_again(self):
+        self.plan_with("--give-back")
+        self.apply()
+        plan = self.plan_with("--no-give-back")
+        self.assertEqual([(c["path"], c["operation"]) for c in plan["changes"] if c["kind"] == "file"], [(SCRIPT, "delete")])
+        self.apply()
+        self.assertNotIn("hookscript", self.read(CONF))
+        self.assertFalse(os.path.exists(self.path(SCRIPT)))
+
+    def test_refused(self):
+        self.assertIn("vfio-pci takes the GPU at boot", self.refused("--bind", "early"))
+        self.assertIn("no GPU is given to a VM", self.refused("--no-attach"))
+        self.version("9.1.12")
+        self.assertIn("9.1.13 does", self.refused())
+        self.version("10.0.1")
+        self.storage("iso,vztmpl,backup")
+        self.assertIn("pvesm set local --content", self.refused())
+        for off in ("\tdisable\n", "\tnodes other\n"):
+            self.storage("snippets", off)
+            self.assertIn("pvesm set local --content", self.refused())
+        self.storage("snippets", "\tnodes other,pve2\n")
+        self.plan_with("--give-back")
+        self.conf(106, "hookscript: local:snippets/mine.sh")
+        self.assertIn("has a hookscript already (local:snippets/mine.sh)", self.refused())
+
+
+if __name__ == "__main__":
+    main()
