@@ -63,6 +63,8 @@ static void test_rows_are_whole(void **state)
 		assert_true(!choice->form || (!choice->advise && !choice->usual));
 		assert_true(!choice->form || strlen(choice->form->ask) <= 40);
 		assert_non_null(choice->help);
+		const struct guide_line *guide = goal_guide_line(choice->id);
+		assert_true(!guide || (guide->id == choice->id && guide->fault && choice->text));
 		assert_true((choice->page == PAGE_NONE) == (choice->text == NULL));
 		/* A tick is of what is yes or no; what is of a device has the check that judges it.
 		 */

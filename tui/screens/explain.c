@@ -15,6 +15,14 @@ static void add_choice(struct text *text, const struct row *row)
 				row->check->why, row->check->see, row->check->id);
 }
 
+/* The guide's own line for it. */
+static void add_guide(struct text *text, const struct row *row)
+{
+	const struct guide_line *line = row->choice ? goal_guide_line(row->choice->id) : NULL;
+	if (line)
+		text_addf(text, "\nThe guide has:\n  %s\n  %s\n", line->text, line->fault);
+}
+
 static void add_finding(struct text *text, const struct finding *finding)
 {
 	text_addf(text, "Found (%s, %s):\n  %s\n\nWhy it matters:\n  %s\n",
@@ -42,6 +50,7 @@ int finding_show(struct wizard *wizard, const struct row *row)
 		add_finding(&text, row->finding);
 	else
 		add_choice(&text, row);
+	add_guide(&text, row);
 	int key = show_text(row->finding && !row->page ? row->finding->check->title : row->text,
 			text_string(&text));
 	text_free(&text);

@@ -128,6 +128,12 @@ struct goal_choice {
 	bool (*is_done)(const struct choice_view *view);
 };
 extern const struct goal_choice goal_choices[]; /* by id; ends with name NULL */
+/* What the guide writes for the same, and what is wrong in it. */
+struct guide_line {
+	enum choice_id id;
+	const char *text, *fault;
+};
+const struct guide_line *goal_guide_line(enum choice_id id); /* or NULL */
 /* Where it stands what was chosen for all. */
 enum choice *goal_choice_at(struct goal *goal, const struct goal_choice *choice);
 /* What a choice with a value, but of SCOPE_DEVICE, is now, which stays where nobody chose; NULL:
