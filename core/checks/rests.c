@@ -57,7 +57,7 @@ static const struct rest {
 		{"/nodes/*/status", "bios.cpu-virtualization bios.secure-boot vm.memory"},
 		{"/proc/cpuinfo", "bios.cpu-virtualization bios.interrupt-remapping "
 				  "boot.iommu-cmdline boot.cmdline-obsolete boot.cmdline-conflict"},
-		{"/proc/meminfo", "vm.memory"},
+		{"/proc/meminfo /proc/spl/kstat/zfs/arcstats", "vm.memory"},
 		{"/proc/sys/kernel/osrelease",
 				"host.kernel-* boot.iommu-cmdline boot.framebuffer "
 				"boot.cmdline-obsolete vfio.modules* vfio.initramfs-stale "

@@ -318,6 +318,31 @@ unsigned long memory_of(struct arena *arena, const char *value)
 	return current && text_to_ulong(current, 10, 1UL << 40, &mib) ? mib : 0;
 }
 
+/* All of it is taken at once when it starts. False where nothing is to be said. */
+static bool judge_free(struct report *report, const struct check *check, const struct vm *vm,
+		unsigned long mib)
+{
+	const struct facts *facts = report->facts;
+	unsigned long now = (unsigned long)(facts->memory_free_kib / 1024);
+	unsigned long arc = (unsigned long)(facts->arc_kib / 1024);
+	if (!now || mib <= now)
+		return false;
+	bool shrinks = mib <= now + arc;
+	struct finding *finding = report_add(report, check, shrinks ? STATUS_INFO : STATUS_WARN,
+			subject_vm(vm),
+			shrinks ? "Its %lu MiB are taken at once when it starts, and %lu are free: ZFS's cache must give back the rest first, so the start may take long, or time out."
+				: "Its %lu MiB are taken at once when it starts, and %lu are free: it does not start, or the host runs out of memory.",
+			mib, now);
+	finding_evidence(report, finding, "/proc/meminfo", "MemAvailable: %lu MiB", now);
+	if (arc)
+		finding_evidence(report, finding, "/proc/spl/kstat/zfs/arcstats",
+				"%lu MiB above c_min", arc);
+	finding_fix(report, finding, FIX_BY_HAND,
+			arc ? "limit ZFS's cache (zfs_arc_max), or give the VM less memory"
+			    : "stop another guest first, or give the VM less memory");
+	return true;
+}
+
 static void judge_memory(struct report *report, const struct check *check, const struct vm *vm)
 {
 	unsigned long mib = memory_of(report->arena, vm_get(vm, "memory"));
@@ -329,6 +354,9 @@ static void judge_memory(struct report *report, const struct check *check, const
 		return;
 	}
 	bool fits = mib + 1024 <= host;
+	if (fits && vm == report->vm && vm_is_to_start(report) &&
+			judge_free(report, check, vm, mib))
+		return;
 	struct finding *finding = report_add(report, check, fits ? STATUS_OK : STATUS_FAIL,
 			subject_vm(vm),
 			"%lu of the host's %lu MiB are taken as long as it runs, used or not%s.",

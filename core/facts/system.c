@@ -142,11 +142,24 @@ static void read_kernel_pin(const struct root *root, struct facts *facts)
 	}
 }
 
-static uint64_t read_memory(const struct root *root, struct arena *arena)
+/* The number behind a name; 0: it is not there. */
+static uint64_t number_behind(const char *text, const char *name)
 {
-	char *text = root_read_value(root, "/proc/meminfo", arena);
-	const char *found = text ? strstr(text, "MemTotal:") : NULL;
-	return found ? strtoull(found + strlen("MemTotal:"), NULL, 10) : 0;
+	const char *found = text ? strstr(text, name) : NULL;
+	return found ? strtoull(found + strlen(name), NULL, 10) : 0;
+}
+
+/* Of the whole, and what is free; what ZFS keeps in its cache (ARC) beside that, which it gives
+ * back down to c_min (OpenZFS, /proc/spl/kstat/zfs/arcstats: name, type, bytes). */
+static void read_memory(const struct root *root, struct facts *facts)
+{
+	char *text = root_read_value(root, "/proc/meminfo", facts->arena);
+	char *arc = root_read_value(root, "/proc/spl/kstat/zfs/arcstats", facts->arena);
+	uint64_t size = number_behind(arc, "\nsize                            4    ");
+	uint64_t least = number_behind(arc, "\nc_min                           4    ");
+	facts->memory_kib = number_behind(text, "MemTotal:");
+	facts->memory_free_kib = number_behind(text, "MemAvailable:");
+	facts->arc_kib = size > least ? (size - least) / 1024 : 0;
 }
 
 static unsigned long read_boot_time(const struct root *root, struct arena *arena)
@@ -186,7 +199,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	facts->interrupt_remapping_source = arena_strdup(arena, "/sys/firmware/acpi/tables/DMAR");
 	read_kernel_pin(root, facts);
 	read_root_pool(root, facts);
-	facts->memory_kib = read_memory(root, arena);
+	read_memory(root, facts);
 	facts->board_vendor = root_read_value(root, "/sys/class/dmi/id/board_vendor", arena);
 	facts->board_name = root_read_value(root, "/sys/class/dmi/id/board_name", arena);
 	facts->firmware_vendor = root_read_value(root, "/sys/class/dmi/id/bios_vendor", arena);

@@ -2,6 +2,7 @@
 """What the audit finds on hosts with one thing changed, and what the plan makes of it."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -429,6 +430,18 @@ class Findings(HostTest):
     def test_after_the_vm_has_stopped(self):
         self.assertEqual(self.status("vm.give-back"), {"ok"})
         self.assertEqual(self.status("vm.give-back", "--gpu", "01:00", "--vm", "106", "--give-back"), {"fail"})
+
+    def test_memory_that_is_free(self):
+        goal = ("--gpu", "01:00", "--vm", "106")
+        self.assertEqual(self.status("vm.memory", *goal, subject="vm/106"), {"ok"})
+        text = self.read("proc/meminfo")
+        self.write("proc/meminfo", re.sub(r"MemAvailable: .*", "MemAvailable:    8388608 kB", text))
+        self.assertEqual(self.status("vm.memory", *goal, subject="vm/106"), {"warn"})
+        self.assertEqual(self.status("vm.memory", *goal, "--no-start", subject="vm/106"), {"ok"})
+        os.makedirs(self.path("proc/spl/kstat/zfs"))
+        self.write("proc/spl/kstat/zfs/arcstats", "9 1 0x01 147 39984 1 2\nname                            type data\n"
+                   "c_min                           4    1073741824\nsize                            4    17179869184\n")
+        self.assertEqual(self.status("vm.memory", *goal, subject="vm/106"), {"info"})
 
     def test_vgpus(self):
         goal = ("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63")

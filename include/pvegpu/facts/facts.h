@@ -78,6 +78,8 @@ struct facts {
 	enum known initramfs_read;        /* what it holds could be compared with the host */
 	struct strings initramfs_differs; /* "/etc/modprobe.d/vfio.conf is not in it" */
 	uint64_t memory_kib;              /* MemTotal, 0 unknown */
+	uint64_t memory_free_kib;         /* MemAvailable, 0 unknown */
+	uint64_t arc_kib;                 /* what ZFS's cache may give back; 0: nothing, or no ZFS */
 
 	enum boot_loader boot_loader;
 	char *boot_loader_source;
