@@ -122,7 +122,8 @@ static bool goes_by_mapping(const struct list *parts)
 	return false;
 }
 
-static void add_value(const struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
+static void add_value(
+		const struct wizard *wizard, struct rows *rows, const struct goal_choice *choice)
 {
 	const char *key = choice->form->key;
 	struct row *row = rows_add_value_of_parts(rows, wizard, choice->id);
