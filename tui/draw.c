@@ -96,6 +96,8 @@ struct strings wrap_lines(struct arena *arena, const char *text, int columns)
 	while (line_next(&cursor, &line)) {
 		const char *start = line.start;
 		size_t left = line.n;
+		size_t indent = strspn(start, " ");
+		indent = indent < 2 ? 2 : indent < width / 2 ? indent : 2;
 		size_t n = fitting(start, left, width);
 		strings_add(arena, &lines, arena_strndup(arena, start, n));
 		while (left > n) {
@@ -105,10 +107,11 @@ struct strings wrap_lines(struct arena *arena, const char *text, int columns)
 			blanks = blanks < left ? blanks : left;
 			start += blanks;
 			left -= blanks;
-			n = fitting(start, left, width - 2);
+			n = fitting(start, left, width - indent);
 			if (n)
 				strings_add(arena, &lines,
-						arena_printf(arena, "  %.*s", (int)n, start));
+						arena_printf(arena, "%*s%.*s", (int)indent, "",
+								(int)n, start));
 		}
 	}
 	return lines;

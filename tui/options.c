@@ -239,7 +239,10 @@ static int take_value(struct options *options, const struct option_row *row, con
 				       : 0;
 	const char *equals = strchr(argument, '=');
 	if (!equals)
-		return wrong("that takes DEVICE=N, as 00:02.0=7, not", argument);
+		return wrong(arena_printf(goal->arena, "--%s takes DEVICE=%s, as 01:00.0=%s, not",
+					     row->choice->yes, row->choice->form->word,
+					     row->choice->form->example),
+				argument);
 	const char *device = arena_strndup(goal->arena, argument, (size_t)(equals - argument));
 	size_t before = count_devices(goal, row->choice->id);
 	if (goal_set_value(goal, row->choice, device, equals + 1, &error) < 0)

@@ -67,7 +67,7 @@ void rows_add_attribute(struct rows *rows, const struct report *report,
 	unsigned wanted = 0;
 	bool asked = goal_number(report->goal, choice->id, gpu->name, &wanted);
 	struct row *row = rows_add_value(rows, choice->id, gpu->name,
-			arena_printf(rows->arena, "%s of %s, %s (empty: as it is): ", choice->yes,
+			arena_printf(rows->arena, "%s of %s, %s (empty: as now): ", choice->yes,
 					name, range));
 	row->text = arena_printf(rows->arena, "%s %s", name, choice->text);
 	row->note = attribute_note(rows->arena, report->goal, choice, gpu);
@@ -117,9 +117,10 @@ static const char *value_note(
 	const struct choice_view view = report_view(part);
 	const char *chosen = part->goal->values[choice->id];
 	const char *now = choice_now(choice, &view);
+	bool offers = choice->id != CHOOSE_MDEV || !part->gpu || part->gpu->mdev != KNOWN_NO;
 	if (chosen)
 		return arena_printf(arena, "%s asked for, %s now", chosen, now ? now : "not set");
-	return now ? now : "not set";
+	return now ? now : offers ? "not set" : "not set; none is offered";
 }
 
 struct row *rows_add_value_of_parts(

@@ -306,6 +306,8 @@ static const struct key *keys_for(
 		shown[i] = keys[i];
 		if (keys[i].name && keys[i].code == '\n')
 			shown[i].label = focused->prompt ? "set it" : "show";
+		if (keys[i].name && (keys[i].code == ' ' || keys[i].code == '+')) /* not of it */
+			shown[i] = (struct key){REVIEW_KEY, "v", "review"};
 	}
 	return shown;
 }

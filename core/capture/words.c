@@ -89,7 +89,7 @@ const char *const redact_vocabulary[] = {
 	"corrupt corrupted corsair cortina cost costs cougar could couldn count counter counters",
 	"counts cove cover covered cp cp1250 cp1251 cp1255 cp2112 cp437 cp737 cp775 cp850 cp852 cp855",
 	"cp857 cp860 cp861 cp862 cp863 cp864 cp865 cp866 cp869 cp874 cp932 cp936 cp949 cp950 cpb",
-	"cpcihp cpio cpl cppc cprng cpro cpu cpu5wdt cpufreq cpuid cpuidle cpuinfo cpulimit cpumask",
+	"cpcihp cpio cpl cppc cprng cpro cpu cpu5wdt cpufreq cpuid cpuidle cpuinfo cpulimit cpulist cpumask",
 	"cpus cputemp cputype cpuunits cqm cr50 crash crashed crashkernel crashlog crashloopbackoff",
 	"crc crc16 crc32 crc32c crc64 crc7 crc8 crct10dif create created creating creation creative",
 	"cri cried crit critical crlf crng cron cros crs crtc crtc2 crucial crvml crypt cryptd",

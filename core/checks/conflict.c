@@ -69,6 +69,13 @@ static void add_conflict(struct report *report, const struct check *check, const
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
+	/* vfio-pci has it then, at boot perhaps: the driver that makes the parts does not. */
+	if (!running && vm == report->vm && !report->mdev && hostpci_shares(entry)) {
+		finding->detail = arena_printf(report->arena,
+				"%u %s has a vGPU of %s, which %u %s is to have whole: it cannot start then.",
+				other->vmid, other->name, device->name, vm->vmid, vm->name);
+		finding->risk = RISK_ACCEPT;
+	}
 	const char *why = NULL;
 	struct list moved =
 			vm == report->vm ? lines_to_move(report, other, &why) : (struct list){0};

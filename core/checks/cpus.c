@@ -44,6 +44,19 @@ static void add_taken(const struct report *report, struct cpu_list *taken)
 			if (cpu_list_has(list, cpu))
 				cpu_list_add(taken, cpu);
 	}
+	/* What the goal keeps other guests to, by a part before this one. */
+	const struct list *parts = &report->whole->parts;
+	for (size_t p = 0; p < parts->n && parts->item[p] != report; p++) {
+		const struct report *part = parts->item[p];
+		const char *affinity = part->vm && part->vm != report->vm
+						       ? setting_of(part, "affinity")
+						       : NULL;
+		if (!affinity || !cpu_list_read(affinity, list))
+			continue;
+		for (size_t cpu = 0; cpu < CPU_LIST_MAX; cpu++)
+			if (cpu_list_has(list, cpu))
+				cpu_list_add(taken, cpu);
+	}
 	const struct cpu *first = facts->cpu_map.item[0];
 	for (size_t i = 0; i < facts->cpu_map.n; i++) {
 		const struct cpu *cpu = facts->cpu_map.item[i];
@@ -83,19 +96,40 @@ static void add_cores(const struct facts *facts, int cache, unsigned long wanted
 	}
 }
 
-const char *cpus_proposed(const struct report *report)
+/* Those of a hybrid processor that are no efficiency cores; false: it has one kind. */
+static bool only_fast(const struct facts *facts, struct cpu_list *near)
+{
+	struct cpu_list fast;
+	struct cpu_list both = {0};
+	if (!facts->fast_cpus || !cpu_list_read(facts->fast_cpus, &fast))
+		return false;
+	for (size_t cpu = 0; cpu < CPU_LIST_MAX; cpu++)
+		if (cpu_list_has(near, cpu) && cpu_list_has(&fast, cpu))
+			cpu_list_add(&both, cpu);
+	bool differs = both.n != near->n;
+	*near = both;
+	return differs;
+}
+
+/* What the VM is kept to already is as good: whole cores, near, none of another's. */
+static bool is_good(const struct report *report, const struct cpu_list *now,
+		const struct cpu_list *near, const struct cpu_list *taken, unsigned long wanted)
+{
+	bool free = now->n >= wanted && cpu_list_beyond(now, near) == CPU_LIST_MAX &&
+		    !cpus_split_core(report, now);
+	for (size_t cpu = 0; free && cpu < CPU_LIST_MAX; cpu++)
+		free = !cpu_list_has(now, cpu) || !cpu_list_has(taken, cpu);
+	return free;
+}
+
+static const char *propose(const struct report *report, const struct cpu_list *near,
+		const struct cpu_list *taken, unsigned long wanted)
 {
 	const struct facts *facts = report->facts;
-	struct arena *arena = report->arena;
-	unsigned long wanted = report->vm ? cpus_wanted(report) : 0;
-	struct cpu_list *lists = arena_alloc(arena, 4 * sizeof *lists);
-	struct cpu_list *near = lists, *taken = lists + 1, *tried = lists + 2, *best = lists + 3;
-	const char *local = report->gpu ? report->gpu->local_cpus : NULL;
-	const char *where = local ? local : facts->cpus;
-	if (!wanted || !facts->cpu_map.n || !where || !cpu_list_read(where, near))
-		return NULL;
-	add_taken(report, taken);
+	struct cpu_list *tried = arena_alloc(report->arena, 2 * sizeof *tried);
+	struct cpu_list *best = tried + 1;
 	int caches = 0;
+	int chosen = -1;
 	for (size_t i = 0; i < facts->cpu_map.n; i++) {
 		const struct cpu *cpu = facts->cpu_map.item[i];
 		caches = cpu->cache >= caches ? cpu->cache + 1 : caches;
@@ -107,12 +141,32 @@ const char *cpus_proposed(const struct report *report)
 		if (tried->n < wanted || (best->n && tried->n >= best->n))
 			continue;
 		*best = *tried;
-		caches = cache;
+		chosen = cache;
 	}
-	bool one = best->n > 0;
 	*best = (struct cpu_list){0};
-	add_cores(facts, one ? caches : -1, wanted, near, taken, best);
-	return best->n >= wanted ? cpu_list_text(arena, best) : NULL;
+	add_cores(facts, chosen, wanted, near, taken, best);
+	return best->n >= wanted ? cpu_list_text(report->arena, best) : NULL;
+}
+
+const char *cpus_proposed(const struct report *report)
+{
+	const struct facts *facts = report->facts;
+	unsigned long wanted = report->vm ? cpus_wanted(report) : 0;
+	struct cpu_list *near = arena_alloc(report->arena, 4 * sizeof *near);
+	struct cpu_list *taken = near + 1;
+	struct cpu_list *now = near + 2;
+	struct cpu_list *all = near + 3;
+	const char *local = report->gpu ? report->gpu->local_cpus : NULL;
+	const char *where = local ? local : facts->cpus;
+	if (!wanted || !facts->cpu_map.n || !where || !cpu_list_read(where, near))
+		return NULL;
+	add_taken(report, taken);
+	*all = *near;
+	bool hybrid = only_fast(facts, near);
+	if (cpus_of_vm(report->vm, now) && is_good(report, now, near, taken, wanted))
+		return cpu_list_text(report->arena, now);
+	const char *found = propose(report, near, taken, wanted);
+	return found || !hybrid ? found : propose(report, all, taken, wanted);
 }
 
 const struct cpu *cpus_split_core(const struct report *report, const struct cpu_list *list)

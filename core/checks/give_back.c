@@ -40,12 +40,34 @@ const char *hook_path(const struct report *report)
 				     : NULL;
 }
 
-/* The driver that the host has for the function; NULL: none, or that is not told. */
+/* The driver that the host has for the function; NULL: none, or vfio-pci has it. */
 static const char *driver_of(const struct pci_device *function)
 {
-	if (function->driver && !device_on_vfio(function))
-		return function->driver;
-	return function->takers.n == 1 ? function->takers.item[0] : NULL;
+	return function->driver && !device_on_vfio(function) ? function->driver : NULL;
+}
+
+/* "give_back 0000:01:00.0 " stands in the script. */
+static bool names(struct arena *arena, const char *script, const struct pci_device *function)
+{
+	return script && strstr(script, arena_printf(arena, "\ngive_back %s ", function->name));
+}
+
+/* Of the present script what is of another card stays: a line that gives it may be of a plan of its
+ * own. */
+static void keep_lines(struct text *text, struct arena *arena, const char *script)
+{
+	struct lines cursor = lines_start(script);
+	struct line line;
+	while (line_next(&cursor, &line)) {
+		char *whole = arena_strndup(arena, line.start, line.n);
+		char *function = text_starts(whole, "give_back 0") ||
+								 text_starts(whole, "give_back 1")
+						 ? arena_strndup(arena, whole,
+								   strcspn(whole + 10, " ") + 11)
+						 : NULL;
+		if (function && !strstr(text_string(text), function))
+			text_addf(text, "%s\n", whole);
+	}
 }
 
 char *hook_text(const struct report *report)
@@ -65,11 +87,17 @@ char *hook_text(const struct report *report)
 			"\techo >\"$device/driver_override\"\n"
 			"}\n",
 			report->vm->vmid);
-	for (size_t i = 0; i < report->card.n; i++) {
-		const struct pci_device *function = report->card.item[i];
-		if (driver_of(function))
-			text_addf(&text, "give_back %s %s\n", function->name, driver_of(function));
+	const struct list *parts = &report->whole->parts;
+	for (size_t p = 0; p < parts->n; p++) {
+		const struct report *part = parts->item[p];
+		for (size_t i = 0; part->vm == report->vm && i < part->card.n; i++) {
+			const struct pci_device *function = part->card.item[i];
+			if (driver_of(function))
+				text_addf(&text, "give_back %s %s\n", function->name,
+						driver_of(function));
+		}
 	}
+	keep_lines(&text, report->arena, report->vm->hook_text);
 	text_add(&text, "exit 0\n");
 	return text_take(&text, report->arena);
 }
@@ -97,9 +125,6 @@ static const char *why_not(const struct report *report)
 {
 	struct arena *arena = report->arena;
 	const char *now = report->vm ? vm_get_next(report->vm, "hookscript") : NULL;
-	bool any = false;
-	for (size_t i = 0; i < report->card.n; i++)
-		any = any || driver_of(report->card.item[i]);
 	if (!report->vm || !report->gpu || !report->decided[CHOOSE_ATTACH])
 		return "no GPU is given to a VM";
 	if (report->pool || report->mdev)
@@ -115,13 +140,15 @@ static const char *why_not(const struct report *report)
 		return "the version of qemu-server is not on record";
 	if (!runs_always(report->facts))
 		return arena_printf(arena,
-				"qemu-server %s does not run it when the guest switches itself off; 9.1.13 does",
+				"qemu-server %s does not run a hookscript when the guest switches itself off; 9.1.13 does: leave it out, or upgrade",
 				report->facts->qemu_server_version);
 	if (!snippets(report->facts))
 		return report->facts->storages_known == KNOWN_YES
 				       ? "no storage of this node holds snippets: pvesm set local --content iso,vztmpl,backup,snippets"
 				       : "/etc/pve/storage.cfg is not on record";
-	return any ? NULL : "which driver of the host it had is not known: vfio-pci has it";
+	return driver_of(report->gpu)
+			       ? NULL
+			       : "no driver of the host has it now, so that which one it is to go back to is not known: plan it while the host has it";
 }
 
 void check_give_back(struct report *report, const struct check *check)
@@ -129,8 +156,7 @@ void check_give_back(struct report *report, const struct check *check)
 	enum choice asked = report->goal->chosen[CHOOSE_GIVE_BACK];
 	struct subject about = report->vm ? subject_vm(report->vm) : subject_host();
 	bool ours = report->vm && is_ours(report);
-	bool done = ours && report->gpu && report->vm->hook_text &&
-		    strstr(report->vm->hook_text, report->gpu->name);
+	bool done = ours && report->gpu && names(report->arena, report->vm->hook_text, report->gpu);
 	const char *why = asked == CHOICE_YES && !done ? why_not(report) : NULL;
 	struct finding *finding = NULL;
 	if (why) {
@@ -150,7 +176,7 @@ void check_give_back(struct report *report, const struct check *check)
 	}
 	if (asked == CHOICE_NO && ours) {
 		finding = report_add(report, check, STATUS_INFO, about,
-				"The hookscript that gives the GPU back is to go.");
+				"The hookscript that gives the GPU back is not to be named any more; its file stays.");
 		finding_fix(report, finding, FIX_BY_PLAN, "take it out");
 		return;
 	}

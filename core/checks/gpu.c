@@ -60,7 +60,7 @@ void for_each_gpu(struct report *report, const struct check *check, enum gpu_sco
 {
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		struct pci_device *device = report->facts->devices.item[i];
-		if (pci_is_gpu(device))
+		if (pci_is_gpu(device) || device == report->gpu) /* a switch may be given too */
 			judge_one(report, check, scope, device, judge);
 	}
 }
@@ -108,7 +108,7 @@ static bool has_left(const struct report *report, const struct pci_device *gpu)
 static bool both_given(const struct report *report, const struct pci_device *gpu,
 		const struct pci_device *other)
 {
-	return part_with(report, gpu) && part_with(report, other);
+	return part_takes(report, gpu) && part_takes(report, other);
 }
 
 static void judge_only(struct report *report, const struct check *check, struct pci_device *gpu)
@@ -234,12 +234,12 @@ static struct company company_of(
 {
 	struct company company = {0};
 	struct list card = facts_card(report->facts, gpu, report->arena);
-	const struct report *mine = part_with(report, gpu);
+	const struct report *mine = part_takes(report, gpu);
 	for (size_t i = 0; i < group->n; i++) {
 		const struct pci_device *other = group->item[i];
 		if (pci_is_bridge(other) || facts_in_list(&card, other))
 			continue;
-		const struct report *theirs = mine ? part_with(report, other) : NULL;
+		const struct report *theirs = mine ? part_takes(report, other) : NULL;
 		if (theirs && theirs->vm == mine->vm && part_gives(theirs)) {
 			company.together = true;
 			continue;
@@ -262,7 +262,7 @@ static const struct report *given_elsewhere(
 {
 	struct list taken = is_goal(report, gpu) ? taken_with(report, gpu) : (struct list){0};
 	for (size_t i = 0; i < taken.n; i++) {
-		const struct report *part = part_with(report, taken.item[i]);
+		const struct report *part = part_takes(report, taken.item[i]);
 		if (part && part->vm && part->vm != report->vm)
 			return part;
 	}

@@ -89,7 +89,7 @@ static void judge_power(struct report *report, const struct check *check, struct
 	bool doubtful = (device_on_vfio(gpu) || report->gpu == gpu) && gpu->reset_method &&
 			strcmp(gpu->reset_method, "bus") == 0;
 	struct finding *finding = NULL;
-	if (judge_wanted(report, check, gpu))
+	if (judge_wanted(report, check, gpu) || !pci_is_gpu(gpu))
 		return;
 	if (stuck) {
 		finding = report_add(report, check, STATUS_WARN, subject_device(gpu),
@@ -134,7 +134,7 @@ static bool is_wanted(const struct report *report, const struct pci_device *phys
 {
 	for (size_t i = 0; i < physical->virtfns.n; i++) {
 		const struct pci_device *function = physical->virtfns.item[i];
-		if (part_with(report, function) && !device_on_vfio(function))
+		if (part_takes(report, function) && !device_on_vfio(function))
 			return true;
 	}
 	return false;

@@ -28,13 +28,6 @@ const char *kernel_to_boot(const struct report *report)
 									 : NULL;
 }
 
-static bool is_pinned(const struct facts *facts, const char *kernel)
-{
-	if (!kernel || !facts->kernel_pin)
-		return !kernel && !facts->kernel_pin;
-	return strcmp(kernel, facts->kernel_pin) == 0;
-}
-
 /* The first two numbers of "6.8.12-4-pve". */
 static unsigned long series(const char *kernel)
 {
@@ -51,6 +44,39 @@ static bool loses_zfs(const struct facts *facts, const char *kernel)
 {
 	return facts->root_pool && facts->kernel && series(kernel) < KERNEL_WITH_ZFS_2_4 &&
 	       series(facts->kernel) >= KERNEL_WITH_ZFS_2_4;
+}
+
+/* The snippet of a pin is read by GRUB's own tools in the order of names. */
+static const char pin_snippet[] = "/etc/default/grub.d/proxmox-kernel-pin.cfg";
+
+static const char *later_default(const struct facts *facts)
+{
+	if (facts->proxmox_boot_tool == KNOWN_YES || facts->boot_loader != BOOT_GRUB)
+		return NULL;
+	for (size_t i = 0; i < facts->grub_files.n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		if (text_starts(file->path, "/etc/default/grub.d/") &&
+				strcmp(file->path, pin_snippet) > 0 &&
+				grub_default_find(&file->parsed, "GRUB_DEFAULT", NULL))
+			return file->path;
+	}
+	return NULL;
+}
+
+static bool has_snippet(const struct facts *facts)
+{
+	for (size_t i = 0; i < facts->grub_files.n; i++)
+		if (strcmp(((const struct grub_file *)facts->grub_files.item[i])->path,
+				    pin_snippet) == 0)
+			return true;
+	return false;
+}
+
+static bool is_pinned(const struct facts *facts, const char *kernel)
+{
+	if (!kernel || !facts->kernel_pin)
+		return !kernel && !facts->kernel_pin && !has_snippet(facts);
+	return strcmp(kernel, facts->kernel_pin) == 0 && facts_pin_counts(facts, kernel);
 }
 
 static bool is_installed(const struct facts *facts, const char *kernel)
@@ -72,6 +98,13 @@ static const char *why_not(const struct report *report)
 				text_plural(facts->kernels.n, "is", "are"),
 				facts->kernels.n ? strings_join(arena, &facts->kernels, ", ")
 						 : "none");
+	if (kernel && strings_has(&facts->kernels_bare, kernel))
+		return arena_printf(
+				arena, "/boot has no initrd.img-%s, so it would not boot", kernel);
+	const char *later = kernel ? later_default(facts) : NULL;
+	if (later)
+		return arena_printf(arena, "%s sets GRUB_DEFAULT after the pin, which would win",
+				later);
 	if (facts->boot_loader == BOOT_UNKNOWN)
 		return "it is not known what boots this machine";
 	if (facts->proxmox_boot_tool != KNOWN_YES && facts->boot_loader == BOOT_SYSTEMD)

@@ -12,6 +12,8 @@
 static uint64_t room_for(const struct pci_device *device)
 {
 	uint64_t room = 1;
+	if (device->largest_bar > 1ULL << 48)
+		return 0; /* that is no window */
 	while (room < device->largest_bar)
 		room <<= 1;
 	return device->largest_bar ? room : 0;
@@ -23,11 +25,11 @@ static uint64_t room_wanted(const struct report *report, const struct vm *vm, bo
 	struct list lines = vm_next_lines(vm, report->arena);
 	struct list devices = {0};
 	uint64_t sum = 0;
-	if (vm == report->vm && report->gpu && part_gives(report))
+	if (vm == report->vm && report->gpu && part_gives(report) && !report->mdev)
 		list_add(report->arena, &devices, report->gpu);
 	for (size_t l = 0; l < lines.n; l++) {
 		const struct vm_hostpci *line = lines.item[l];
-		for (size_t d = 0; line->valid && d < line->devices.n; d++)
+		for (size_t d = 0; line->valid && !line->parsed.mdev && d < line->devices.n; d++)
 			if (!facts_in_list(&devices, line->devices.item[d]))
 				list_add(report->arena, &devices, line->devices.item[d]);
 	}
@@ -48,7 +50,7 @@ static uint64_t room_of_ovmf(const struct report *report, const struct vm *vm)
 	bool host = vm_value_is_cpu_host(vm_get_next(vm, "cpu")) ||
 		    (vm == report->vm && report->decided[CHOOSE_CPU_HOST]);
 	int bits = report->facts->phys_bits;
-	return host && bits > 40 ? 1ULL << (bits - 3) : 32 * GIB;
+	return host && bits > 40 && bits <= 64 ? 1ULL << (bits - 3) : 32 * GIB;
 }
 
 static bool judge_room(struct report *report, const struct check *check, const struct vm *vm)

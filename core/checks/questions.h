@@ -35,6 +35,8 @@ void report_settle(struct report *report, size_t first);
 void report_join(struct report *whole);
 /* The part of the goal whose card the device is of, or NULL; the report itself, another, or any. */
 const struct report *part_with(const struct report *report, const struct pci_device *device);
+/* The same, where the part takes it from the host: of a vGPU it does not. */
+const struct report *part_takes(const struct report *report, const struct pci_device *device);
 /* The part gives its GPU to its VM, or that has it already. */
 bool part_gives(const struct report *part);
 

@@ -112,9 +112,14 @@ static void hint_gone_gpu(
 /* What only the host's files tell is not guessed from its API: what to run there is said. */
 static void add_unseen(struct report *report, const struct check *check)
 {
+	const struct goal_choice *choice = goal_choice_for(check->id);
 	struct finding *finding = report_add(report, check, STATUS_UNKNOWN, subject_host(),
 			"Only the files of %s tell that, and the API does not show them.",
 			report->facts->node);
+	/* What is asked for is not passed over. */
+	if (choice && choice->scope != SCOPE_HOST &&
+			report->goal->chosen[choice->id] != CHOICE_ADVISED)
+		finding->risk = RISK_NEVER;
 	bool does = check->plans;
 	finding_fix(report, finding, FIX_BY_HAND, "on %s, as root: pvegpu %s%s%s",
 			report->facts->node, does ? "plan" : "audit", report->gpu ? " --gpu " : "",
@@ -267,7 +272,8 @@ static void judge(struct report *report)
 	for (const struct check *check = check_catalogue; check->id; check++) {
 		size_t first = report->findings.n;
 		/* Of a vGPU the host keeps the GPU: it is judged as one that is not given away. */
-		bool stays = report->mdev && check->step > STEP_BOOT && check->step < STEP_VM;
+		bool stays = report->mdev && check->step > STEP_BOOT && check->step < STEP_VM &&
+			     check->run != check_same_card;
 		report->gpu = stays ? NULL : gpu;
 		report->card = stays ? none : card;
 		if (facts->remote && check->needs_files) {
@@ -491,6 +497,12 @@ const struct report *part_with(const struct report *report, const struct pci_dev
 			return part;
 	}
 	return NULL;
+}
+
+const struct report *part_takes(const struct report *report, const struct pci_device *device)
+{
+	const struct report *part = part_with(report, device);
+	return part && !part->mdev ? part : NULL;
 }
 
 void report_settle(struct report *report, size_t first)

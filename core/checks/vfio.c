@@ -53,7 +53,8 @@ static const struct pci_device *find_along(const struct report *report)
 	for (size_t i = 0; i < report->facts->devices.n; i++) {
 		const struct pci_device *other = report->facts->devices.item[i];
 		if (other->driver && !device_on_vfio(other) &&
-				!facts_in_list(&report->card, other) && !part_with(report, other) &&
+				!facts_in_list(&report->card, other) &&
+				!part_takes(report, other) &&
 				!strings_has(&report->facts->overrides, other->name) &&
 				vfio_takes_at_boot(report, other) && has_rivals(report, other))
 			return other;
@@ -278,8 +279,8 @@ bool vfio_takes_at_boot(const struct report *report, const struct pci_device *de
 static bool both_bound_early(const struct report *report, const struct pci_device *device,
 		const struct pci_device *other)
 {
-	const struct report *part = part_with(report, other);
-	return part && part->decided[CHOOSE_BIND_EARLY] && part_with(report, device);
+	const struct report *part = part_takes(report, other);
+	return part && part->decided[CHOOSE_BIND_EARLY] && part_takes(report, device);
 }
 
 const struct pci_device *twin_of(const struct report *report, const struct pci_device *device)

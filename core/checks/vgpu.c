@@ -99,8 +99,13 @@ void check_attach_mdev(struct report *report, const struct check *check)
 				why ? "It cannot give a vGPU of type %s: %s."
 				    : "A vGPU of type %s%s: the GPU stays with the host's driver.",
 				report->mdev, why ? why : "");
-		if (why)
+		if (why) {
 			finding->risk = RISK_NEVER;
+			finding_fix(report, finding, FIX_BY_HAND, "%s",
+					gpu->vgpu_types.n
+							? "name a type that it offers, or none: --mdev none"
+							: "give the whole GPU: --mdev none; parts take a driver that makes them");
+		}
 		tell_helper(report, check);
 	} else if (gpu && gpu->vgpu_types.n) {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),

@@ -75,6 +75,7 @@ void facts_read_cpus(const struct root *root, struct facts *facts)
 	int caches = 0;
 	if (!facts->cpus || !cpu_list_read(facts->cpus, list))
 		return;
+	facts->fast_cpus = root_read_value(root, "/sys/devices/cpu_core/cpus", arena);
 	list_online(facts, list);
 	for (size_t i = 0; i < facts->cpu_map.n; i++) {
 		struct cpu *cpu = facts->cpu_map.item[i];

@@ -13,20 +13,38 @@ static int newest_first(const void *a, const void *b)
 	return strverscmp(*(char *const *)b, *(char *const *)a);
 }
 
+bool facts_pin_counts(const struct facts *facts, const char *kernel)
+{
+	const struct grub_assignment *chosen = NULL;
+	if (facts->proxmox_boot_tool == KNOWN_YES || facts->boot_loader != BOOT_GRUB)
+		return true;
+	for (size_t i = 0; i < facts->grub_files.n; i++) {
+		const struct grub_file *file = facts->grub_files.item[i];
+		const struct grub_assignment *set =
+				grub_default_find(&file->parsed, "GRUB_DEFAULT", NULL);
+		chosen = set ? set : chosen;
+	}
+	return chosen && !chosen->dynamic && strstr(chosen->value, kernel);
+}
+
 static void list_kernels(const struct root *root, struct facts *facts)
 {
 	struct strings names = {0};
 	(void)root_list(root, "/boot", facts->arena, &names);
-	for (size_t i = 0; i < names.n; i++)
-		if (text_starts(names.item[i], "vmlinuz-"))
-			strings_add(facts->arena, &facts->kernels,
-					names.item[i] + strlen("vmlinuz-"));
+	for (size_t i = 0; i < names.n; i++) {
+		const char *kernel = names.item[i] + strlen("vmlinuz-");
+		if (!text_starts(names.item[i], "vmlinuz-"))
+			continue;
+		strings_add(facts->arena, &facts->kernels, kernel);
+		if (!strings_has(&names, arena_printf(facts->arena, "initrd.img-%s", kernel)))
+			strings_add(facts->arena, &facts->kernels_bare, kernel);
+	}
 	if (facts->kernels.n > 1)
 		qsort(facts->kernels.item, facts->kernels.n, sizeof *facts->kernels.item,
 				newest_first);
 	/* proxmox-boot-tool: what is pinned, else the newest. GRUB by itself: its first entry,
 	 * which was read with its menu. */
-	if (facts->kernel_pin)
+	if (facts->kernel_pin && facts_pin_counts(facts, facts->kernel_pin))
 		facts->kernel_next = facts->kernel_pin;
 	else if (facts->proxmox_boot_tool == KNOWN_YES)
 		facts->kernel_next = facts->kernels.n ? facts->kernels.item[0] : NULL;

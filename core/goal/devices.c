@@ -53,7 +53,8 @@ int device_set_value(struct goal *goal, const struct goal_choice *choice, const 
 	char name[PCI_ADDRESS_TEXT];
 	if (!pci_address_parse(device, &address, &whole)) {
 		(void)error_set(err, ERROR_USAGE, "'%s' is no address of a PCI device", device);
-		error_hint(err, "as lspci has it: --%s 00:02.0=7", choice->yes);
+		error_hint(err, "as lspci has it: --%s 00:02.0=%s", choice->yes,
+				choice->form->example);
 		return ERROR_USAGE;
 	}
 	if (whole) /* the physical function of a slot is its first */

@@ -9,6 +9,7 @@
  * already. */
 
 static const char own_rules[] = "/etc/udev/rules.d/90-pvegpu.rules";
+static const char header[] = "# Written by pvegpu: attributes of GPUs, set at each boot.\n";
 static const char own_sysfs[] = "/etc/sysfs.d/pvegpu.conf";
 
 /* sysfsutils sets one of another device, so that its service runs here. */
@@ -68,9 +69,7 @@ static int add_line(const struct planning *planning, const struct pci_device *de
 	if (status < 0)
 		return status;
 	plan_set_draft(plan, path,
-			with_line(plan->arena,
-					text ? text
-					     : "# Written by pvegpu: attributes of GPUs, set at each boot.\n",
+			with_line(plan->arena, text ? text : header,
 					own_line(plan->arena, facts, device, attribute, value)),
 			because, NULL);
 	return 0;
@@ -94,21 +93,26 @@ static char *edit_line(struct arena *arena, const char *text, const struct kept_
 		unsigned value, bool *ret_empty)
 {
 	bool own = strcmp(rule->path, own_rules) == 0 || strcmp(rule->path, own_sysfs) == 0;
-	size_t length = strlen(rule->text);
+	size_t length = strcspn(rule->text, "\r");
 	struct text edited = {0};
 	struct lines cursor = lines_start(text);
 	struct line line;
 	*ret_empty = own;
 	while (line_next(&cursor, &line)) {
-		bool found = line.n == length && memcmp(line.start, rule->text, length) == 0;
+		size_t n = line.n - (line.n && line.start[line.n - 1] == '\r');
+		bool found = n == length && memcmp(line.start, rule->text, length) == 0;
 		if (found && own && value == attribute_at_first(rule->attribute))
 			continue;
 		if (found)
-			text_add(&edited, with_value(arena, rule, value));
+			text_addf(&edited, "%.*s%s",
+					(int)strcspn(with_value(arena, rule, value), "\r"),
+					with_value(arena, rule, value), n < line.n ? "\r" : "");
 		else
 			text_add_bytes(&edited, line.start, line.n);
 		text_add_bytes(&edited, line.start + line.n, line.full - line.n);
-		*ret_empty = *ret_empty && (!line.n || line.start[0] == '#');
+		*ret_empty = *ret_empty &&
+			     (!line.n || (line.n == strlen(header) - 1 &&
+							 memcmp(line.start, header, line.n) == 0));
 	}
 	return text_take(&edited, arena);
 }

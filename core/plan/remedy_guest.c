@@ -203,25 +203,27 @@ int fix_vm_tablet(const struct planning *planning, const struct finding *finding
 	return set_key(planning, finding, "tablet", "0");
 }
 
-/* The script before the VM names it. */
+/* The script before the VM names it. The file stays when it is now_named no more: taken away first,
+ * a call that fails would leave a VM that does not start. */
 int fix_give_back(const struct planning *planning, const struct finding *finding)
 {
 	const struct report *report = planning->report;
 	struct plan *plan = planning->plan;
 	bool wanted = report->goal->chosen[CHOOSE_GIVE_BACK] == CHOICE_YES;
 	const char *path = arena_strdup(plan->arena, hook_path(report));
+	const char *value = wanted ? hook_value(report) : NULL;
+	const char *now_named = vm_get_next(report->vm, "hookscript");
 	const char *now = NULL;
-	int status = planning->root ? planning_draft(planning, path, &now) : 0;
+	int status = planning->root && wanted ? planning_draft(planning, path, &now) : 0;
 	if (status < 0)
 		return status;
-	if (planning->root && (wanted || now)) {
-		plan_set_draft(plan, path, wanted ? hook_text(report) : NULL, finding->check->id,
-				NULL);
-		if (wanted)
-			plan_set_executable(plan, path);
+	if (planning->root && wanted) {
+		plan_set_draft(plan, path, hook_text(report), finding->check->id, NULL);
+		plan_set_executable(plan, path);
 	}
-	return set_key(planning, finding, "hookscript",
-			wanted ? arena_strdup(plan->arena, hook_value(report)) : NULL);
+	if (value && now_named && strcmp(value, now_named) == 0)
+		return 0;
+	return set_key(planning, finding, "hookscript", arena_strdup(plan->arena, value));
 }
 
 int fix_vm_settings(const struct planning *planning, const struct finding *finding)

@@ -19,6 +19,19 @@ static void add_changes(struct arena *arena, struct text *text, const struct lis
 	}
 }
 
+/* CHECK=SUBJECT names what stands against the plan all the same. */
+static bool is_refused(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->refusals.n; i++) {
+		const struct refusal *refusal = plan->refusals.item[i];
+		size_t n = strlen(refusal->check);
+		if (text_starts(name, refusal->check) && name[n] == '=' &&
+				strcmp(name + n + 1, refusal->subject) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* By name, each time the plan is shown: what was accepted once is not out of sight then. */
 static void add_accepted(struct text *text, const struct plan *plan)
 {
@@ -37,7 +50,11 @@ static void add_accepted(struct text *text, const struct plan *plan)
 				strcmp(name + n + 1, risk->subject) == 0;
 		}
 		if (!named)
-			text_addf(text, "\nACCEPTED: %s, which this plan has no need of\n", name);
+			text_addf(text,
+					is_refused(plan, name)
+							? "\nNOT ACCEPTED: %s, which cannot be\n"
+							: "\nACCEPTED: %s, which this plan has no need of\n",
+					name);
 	}
 }
 
@@ -75,5 +92,10 @@ char *plan_text(struct arena *arena, const struct plan *plan)
 		text_add(&text, "\nForecast after the reboot (planned again then, from what the host shows):\n");
 		add_changes(arena, &text, &plan->forecast);
 	}
+	if (plan->refusals.n)
+		text_addf(&text, "\nREFUSED, as said at the top: %s on %s%s\n",
+				((const struct refusal *)plan->refusals.item[0])->check,
+				((const struct refusal *)plan->refusals.item[0])->subject,
+				plan->refusals.n > 1 ? ", and more" : "");
 	return text_take(&text, arena);
 }

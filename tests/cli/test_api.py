@@ -139,6 +139,12 @@ class ApiTest(ClusterState, unittest.TestCase):
 
 
 class Attach(ApiTest):
+    def test_what_only_its_files_tell_is_not_passed_over(self):
+        for asked in (("--give-back",), ("--no-give-back",)):
+            plan = self.plan(*GOAL, *asked, expect=1)
+            self.assertIn("vm.give-back", [r["check"] for r in plan["refusals"]])
+        self.run_api("plan", *GOAL, "--pin-kernel", "6.2.16-3-pve", expect=2)
+
     def test_by_mapping_with_a_token(self):
         before = self.state_hash()
         plan = self.plan(*GOAL)

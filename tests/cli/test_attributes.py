@@ -88,6 +88,19 @@ class Attributes(HostTest):
         plan = self.plan(*goal, "--vf-drivers", "02:00.0=1")
         self.assertFalse([r for r in plan["refusals"] if r["check"] == "gpu.vf-drivers"])
 
+    def test_lines_that_end_as_on_windows(self):
+        rule = 'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="%s", ATTR{d3cold_allowed}="0"\r\n' % GPU
+        self.write("/etc/udev/rules.d/10-power.rules", "# mine\r\n" + rule)
+        self.applied("--d3cold", "02:00.0=1")
+        with open(self.path("/etc/udev/rules.d/10-power.rules"), newline="", encoding="ascii") as file:
+            self.assertEqual(file.read(), "# mine\r\n" + rule.replace('"0"', '"1"'))
+
+    def test_a_comment_of_ones_own_stays(self):
+        self.applied("--d3cold", "02:00.0=0")
+        self.write(OWN, self.read(OWN) + "# remember\n")
+        self.applied("--d3cold", "02:00.0=1")
+        self.assertIn("# remember", self.read(OWN))
+
     def test_bad_values(self):
         for bad in ("02:00.0=2", "02:00.0=", "02:00.0=yes", "09:00.0=0"):
             done = run("plan", "--d3cold", bad, root=self.root)

@@ -141,7 +141,7 @@ class WrongUse(HostTest):
         self.assertIn(done.returncode, (0, 1), done.stderr)
         self.assertIn("GeForce RTX 3080", done.stdout)
         # A file that is none is not replaced by one, and that is said.
-        self.assertRegex(done.stdout, r"cannot read\s+'[^']*/etc/modules': it is\s+a\s+pipe,\s+not\s+a\s+file")
+        self.assertRegex(done.stdout, r"cannot read\s+'[^']*/etc/modules': it\s+is\s+a\s+pipe,\s+not\s+a\s+file")
         plan = self.plan("--gpu", "01:00", "--modules")
         self.assertNotIn("/etc/modules", [c.get("path") for c in plan["changes"]])
 

@@ -443,6 +443,13 @@ class Findings(HostTest):
                    "c_min                           4    1073741824\nsize                            4    17179869184\n")
         self.assertEqual(self.status("vm.memory", *goal, subject="vm/106"), {"info"})
 
+    def test_a_window_that_is_none(self):
+        self.write(DEVICES + "0000:01:00.0/resource", "0x0000000000000001 0xffffffffffffffff 0x0000000000040200\n")
+        self.write("proc/cpuinfo", self.read("proc/cpuinfo").replace("39 bits physical", "4000 bits physical"))
+        name = "etc/pve/nodes/pve2/qemu-server/106.conf"
+        self.write(name, "bios: ovmf\nhostpci0: 0000:01:00,pcie=1\n" + self.read(name))
+        self.assertTrue(self.status("vm.large-gpu"))
+
     def test_vgpus(self):
         goal = ("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63")
         self.assertEqual(self.status("attach.mdev", *goal), {"fail"})

@@ -60,10 +60,42 @@ class GiveBack(HostTest):
         self.plan_with("--give-back")
         self.apply()
         plan = self.plan_with("--no-give-back")
-        self.assertEqual([(c["path"], c["operation"]) for c in plan["changes"] if c["kind"] == "file"], [(SCRIPT, "delete")])
+        self.assertEqual([c["kind"] for c in plan["changes"]], ["api"], "the script stays: a call may fail")
         self.apply()
         self.assertNotIn("hookscript", self.read(CONF))
-        self.assertFalse(os.path.exists(self.path(SCRIPT)))
+        self.assertTrue(self.plan_with("--no-give-back")["nothing_to_do"])
+
+    def test_two_gpus_of_one_vm(self):
+        goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", "--give-back", "--no-start", "--no-modules", "--bind",
+                "at-start")
+        for risk in ("gpu.only-gpu=0000:01:00.0", "gpu.only-gpu=0000:02:00.0", "gpu.boot-vga=0000:02:00.0"):
+            goal += ("--accept", risk)
+        self.plan(*goal)
+        self.apply()
+        text = self.read(SCRIPT)
+        for address in ("0000:01:00.0", "0000:01:00.1", "0000:02:00.0", "0000:02:00.1"):
+            self.assertEqual(text.count("give_back %s " % address), 1)
+        self.assertTrue(self.plan(*goal)["nothing_to_do"])
+
+    def test_one_more_gpu_later(self):
+        self.plan_with("--give-back")
+        self.apply()
+        goal = ("--gpu", "02:00", "--vm", "106", "--give-back", "--no-start", "--no-modules", "--bind", "at-start")
+        for risk in ("gpu.only-gpu=0000:02:00.0", "gpu.boot-vga=0000:02:00.0"):
+            goal += ("--accept", risk)
+        plan = self.plan(*goal)
+        self.assertFalse([c for c in plan["changes"] if "hookscript" in c.get("params", {})], "it is named already")
+        self.apply()
+        text = self.read(SCRIPT)
+        self.assertIn("give_back 0000:01:00.0 nouveau\n", text)
+        self.assertIn("give_back 0000:02:00.0 nouveau\n", text)
+
+    def test_a_card_that_vfio_has_is_not_guessed_at(self):
+        for address in ("0000:01:00.0", "0000:01:00.1"):
+            device = "/sys/bus/pci/devices/" + address
+            lines = [l for l in self.read(device + "/uevent").split("\n") if not l.startswith("DRIVER=")]
+            self.write(device + "/uevent", "\n".join(["DRIVER=vfio-pci"] + lines))
+        self.assertIn("no driver of the host has it now", self.refused())
 
     def test_refused(self):
         self.assertIn("vfio-pci takes the GPU at boot", self.refused("--bind", "early"))

@@ -81,6 +81,21 @@ class Pin(HostTest):
             self.assertEqual(run("plan", "--pin-kernel", bad, root=self.root).returncode, 2)
         self.assertEqual(run("plan", "--assign", "01:00,pin-kernel=%s=106" % RUNNING, root=self.root).returncode, 2)
 
+    def test_one_that_would_not_boot(self):
+        os.remove(self.path("/boot/initrd.img-" + NEWER))
+        self.assertIn("no initrd.img-" + NEWER, self.refused("--pin-kernel", NEWER))
+
+    def test_a_pin_that_does_not_count(self):
+        later = "/etc/default/grub.d/zz.cfg"
+        self.write(later, "GRUB_DEFAULT=0\n")
+        self.assertIn(later + " sets GRUB_DEFAULT after", self.refused("--pin-kernel", RUNNING))
+        os.remove(self.path(later))
+        self.write(PIN, RUNNING + "\n")  # and no snippet
+        plan = self.plan("--pin-kernel", RUNNING)
+        self.assertIn(SNIPPET, [c.get("path") for c in plan["changes"]])
+        audit = json.loads(run("audit", "--only", "host.kernel-next", "--format", "json", root=self.root).stdout)
+        self.assertIn("takes kernel " + NEWER, audit["findings"][0]["detail"])
+
     def test_not_under_a_pool_that_needs_the_newer_one(self):
         self.running(NEWER)
         self.write("/proc/mounts", "rpool/ROOT/pve-1 / zfs rw,relatime 0 0\n" + self.read("/proc/mounts"))

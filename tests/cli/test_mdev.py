@@ -99,6 +99,25 @@ class Mediated(Base):
         plan = self.plan("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63", expect=1)
         self.assertIn("take it apart first", self.refusals(plan, "attach.hostpci")[0][1])
 
+    def test_a_part_of_one_leaves_it_for_the_host(self):
+        plan = self.plan("--assign", "01:00,mdev=nvidia-63=106", "--assign", "02:00=107", "--accept", "gpu.boot-vga=" + CONSOLE,
+                         expect=None)
+        self.assertEqual([r for r in plan["refusals"] if r["check"] == "gpu.only-gpu"], [])
+
+    def test_whole_while_another_has_a_part(self):
+        self.conf(107, "onboot: 1", "hostpci0: %s,mdev=nvidia-63" % GPU)
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--bind", "early", expect=1)
+        told = [r for r in plan["refusals"] if r["check"] == "attach.conflict"]
+        self.assertEqual([(r["subject"], r["acceptable"]) for r in told], [("vm/107", True)])
+        self.assertIn("has a vGPU of", told[0]["reason"])
+
+    def test_it_is_of_its_card_too(self):
+        self.plan("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63", "--no-start")
+        uevent = DEVICES + GPU + "/uevent"
+        self.write(uevent, self.read(uevent).replace("PCI_ID=10DE:2206", "PCI_ID=10DE:2182"))
+        done = run("apply", self.plan_file, "--yes", root=self.root)
+        self.assertIn("not the card that was chosen", done.stdout + done.stderr)
+
     def test_by_a_mapping_for_such(self):
         plan = self.plan("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63", "--by-mapping")
         made = [c["params"] for c in plan["changes"] if c.get("path") == "/cluster/mapping/pci"]

@@ -28,6 +28,16 @@ class NVSwitch(HostTest):
         audit = json.loads(run("audit", *goal, "--format", "json", root=self.root).stdout)
         return [(f["status"], f["detail"]) for f in audit["findings"] if f["id"] == "gpu.nvswitch"]
 
+    def test_a_switch_beside_the_hosts_disk_is_refused(self):
+        disk = "0000:03:00.0"
+        group = os.path.basename(os.path.realpath(self.path(DEVICES + disk + "/iommu_group")))
+        link = self.path(DEVICES + SWITCHES[0] + "/iommu_group")
+        os.remove(link)
+        os.symlink("../../../../kernel/iommu_groups/" + group, link)
+        os.symlink("../../../../bus/pci/devices/" + SWITCHES[0], self.path(GROUPS + group + "/devices/" + SWITCHES[0]))
+        plan = self.plan("--gpu", SWITCHES[0], "--vm", "106", expect=1)
+        self.assertIn("gpu.group-host-critical", [r["check"] for r in plan["refusals"] if not r["acceptable"]])
+
     def test_parts_of_the_fabric(self):
         self.assertEqual([s for s, _ in self.told()], ["ok"])
         self.conf(106, "hostpci0: 0000:01:00,pcie=1", "hostpci1: 0000:02:00,pcie=1")

@@ -148,6 +148,31 @@ class Settings(HostTest):
         self.write(local, "0-7\n")
         self.assertEqual(self.near("--cores", "3"), "5-7")
 
+    def test_near_of_two_vms_of_one_goal(self):
+        self.cpus(8)
+        goal = ("--assign", "01:00,affinity=near,cores=4,no-start=106", "--assign", "02:00,affinity=near,cores=4,no-start=107",
+                "--no-modules", "--bind", "at-start", "--accept", "gpu.only-gpu=0000:01:00.0", "--accept", "gpu.only-gpu=0000:02:00.0",
+                "--accept", "gpu.boot-vga=0000:02:00.0")
+        plan = self.plan(*goal)
+        lists = [c["params"]["affinity"] for c in plan["changes"] if "affinity" in c.get("params", {})]
+        self.assertEqual(sorted(lists), ["4-5,12-13", "6-7,14-15"])
+        self.apply()
+        self.assertTrue(self.plan(*goal)["nothing_to_do"])
+
+    def test_near_takes_no_efficiency_cores_where_others_are_enough(self):
+        self.cpus(6)  # 0-11
+        self.write("/sys/devices/system/cpu/online", "0-15\n")
+        for cpu in range(12, 16):
+            base = "/sys/devices/system/cpu/cpu%d/" % cpu
+            for name, text in (("topology/thread_siblings_list", "%d" % cpu), ("cache/index3/shared_cpu_list", "0-15")):
+                os.makedirs(os.path.dirname(self.path(base + name)), exist_ok=True)
+                self.write(base + name, text + "\n")
+        self.write("/sys/devices/system/cpu/cpu0/cache/index3/shared_cpu_list", "0-15\n")
+        os.makedirs(self.path("/sys/devices/cpu_core"))
+        self.write("/sys/devices/cpu_core/cpus", "0-11\n")
+        self.assertEqual(self.near("--cores", "4"), "4-5,10-11")
+        self.assertEqual(self.near("--cores", "12"), "2-5,8-15", "there are too few")
+
     def test_near_stays_what_it_was(self):
         self.plan_with("--affinity", "near", "--no-cpu-host", "--no-q35", "--tablet", "--no-pcie")
         self.apply()

@@ -159,7 +159,7 @@ class Split(HostTest):
         told = [f for f in json.loads(done.stdout)["findings"] if f["status"] == "warn"]
         self.assertEqual(len(told), 1, done.stdout)
         self.assertIn("Kernel 6.8.12-9-pve boots next, and has only its own i915", told[0]["detail"])
-        self.assertIn("proxmox-boot-tool kernel pin 6.2.16-3-pve", told[0]["fix"]["summary"])
+        self.assertIn("--pin-kernel 6.2.16-3-pve", told[0]["fix"]["summary"])
 
     def test_whose_each_function_is(self):
         self.make_functions(2)

@@ -56,9 +56,7 @@ static void add_both(struct text *text, const struct facts *facts, struct arena 
 		text_addf(text, "      It is a part of %s already: others can stay with the host.\n",
 				gpu->physfn_name);
 	else if (gpu->sriov_total > 0)
-		text_addf(text,
-				"      Split it: --functions %s=N, up to %d virtual functions.\n"
-				"      Each can go to a VM; the rest stays with the host's driver.\n",
+		text_addf(text, "      Split it: --functions %s=N, up to %d virtual functions. Each can go to a VM; the rest stays with the host's driver.\n",
 				short_address(gpu), gpu->sriov_total);
 	else if (gpu->vgpu_types.n)
 		text_add(text, "      Parts of it: --mdev TYPE for each VM; the host keeps the GPU.\n");
@@ -78,8 +76,7 @@ void share_page(const struct wizard *wizard, const struct row *row, struct text 
 	const struct facts *facts = wizard->facts;
 	struct arena *arena = arena_new();
 	(void)row;
-	text_add(text, "A VM gets a GPU whole, and brings the driver. Containers use the host's\n"
-		       "driver, and share what that drives. Not both at once.\n");
+	text_add(text, "A VM gets a GPU whole, and brings the driver. Containers use the host's driver, and share what that drives. Not both at once.\n");
 	for (size_t i = 0; i < facts->devices.n; i++) {
 		const struct pci_device *gpu = facts->devices.item[i];
 		if (!pci_is_gpu(gpu) || pci_is_bmc(gpu) ||
@@ -87,9 +84,7 @@ void share_page(const struct wizard *wizard, const struct row *row, struct text 
 			continue;
 		text_addf(text, "\n%s %s\n", short_address(gpu), short_label(arena, gpu));
 		text_add(text, "   VM\n");
-		text_addf(text,
-				"      %zu %s of the card %s%s. Nothing on the host has them then,\n"
-				"      until the VM stops and a driver of the host is bound again.\n",
+		text_addf(text, "      %zu %s of the card %s%s. Nothing on the host has them then, until the VM stops and a driver of the host is bound again.\n",
 				facts_card(facts, gpu, arena).n,
 				text_plural(facts_card(facts, gpu, arena).n, "function",
 						"functions"),

@@ -100,12 +100,24 @@ static bool is_of(const struct list *vms, const struct finding *finding)
 	return false;
 }
 
+/* What the Advanced page asks for is judged with the VM. */
+static bool is_of_advanced(const struct finding *finding)
+{
+	return strcmp(finding->check->id, "vm.settings") == 0 ||
+	       strcmp(finding->check->id, "vm.give-back") == 0;
+}
+
 /* Those of the VMs first, then what else stands in the way. */
-static void add_findings(struct rows *rows, const struct report *report, const struct list *vms)
+static void add_findings(struct rows *rows, const struct report *report, const struct list *vms,
+		bool advanced)
 {
 	struct finding_query mine = {.steps = 1U << STEP_ATTACH};
 	struct finding_query query = {.steps = 1U << STEP_ATTACH};
+	struct finding_query asked = {.steps = 1U << STEP_VM};
 	const struct finding *finding;
+	while (advanced && (finding = report_next(report, &asked)))
+		if (is_of_advanced(finding) && finding->status != STATUS_OK)
+			rows_add_finding(rows, report, finding);
 	while ((finding = report_next(report, &mine)))
 		if (is_of(vms, finding) && !finding_is_unseen(report, finding))
 			rows_add_finding(rows, report, finding);
@@ -181,7 +193,7 @@ static void attach_rows(struct wizard *wizard, struct rows *rows)
 	parts_add_rows(wizard, rows);
 	add_choices(wizard, rows);
 	add_plan(wizard, rows, &vms);
-	add_findings(rows, report, &vms);
+	add_findings(rows, report, &vms, wizard->advanced);
 }
 
 static void attach_act(struct wizard *wizard, const struct row *row)
@@ -195,10 +207,14 @@ static struct step_state attach_state(const struct wizard *wizard)
 	if (!parts_are_chosen(report))
 		return (struct step_state){.stand = STAND_WAIT};
 	size_t todo = 0;
+	struct finding_query power = {.check = "gpu.power"};
 	struct finding_query query = {.steps = 1U << STEP_VM | 1U << STEP_ATTACH};
 	const struct finding *finding;
+	while ((finding = report_next(report, &power)))
+		todo += finding_is_planned(finding);
 	while ((finding = report_next(report, &query))) {
-		if (finding->check->step == STEP_ATTACH && finding->risk == RISK_NEVER)
+		if ((finding->check->step == STEP_ATTACH || is_of_advanced(finding)) &&
+				finding->risk == RISK_NEVER)
 			return (struct step_state){.stand = STAND_FAIL};
 		todo += finding_is_planned(finding);
 	}

@@ -166,7 +166,8 @@ bool cpus_of_vm(const struct vm *vm, struct cpu_list *ret_list);
 bool cpus_chosen(const struct report *report, struct cpu_list *ret_list);
 /* How many the goal's VM has, as it will be. */
 unsigned long cpus_wanted(const struct report *report);
-/* Those that it is best kept to; NULL: there are not so many, or it is not known how they belong. */
+/* Those that it is best kept to; NULL: there are not so many, or it is not known how they belong.
+ */
 const char *cpus_proposed(const struct report *report);
 
 /* The first finding of a check, by its id; NULL when it has none. */

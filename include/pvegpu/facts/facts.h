@@ -43,9 +43,10 @@ struct facts {
 	unsigned long booted_at;        /* seconds since the epoch, /proc/stat; 0 unknown */
 
 	enum cpu_vendor cpu_vendor;
-	char *cpu_model;     /* or NULL */
-	char *cpus;          /* those that are online: "0-15"; or NULL */
-	char *numa_nodes;    /* NUMA nodes that are online: "0-1"; or NULL */
+	char *cpu_model;  /* or NULL */
+	char *cpus;       /* those that are online: "0-15"; or NULL */
+	char *numa_nodes; /* NUMA nodes that are online: "0-1"; or NULL */
+	char *fast_cpus;  /* of a hybrid processor: those that are no efficiency cores; or NULL */
 	struct list cpu_map; /* of struct cpu, by number; empty where it is not told how they belong
 			      */
 	enum known cpu_virtualization;   /* vmx or svm among the flags */
@@ -64,10 +65,11 @@ struct facts {
 	char *root_pool_feature; /* that it uses and OpenZFS before 2.4 does not know, as far as
 				    /etc/zfs/zpool.cache tells; or NULL */
 	char *grub_submenu; /* the id of the root device in GRUB's submenu of kernels; or NULL */
-	struct strings kernels;     /* installed in /boot, newest first */
-	struct list kernel_configs; /* of struct kernel_config: of the running kernel and of the
-				       next one, as far as they can be read */
-	char *kernel_next;          /* what boots next, as far as that can be told, or NULL */
+	struct strings kernels_bare; /* of these, without an initramfs there */
+	struct strings kernels;      /* installed in /boot, newest first */
+	struct list kernel_configs;  /* of struct kernel_config: of the running kernel and of the
+					next one, as far as they can be read */
+	char *kernel_next;           /* what boots next, as far as that can be told, or NULL */
 	enum known log_known;
 	enum known iomem_known; /* who sits on which memory (/proc/iomem) */
 	char *log_source;
@@ -79,7 +81,7 @@ struct facts {
 	struct strings initramfs_differs; /* "/etc/modprobe.d/vfio.conf is not in it" */
 	uint64_t memory_kib;              /* MemTotal, 0 unknown */
 	uint64_t memory_free_kib;         /* MemAvailable, 0 unknown */
-	uint64_t arc_kib;                 /* what ZFS's cache may give back; 0: nothing, or no ZFS */
+	uint64_t arc_kib; /* what ZFS's cache may give back; 0: nothing, or no ZFS */
 
 	enum boot_loader boot_loader;
 	char *boot_loader_source;
@@ -263,6 +265,9 @@ int facts_find_gpu(const struct facts *facts, const char *text, struct pci_devic
 		struct error *err);
 /* The boot entries as they are now: of GRUB's menu, or of the ESPs that are mounted. */
 struct list facts_boot_entries(const struct root *root, struct arena *arena);
+/* Whether a pinned kernel is what boots: GRUB without proxmox-boot-tool goes by the last
+ * GRUB_DEFAULT of its files, which has to name it. */
+bool facts_pin_counts(const struct facts *facts, const char *kernel);
 /* The kernel's log of a live host, /dev/kmsg: the text of each record and when it was written, in
  * microseconds since the kernel started, oldest first, `most` of them, until `each` says false.
  * False when there was none to read. */
