@@ -34,6 +34,29 @@ static const char *reset_fault(const struct pci_device *gpu)
 	return NULL;
 }
 
+/* What is known of newer families, whatever reset the kernel has for them: reports of their owners
+ * (github.com/NVIDIA/open-gpu-kernel-modules 853, gnif/vendor-reset 97 and 107). */
+static const struct {
+	unsigned vendor, first, last;
+	const char *text;
+} family_notes[] = {
+		{0x10de, 0x2b80, 0x2fff,
+				"Blackwell: some have hung the host when they were reset after a VM's stop; current firmware of the card and a current kernel help. The guest needs NVIDIA's open kernel modules."},
+		{0x1002, 0x7440, 0x749f,
+				"RDNA 3: on some boards it starts once and then not again, and vendor-reset does not know it."},
+		{0x1002, 0x7550, 0x759f,
+				"RDNA 4: on some boards it starts once and then not again, and vendor-reset does not know it."},
+};
+
+static const char *family_note(const struct pci_device *gpu)
+{
+	for (size_t i = 0; i < sizeof family_notes / sizeof *family_notes; i++)
+		if (gpu->vendor == family_notes[i].vendor && gpu->device >= family_notes[i].first &&
+				gpu->device <= family_notes[i].last)
+			return family_notes[i].text;
+	return NULL;
+}
+
 static bool has_vendor_reset(const struct facts *facts)
 {
 	return modules_list_has(&facts->modules_loaded, "vendor_reset");
@@ -78,11 +101,14 @@ static void judge_reset(struct report *report, const struct check *check, struct
 	bool itself = resets_itself(method, fault);
 	const char *path = arena_printf(
 			report->arena, "/sys/bus/pci/devices/%s/reset_method", gpu->name);
+	const char *note = family_note(gpu);
 	struct finding *finding = report_add(report, check,
-			itself              ? STATUS_OK
+			itself && !note     ? STATUS_OK
+			: itself            ? STATUS_INFO
 			: fault || !*method ? STATUS_WARN
 					    : STATUS_INFO,
-			subject_device(gpu), "%s", describe_reset(report, gpu, fault));
+			subject_device(gpu), "%s%s%s", describe_reset(report, gpu, fault),
+			note ? " " : "", note ? note : "");
 	finding_evidence(report, finding, path, "%s", *method ? method : "(empty)");
 	if (!itself && fault && has_vendor_reset(report->facts))
 		finding_fix(report, finding, FIX_BY_HAND, "echo device_specific >%s", path);

@@ -400,6 +400,13 @@ class Findings(HostTest):
         self.assertEqual(self.status("gpu.reset", subject="0000:01:00.0"), {"info"})
         self.write(DEVICES + "0000:01:00.0/reset_method", "\n")
         self.assertEqual(self.status("gpu.reset", subject="0000:01:00.0"), {"warn"})
+        self.write(DEVICES + "0000:01:00.0/reset_method", "flr bus\n")
+        for ids, family in (("10DE:2B85", "Blackwell"), ("1002:7550", "RDNA 4")):
+            self.set_device("0000:01:00.0", ids=ids)
+            told = [f for f in self.audit()["findings"] if f["id"] == "gpu.reset" and f["subject"] == "0000:01:00.0"]
+            self.assertEqual([f["status"] for f in told], ["info"])
+            self.assertIn(family, told[0]["detail"])
+        self.set_device("0000:01:00.0", ids="10DE:2206")
         self.assertEqual(self.status("gpu.sriov"), {"ok"})
         self.write(DEVICES + "0000:01:00.0/sriov_totalvfs", "16\n")
         self.assertEqual(self.status("gpu.sriov", subject="0000:01:00.0"), {"info"})

@@ -27,8 +27,8 @@ static void add_card_details(struct text *text, const struct wizard *wizard,
 		const struct pci_device *gpu, struct arena *arena)
 {
 	const char *slot = wizard->facts->remote ? NULL : facts_slot_text(wizard->root, gpu, arena);
-	text_addf(text, "%s%sfingerprint %s\n", slot ? slot : "", slot ? ", " : "",
-			facts_fingerprint(gpu, arena));
+	text_addf(text, "Fingerprint: %s%s%s\n", facts_fingerprint(gpu, arena), slot ? ", " : "",
+			slot ? slot : "");
 	if (gpu->largest_bar)
 		text_addf(text, "Largest memory window: %llu MiB at 0x%llx\n",
 				(unsigned long long)(gpu->largest_bar >> 20),
