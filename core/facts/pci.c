@@ -163,7 +163,7 @@ static void read_sizes(const struct device_dir *dir, struct pci_device *device)
 {
 	char name[] = "resource0_resize";
 	char value[32];
-	if (!device->largest_bar)
+	if (!device->largest_bar || pci_is_virtual(device))
 		return;
 	name[strlen("resource")] = (char)('0' + device->bar_index);
 	if (read_attribute(dir, name, value, sizeof value))

@@ -42,11 +42,8 @@ static void read_cpu(const struct root *root, struct facts *facts)
 }
 
 /* The version of an installed package, from dpkg's status file: one stanza a package. */
-char *facts_package_version(const struct root *root, struct arena *arena, const char *package)
+static char *version_in(struct arena *arena, const char *text, const char *package)
 {
-	char *text = NULL;
-	if (root_read(root, "/var/lib/dpkg/status", arena, &text, NULL, NULL) < 0 || !text)
-		return NULL;
 	const char *wanted = arena_printf(arena, "Package: %s\n", package);
 	const char *found = text_starts(text, wanted) ? text : NULL;
 	if (!found) {
@@ -63,6 +60,18 @@ char *facts_package_version(const struct root *root, struct arena *arena, const 
 		return NULL;
 	version += strlen("\nVersion: ");
 	return arena_strndup(arena, version, strcspn(version, "\n"));
+}
+
+static char *read_status(const struct root *root, struct arena *arena)
+{
+	char *text = NULL;
+	return root_read(root, "/var/lib/dpkg/status", arena, &text, NULL, NULL) == 0 ? text : NULL;
+}
+
+char *facts_package_version(const struct root *root, struct arena *arena, const char *package)
+{
+	char *text = read_status(root, arena);
+	return text ? version_in(arena, text, package) : NULL;
 }
 
 /* 5 bytes: four of attributes, then 0 or 1 (UEFI specification, global variables). */
@@ -187,8 +196,11 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	facts->node = root_read_value(root, "/etc/hostname", arena);
 	if (facts->node) /* PVE's node name is the host name up to the first dot */
 		facts->node[strcspn(facts->node, ". \n")] = '\0';
-	facts->pve_version = facts_package_version(root, arena, "pve-manager");
-	facts->qemu_server_version = facts_package_version(root, arena, "qemu-server");
+	const char *packages = read_status(root, arena);
+	if (packages) {
+		facts->pve_version = version_in(arena, packages, "pve-manager");
+		facts->qemu_server_version = version_in(arena, packages, "qemu-server");
+	}
 	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
 	facts_kernel_numbers(facts);
 	facts->booted_at = read_boot_time(root, arena);
