@@ -51,6 +51,8 @@ struct list lines_to_move(const struct report *report, const struct vm *other, c
 		list_add(report->arena, &lines, entry);
 	}
 	const char *why = why_not_moved(report, other);
+	if (other->hook_text && report->gpu && strstr(other->hook_text, report->gpu->name))
+		*ret_why = "its hookscript names the GPU: take that out first (--no-give-back of that VM, if it is of pvegpu)";
 	*ret_why = why ? why : *ret_why;
 	if (*ret_why)
 		return (struct list){0};
@@ -69,16 +71,16 @@ static void add_conflict(struct report *report, const struct check *check, const
 			other->name, device->name, vm->vmid, vm->name,
 			running ? ", and is running" : "; only one of them can run");
 	finding_evidence(report, finding, other->path, "%s: %s", entry->key, entry->value);
+	const char *why = NULL;
+	struct list moved =
+			vm == report->vm ? lines_to_move(report, other, &why) : (struct list){0};
 	/* vfio-pci has it then, at boot perhaps: the driver that makes the parts does not. */
-	if (!running && vm == report->vm && !report->mdev && hostpci_shares(entry)) {
+	if (!moved.n && !running && vm == report->vm && !report->mdev && hostpci_shares(entry)) {
 		finding->detail = arena_printf(report->arena,
 				"%u %s has a vGPU of %s, which %u %s is to have whole: it cannot start then.",
 				other->vmid, other->name, device->name, vm->vmid, vm->name);
 		finding->risk = RISK_ACCEPT;
 	}
-	const char *why = NULL;
-	struct list moved =
-			vm == report->vm ? lines_to_move(report, other, &why) : (struct list){0};
 	if (moved.n) {
 		/* PVE/API2/Qemu.pm: a line with an address is for root@pam also when it goes. */
 		if (!report->facts->identity_root && !entry->parsed.mapping)

@@ -44,9 +44,9 @@ static void add_taken(const struct report *report, struct cpu_list *taken)
 			if (cpu_list_has(list, cpu))
 				cpu_list_add(taken, cpu);
 	}
-	/* What the goal keeps other guests to, by a part before this one. */
+	/* What the goal keeps other guests to: what is named, and what near is for those before. */
 	const struct list *parts = &report->whole->parts;
-	for (size_t p = 0; p < parts->n && parts->item[p] != report; p++) {
+	for (size_t p = 0; p < parts->n; p++) {
 		const struct report *part = parts->item[p];
 		const char *affinity = part->vm && part->vm != report->vm
 						       ? setting_of(part, "affinity")
@@ -151,6 +151,8 @@ static const char *propose(const struct report *report, const struct cpu_list *n
 const char *cpus_proposed(const struct report *report)
 {
 	const struct facts *facts = report->facts;
+	if (report->near) /* it was chosen, with those of the parts before it in mind */
+		return report->near;
 	unsigned long wanted = report->vm ? cpus_wanted(report) : 0;
 	struct cpu_list *near = arena_alloc(report->arena, 4 * sizeof *near);
 	struct cpu_list *taken = near + 1;
@@ -166,7 +168,18 @@ const char *cpus_proposed(const struct report *report)
 	if (cpus_of_vm(report->vm, now) && is_good(report, now, near, taken, wanted))
 		return cpu_list_text(report->arena, now);
 	const char *found = propose(report, near, taken, wanted);
-	return found || !hybrid ? found : propose(report, all, taken, wanted);
+	if (found || !hybrid)
+		return found;
+	*now = (struct cpu_list){0}; /* the fast ones first */
+	add_cores(facts, -1, wanted, near, taken, now);
+	add_cores(facts, -1, wanted, all, taken, now);
+	return now->n >= wanted ? cpu_list_text(report->arena, now) : NULL;
+}
+
+void choose_cpus(struct report *report)
+{
+	const char *affinity = report->goal->values[CHOOSE_AFFINITY];
+	report->near = affinity && strcmp(affinity, "near") == 0 ? cpus_proposed(report) : NULL;
 }
 
 const struct cpu *cpus_split_core(const struct report *report, const struct cpu_list *list)

@@ -52,20 +52,38 @@ static bool names(struct arena *arena, const char *script, const struct pci_devi
 	return script && strstr(script, arena_printf(arena, "\ngive_back %s ", function->name));
 }
 
-/* Of the present script what is of another card stays: a line that gives it may be of a plan of its
- * own. */
-static void keep_lines(struct text *text, struct arena *arena, const char *script)
+/* A line of the VM gives the function at its next start, and no part of the goal takes it
+ * elsewhere. */
+static bool still_has(const struct report *report, const char *address)
 {
-	struct lines cursor = lines_start(script);
+	struct list lines = vm_next_lines(report->vm, report->arena);
+	for (size_t l = 0; l < lines.n; l++) {
+		const struct vm_hostpci *line = lines.item[l];
+		for (size_t d = 0; line->valid && d < line->devices.n; d++) {
+			const struct pci_device *device = line->devices.item[d];
+			const struct report *part = part_with(report, device);
+			if (strcmp(device->name, address) == 0)
+				return !part || part->vm == report->vm;
+		}
+	}
+	return false;
+}
+
+/* Of the present script what is of another card of the VM stays: that may be of a plan of its own.
+ */
+static void keep_lines(struct text *text, const struct report *report)
+{
+	static const char start[] = "give_back ";
+	struct lines cursor = lines_start(report->vm->hook_text);
 	struct line line;
 	while (line_next(&cursor, &line)) {
-		char *whole = arena_strndup(arena, line.start, line.n);
-		char *function = text_starts(whole, "give_back 0") ||
-								 text_starts(whole, "give_back 1")
-						 ? arena_strndup(arena, whole,
-								   strcspn(whole + 10, " ") + 11)
-						 : NULL;
-		if (function && !strstr(text_string(text), function))
+		char *whole = arena_strndup(report->arena, line.start, line.n);
+		if (!text_starts(whole, start))
+			continue;
+		const char *at = whole + strlen(start);
+		const char *address = arena_strndup(report->arena, at, strcspn(at, " "));
+		const char *named = arena_printf(report->arena, "\n%s%s ", start, address);
+		if (still_has(report, address) && !strstr(text_string(text), named))
 			text_addf(text, "%s\n", whole);
 	}
 }
@@ -97,7 +115,7 @@ char *hook_text(const struct report *report)
 						driver_of(function));
 		}
 	}
-	keep_lines(&text, report->arena, report->vm->hook_text);
+	keep_lines(&text, report);
 	text_add(&text, "exit 0\n");
 	return text_take(&text, report->arena);
 }
@@ -142,6 +160,12 @@ static const char *why_not(const struct report *report)
 		return arena_printf(arena,
 				"qemu-server %s does not run a hookscript when the guest switches itself off; 9.1.13 does: leave it out, or upgrade",
 				report->facts->qemu_server_version);
+	if (report->vm->hook_file == HOOK_OTHER)
+		return arena_printf(arena, "%s is there, and is none of pvegpu", hook_path(report));
+	if (report->vm->hook_file == HOOK_PLAIN)
+		return arena_printf(arena,
+				"%s is there and no program, so that the VM would not start: chmod 755 it first",
+				hook_path(report));
 	if (!snippets(report->facts))
 		return report->facts->storages_known == KNOWN_YES
 				       ? "no storage of this node holds snippets: pvesm set local --content iso,vztmpl,backup,snippets"
@@ -156,7 +180,8 @@ void check_give_back(struct report *report, const struct check *check)
 	enum choice asked = report->goal->chosen[CHOOSE_GIVE_BACK];
 	struct subject about = report->vm ? subject_vm(report->vm) : subject_host();
 	bool ours = report->vm && is_ours(report);
-	bool done = ours && report->gpu && names(report->arena, report->vm->hook_text, report->gpu);
+	bool done = ours && report->vm->hook_file == HOOK_OURS && report->gpu &&
+		    names(report->arena, report->vm->hook_text, report->gpu);
 	const char *why = asked == CHOICE_YES && !done ? why_not(report) : NULL;
 	struct finding *finding = NULL;
 	if (why) {

@@ -75,7 +75,8 @@ static bool has_snippet(const struct facts *facts)
 static bool is_pinned(const struct facts *facts, const char *kernel)
 {
 	if (!kernel || !facts->kernel_pin)
-		return !kernel && !facts->kernel_pin && !has_snippet(facts);
+		return !kernel && !facts->kernel_pin &&
+		       (facts->proxmox_boot_tool == KNOWN_YES || !has_snippet(facts));
 	return strcmp(kernel, facts->kernel_pin) == 0 && facts_pin_counts(facts, kernel);
 }
 

@@ -81,7 +81,9 @@ bool setting_differs(const struct report *report, const struct goal_choice *choi
  * itself. */
 const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry);
 
-/* cpus.c: a thread that is not in the list, of a core that is; NULL: there is none. */
+/* cpus.c: before the checks, part by part. */
+void choose_cpus(struct report *report);
+/* A thread that is not in the list, of a core that is; NULL: there is none. */
 const struct cpu *cpus_split_core(const struct report *report, const struct cpu_list *list);
 
 /* give_back.c: the hookscript of ours for the goal's VM: as the VM names it, where it lies (NULL:

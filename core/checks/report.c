@@ -395,6 +395,8 @@ int report_new(const struct facts *facts, const struct goal *goal, struct report
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		choose_attach(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
+		choose_cpus(parts.item[i]);
+	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		choose(parts.item[i]);
 	for (size_t i = 0; status == 0 && i < parts.n; i++)
 		judge(parts.item[i]);

@@ -23,7 +23,7 @@ const char *setting_of(const struct report *report, const char *key)
 			continue;
 		bool out = choice->form->unset && strcmp(choice->form->unset, chosen) == 0;
 		if (is_near(choice, chosen))
-			return cpus_proposed(report);
+			return report->near;
 		return out ? NULL : chosen;
 	}
 	return vm_get_next(report->vm, key);

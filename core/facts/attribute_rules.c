@@ -31,6 +31,21 @@ static bool is_of_network(const char *text)
 	       !strstr(text, "/class/drm/");
 }
 
+/* The only device whose address stands in the line. */
+static const struct pci_device *named_alone(const struct facts *facts, const char *text)
+{
+	const struct pci_device *found = NULL;
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		const struct pci_device *device = facts->devices.item[i];
+		if (!strstr(text, device->name))
+			continue;
+		if (found)
+			return NULL;
+		found = device;
+	}
+	return found;
+}
+
 /* A line that is taken by itself. One for what is not there, or is another model, does nothing. */
 static void add_whole(struct facts *facts, enum device_attribute attribute, const char *path,
 		size_t number, const char *text, attribute_rule_read *read)
@@ -44,7 +59,8 @@ static void add_whole(struct facts *facts, enum device_attribute attribute, cons
 	if (told && (!device || other))
 		return;
 	struct kept_attribute *rule = add_rule(facts, attribute, path, number, text);
-	rule->device = device;
+	/* Not understood, it is still of the only device that it names. */
+	rule->device = told ? device : strstr(text, "!=") ? NULL : named_alone(facts, text);
 	rule->value = told && text_starts(path, "/etc/") ? (int)found.value : -1;
 }
 
@@ -112,21 +128,6 @@ static void read_sysfsutils(const struct root *root, struct facts *facts)
 					arena_printf(facts->arena, "/etc/sysfs.d/%s",
 							names.item[i]),
 					attribute_rule_read_sysfs);
-}
-
-/* The only device whose address stands in the line. */
-static const struct pci_device *named_alone(const struct facts *facts, const char *text)
-{
-	const struct pci_device *found = NULL;
-	for (size_t i = 0; i < facts->devices.n; i++) {
-		const struct pci_device *device = facts->devices.item[i];
-		if (!strstr(text, device->name))
-			continue;
-		if (found)
-			return NULL;
-		found = device;
-	}
-	return found;
 }
 
 /* Lines that run a command, or of tmpfiles.d: whom they are for is told by an address alone. */

@@ -66,6 +66,31 @@ static void read_hook(const struct root *root, struct facts *facts, struct vm *v
 	}
 }
 
+/* What lies where a hookscript of ours for the VM would. */
+static void read_own(const struct root *root, struct facts *facts, struct vm *vm)
+{
+	struct stat status;
+	const struct storage *storage = NULL;
+	for (size_t i = 0; !storage && i < facts->dir_storages.n; i++)
+		storage = ((const struct storage *)facts->dir_storages.item[i])->snippets
+					  ? facts->dir_storages.item[i]
+					  : NULL;
+	if (!storage)
+		return;
+	char *path = arena_printf(
+			facts->arena, "%s/snippets/pvegpu-%u.sh", storage->path, vm->vmid);
+	bool link = root_readlink(root, path, facts->arena) != NULL;
+	if (root_stat(root, path, &status) < 0) {
+		vm->hook_file = link ? HOOK_OTHER : HOOK_NONE;
+		return;
+	}
+	char *text = !link && S_ISREG(status.st_mode) ? root_read_value(root, path, facts->arena)
+						      : NULL;
+	vm->hook_file = !text || !strstr(text, "\n# Written by pvegpu") ? HOOK_OTHER
+			: status.st_mode & 0100                         ? HOOK_OURS
+									: HOOK_PLAIN;
+}
+
 void facts_read_storage(const struct root *root, struct facts *facts)
 {
 	char *text = root_read_value(root, "/etc/pve/storage.cfg", facts->arena);
@@ -87,6 +112,8 @@ void facts_read_storage(const struct root *root, struct facts *facts)
 		}
 	}
 	keep(facts, &section);
-	for (size_t i = 0; i < facts->vms.n; i++)
+	for (size_t i = 0; i < facts->vms.n; i++) {
 		read_hook(root, facts, facts->vms.item[i]);
+		read_own(root, facts, facts->vms.item[i]);
+	}
 }

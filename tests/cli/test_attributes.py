@@ -101,6 +101,12 @@ class Attributes(HostTest):
         self.applied("--d3cold", "02:00.0=1")
         self.assertIn("# remember", self.read(OWN))
 
+    def test_a_line_of_another_card_that_is_not_understood(self):
+        self.write("/etc/sysfs.conf", "bus/pci/devices/%s/d3cold_allowed = 0\nbus/pci/devices/0000:01:00.0/d3cold_allowed = 0 # x\n" % GPU)
+        plan = self.plan("--d3cold", "02:00.0=1")
+        self.assertEqual(plan["changes"][0]["path"], "/etc/sysfs.conf")
+        self.assertEqual(len(self.plan("--d3cold", "01:00.0=1", expect=1)["refusals"]), 1)
+
     def test_bad_values(self):
         for bad in ("02:00.0=2", "02:00.0=", "02:00.0=yes", "09:00.0=0"):
             done = run("plan", "--d3cold", bad, root=self.root)

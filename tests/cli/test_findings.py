@@ -582,6 +582,8 @@ class Findings(HostTest):
         self.assertEqual(self.status("host.pve-version"), {"unknown"})
         self.assertEqual(self.status("host.kernel-next"), {"ok"})
         self.write("etc/kernel/proxmox-boot-pin", "6.5.13-1-pve\n")
+        self.assertEqual(self.status("host.kernel-next"), {"ok"}, "GRUB goes by its own files")
+        self.write("etc/default/grub.d/proxmox-kernel-pin.cfg", 'GRUB_DEFAULT="gnulinux-advanced-x>gnulinux-6.5.13-1-pve-advanced-x"\n')
         self.assertEqual(self.status("host.kernel-next"), {"info"})
 
     def test_firmware_that_is_fine(self):

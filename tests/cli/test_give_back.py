@@ -90,6 +90,32 @@ class GiveBack(HostTest):
         self.assertIn("give_back 0000:01:00.0 nouveau\n", text)
         self.assertIn("give_back 0000:02:00.0 nouveau\n", text)
 
+    def test_a_gpu_that_went_to_another_vm_is_not_taken_from_it(self):
+        self.plan_with("--give-back")
+        self.apply()
+        plan = self.plan("--gpu", "01:00", "--vm", "107", "--move", "--no-modules", "--bind", "at-start", "--no-start", expect=1)
+        self.assertIn("its hookscript names the GPU", [r["reason"] for r in plan["refusals"] if r["check"] == "attach.conflict"][0])
+        self.write(CONF, re.sub(r"(?m)^hostpci0.*\n", "", self.read(CONF)))
+        goal = ("--gpu", "02:00", "--vm", "106", "--give-back", "--no-start", "--no-modules", "--bind", "at-start")
+        for risk in ("gpu.only-gpu=0000:02:00.0", "gpu.boot-vga=0000:02:00.0"):
+            goal += ("--accept", risk)
+        self.plan(*goal)
+        self.apply()
+        self.assertNotIn("give_back 0000:01:00.0", self.read(SCRIPT))
+
+    def test_what_lies_there_already(self):
+        os.makedirs(os.path.dirname(self.path(SCRIPT)))
+        self.write(SCRIPT, "#!/bin/sh\n")
+        self.assertIn("is none of pvegpu", self.refused())
+        os.remove(self.path(SCRIPT))
+        os.symlink("/root-script.sh", self.path(SCRIPT))
+        self.assertIn("is none of pvegpu", self.refused())
+        os.remove(self.path(SCRIPT))
+        self.plan_with("--give-back")
+        self.apply()
+        os.chmod(self.path(SCRIPT), 0o644)
+        self.assertIn("chmod 755", self.refused())
+
     def test_a_card_that_vfio_has_is_not_guessed_at(self):
         for address in ("0000:01:00.0", "0000:01:00.1"):
             device = "/sys/bus/pci/devices/" + address

@@ -70,6 +70,11 @@ class Pin(HostTest):
         self.assertEqual([(c["kind"], c.get("path") or c["argv"]) for c in plan["changes"]],
                          [("file", PIN), ("command", ["proxmox-boot-tool", "refresh"])])
 
+    def test_a_snippet_beside_the_boot_tool_is_the_tools(self):
+        self.write("/etc/kernel/proxmox-boot-uuids", "5F1C-9A2B\n")
+        self.write(SNIPPET, "GRUB_DEFAULT=0\n")
+        self.assertTrue(self.plan("--pin-kernel", "none")["nothing_to_do"])
+
     def test_refused(self):
         self.assertIn("it is not in /boot; there are %s, %s" % (NEWER, RUNNING), self.refused("--pin-kernel", "6.5.11-8-pve"))
         self.write("/etc/kernel/next-boot-pin", NEWER + "\n")

@@ -111,6 +111,11 @@ class Mediated(Base):
         self.assertEqual([(r["subject"], r["acceptable"]) for r in told], [("vm/107", True)])
         self.assertIn("has a vGPU of", told[0]["reason"])
 
+    def test_whole_and_moved(self):
+        self.conf(107, "hostpci0: %s,mdev=nvidia-63" % GPU)
+        plan = self.plan("--gpu", "01:00", "--vm", "106", "--move")
+        self.assertEqual(self.refusals(plan, "attach.conflict"), [])
+
     def test_it_is_of_its_card_too(self):
         self.plan("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-63", "--no-start")
         uevent = DEVICES + GPU + "/uevent"

@@ -159,6 +159,16 @@ class Settings(HostTest):
         self.apply()
         self.assertTrue(self.plan(*goal)["nothing_to_do"])
 
+    def test_near_beside_a_list_of_the_same_goal(self):
+        self.cpus(8)
+        for order in (1, -1):
+            both = ["01:00,affinity=near,cores=4,no-start=106", "02:00,affinity=6-7+14-15,cores=4,no-start=107"][::order]
+            plan = self.plan("--assign", both[0], "--assign", both[1], "--no-modules", "--bind", "at-start", "--accept",
+                             "gpu.only-gpu=0000:01:00.0", "--accept", "gpu.only-gpu=0000:02:00.0", "--accept",
+                             "gpu.boot-vga=0000:02:00.0")
+            lists = {c["vmid"]: c["params"]["affinity"] for c in plan["changes"] if "affinity" in c.get("params", {})}
+            self.assertEqual(lists, {106: "4-5,12-13", 107: "6-7,14-15"})
+
     def test_near_takes_no_efficiency_cores_where_others_are_enough(self):
         self.cpus(6)  # 0-11
         self.write("/sys/devices/system/cpu/online", "0-15\n")
@@ -171,7 +181,7 @@ class Settings(HostTest):
         os.makedirs(self.path("/sys/devices/cpu_core"))
         self.write("/sys/devices/cpu_core/cpus", "0-11\n")
         self.assertEqual(self.near("--cores", "4"), "4-5,10-11")
-        self.assertEqual(self.near("--cores", "12"), "2-5,8-15", "there are too few")
+        self.assertEqual(self.near("--cores", "12"), "1-5,7-11,14-15", "there are too few: the fast ones first")
 
     def test_near_stays_what_it_was(self):
         self.plan_with("--affinity", "near", "--no-cpu-host", "--no-q35", "--tablet", "--no-pcie")

@@ -130,8 +130,10 @@ struct report {
 	struct list parts;          /* of struct report: itself, where the goal has one part only */
 	const struct report *whole; /* the report that it is a part of; itself */
 	struct pci_device *gpu;     /* the goal's GPU, or NULL */
-	const char *mdev;           /* the type of vGPU that the VM gets of it; NULL: all of it */
-	struct list card;           /* what goes with it, itself among them */
+	const char *near; /* the CPUs that "near" means for its VM; NULL: it is not asked for, or
+			     there are none */
+	const char *mdev; /* the type of vGPU that the VM gets of it; NULL: all of it */
+	struct list card; /* what goes with it, itself among them */
 	const struct pci_mapping *pool; /* that the goal names instead of a device, or NULL */
 	struct list pool_offers;        /* of struct list: its devices of this node, those that go
 					   together */

@@ -34,6 +34,14 @@ struct rom_file {
 	char *error;        /* why its content is not known, or NULL */
 };
 
+/* The file that a hookscript of ours for a VM lies in. */
+enum hook_file {
+	HOOK_NONE,
+	HOOK_OURS,  /* a program, written by pvegpu */
+	HOOK_PLAIN, /* the same, but it may not be run */
+	HOOK_OTHER  /* another's, or no file */
+};
+
 struct vm {
 	unsigned vmid;
 	char *name; /* "" when the config has none */
@@ -48,8 +56,9 @@ struct vm {
 	enum known running;
 	/* What its process was started with: of a mapping with several devices the one it got. */
 	enum known taken_known;
-	struct list taken;           /* of struct pci_device */
-	struct list args_devices;    /* of struct pci_device: given by `args`, past Proxmox VE */
+	struct list taken;        /* of struct pci_device */
+	struct list args_devices; /* of struct pci_device: given by `args`, past Proxmox VE */
+	enum hook_file hook_file;
 	char *hook_path, *hook_text; /* its hookscript, where that could be read; or NULL */
 };
 
