@@ -153,10 +153,15 @@ bool rom_is_in_table(const struct pci_device *gpu)
 	return gpu->vfct_size && (gpu->rom != KNOWN_YES || gpu->boot_vga == KNOWN_YES);
 }
 
-static bool saves(const struct report *report)
+static bool is_to_save(const struct report *report)
 {
 	return report->decided[CHOOSE_SAVE_ROM] && report->decided[CHOOSE_ATTACH] && report->vm &&
-	       report->gpu && !report->goal->values[CHOOSE_ROMFILE];
+	       report->gpu;
+}
+
+static bool saves(const struct report *report)
+{
+	return is_to_save(report) && !report->goal->values[CHOOSE_ROMFILE];
 }
 
 static bool judge_romfile(struct report *report, const struct check *check, const struct vm *vm,
@@ -248,8 +253,15 @@ static const char *held_by(const struct report *report)
 static bool judge_save(struct report *report, const struct check *check)
 {
 	struct arena *arena = report->arena;
-	if (!saves(report))
+	if (!is_to_save(report))
 		return false;
+	if (!saves(report)) {
+		report_add(report, check, STATUS_FAIL, subject_device(report->gpu),
+				"Its ROM is to be saved and named, and another is asked for too (%s): leave one out.",
+				report->goal->values[CHOOSE_ROMFILE])
+				->risk = RISK_NEVER;
+		return true;
+	}
 	const struct rom_file *file = facts_rom_file(report->facts, own_name(report));
 	const char *reason = report->gpu->rom != KNOWN_YES && !rom_is_in_table(report->gpu)
 					     ? "it shows no ROM of its own"

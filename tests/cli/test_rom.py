@@ -211,8 +211,8 @@ class Saving(Base):
         with open(self.path(DIRECTORY + self.OWN), "rb") as file:
             return file.read()
 
-    def refused(self):
-        plan = self.plan_save(expect=1)
+    def refused(self, *more):
+        plan = self.plan_save(*more, expect=1)
         self.assertNotIn("rom", [c["kind"] for c in plan["changes"]])
         return [r["reason"] for r in plan["refusals"] if r["check"] == "attach.romfile"][0]
 
@@ -268,6 +268,11 @@ class Saved(Saving):
         self.plan("--gpu", "01:00", "--vm", "106", "--no-modules", "--bind", "at-start")
         self.apply()
         self.assertIn("runs with it", self.refused())
+
+    def test_not_beside_another_that_is_asked_for(self):
+        self.put("mine.rom", rom())
+        self.assertIn("another is asked for too (mine.rom)", self.refused("--romfile", "mine.rom"))
+        self.assertIn("another is asked for too (none)", self.refused("--romfile", "none"))
 
     def test_without_one_of_its_own(self):
         os.remove(self.path(self.SHOWN))
