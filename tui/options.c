@@ -50,7 +50,6 @@ static int wrong_near(const char *reason, const char *word, const char *meant)
 	say(stderr, "pvegpu: %s '%s'\n", reason, word);
 	if (meant)
 		say(stderr, "        did you mean: %s\n", meant);
-	say(stderr, "        try: pvegpu --help\n");
 	return EXIT_USAGE;
 }
 
@@ -642,6 +641,18 @@ bool command_changes(enum command command)
 	return (TAKES(APPLY) | TAKES(ROLLBACK) | TAKES(WIZARD) | TAKES(DEMO)) >> command & 1U;
 }
 
+/* Behind what is wrong: where to read on, of the command if the line has one. */
+static void say_where(int argc, char **argv)
+{
+	const struct command_row *row = NULL;
+	for (int i = 1; i < argc && !(row && row->help); i++)
+		row = find_command(argv[i]);
+	if (row && row->help && row->command != COMMAND_HELP)
+		say(stderr, "        try: pvegpu %s --help\n", row->name);
+	else
+		say(stderr, "        try: pvegpu --help\n");
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	struct reading_line line = {.options = {.command = COMMAND_WIZARD, .goal = goal_new()}};
@@ -651,6 +662,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	memset(line.given, 0, line.n * sizeof *line.given);
 	int status = read_line(&line, argc, argv);
 	if (status != 0) {
+		if (status == EXIT_USAGE)
+			say_where(argc, argv);
 		goal_free(line.options.goal);
 		return status;
 	}
