@@ -292,21 +292,24 @@ static void draw_foot(const struct wizard *wizard, const struct layout *layout,
 			wizard->message ? wizard->message : hint);
 }
 
-/* Of a row that asks for a value, or has a page, Enter does that. */
+/* Of a row that asks for a value, or has a page, Enter does that; x is the way there and back. */
 static const struct key *keys_for(
-		struct arena *arena, const struct key *keys, const struct row *focused)
+		struct arena *arena, const struct wizard *wizard, const struct row *focused)
 {
+	const struct key *keys = wizard_steps[wizard->step]->keys;
+	bool special = focused && (focused->prompt || row_is_page(focused));
 	size_t n = 0;
 	while (keys[n].name)
 		n++;
-	if (!focused || (!focused->prompt && !row_is_page(focused)))
-		return keys;
 	struct key *shown = arena_alloc(arena, (n + 1) * sizeof *shown);
 	for (size_t i = 0; i <= n; i++) {
 		shown[i] = keys[i];
-		if (keys[i].name && keys[i].code == '\n')
+		if (keys[i].name && keys[i].code == 'x' && wizard->advanced)
+			shown[i].label = "less";
+		if (special && keys[i].name && keys[i].code == '\n')
 			shown[i].label = focused->prompt ? "set it" : "show";
-		if (keys[i].name && (keys[i].code == ' ' || keys[i].code == '+')) /* not of it */
+		if (special && keys[i].name &&
+				(keys[i].code == ' ' || keys[i].code == '+')) /* not of it */
 			shown[i] = (struct key){REVIEW_KEY, "v", "review"};
 	}
 	return shown;
@@ -332,8 +335,7 @@ void wizard_draw_rows(struct wizard *wizard, const struct rows *rows)
 	bool more = draw_body(wizard, &layout, rows, focused);
 	draw_foot(wizard, &layout, focused, more);
 	size_t planned = wizard->plan ? wizard->plan->changes.n + wizard->plan->refusals.n : 0;
-	draw_keys(layout.keys, keys_for(rows->arena, wizard_steps[wizard->step]->keys, focused),
-			planned);
+	draw_keys(layout.keys, keys_for(rows->arena, wizard, focused), planned);
 	(void)refresh();
 }
 
