@@ -67,11 +67,6 @@ static void add_change(struct arena *arena, struct list *changes, const char *wh
 	list_add(arena, changes, change);
 }
 
-static bool same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : !a && !b;
-}
-
 /* A member of a GPU as text, whatever it is in JSON. */
 static const char *gpu_text(struct arena *arena, const json_t *gpu, const char *name)
 {
@@ -160,7 +155,7 @@ int report_changes(struct arena *arena, const struct report *report, const json_
 		const char *old = NULL;
 		const char *was = told_before(
 				arena, findings, finding->check->id, finding->subject, &old);
-		if (!same(was, is))
+		if (!text_same(was, is))
 			add_change(arena, &changes, finding->check->id, finding->subject, was, is,
 					detail);
 	}

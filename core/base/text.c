@@ -119,6 +119,11 @@ bool text_starts(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
+bool text_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
 bool text_ends(const char *text, const char *end)
 {
 	size_t n = strlen(text);

@@ -330,14 +330,9 @@ bool options_differ(const struct report *report, const struct vm_hostpci *entry)
 	if (asked && !report->decided[CHOOSE_BY_MAPPING] && entry->parsed.mapping)
 		return true;
 	const char *romfile = rom_of_line(report, entry);
-	const char *now = entry->parsed.romfile;
-	if (romfile ? !now || strcmp(romfile, now) != 0 : now != NULL)
-		return true;
-	const char *mdev = mdev_of_line(report, entry);
-	if (mdev ? !entry->parsed.mdev || strcmp(mdev, entry->parsed.mdev) != 0
-		 : entry->parsed.mdev != NULL)
-		return true;
-	return entry->parsed.pcie != report->decided[CHOOSE_PCIE] ||
+	return !text_same(romfile, entry->parsed.romfile) ||
+	       !text_same(mdev_of_line(report, entry), entry->parsed.mdev) ||
+	       entry->parsed.pcie != report->decided[CHOOSE_PCIE] ||
 	       entry->parsed.x_vga != report->decided[CHOOSE_X_VGA];
 }
 

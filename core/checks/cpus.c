@@ -31,6 +31,13 @@ unsigned long cpus_wanted(const struct report *report)
 	return sockets * cores;
 }
 
+static void add_all(struct cpu_list *list, const struct cpu_list *more)
+{
+	for (size_t cpu = 0; cpu < CPU_LIST_MAX; cpu++)
+		if (cpu_list_has(more, cpu))
+			cpu_list_add(list, cpu);
+}
+
 /* Those that other guests of this node are kept to, and the first core's. */
 static void add_taken(const struct report *report, struct cpu_list *taken)
 {
@@ -38,24 +45,15 @@ static void add_taken(const struct report *report, struct cpu_list *taken)
 	struct cpu_list *list = arena_alloc(report->arena, sizeof *list);
 	for (size_t i = 0; i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
-		if (vm == report->vm || !cpus_of_vm(vm, list))
-			continue;
-		for (size_t cpu = 0; cpu < CPU_LIST_MAX; cpu++)
-			if (cpu_list_has(list, cpu))
-				cpu_list_add(taken, cpu);
+		if (vm != report->vm && cpus_of_vm(vm, list))
+			add_all(taken, list);
 	}
 	/* What the goal keeps other guests to: what is named, and what near is for those before. */
 	const struct list *parts = &report->whole->parts;
 	for (size_t p = 0; p < parts->n; p++) {
 		const struct report *part = parts->item[p];
-		const char *affinity = part->vm && part->vm != report->vm
-						       ? setting_of(part, "affinity")
-						       : NULL;
-		if (!affinity || !cpu_list_read(affinity, list))
-			continue;
-		for (size_t cpu = 0; cpu < CPU_LIST_MAX; cpu++)
-			if (cpu_list_has(list, cpu))
-				cpu_list_add(taken, cpu);
+		if (part->vm && part->vm != report->vm && cpus_chosen(part, list))
+			add_all(taken, list);
 	}
 	const struct cpu *first = facts->cpu_map.item[0];
 	for (size_t i = 0; i < facts->cpu_map.n; i++) {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/checks/questions.h"
@@ -8,36 +7,18 @@
 /* A hookscript of ours gives the GPU back to the host's drivers when its VM has stopped: Proxmox VE
  * leaves it with vfio-pci (PVE/QemuServer.pm, cleanup_pci_devices). */
 
-/* The first storage of this node that holds snippets, or NULL. */
-static const struct storage *snippets(const struct facts *facts)
+const char *hook_path(const struct report *report)
 {
-	for (size_t i = 0; i < facts->dir_storages.n; i++) {
-		const struct storage *storage = facts->dir_storages.item[i];
-		if (storage->snippets)
-			return storage;
-	}
-	return NULL;
-}
-
-static char *name_of(struct arena *arena, const struct vm *vm)
-{
-	return arena_printf(arena, "pvegpu-%u.sh", vm->vmid);
+	return report->vm ? facts_own_hook(report->facts, report->vm->vmid, report->arena) : NULL;
 }
 
 const char *hook_value(const struct report *report)
 {
-	const struct storage *storage = snippets(report->facts);
-	return storage && report->vm ? arena_printf(report->arena, "%s:snippets/%s", storage->name,
-						       name_of(report->arena, report->vm))
-				     : NULL;
-}
-
-const char *hook_path(const struct report *report)
-{
-	const struct storage *storage = snippets(report->facts);
-	return storage && report->vm ? arena_printf(report->arena, "%s/snippets/%s", storage->path,
-						       name_of(report->arena, report->vm))
-				     : NULL;
+	const struct storage *storage = report->facts->snippets;
+	const char *path = hook_path(report);
+	return path ? arena_printf(report->arena, "%s:%s", storage->name,
+				      path + strlen(storage->path) + 1)
+		    : NULL;
 }
 
 /* The driver that the host has for the function; NULL: none, or vfio-pci has it. */
@@ -123,20 +104,13 @@ char *hook_text(const struct report *report)
 static bool is_ours(const struct report *report)
 {
 	const char *now = vm_get_next(report->vm, "hookscript");
-	return now && hook_value(report) && strcmp(now, hook_value(report)) == 0;
+	return now && text_same(now, hook_value(report));
 }
 
 /* qemu-server 9.1.13: post-stop runs also when the guest switched itself off. */
 static bool runs_always(const struct facts *facts)
 {
-	unsigned long numbers[3] = {0};
-	const char *at = facts->qemu_server_version;
-	for (size_t i = 0; at && i < 3; i++) {
-		char *end = NULL;
-		numbers[i] = strtoul(at, &end, 10);
-		at = *end == '.' ? end + 1 : NULL;
-	}
-	return numbers[0] * 1000000 + numbers[1] * 1000 + numbers[2] >= 9001013;
+	return strverscmp(facts->qemu_server_version, "9.1.13") >= 0;
 }
 
 static const char *why_not(const struct report *report)
@@ -166,7 +140,7 @@ static const char *why_not(const struct report *report)
 		return arena_printf(arena,
 				"%s is there and no program, so that the VM would not start: chmod 755 it first",
 				hook_path(report));
-	if (!snippets(report->facts))
+	if (!report->facts->snippets)
 		return report->facts->storages_known == KNOWN_YES
 				       ? "no storage of this node holds snippets: pvesm set local --content iso,vztmpl,backup,snippets"
 				       : "/etc/pve/storage.cfg is not on record";

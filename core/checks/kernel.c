@@ -47,7 +47,7 @@ static bool loses_zfs(const struct facts *facts, const char *kernel)
 }
 
 /* The snippet of a pin is read by GRUB's own tools in the order of names. */
-static const char pin_snippet[] = "/etc/default/grub.d/proxmox-kernel-pin.cfg";
+const char kernel_pin_snippet[] = "/etc/default/grub.d/proxmox-kernel-pin.cfg";
 
 static const char *later_default(const struct facts *facts)
 {
@@ -56,7 +56,7 @@ static const char *later_default(const struct facts *facts)
 	for (size_t i = 0; i < facts->grub_files.n; i++) {
 		const struct grub_file *file = facts->grub_files.item[i];
 		if (text_starts(file->path, "/etc/default/grub.d/") &&
-				strcmp(file->path, pin_snippet) > 0 &&
+				strcmp(file->path, kernel_pin_snippet) > 0 &&
 				grub_default_find(&file->parsed, "GRUB_DEFAULT", NULL))
 			return file->path;
 	}
@@ -67,7 +67,7 @@ static bool has_snippet(const struct facts *facts)
 {
 	for (size_t i = 0; i < facts->grub_files.n; i++)
 		if (strcmp(((const struct grub_file *)facts->grub_files.item[i])->path,
-				    pin_snippet) == 0)
+				    kernel_pin_snippet) == 0)
 			return true;
 	return false;
 }
@@ -119,6 +119,13 @@ static const char *why_not(const struct report *report)
 	return NULL;
 }
 
+static void add_kernels(struct report *report, struct finding *finding)
+{
+	const struct strings *kernels = &report->facts->kernels;
+	for (size_t i = 0; i < kernels->n; i++)
+		finding_evidence(report, finding, "/boot", "vmlinuz-%s", kernels->item[i]);
+}
+
 /* A pin is asked for, or none. */
 static void judge_asked(struct report *report, const struct check *check)
 {
@@ -145,8 +152,7 @@ static void judge_asked(struct report *report, const struct check *check)
 		if (doubtful)
 			finding->risk = RISK_ACCEPT;
 	}
-	for (size_t i = 0; i < facts->kernels.n; i++)
-		finding_evidence(report, finding, "/boot", "vmlinuz-%s", facts->kernels.item[i]);
+	add_kernels(report, finding);
 	if (facts->kernel_pin)
 		finding_evidence(report, finding, facts->kernel_pin_file, "%s", facts->kernel_pin);
 }
@@ -189,8 +195,7 @@ void check_kernel_next(struct report *report, const struct check *check)
 			other ? "The next boot takes kernel %s, not the running %s: what is judged here is the running one."
 			      : "The next boot takes the running kernel, %s%s.",
 			next, other ? facts->kernel : "");
-	for (size_t i = 0; i < facts->kernels.n; i++)
-		finding_evidence(report, finding, "/boot", "vmlinuz-%s", facts->kernels.item[i]);
+	add_kernels(report, finding);
 	if (other && is_installed(facts, facts->kernel) && !kernel_to_pin(report))
 		finding_fix(report, finding, FIX_BY_HAND,
 				"to stay with the one that runs: --pin-kernel %s", facts->kernel);

@@ -94,6 +94,7 @@ char *hook_text(const struct report *report);
 
 /* kernel.c: the kernel that is to be pinned; NULL: none is. The one that boots next, with that in
  * mind; NULL: not known. */
+extern const char kernel_pin_snippet[]; /* where GRUB boots without proxmox-boot-tool */
 const char *kernel_to_pin(const struct report *report);
 const char *kernel_to_boot(const struct report *report);
 

@@ -42,8 +42,7 @@ static const char *why_not(const struct report *report)
 	const struct pci_device *gpu = report->gpu;
 	const struct vgpu_type *type = facts_vgpu_type(gpu, report->mdev);
 	const struct pci_device *other = function_with(gpu, report->mdev);
-	bool has = report->line && report->line->parsed.mdev &&
-		   strcmp(report->line->parsed.mdev, report->mdev) == 0;
+	bool has = report->line && text_same(report->line->parsed.mdev, report->mdev);
 	if (report->goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES)
 		return "vfio-pci at boot would take the GPU from the driver that makes vGPUs";
 	if (device_on_vfio(gpu) && !gpu->vgpu_alone && !pci_is_virtual(gpu))

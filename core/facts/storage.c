@@ -28,6 +28,8 @@ static void keep(struct facts *facts, const struct section *section)
 	struct storage *storage = arena_alloc(facts->arena, sizeof *storage);
 	*storage = (struct storage){section->name, section->path, section->snippets};
 	list_add(facts->arena, &facts->dir_storages, storage);
+	if (storage->snippets && !facts->snippets)
+		facts->snippets = storage;
 }
 
 static void take(struct facts *facts, struct section *section, const char *line)
@@ -59,26 +61,27 @@ static void read_hook(const struct root *root, struct facts *facts, struct vm *v
 		size_t n = strlen(storage->name);
 		if ((size_t)(colon - value) != n || strncmp(value, storage->name, n) != 0)
 			continue;
-		vm->hook_path = arena_printf(facts->arena, "%s/snippets/%s", storage->path,
+		const char *path = arena_printf(facts->arena, "%s/snippets/%s", storage->path,
 				colon + strlen(start));
-		if (root_leads(root, vm->hook_path))
-			vm->hook_text = root_read_value(root, vm->hook_path, facts->arena);
+		if (root_leads(root, path))
+			vm->hook_text = root_read_value(root, path, facts->arena);
 	}
+}
+
+char *facts_own_hook(const struct facts *facts, unsigned vmid, struct arena *arena)
+{
+	return facts->snippets ? arena_printf(arena, "%s/snippets/pvegpu-%u.sh",
+						 facts->snippets->path, vmid)
+			       : NULL;
 }
 
 /* What lies where a hookscript of ours for the VM would. */
 static void read_own(const struct root *root, struct facts *facts, struct vm *vm)
 {
 	struct stat status;
-	const struct storage *storage = NULL;
-	for (size_t i = 0; !storage && i < facts->dir_storages.n; i++)
-		storage = ((const struct storage *)facts->dir_storages.item[i])->snippets
-					  ? facts->dir_storages.item[i]
-					  : NULL;
-	if (!storage)
+	char *path = facts_own_hook(facts, vm->vmid, facts->arena);
+	if (!path)
 		return;
-	char *path = arena_printf(
-			facts->arena, "%s/snippets/pvegpu-%u.sh", storage->path, vm->vmid);
 	bool link = root_readlink(root, path, facts->arena) != NULL;
 	if (root_stat(root, path, &status) < 0) {
 		vm->hook_file = link ? HOOK_OTHER : HOOK_NONE;

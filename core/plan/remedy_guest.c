@@ -40,6 +40,15 @@ static const char *named(const struct report *report, size_t n, struct arena *ar
 			       : host_value(report, arena);
 }
 
+/* The options that are chosen, behind what the line has. */
+static void add_chosen(struct text *text, const struct report *report, const char *mdev,
+		const char *romfile, bool x_vga)
+{
+	text_addf(text, "%s%s%s%s%s%s", mdev ? ",mdev=" : "", mdev ? mdev : "",
+			romfile ? ",romfile=" : "", romfile ? romfile : "",
+			report->decided[CHOOSE_PCIE] ? ",pcie=1" : "", x_vga ? ",x-vga=1" : "");
+}
+
 /* The line as it is, with the name of the device, pcie and x-vga as chosen and all else kept. */
 static const char *with_options(
 		const struct report *report, const struct vm_hostpci *entry, struct arena *arena)
@@ -61,12 +70,8 @@ static const char *with_options(
 				strcmp(property->key, "host") == 0 ? "" : property->key,
 				strcmp(property->key, "host") == 0 ? "" : "=", property->value);
 	}
-	const char *romfile = rom_of_line(report, entry);
-	const char *mdev = mdev_of_line(report, entry);
-	text_addf(&text, "%s%s%s%s%s%s", mdev ? ",mdev=" : "", mdev ? mdev : "",
-			romfile ? ",romfile=" : "", romfile ? romfile : "",
-			report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
-			report->decided[CHOOSE_X_VGA] ? ",x-vga=1" : "");
+	add_chosen(&text, report, mdev_of_line(report, entry), rom_of_line(report, entry),
+			report->decided[CHOOSE_X_VGA]);
 	return text_take(&text, arena);
 }
 
@@ -124,15 +129,12 @@ int fix_attach_hostpci(const struct planning *planning, const struct finding *fi
 					"VM %u has no free hostpci slot: all 16 are taken",
 					vm->vmid);
 		/* Of several lines the first has the GPU itself. */
-		const char *romfile = i == 0 ? rom_of_line(report, NULL) : NULL;
-		const char *value = arena_printf(plan->arena, "%s%s%s%s%s%s%s",
-				named(report, i, plan->arena), report->mdev ? ",mdev=" : "",
-				report->mdev ? report->mdev : "", romfile ? ",romfile=" : "",
-				romfile ? romfile : "",
-				report->decided[CHOOSE_PCIE] ? ",pcie=1" : "",
-				report->decided[CHOOSE_X_VGA] && i == 0 ? ",x-vga=1" : "");
-		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm_digest(vm, plan->arena), key, value,
-				NULL, finding->check->id);
+		struct text value = {0};
+		text_add(&value, named(report, i, plan->arena));
+		add_chosen(&value, report, report->mdev, i == 0 ? rom_of_line(report, NULL) : NULL,
+				report->decided[CHOOSE_X_VGA] && i == 0);
+		plan_add_api(plan, STAGE_ATTACH, vm->vmid, vm_digest(vm, plan->arena), key,
+				text_take(&value, plan->arena), NULL, finding->check->id);
 	}
 	return 0;
 }

@@ -8,7 +8,6 @@
  * names the entry of its menu; with the tool, its refresh reads the file. */
 
 static const char pin_file[] = "/etc/kernel/proxmox-boot-pin";
-static const char grub_snippet[] = "/etc/default/grub.d/proxmox-kernel-pin.cfg";
 
 static int draft(const struct planning *planning, const char *path, const char *text,
 		const char *because)
@@ -38,7 +37,7 @@ int fix_kernel_pin(const struct planning *planning, const struct finding *findin
 	int status = draft(planning, pin_file, kernel ? arena_printf(arena, "%s\n", kernel) : NULL,
 			because);
 	if (status == 0 && facts->proxmox_boot_tool != KNOWN_YES)
-		status = draft(planning, grub_snippet, line, because);
+		status = draft(planning, kernel_pin_snippet, line, because);
 	if (status < 0)
 		return status;
 	plan_refresh_loader(report, planning->plan, because);

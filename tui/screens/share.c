@@ -82,13 +82,12 @@ void share_page(const struct wizard *wizard, const struct row *row, struct text 
 		if (!pci_is_gpu(gpu) || pci_is_bmc(gpu) ||
 				(pci_is_virtual(gpu) && !parts_give(wizard->report, gpu)))
 			continue;
+		size_t n = facts_card(facts, gpu, arena).n;
 		text_addf(text, "\n%s %s\n", short_address(gpu), short_label(arena, gpu));
 		text_add(text, "   VM\n");
 		text_addf(text, "      %zu %s of the card %s%s. Nothing on the host has them then, until the VM stops and a driver of the host is bound again.\n",
-				facts_card(facts, gpu, arena).n,
-				text_plural(facts_card(facts, gpu, arena).n, "function",
-						"functions"),
-				text_plural(facts_card(facts, gpu, arena).n, "goes", "go"),
+				n, text_plural(n, "function", "functions"),
+				text_plural(n, "goes", "go"),
 				gpu->boot_vga == KNOWN_YES ? ", the host's console too" : "");
 		add_guests(text, facts, arena, gpu);
 		text_add(text, "   Containers\n");

@@ -36,6 +36,7 @@ struct facts {
 				      offered */
 	char *qemu_server_version; /* of that package; or NULL */
 	struct list dir_storages;  /* of struct storage */
+	const struct storage *snippets; /* the first of them that may hold hookscripts, or NULL */
 	enum known storages_known;
 	char *pve_version;              /* of the package pve-manager: "8.0.3", or NULL */
 	char *kernel;                   /* "6.2.16-3-pve", or NULL */
@@ -203,6 +204,9 @@ struct pci_device *facts_device(const struct facts *facts, const struct pci_addr
 struct list facts_slot(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
 /* The type, among those that the GPU offers now; or NULL. */
+/* Where a hookscript of ours for the VM lies, or would; NULL: no storage of this node may hold one.
+ */
+char *facts_own_hook(const struct facts *facts, unsigned vmid, struct arena *arena);
 const struct vgpu_type *facts_vgpu_type(const struct pci_device *gpu, const char *type);
 /* What goes to a VM with a GPU, the GPU among it: audio and USB-C of the same board, of a
  * processor's own GPU only its audio (its slot also holds the security processor and the board's

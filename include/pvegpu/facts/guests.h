@@ -59,7 +59,7 @@ struct vm {
 	struct list taken;        /* of struct pci_device */
 	struct list args_devices; /* of struct pci_device: given by `args`, past Proxmox VE */
 	enum hook_file hook_file;
-	char *hook_path, *hook_text; /* its hookscript, where that could be read; or NULL */
+	char *hook_text; /* its hookscript, where that could be read; or NULL */
 };
 
 /* A setting as it is, and as it will be at the next start: what waits in PENDING wins. NULL: not
