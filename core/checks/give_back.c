@@ -5,7 +5,10 @@
 #include "pvegpu/base/text.h"
 
 /* A hookscript of ours gives the GPU back to the host's drivers when its VM has stopped: Proxmox VE
- * leaves it with vfio-pci (PVE/QemuServer.pm, cleanup_pci_devices). */
+ * leaves it with vfio-pci (PVE/QemuServer.pm, cleanup_pci_devices). Its own reservation of the GPU
+ * is gone by then: `qm cleanup` removes it before post-stop runs, both under the VM's lock. The GPU
+ * that another VM has reserved since stays (PVE/QemuServer/PCI.pm, reserve_pci_usage: a process
+ * that runs, or a time that has not come). */
 
 const char *hook_path(const struct report *report)
 {
@@ -33,29 +36,13 @@ static bool names(struct arena *arena, const char *script, const struct pci_devi
 	return script && strstr(script, arena_printf(arena, "\ngive_back %s ", function->name));
 }
 
-/* A line of the VM gives the function at its next start, and no part of the goal takes it
- * elsewhere. */
-static bool still_has(const struct report *report, const char *address)
-{
-	struct list lines = vm_next_lines(report->vm, report->arena);
-	for (size_t l = 0; l < lines.n; l++) {
-		const struct vm_hostpci *line = lines.item[l];
-		for (size_t d = 0; line->valid && d < line->devices.n; d++) {
-			const struct pci_device *device = line->devices.item[d];
-			const struct report *part = part_with(report, device);
-			if (strcmp(device->name, address) == 0)
-				return !part || part->vm == report->vm;
-		}
-	}
-	return false;
-}
-
 /* Of the present script what is of another card of the VM stays: that may be of a plan of its own.
  */
 static void keep_lines(struct text *text, const struct report *report)
 {
 	static const char start[] = "give_back ";
 	struct lines cursor = lines_start(report->vm->hook_text);
+	struct list devices = devices_next(report, report->vm);
 	struct line line;
 	while (line_next(&cursor, &line)) {
 		char *whole = arena_strndup(report->arena, line.start, line.n);
@@ -64,7 +51,10 @@ static void keep_lines(struct text *text, const struct report *report)
 		const char *at = whole + strlen(start);
 		const char *address = arena_strndup(report->arena, at, strcspn(at, " "));
 		const char *named = arena_printf(report->arena, "\n%s%s ", start, address);
-		if (still_has(report, address) && !strstr(text_string(text), named))
+		struct pci_address parsed;
+		bool still = pci_address_parse_full(address, &parsed) &&
+			     facts_in_list(&devices, facts_device(report->facts, &parsed));
+		if (still && !strstr(text_string(text), named))
 			text_addf(text, "%s\n", whole);
 	}
 }
@@ -76,16 +66,28 @@ char *hook_text(const struct report *report)
 			"#!/bin/sh\n"
 			"# Written by pvegpu: when VM %u has stopped, its GPU goes back to the host's drivers.\n"
 			"[ \"$2\" = post-stop ] || exit 0\n"
+			"is_taken() { # ADDRESS: another VM runs or starts with it\n"
+			"\twhile read -r address vmid until; do\n"
+			"\t\t[ \"$address\" = \"$1\" ] || [ \"0000:$address\" = \"$1\" ] || continue\n"
+			"\t\t[ \"$vmid\" != %u ] || continue\n"
+			"\t\tcase $until in\n"
+			"\t\tpid:*) [ -d \"/proc/${until#pid:}\" ] && return 0 ;;\n"
+			"\t\ttime:*) [ \"${until#time:}\" -ge \"$(date +%%s)\" ] && return 0 ;;\n"
+			"\t\tesac\n"
+			"\tdone </run/qemu-server/pci-id-reservations\n"
+			"\treturn 1\n"
+			"} 2>/dev/null\n"
 			"give_back() { # ADDRESS DRIVER\n"
 			"\tdevice=/sys/bus/pci/devices/$1\n"
 			"\t[ \"$(basename \"$(readlink \"$device/driver\")\")\" = vfio-pci ] || return 0\n"
+			"\tis_taken \"$1\" && return 0\n"
 			"\tmodprobe \"$2\" 2>/dev/null\n"
 			"\techo \"$2\" >\"$device/driver_override\"\n"
 			"\techo \"$1\" >\"$device/driver/unbind\"\n"
 			"\techo \"$1\" >/sys/bus/pci/drivers_probe\n"
 			"\techo >\"$device/driver_override\"\n"
 			"}\n",
-			report->vm->vmid);
+			report->vm->vmid, report->vm->vmid);
 	const struct list *parts = &report->whole->parts;
 	for (size_t p = 0; p < parts->n; p++) {
 		const struct report *part = parts->item[p];

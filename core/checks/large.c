@@ -22,17 +22,8 @@ static uint64_t room_for(const struct pci_device *device)
 /* Of all GPUs that the VM gets at its next start, the goal's among them. */
 static uint64_t room_wanted(const struct report *report, const struct vm *vm, bool *ret_large)
 {
-	struct list lines = vm_next_lines(vm, report->arena);
-	struct list devices = {0};
+	struct list devices = devices_next(report, vm);
 	uint64_t sum = 0;
-	if (vm == report->vm && report->gpu && part_gives(report) && !report->mdev)
-		list_add(report->arena, &devices, report->gpu);
-	for (size_t l = 0; l < lines.n; l++) {
-		const struct vm_hostpci *line = lines.item[l];
-		for (size_t d = 0; line->valid && !line->parsed.mdev && d < line->devices.n; d++)
-			if (!facts_in_list(&devices, line->devices.item[d]))
-				list_add(report->arena, &devices, line->devices.item[d]);
-	}
 	for (size_t i = 0; i < devices.n; i++) {
 		const struct pci_device *device = devices.item[i];
 		if (!pci_is_gpu(device))
@@ -43,14 +34,23 @@ static uint64_t room_wanted(const struct report *report, const struct vm *vm, bo
 	return sum;
 }
 
+/* As its CPU is, or as a part of the goal makes it. */
+static bool has_cpu_host(const struct report *report, const struct vm *vm)
+{
+	bool host = vm_value_is_cpu_host(vm_get_next(vm, "cpu"));
+	for (size_t i = 0; i < report->whole->parts.n; i++) {
+		const struct report *part = report->whole->parts.item[i];
+		host = host || (part->vm == vm && part->decided[CHOOSE_CPU_HOST]);
+	}
+	return host;
+}
+
 /* OvmfPkg/Library/PlatformInitLib/MemDetect.c: an eighth of the address space where the CPU tells
  * its width and that is above 40 bits, which QEMU says where nothing was chosen; else 32 GiB. */
 static uint64_t room_of_ovmf(const struct report *report, const struct vm *vm)
 {
-	bool host = vm_value_is_cpu_host(vm_get_next(vm, "cpu")) ||
-		    (vm == report->vm && report->decided[CHOOSE_CPU_HOST]);
 	int bits = report->facts->phys_bits;
-	return host && bits > 40 && bits <= 64 ? 1ULL << (bits - 3) : 32 * GIB;
+	return has_cpu_host(report, vm) && bits > 40 && bits <= 64 ? 1ULL << (bits - 3) : 32 * GIB;
 }
 
 static bool judge_room(struct report *report, const struct check *check, const struct vm *vm)
@@ -128,11 +128,8 @@ void check_vm_large_gpu(struct report *report, const struct check *check)
 {
 	size_t found = 0;
 	size_t before = report->findings.n;
-	for (size_t i = 0; i < report->facts->vms.n; i++) {
-		const struct vm *vm = report->facts->vms.item[i];
-		if (vm == report->vm || vm->hostpci.n)
-			found += judge_room(report, check, vm);
-	}
+	for (size_t i = 0; i < report->facts->vms.n; i++)
+		found += judge_room(report, check, report->facts->vms.item[i]);
 	for_each_gpu(report, check, GPUS_GIVEN, judge_window);
 	if (!found && report->findings.n == before)
 		(void)report_add(report, check, STATUS_OK, subject_host(),

@@ -25,27 +25,6 @@ static void count(struct share *share, const struct list *devices)
 	}
 }
 
-/* What the VM has at its next start, with what the goal gives it. */
-static struct share share_of(const struct report *report, const struct vm *vm)
-{
-	struct list lines = vm_next_lines(vm, report->arena);
-	struct list devices = {0};
-	struct share share = {0};
-	for (size_t l = 0; l < lines.n; l++) {
-		const struct vm_hostpci *line = lines.item[l];
-		for (size_t d = 0; line->valid && d < line->devices.n; d++)
-			list_add(report->arena, &devices, line->devices.item[d]);
-	}
-	for (size_t p = 0; p < report->whole->parts.n; p++) {
-		const struct report *part = report->whole->parts.item[p];
-		if (part->vm == vm && part->gpu && part_gives(part) &&
-				!facts_in_list(&devices, part->gpu))
-			list_add(report->arena, &devices, part->gpu);
-	}
-	count(&share, &devices);
-	return share;
-}
-
 static void judge_share(struct report *report, const struct check *check, const struct vm *vm,
 		const struct share *all, const struct share *has)
 {
@@ -78,7 +57,9 @@ void check_nvswitch(struct report *report, const struct check *check)
 	count(&all, &facts->devices);
 	for (size_t i = 0; all.switches && i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
-		struct share has = share_of(report, vm);
+		struct list devices = devices_next(report, vm);
+		struct share has = {0};
+		count(&has, &devices);
 		if (!has.gpus && !has.switches)
 			continue;
 		judge_share(report, check, vm, &all, &has);

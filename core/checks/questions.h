@@ -39,6 +39,9 @@ const struct report *part_with(const struct report *report, const struct pci_dev
 const struct report *part_takes(const struct report *report, const struct pci_device *device);
 /* The part gives its GPU to its VM, or that has it already. */
 bool part_gives(const struct report *part);
+/* The devices that a VM has for itself at its next start, of struct pci_device: of its lines and of
+ * the goal, less what the goal gives to another. A vGPU is none. */
+struct list devices_next(const struct report *report, const struct vm *vm);
 
 /* rests.c: what could not be read. After a check ran: its findings, from number `first` on, that
  * rest on something unread become unknown, with the reason, and plan nothing. */

@@ -507,6 +507,48 @@ const struct report *part_takes(const struct report *report, const struct pci_de
 	return part && !part->mdev ? part : NULL;
 }
 
+/* The part gives its whole GPU to this VM. */
+static bool gives_to(const struct report *part, const struct vm *vm)
+{
+	return part->vm == vm && part_gives(part) && !part->mdev;
+}
+
+static bool is_given_elsewhere(
+		const struct report *report, const struct pci_device *device, const struct vm *vm)
+{
+	bool elsewhere = false;
+	for (size_t i = 0; i < report->whole->parts.n; i++) {
+		const struct report *part = report->whole->parts.item[i];
+		elsewhere = elsewhere || (gives_to(part, part->vm) && part->vm != vm &&
+							 facts_in_list(&part->card, device));
+	}
+	return elsewhere;
+}
+
+static void add_once(struct list *devices, struct pci_device *device, struct arena *arena)
+{
+	if (!facts_in_list(devices, device))
+		list_add(arena, devices, device);
+}
+
+struct list devices_next(const struct report *report, const struct vm *vm)
+{
+	struct list lines = vm_next_lines(vm, report->arena);
+	struct list devices = {0};
+	for (size_t l = 0; l < lines.n; l++) {
+		const struct vm_hostpci *line = lines.item[l];
+		for (size_t d = 0; line->valid && !line->parsed.mdev && d < line->devices.n; d++)
+			if (!is_given_elsewhere(report, line->devices.item[d], vm))
+				add_once(&devices, line->devices.item[d], report->arena);
+	}
+	for (size_t p = 0; p < report->whole->parts.n; p++) {
+		const struct report *part = report->whole->parts.item[p];
+		for (size_t i = 0; gives_to(part, vm) && i < part->card.n; i++)
+			add_once(&devices, part->card.item[i], report->arena);
+	}
+	return devices;
+}
+
 void report_settle(struct report *report, size_t first)
 {
 	for (size_t i = first; i < report->findings.n; i++) {

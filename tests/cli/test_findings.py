@@ -434,6 +434,21 @@ class Findings(HostTest):
         self.write("proc/cpuinfo", cpus.replace("39 bits physical", "46 bits physical"))
         self.assertEqual(self.status("vm.large-gpu", *goal), {"info"})
 
+    def test_large_gpus_together(self):
+        for address, window in (("0000:01:00.0", "0x0000000080000000 0x000000008fffffff"), ("0000:02:00.0", None)):
+            resource = DEVICES + address + "/resource"
+            lines = self.read(resource).split("\n")
+            at = next(i for i, line in enumerate(lines) if (window or "0x000") in line and not line.startswith("0x0000000000000000"))
+            lines[at] = "0x0000004000000000 0x0000005fffffffff 0x000000000014220c"  # 128 GiB
+            self.write(resource, "\n".join(lines))
+        self.write("proc/cpuinfo", self.read("proc/cpuinfo").replace("39 bits physical", "41 bits physical"))
+        name = "etc/pve/nodes/pve2/qemu-server/107.conf"
+        self.write(name, "bios: ovmf\n" + self.read(name))
+        one = ("--gpu", "01:00", "--vm", "107", "--cpu-host")
+        self.assertEqual(self.status("vm.large-gpu", *one, subject="vm/107"), set())
+        both = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "107", "--cpu-host")
+        self.assertEqual(self.status("vm.large-gpu", *both, subject="vm/107"), {"warn"}, "128 + 128 of 256 GiB")
+
     def test_after_the_vm_has_stopped(self):
         self.assertEqual(self.status("vm.give-back"), {"ok"})
         self.assertEqual(self.status("vm.give-back", "--gpu", "01:00", "--vm", "106", "--give-back"), {"fail"})

@@ -56,6 +56,38 @@ class GiveBack(HostTest):
         done = subprocess.run([self.path(SCRIPT), "106", "pre-start"], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
+    def drivers_after_the_stop(self, reservations):
+        """What the script asked the kernel for, of each function, with these reservations in force."""
+        self.write("/run/qemu-server/pci-id-reservations", reservations)
+        os.makedirs(self.path("/bin"), exist_ok=True)
+        os.makedirs(self.path("/proc/4711"), exist_ok=True)
+        os.makedirs(self.path("/sys/bus/pci/drivers/vfio-pci"), exist_ok=True)
+        for function in ("0000:01:00.0", "0000:01:00.1"):
+            driver = self.path("/sys/bus/pci/devices/%s/driver" % function)
+            if os.path.lexists(driver):
+                os.remove(driver)
+            os.symlink(self.path("/sys/bus/pci/drivers/vfio-pci"), driver)
+        self.write("/sys/bus/pci/drivers_probe", "")
+        self.write("/sys/bus/pci/drivers/vfio-pci/unbind", "")
+        here = re.sub(r"(?<![\w/.}])/(sys|run|proc)/", self.root + r"/\1/", self.read(SCRIPT))
+        self.write("/here.sh", here.replace('echo "$1" >"$device/driver/unbind"', 'echo "$1" >>"$device/driver/unbind"'))
+        done = subprocess.run(["sh", self.path("/here.sh"), "106", "post-stop"], capture_output=True, text=True,
+                              check=False, env={"PATH": "/usr/bin:/bin"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return self.read("/sys/bus/pci/drivers/vfio-pci/unbind").split()
+
+    def test_what_another_vm_has_reserved_stays_with_it(self):
+        self.plan_with("--give-back")
+        self.apply()
+        both = ["0000:01:00.0", "0000:01:00.1"]
+        for reservation in ("", "0000:01:00.0 106 pid:4711\n", "0000:02:00.0 107 pid:4711\n",
+                            "0000:01:00.0 107 pid:4712\n", "0000:01:00.0 107 time:1000000000\n"):
+            self.assertEqual(self.drivers_after_the_stop(reservation), both, reservation)
+        for reservation in ("0000:01:00.0 107 pid:4711\n", "01:00.0 107 pid:4711\n", "0000:01:00.0 107 time:9999999999\n",
+                            "0000:02:00.0 108 pid:4711\n0000:01:00.0 107 pid:4711\n"):
+            self.assertEqual(self.drivers_after_the_stop(reservation), both[1:], reservation)
+        os.remove(self.path("/run/qemu-server/pci-id-reservations"))
+
     def test_taken_out_again(self):
         self.plan_with("--give-back")
         self.apply()

@@ -49,6 +49,15 @@ class NVSwitch(HostTest):
         self.conf(106, "hostpci3: 0000:06:00.0")
         self.assertEqual([s for s, _ in self.told()], ["ok"])
 
+    def test_a_vgpu_is_no_gpu_of_the_fabric(self):
+        self.conf(106, "hostpci0: 0000:01:00.0,mdev=nvidia-63")
+        self.assertEqual(self.told(), [("ok", "No VM has a GPU of the board with NVSwitches.")])
+
+    def test_what_the_goal_takes_away_is_gone(self):
+        self.conf(106, "hostpci0: 0000:01:00,pcie=1")
+        told = self.told("--gpu", "01:00", "--vm", "107", "--move")
+        self.assertEqual([d.split(" has ")[0].split()[0] for _, d in told], ["107"])
+
     def test_the_hosts_fabric_manager(self):
         self.conf(106, "hostpci0: 0000:01:00,pcie=1")
         os.makedirs(self.path("/usr/bin"), exist_ok=True)
