@@ -141,7 +141,12 @@ void check_iommu_cmdline(struct report *report, const struct check *check)
 	}
 	const struct facts *facts = report->facts;
 	bool essential = planned_out(report) || (first->need == NEED_ADVISED && first->selected);
-	struct finding *finding = report_add(report, check, essential ? STATUS_FAIL : STATUS_INFO,
+	/* A kernel of unknown version may turn it on by itself. */
+	bool certain = planned_out(report) || facts_intel_iommu_default_on(facts) == KNOWN_NO;
+	struct finding *finding = report_add(report, check,
+			!essential ? STATUS_INFO
+			: certain  ? STATUS_FAIL
+				   : STATUS_WARN,
 			subject_host(), "%s%s%s%s%s.", add.n ? "to add: " : "",
 			strings_join(report->arena, &add, " "), add.n && remove.n ? "; " : "",
 			remove.n ? "to remove: " : "", strings_join(report->arena, &remove, " "));

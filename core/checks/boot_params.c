@@ -63,6 +63,9 @@ static bool choose_iommu_on(struct report *report)
 		advise(param, NEED_OPTIONAL, "needed by Intel's; whose it is is unknown");
 	else if (by_default == KNOWN_YES)
 		advise(param, NEED_OPTIONAL, "this kernel turns it on by itself");
+	else if (by_default == KNOWN_UNKNOWN)
+		advise(param, NEED_ADVISED,
+				"needed before Linux 6.8; this kernel's version is unknown");
 	else
 		advise(param, NEED_ADVISED, "needed: this kernel leaves it off");
 	/* Set, but for the next boot: what goes with it is still to be set. */

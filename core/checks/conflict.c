@@ -241,7 +241,8 @@ struct taking judge_taking(
 			list_add(arena, &taking.devices, device);
 		taking.untold = taking.untold || device->group < 0;
 	}
-	taking.untold = taking.untold || (entry->valid && find_doubtful(report, &taken).n > 0);
+	taking.doubtful = entry->valid && find_doubtful(report, &taken).n > 0;
+	taking.untold = taking.untold || taking.doubtful;
 	return taking;
 }
 
@@ -347,8 +348,8 @@ static const struct taking *gravest_of(const struct list *takings, size_t first)
 }
 
 /* A VM that starts at boot takes what its lines mean from the host, and nobody is asked then. Each
- * such VM is told of once, and one of which it cannot be told; with the IOMMU off that starts not.
- */
+ * such VM is told of once, and one of which it cannot be told; with the IOMMU off nobody's group is
+ * known, and that alone is not told. */
 void check_onboot_conflict(struct report *report, const struct check *check)
 {
 	if (vms_unknown(report, check))
@@ -358,7 +359,8 @@ void check_onboot_conflict(struct report *report, const struct check *check)
 	const struct taking *untold = NULL;
 	for (size_t i = 0; i < takings.n; i++) {
 		const struct taking *taking = takings.item[i];
-		if (taking->untold && !untold && report->facts->iommu_active != KNOWN_NO)
+		bool may_be = taking->doubtful || report->facts->iommu_active != KNOWN_NO;
+		if (taking->untold && may_be && !untold)
 			untold = taking;
 		if (!taking->devices.n || (told && told->vm == taking->vm))
 			continue;

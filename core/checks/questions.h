@@ -287,6 +287,7 @@ struct taking {
 	const struct vm_hostpci *entry;
 	struct list devices; /* of struct pci_device: what the host lives on */
 	bool by_chance;      /* at boot, of a pool: with another of its devices nothing is lost */
+	bool doubtful;       /* what it takes may be what the host uses */
 	bool untold;         /* it may be more: the groups, or what the host uses, are not known */
 };
 struct taking judge_taking(

@@ -2,10 +2,14 @@
 """judge.py STAND_IN JUDGE ARGUMENT...: the judge, whose stand-ins for a host's commands are forked from one
 process that has it loaded: starting Python for each of them is most of what a host costs.
 
-STAND_IN is what stands in for Python; it meets us at the socket `keeper` beside it."""
+STAND_IN is what stands in for Python; it meets us at the socket `keeper` beside it.
+
+What its Proxmox VE does otherwise than the real one with what waits is put right here (real_pending, pending_counts)."""
+import copy
 import gc
 import importlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -50,11 +54,51 @@ def keep(judge, listener):
         connection.close()
 
 
+def real_pending(judge):
+    """PUT config as PVE/API2/Qemu.pm (update_vm_api) and PVE/AbstractConfig.pm have it: `revert` takes what waits
+    back, what is set anew waits no more to be deleted (remove_from_pending_delete), and what waits and is as it is
+    goes (cleanup_pending). The judge's own keeps all of that in PENDING."""
+    model = judge.set_config
+
+    def waits_for_deletion(vm):
+        return [key for key in re.split(r"[\s,;!]+", vm.pending.get("delete", "")) if key]
+
+    def set_config(vm, params):
+        reverted = params.get("revert", "").split(",")
+        model(vm, {key: value for key, value in params.items() if key != "revert"})
+        deleted = [key for key in waits_for_deletion(vm)
+                   if key in vm.conf and key not in reverted and params.get(key) is None]
+        gone = [key for key, value in vm.pending.items() if key in reverted or vm.conf.get(key) == value]
+        for key in [*gone, "delete"]:
+            vm.pending.pop(key, None)
+        if deleted:
+            vm.pending["delete"] = ",".join(deleted)
+
+    judge.set_config = set_config
+
+
+def pending_counts(judge):
+    """Whether a VM will start is judged by its lines as a start has them, which applies what waits
+    (PVE/QemuServer.pm, vm_start_nolock: vmconfig_apply_pending). The judge's own start does; its audit forgot."""
+    model = judge.functions_to_take
+
+    def functions_to_take(h, vm, alone=False):
+        if alone:
+            gone = vm.pending.get("delete", "").split(",")
+            vm = copy.copy(vm)
+            vm.conf = {key: value for key, value in {**vm.conf, **vm.pending}.items() if key not in ("delete", *gone)}
+        return model(h, vm, alone)
+
+    judge.functions_to_take = functions_to_take
+
+
 def main():
     program, path, *arguments = sys.argv[1:]
     place, name = os.path.split(os.path.abspath(path))
     sys.path[0] = place
     judge = importlib.import_module(name[:-len(".py")])
+    real_pending(judge)
+    pending_counts(judge)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(os.path.join(os.path.dirname(program), "keeper"))
     listener.listen(64)
