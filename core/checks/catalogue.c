@@ -235,7 +235,7 @@ const struct check check_catalogue[] = {
 		"contradict that, or name what is there already.",
 		MANUAL_VM, check_vm_args, false, BY_API},
 	{"vm.tablet", STEP_VM, "USB tablet",
-		"The emulated tablet keeps the guest's USB busy; a GPU worker has no use for it.",
+		"By the emulated tablet the pointer of the web console is where the mouse is; a guest without a desktop can do without.",
 		MANUAL_VM, check_vm_tablet, true, BY_API},
 	/* After those whose changes a running VM would only keep for later. */
 	{"vm.running", STEP_VM, "State of the VM",

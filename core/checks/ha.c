@@ -55,8 +55,9 @@ static size_t count_lines(
 		const struct report *report, const struct vm *vm, struct strings *ret_mappings)
 {
 	size_t raw = 0;
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
+	struct list lines = vm_next_lines(vm, report->arena);
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct vm_hostpci *entry = lines.item[i];
 		raw += entry->parsed.hosts.n > 0;
 		add_mapping(report, ret_mappings, entry->parsed.mapping);
 	}
@@ -78,8 +79,9 @@ static void tell_evidence(struct report *report, struct finding *finding,
 	if (guest->restricted == KNOWN_YES)
 		finding_evidence(report, finding, "/etc/pve/ha", "it may run on %s alone",
 				strings_join(report->arena, &guest->nodes, ", "));
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
+	struct list lines = vm_next_lines(vm, report->arena);
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct vm_hostpci *entry = lines.item[i];
 		finding_evidence(report, finding, vm->path, "%s: %s", entry->key, entry->value);
 	}
 }

@@ -373,8 +373,9 @@ void check_token_raw(struct report *report, const struct check *check)
 	struct finding *finding = NULL;
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
-		for (size_t e = 0; e < vm->hostpci.n; e++) {
-			const struct vm_hostpci *entry = vm->hostpci.item[e];
+		struct list lines = vm_next_lines(vm, report->arena);
+		for (size_t e = 0; e < lines.n; e++) {
+			const struct vm_hostpci *entry = lines.item[e];
 			if (!entry->valid || !entry->parsed.hosts.n)
 				continue;
 			if (!finding)

@@ -516,6 +516,16 @@ void mend_mappings(struct report *report)
 	}
 }
 
+static const struct vm_hostpci *line_of_mapping(const struct list *lines, const char *name)
+{
+	for (size_t e = 0; e < lines->n; e++) {
+		const struct vm_hostpci *entry = lines->item[e];
+		if (entry->parsed.mapping && strcmp(entry->parsed.mapping, name) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
 void choose_mappings(struct report *report)
 {
 	const struct goal *goal = report->goal;
@@ -532,11 +542,11 @@ void choose_mappings(struct report *report)
 		edit->why = "a device of the goal is attached by it";
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
-		for (size_t e = 0; e < vm->hostpci.n; e++) {
-			const struct vm_hostpci *entry = vm->hostpci.item[e];
-			if (entry->parsed.mapping && strcmp(entry->parsed.mapping, edit->name) == 0)
-				edit->why = arena_printf(report->arena, "%s of VM %u uses it",
-						entry->key, vm->vmid);
-		}
+		const struct vm_hostpci *user = line_of_mapping(&vm->hostpci, edit->name);
+		const struct vm_hostpci *waits = line_of_mapping(&vm->pending, edit->name);
+		if (user || waits)
+			edit->why = arena_printf(report->arena, "%s of VM %u uses it%s",
+					user ? user->key : waits->key, vm->vmid,
+					user ? "" : ", which waits in PENDING");
 	}
 }

@@ -22,12 +22,12 @@ static bool tell_waiting(struct report *report, const struct check *check, const
 	return true;
 }
 
-/* Judge the VMs that matter: the goal's, and those that have a PCI device. */
+/* Judge the VMs that matter: the goal's, and those that have a PCI device, or will have one. */
 void for_each_vm(struct report *report, const struct check *check, judge_vm *judge)
 {
 	for (size_t i = 0; i < report->facts->vms.n; i++) {
 		const struct vm *vm = report->facts->vms.item[i];
-		if (vm == report->vm || vm->hostpci.n)
+		if (vm == report->vm || vm->hostpci.n || vm->pending.n)
 			judge(report, check, vm);
 	}
 }
@@ -168,11 +168,11 @@ void check_vm_running(struct report *report, const struct check *check)
 	}
 }
 
-static bool has_pcie(const struct report *report, const struct vm *vm)
+static bool have_pcie(const struct list *lines)
 {
-	bool pcie = vm == report->vm && report->gpu && report->decided[CHOOSE_PCIE];
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
+	bool pcie = false;
+	for (size_t i = 0; i < lines->n; i++) {
+		const struct vm_hostpci *entry = lines->item[i];
 		pcie = pcie || (entry->valid && entry->parsed.pcie);
 	}
 	return pcie;
@@ -181,18 +181,25 @@ static bool has_pcie(const struct report *report, const struct vm *vm)
 static void judge_machine(struct report *report, const struct check *check, const struct vm *vm)
 {
 	bool goal = vm == report->vm && report->gpu;
-	const char *machine = vm_get(vm, "machine");
+	const char *now = vm_get(vm, "machine");
+	const char *machine = vm_get_next(vm, "machine");
 	const char *text = machine ? machine : "not set, so i440fx";
-	if (vm_value_is_q35(machine) || !has_pcie(report, vm)) {
+	bool q35 = vm_value_is_q35(machine);
+	struct list lines = vm_next_lines(vm, report->arena);
+	bool wanted = goal && report->decided[CHOOSE_PCIE];
+	bool needed = wanted || have_pcie(&lines);
+	/* What runs well has a line in PENDING that will not start. */
+	bool runs = vm->running == KNOWN_YES && !wanted && !have_pcie(&vm->hostpci);
+	if (q35 && needed && !vm_value_is_q35(now) && tell_waiting(report, check, vm, "machine"))
+		return;
+	if (q35 || !needed) {
 		(void)report_add(report, check, STATUS_OK, subject_vm(vm), "machine: %s%s.", text,
-				vm_value_is_q35(machine) ? "" : "; nothing needs q35");
+				q35 ? "" : "; nothing needs q35");
 		return;
 	}
-	if (vm_value_is_q35(vm_get_next(vm, "machine")) &&
-			tell_waiting(report, check, vm, "machine"))
-		return;
-	struct finding *finding = report_add(report, check, STATUS_FAIL, subject_vm(vm),
-			"machine: %s; pcie=1 needs q35.", text);
+	struct finding *finding = report_add(report, check, runs ? STATUS_WARN : STATUS_FAIL,
+			subject_vm(vm), "machine: %s; pcie=1%s needs q35.", text,
+			runs ? ", which waits in PENDING," : "");
 	finding_evidence(report, finding, vm->path, "machine: %s",
 			machine ? machine : "(no such line)");
 	finding->prevents_start = true;
@@ -257,17 +264,14 @@ void check_vm_tablet(struct report *report, const struct check *check)
 	}
 	if (vm_value_is_off(vm_get_next(vm, "tablet")) && tell_waiting(report, check, vm, "tablet"))
 		return;
-	bool windows = vm_is_windows(vm) && !report->decided[CHOOSE_TABLET_OFF];
-	struct finding *finding = report_add(report, check, windows ? STATUS_OK : STATUS_INFO,
+	bool asked = report->decided[CHOOSE_TABLET_OFF];
+	struct finding *finding = report_add(report, check, asked ? STATUS_INFO : STATUS_OK,
 			subject_vm(vm),
-			windows ? "The VM has the emulated USB tablet: the mouse of its desktop in the web interface."
-				: "The VM has the emulated USB tablet.");
+			"The VM has the emulated USB tablet: the mouse of a desktop in the web interface.");
 	finding_evidence(report, finding, vm->path, "tablet: %s",
 			value ? value : "(no such line, so 1)");
-	if (!windows)
-		finding_fix(report, finding,
-				planned_if(report->gpu && report->decided[CHOOSE_TABLET_OFF]),
-				"set tablet to 0");
+	if (asked)
+		finding_fix(report, finding, planned_if(report->gpu), "set tablet to 0");
 }
 
 static bool is_ovmf(const struct vm *vm)
@@ -393,11 +397,12 @@ void check_vm_balloon(struct report *report, const struct check *check)
 static void judge_display(struct report *report, const struct check *check, const struct vm *vm)
 {
 	bool primary = vm == report->vm && report->gpu && report->decided[CHOOSE_X_VGA];
-	for (size_t i = 0; i < vm->hostpci.n; i++) {
-		const struct vm_hostpci *entry = vm->hostpci.item[i];
+	struct list lines = vm_next_lines(vm, report->arena);
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct vm_hostpci *entry = lines.item[i];
 		primary = primary || (entry->valid && entry->parsed.x_vga);
 	}
-	const char *vga = vm_get(vm, "vga");
+	const char *vga = vm_get_next(vm, "vga");
 	bool none = vga && (strcmp(vga, "none") == 0 || text_starts(vga, "none,") ||
 					   text_starts(vga, "type=none"));
 	bool two = primary && vga && !none;

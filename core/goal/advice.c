@@ -68,11 +68,6 @@ bool advise_cpu_host(const struct choice_view *view)
 	return !works(view);
 }
 
-bool advise_tablet_off(const struct choice_view *view)
-{
-	return !works(view) && !(view->vm && vm_is_windows(view->vm));
-}
-
 bool done_q35(const struct choice_view *view)
 {
 	return view->vm && vm_value_is_q35(vm_get(view->vm, "machine"));

@@ -19,6 +19,8 @@ static const struct guide_line lines[] = {
 				"It is needed by huge pages and by more than one socket; it pins nothing."},
 		{CHOOSE_AFFINITY, "affinity: 0-7,16-23",
 				"Its numbers are of one machine: on another they are half a core, or CPUs that are not there. near takes whole cores near the GPU."},
+		{CHOOSE_TABLET_OFF, "qm set 106 -tablet 0",
+				"What it saves is little, and a desktop's pointer in the web console is then not where the mouse is."},
 		{CHOICES, NULL, NULL},
 };
 

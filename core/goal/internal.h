@@ -26,7 +26,6 @@ int value_read(struct arena *arena, const struct goal_choice *choice, const char
 bool always(const struct choice_view *view);
 bool advise_bind_early(const struct choice_view *view);
 bool advise_cpu_host(const struct choice_view *view);
-bool advise_tablet_off(const struct choice_view *view);
 bool usual_pcie(const struct choice_view *view);
 bool usual_x_vga(const struct choice_view *view);
 bool usual_by_mapping(const struct choice_view *view);

@@ -81,7 +81,7 @@ class Assignments(HostTest):
         self.assertEqual(first["goal"]["options"].get("start"), None)
         self.boot(*goal)
         plan = self.plan(*goal)
-        self.assertEqual(keys(plan), [(["106", "config"], ["machine", "tablet"]), (["107", "config"], ["tablet"]),
+        self.assertEqual(keys(plan), [(["106", "config"], ["machine"]),
                                       (["106", "config"], ["hostpci0"]), (["107", "config"], ["hostpci0"]),
                                       (["status", "start"], [])])
         self.assertIn("/107/status/start", plan["changes"][-1]["path"])
@@ -122,7 +122,7 @@ class Assignments(HostTest):
         goal = ("--gpu", "01:00", "--gpu", "02:00", "--vm", "106", "--x-vga") + RISKS
         self.boot(*goal)
         plan = self.plan(*goal)
-        self.assertEqual(keys(plan), [(["106", "config"], ["cpu", "machine", "tablet"]),
+        self.assertEqual(keys(plan), [(["106", "config"], ["cpu", "machine"]),
                                       (["106", "config"], ["hostpci0", "hostpci1"]),
                                       (["status", "start"], [])])
         self.apply()

@@ -465,6 +465,19 @@ class Findings(HostTest):
                    "c_min                           4    1073741824\nsize                            4    17179869184\n")
         self.assertEqual(self.status("vm.memory", *goal, subject="vm/106"), {"info"})
 
+    def test_what_waits_is_judged_as_the_next_start_meets_it(self):
+        name = "etc/pve/nodes/pve2/qemu-server/105.conf"
+        kept = self.read(name)
+        lines = "\n".join(l for l in kept.split("\n") if not l.startswith(("hostpci", "machine", "vga")))
+        self.write(name, lines + "\n[PENDING]\nhostpci0: 0000:01:00,pcie=1,x-vga=1\nvga: std\n")
+        self.assertEqual(self.status("vm.machine-q35", subject="vm/105"), {"warn"}, "it runs, and will not start again")
+        self.assertEqual(self.status("vm.display", subject="vm/105"), {"warn"})
+        self.assertEqual(self.status("attach.token-raw"), {"info"})
+        self.write(name, lines + "\nmachine: q35\nhostpci0: 0000:01:00,pcie=1\n[PENDING]\nmachine: pc\n")
+        self.assertEqual(self.status("vm.machine-q35", subject="vm/105"), {"fail"})
+        self.write(name, lines + "\nhostpci0: 0000:01:00,pcie=1\n[PENDING]\ndelete: hostpci0\n")
+        self.assertEqual(self.status("vm.machine-q35", subject="vm/105"), {"ok"})
+
     def test_a_window_that_is_none(self):
         self.write(DEVICES + "0000:01:00.0/resource", "0x0000000000000001 0xffffffffffffffff 0x0000000000040200\n")
         self.write("proc/cpuinfo", self.read("proc/cpuinfo").replace("39 bits physical", "4000 bits physical"))
@@ -865,7 +878,8 @@ class Findings(HostTest):
         self.assertEqual(self.status("vm.args", *goal), {"fail"})
         self.conf(107, drop=("cpu:", "tablet:", "args:"))
         self.assertEqual(self.status("vm.cpu-host", *goal), {"info"})
-        self.assertEqual(self.status("vm.tablet", *goal), {"info"})
+        self.assertEqual(self.status("vm.tablet", *goal), {"ok"})
+        self.assertEqual(self.status("vm.tablet", *goal, "--no-tablet"), {"info"})
         self.assertEqual(self.status("vm.template", "--gpu", "01:00", "--vm", "9000"), {"fail"})
         self.assertEqual(self.status("vm.running", "--gpu", "01:00", "--vm", "105"), {"warn"})
         self.assertEqual(self.status("vm.settings", *goal), {"ok"})

@@ -143,6 +143,11 @@ class Mappings(HostTest):
         self.apply()
         plan = self.plan("--delete-mapping", "gpu-talos-gpu-1-0", expect=1)
         self.assertIn("hostpci0 of VM 106 uses it", plan["refusals"][0]["reason"])
+        text = self.read(CONF)
+        line = next(l for l in text.split("\n") if l.startswith("hostpci0"))
+        self.write(CONF, text.replace(line + "\n", "") + "\n[PENDING]\n" + line + "\n")
+        plan = self.plan("--delete-mapping", "gpu-talos-gpu-1-0", expect=1)
+        self.assertIn("uses it, which waits in PENDING", plan["refusals"][0]["reason"])
 
     def test_changed_between_plan_and_apply(self):
         self.plan(*GOAL)

@@ -113,7 +113,7 @@ class PlanApply(HostTest):
         config = self.read("etc/pve/nodes/pve2/qemu-server/106.conf")
         plan = self.plan(*GOAL)
         self.assertEqual([c["kind"] for c in plan["changes"]], ["api"] * 3)
-        self.assertEqual(plan["changes"][0]["params"], {"machine": "q35", "cpu": "host", "tablet": "0"})
+        self.assertEqual(plan["changes"][0]["params"], {"machine": "q35", "cpu": "host"})
         self.assertEqual(plan["changes"][1]["params"], {"hostpci0": "0000:01:00,pcie=1"})
         self.assertEqual(plan["changes"][1]["equivalent"],
                          "qm set 106 --hostpci0 0000:01:00,pcie=1")

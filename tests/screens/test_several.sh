@@ -34,7 +34,7 @@ shows "(*) 01:00.0 GeForce RTX 3080  to 107 talos-gpu-2" "about the same GPU"
 shows "PCI devices given to VMs  VM 107" "and says of which VM a finding is"
 # The start is of VM 107 alone.
 keys Down Down
-for _ in 1 2 3 4 5 6 7; do keys Down; done
+for _ in 1 2 3 4 5 6; do keys Down; done
 shows "> [x] start the VM" "the rows below are of this GPU"
 keys Space
 shows "> [ ] start the VM" "unticked"
