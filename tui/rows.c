@@ -61,9 +61,11 @@ void rows_add_attribute(struct rows *rows, const struct report *report,
 {
 	const char *name = short_address(gpu);
 	bool counts = choice->id == CHOOSE_FUNCTIONS;
-	const char *range = counts ? arena_printf(rows->arena, "0 to %d",
-						     gpu->sriov_total > 0 ? gpu->sriov_total : 0)
-				   : choice->form->what;
+	char *sizes = choice->id == CHOOSE_BAR_SIZE ? device_window_sizes(gpu, rows->arena) : NULL;
+	const char *range = counts  ? arena_printf(rows->arena, "0 to %d",
+                                                     gpu->sriov_total > 0 ? gpu->sriov_total : 0)
+			    : sizes ? sizes
+				    : choice->form->what;
 	unsigned wanted = 0;
 	bool asked = goal_number(report->goal, choice->id, gpu->name, &wanted);
 	struct row *row = rows_add_value(rows, choice->id, gpu->name,

@@ -362,6 +362,7 @@ void check_gpu_reset(struct report *report, const struct check *check);
 void check_gpu_sriov(struct report *report, const struct check *check);
 void check_gpu_vf_drivers(struct report *report, const struct check *check);
 void check_gpu_power(struct report *report, const struct check *check);
+void check_gpu_bar_size(struct report *report, const struct check *check);
 void check_vm_large_gpu(struct report *report, const struct check *check);
 void check_give_back(struct report *report, const struct check *check);
 void check_vm_ha(struct report *report, const struct check *check);

@@ -38,7 +38,7 @@ static const struct rest {
 				"verify.vfio-bound"},
 		{"/sys/bus/pci/devices/*/boot_vga", "gpu.boot-vga gpu.rom vfio.binding"},
 		{"/sys/bus/pci/devices/*/resource /sys/bus/pci/devices/*/resource?_resize",
-				"bios.above-4g vm.large-gpu"},
+				"bios.above-4g vm.large-gpu gpu.bar-size"},
 		{"/sys/bus/pci/devices/*/reset_method", "gpu.reset"},
 		{"/sys/bus/pci/devices/*/sriov_*", "gpu.sriov gpu.vf-drivers"},
 		{"/sys/bus/pci/devices/*/d3cold_allowed", "gpu.power"},
@@ -103,9 +103,9 @@ static const struct rest {
 				"vfio.initramfs-stale vfio.leftovers vfio.unsafe-interrupts "
 				"gpu.only-gpu"},
 		{"/etc/udev/rules.d* /etc/sysfs.conf /etc/sysfs.d*",
-				"gpu.sriov gpu.vf-drivers gpu.power vfio.host-driver"},
+				"gpu.sriov gpu.vf-drivers gpu.power gpu.bar-size vfio.host-driver"},
 		{"/run/udev/rules.d* /usr/local/lib/udev/rules.d* /usr/lib/udev/rules.d* /etc/systemd/system* /etc/tmpfiles.d*",
-				"gpu.sriov gpu.vf-drivers gpu.power"},
+				"gpu.sriov gpu.vf-drivers gpu.power gpu.bar-size"},
 		{"/etc/initramfs-tools*", "vfio.binding vfio.initramfs-stale gpu.only-gpu"},
 		{"/boot/initrd.img-*", "vfio.initramfs-stale"},
 

@@ -487,11 +487,26 @@ int device_attribute_now(const struct pci_device *device, enum device_attribute 
 		return device->vf_drivers;
 	case ATTRIBUTE_D3COLD:
 		return device->d3cold;
+	case ATTRIBUTE_WINDOW:
+		return device->bar_sizes ? (int)(device->largest_bar >> 20) : -1;
 	case ATTRIBUTE_NONE:
 	case ATTRIBUTES:
 	default:
 		return -1;
 	}
+}
+
+char *device_window_sizes(const struct pci_device *device, struct arena *arena)
+{
+	int least = -1;
+	int most = -1;
+	for (int bit = 0; bit < 32; bit++)
+		if (device->bar_sizes >> bit & 1) {
+			least = least < 0 ? bit : least;
+			most = bit;
+		}
+	return least < 0 ? NULL
+			 : arena_printf(arena, "%llu MiB to %llu MiB", 1ULL << least, 1ULL << most);
 }
 
 bool pci_is_storage(const struct pci_device *device)

@@ -12,13 +12,14 @@ const char *attribute_name(enum device_attribute attribute)
 	static const char *const names[ATTRIBUTES] = {[ATTRIBUTE_NONE] = "",
 			[ATTRIBUTE_VF_DRIVERS] = "sriov_drivers_autoprobe",
 			[ATTRIBUTE_FUNCTIONS] = "sriov_numvfs",
-			[ATTRIBUTE_D3COLD] = "d3cold_allowed"};
+			[ATTRIBUTE_D3COLD] = "d3cold_allowed",
+			[ATTRIBUTE_WINDOW] = "_resize"};
 	return names[attribute];
 }
 
 unsigned attribute_at_first(enum device_attribute attribute)
 {
-	return attribute == ATTRIBUTE_FUNCTIONS ? 0 : 1;
+	return attribute == ATTRIBUTE_FUNCTIONS || attribute == ATTRIBUTE_WINDOW ? 0 : 1;
 }
 
 bool attribute_rule_names(enum device_attribute attribute, const char *line)
@@ -41,6 +42,21 @@ static bool read_number(const char *line, size_t at, size_t n, struct attribute_
 	rule->at = at;
 	rule->n = n;
 	return true;
+}
+
+/* Once in a boot, so that a guest that runs with the device later keeps it. */
+static const char resize_before[] =
+		"/bin/sh -c 'mkdir /run/pvegpu-bar-%k 2>/dev/null || exit 0; cd /sys%p; echo %k >driver/unbind; echo ";
+static const char resize_middle[] = " >resource";
+static const char resize_after[] = "_resize; echo %k >/sys/bus/pci/drivers/vfio-pci/bind'";
+
+char *attribute_rule_resize(struct arena *arena, int window, unsigned mib)
+{
+	int bit = 0;
+	while (bit < 31 && 1U << bit < mib)
+		bit++;
+	return arena_printf(arena, "%s%d%s%d%s", resize_before, bit, resize_middle, window,
+			resize_after);
 }
 
 /* KEY OPERATOR "VALUE" of a rule. */
@@ -122,6 +138,8 @@ static bool read_match(struct arena *arena, enum device_attribute attribute,
 		       strcmp(value, "add|bind") == 0 || strcmp(value, "add|change") == 0;
 	if (key_is(token, "SUBSYSTEM") && !negated)
 		return strcmp(value, "pci") == 0;
+	if (key_is(token, "DRIVER") && attribute == ATTRIBUTE_WINDOW)
+		return !negated && strcmp(value, "vfio-pci") == 0;
 	if (key_is(token, "DRIVER"))
 		return negated ? strcmp(value, "vfio-pci") == 0 : strcmp(value, "?*") == 0;
 	long *id = key_is(token, "ATTR{vendor}")   ? &rule->vendor
@@ -135,6 +153,24 @@ static bool read_match(struct arena *arena, enum device_attribute attribute,
 	       strcmp(value, "0") == 0;
 }
 
+/* RUN+="…", as we write it. */
+static bool read_resize(struct arena *arena, const char *line, const struct token *token,
+		struct attribute_rule *rule)
+{
+	const char *value = arena_strndup(arena, token->value, token->value_n);
+	const char *number = value + strlen(resize_before);
+	if (!key_is(token, "RUN") || token->operator!= '+' || !text_starts(value, resize_before) ||
+			!read_number(line, (size_t)(token->value - line) + strlen(resize_before),
+					strspn(number, "0123456789"), rule) ||
+			rule->value > 31)
+		return false;
+	rule->value = 1U << rule->value;
+	const char *middle = number + rule->n;
+	const char *window = middle + strlen(resize_middle);
+	return text_starts(middle, resize_middle) && *window >= '0' && *window <= '5' &&
+	       strcmp(window + 1, resize_after) == 0;
+}
+
 bool attribute_rule_read_udev(struct arena *arena, enum device_attribute attribute,
 		const char *line, struct attribute_rule *ret_rule)
 {
@@ -145,13 +181,16 @@ bool attribute_rule_read_udev(struct arena *arena, enum device_attribute attribu
 	const char *at = line;
 	while (next_token(&at, &token)) {
 		bool sets = token.operator== '=' ? token.operator_n == 1 : token.operator== ':';
-		if (compares(&token) ? !read_match(arena, attribute, &token, &rule, &addresses)
-				     : !sets || !key_is_attribute(&token, attribute))
+		bool resizes = attribute == ATTRIBUTE_WINDOW && !compares(&token);
+		if (compares(&token)      ? !read_match(arena, attribute, &token, &rule, &addresses)
+				: resizes ? !read_resize(arena, line, &token, &rule)
+					  : !sets || !key_is_attribute(&token, attribute))
 			return false;
 		if (compares(&token))
 			continue;
 		numbers++;
-		if (!read_number(line, (size_t)(token.value - line), token.value_n, &rule))
+		if (!resizes && !read_number(line, (size_t)(token.value - line), token.value_n,
+						&rule))
 			return false;
 	}
 	if (*at || addresses != 1 || numbers != 1)
@@ -166,6 +205,8 @@ bool attribute_rule_read_sysfs(struct arena *arena, enum device_attribute attrib
 	static const char start[] = "bus/pci/devices/";
 	struct attribute_rule rule = {.vendor = -1, .device = -1};
 	const char *at = line + strspn(line, blanks);
+	if (attribute == ATTRIBUTE_WINDOW)
+		return false;
 	if (!text_starts(at, start))
 		return false;
 	at += strlen(start);

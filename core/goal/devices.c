@@ -74,7 +74,8 @@ bool goal_number(const struct goal *goal, enum choice_id id, const char *device,
 	const struct device_goal *chosen = find_device(goal, device);
 	unsigned long number = 0;
 	if (!chosen || !chosen->values[id] ||
-			!text_to_ulong(chosen->values[id], 10, ATTRIBUTE_MAX, &number))
+			!text_to_ulong(chosen->values[id], 10, goal_choices[id].form->most,
+					&number))
 		return false;
 	*ret = (unsigned)number;
 	return true;

@@ -10,7 +10,7 @@ void goal_set_choices(
 		struct arena *arena, enum choice *chosen, char **values, const json_t *options);
 
 /* values.c: the forms, and what is chosen as JSON and back; NULL where it does not fit. */
-extern const struct choice_form form_vf_drivers, form_functions, form_d3cold;
+extern const struct choice_form form_vf_drivers, form_functions, form_d3cold, form_bar_size;
 extern const struct choice_form form_pin_kernel;
 extern const struct choice_form form_mdev, form_romfile;
 extern const struct choice_form form_sockets, form_cores, form_numa, form_affinity, form_hugepages,

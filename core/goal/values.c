@@ -29,6 +29,13 @@ const struct choice_form form_d3cold = {.word = "0|1",
 		.number = true,
 		.most = 1,
 		.attribute = ATTRIBUTE_D3COLD};
+const struct choice_form form_bar_size = {.word = "MIB",
+		.example = "8192",
+		.what = "a number of MiB from 0 to 1048576",
+		.ask = "MiB, 0 by firmware (empty: as now): ",
+		.number = true,
+		.most = 1 << 20,
+		.attribute = ATTRIBUTE_WINDOW};
 const struct choice_form form_functions = {.word = "N",
 		.example = "7",
 		.what = "a number from 0 to 65535",

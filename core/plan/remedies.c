@@ -21,6 +21,7 @@ static const struct remedy {
 		{"gpu.vf-drivers", fix_attribute}, /* before the functions are made */
 		{"gpu.sriov", fix_attribute},
 		{"gpu.power", fix_attribute},
+		{"gpu.bar-size", fix_attribute},
 		{"vm.machine-q35", fix_vm_machine},
 		{"vm.cpu-host", fix_vm_cpu},
 		{"vm.tablet", fix_vm_tablet},

@@ -30,6 +30,12 @@ static char *own_line(struct arena *arena, const struct facts *facts,
 		const struct pci_device *device, enum device_attribute attribute, unsigned value)
 {
 	const char *name = attribute_name(attribute);
+	if (attribute == ATTRIBUTE_WINDOW)
+		return arena_printf(arena,
+				"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", ATTR{vendor}==\"0x%04x\", "
+				"ATTR{device}==\"0x%04x\", DRIVER==\"vfio-pci\", RUN+=\"%s\"\n",
+				device->name, device->vendor, device->device,
+				attribute_rule_resize(arena, device->bar_index, value));
 	if (by_sysfsutils(facts))
 		return arena_printf(
 				arena, "bus/pci/devices/%s/%s = %u\n", device->name, name, value);
@@ -63,7 +69,8 @@ static int add_line(const struct planning *planning, const struct pci_device *de
 {
 	struct plan *plan = planning->plan;
 	const struct facts *facts = planning->report->facts;
-	const char *path = by_sysfsutils(facts) ? own_sysfs : own_rules;
+	bool sysfs = attribute != ATTRIBUTE_WINDOW && by_sysfsutils(facts);
+	const char *path = sysfs ? own_sysfs : own_rules;
 	const char *text = NULL;
 	int status = planning_draft(planning, path, &text);
 	if (status < 0)
@@ -83,7 +90,11 @@ static char *with_value(struct arena *arena, const struct kept_attribute *rule, 
 	if (!(sysfs ? attribute_rule_read_sysfs : attribute_rule_read_udev)(
 			    arena, rule->attribute, rule->text, &found))
 		return rule->text;
-	return arena_printf(arena, "%.*s%u%s", (int)found.at, rule->text, value,
+	/* Of a window the exponent of 2 MiB stands there. */
+	unsigned number = value;
+	for (unsigned bit = 0; rule->attribute == ATTRIBUTE_WINDOW && bit < 32; bit++)
+		number = 1U << bit == value ? bit : number;
+	return arena_printf(arena, "%.*s%u%s", (int)found.at, rule->text, number,
 			rule->text + found.at + found.n);
 }
 
@@ -170,6 +181,8 @@ int fix_attribute(const struct planning *planning, const struct finding *finding
 	int status = 0;
 	if (!goal_number(report->goal, choice->id, device->name, &value))
 		return 0;
+	if (attribute == ATTRIBUTE_WINDOW)
+		plan_add_reboot(planning->plan, because, reboot_cost(report));
 	if (rule && rule->value != (int)value)
 		status = edit_rule(planning, rule, value, because);
 	else if (!rule && value != attribute_at_first(attribute))

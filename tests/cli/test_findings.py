@@ -414,6 +414,8 @@ class Findings(HostTest):
     def test_large_gpus(self):
         goal = ("--gpu", "01:00", "--vm", "107", "--no-cpu-host")
         self.assertEqual(self.status("vm.large-gpu", *goal), {"ok"})
+        self.assertEqual(self.status("gpu.bar-size", *goal), {"ok"})
+        self.assertEqual(self.status("gpu.bar-size", *goal, "--bar-size", "01:00=8192"), {"fail"})
         resource = DEVICES + "0000:01:00.0/resource"
         window = "0x0000000080000000 0x000000008fffffff"
         text = self.read(resource)
@@ -421,18 +423,19 @@ class Findings(HostTest):
         self.write(resource, text.replace(window, "0x0000004000000000 0x00000047ffffffff"))  # 32 GiB
         index = [window in line for line in text.split("\n")].index(True)
         self.write(DEVICES + "0000:01:00.0/resource%d_resize" % index, "00008100\n")
-        self.assertEqual(self.status("vm.large-gpu", *goal), {"info"}, "no OVMF")
-        told = [f["detail"] for f in self.audit(*goal)["findings"] if f["id"] == "vm.large-gpu"]
-        self.assertIn("can be resized: 256 MiB to 32768 MiB", told[0])
+        self.assertEqual(self.status("vm.large-gpu", *goal), {"ok"}, "no OVMF")
+        self.assertEqual(self.status("gpu.bar-size", *goal), {"info"})
+        told = [f["detail"] for f in self.audit(*goal)["findings"] if f["id"] == "gpu.bar-size"]
+        self.assertIn("can be resized (--bar-size): 256 MiB to 32768 MiB", told[0])
         self.assertIn("page by page", told[0])
         name = "etc/pve/nodes/pve2/qemu-server/107.conf"
         self.write(name, "bios: ovmf\n" + self.read(name))
-        self.assertEqual(self.status("vm.large-gpu", *goal), {"info", "warn"})
+        self.assertEqual(self.status("vm.large-gpu", *goal), {"warn"})
         goal = goal[:-1] + ("--cpu-host",)
-        self.assertEqual(self.status("vm.large-gpu", *goal), {"info", "warn"}, "39 bits are not enough")
+        self.assertEqual(self.status("vm.large-gpu", *goal), {"warn"}, "39 bits are not enough")
         cpus = self.read("proc/cpuinfo")
         self.write("proc/cpuinfo", cpus.replace("39 bits physical", "46 bits physical"))
-        self.assertEqual(self.status("vm.large-gpu", *goal), {"info"})
+        self.assertEqual(self.status("vm.large-gpu", *goal), {"ok"})
 
     def test_large_gpus_together(self):
         for address, window in (("0000:01:00.0", "0x0000000080000000 0x000000008fffffff"), ("0000:02:00.0", None)):

@@ -64,11 +64,42 @@ static void not_understood(void **state)
 			fail_msg("%s", lines[i]);
 }
 
+/* Of windows our own rule alone. */
+static void windows(void **state)
+{
+	struct attribute_rule rule;
+	char *resize = attribute_rule_resize(*state, 1, 8192);
+	char *line = arena_printf(*state,
+			"ACTION==\"add\", " RULE
+			", ATTR{vendor}==\"0x10de\", DRIVER==\"vfio-pci\", RUN+=\"%s\"",
+			resize);
+	assert_non_null(strstr(resize, "echo 13 >resource1_resize"));
+	assert_true(attribute_rule_read_udev(*state, ATTRIBUTE_WINDOW, line, &rule));
+	assert_int_equal(rule.value, 8192);
+	assert_int_equal(rule.n, 2);
+	assert_memory_equal(line + rule.at, "13", 2);
+	assert_false(attribute_rule_read_udev(*state, ATTRIBUTE_FUNCTIONS, line, &rule));
+	assert_false(attribute_rule_read_sysfs(*state, ATTRIBUTE_WINDOW,
+			"bus/pci/devices/0000:00:02.0/resource1_resize = 13", &rule));
+	static const char *const from[] = {
+			"echo 13", "resource1", "mkdir", "RUN+", "vfio-pci\", RUN", "bind'"};
+	static const char *const to[] = {
+			"echo 32", "resource6", "rmdir", "RUN", "nouveau\", RUN", "bind;'"};
+	for (size_t i = 0; i < COUNT(from); i++) {
+		char *at = strstr(line, from[i]);
+		char *other = arena_printf(*state, "%.*s%s%s", (int)(at - line), line, to[i],
+				at + strlen(from[i]));
+		if (attribute_rule_read_udev(*state, ATTRIBUTE_WINDOW, other, &rule))
+			fail_msg("%s", other);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(understood),
 			cmocka_unit_test(not_understood),
+			cmocka_unit_test(windows),
 	};
 	return cmocka_run_group_tests(tests, helper_arena_new, helper_arena_free);
 }

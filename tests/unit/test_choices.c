@@ -215,8 +215,8 @@ static void test_values_are_checked(void **state)
 	(void)state;
 	static const struct {
 		const char *device, *value;
-	} bad[] = {{"02:00.0", "65536"}, {"02:00.0", "-1"}, {"02:00.0", "7x"}, {"02:00.0", ""},
-			{"02:00.0", "0x7"}, {"02:00.0", "000007"}, {"gpu", "7"}, {"", "7"}};
+	} bad[] = {{"02:00.0", "1048577"}, {"02:00.0", "-1"}, {"02:00.0", "7x"}, {"02:00.0", ""},
+			{"02:00.0", "0x7"}, {"02:00.0", "00000007"}, {"gpu", "7"}, {"", "7"}};
 	for (const struct goal_choice *choice = goal_choices; choice->name; choice++) {
 		if (choice->scope != SCOPE_DEVICE)
 			continue;
@@ -468,9 +468,12 @@ static void check_value_row(
 	struct pci_device *gpu = facts_device(wizard->facts, &address);
 	for (size_t i = 0; i < wizard->facts->devices.n; i++)
 		((struct pci_device *)wizard->facts->devices.item[i])->d3cold = -1;
+	gpu->bar_sizes = 0;
 	assert_null(row_of(wizard, rows, choice));
 	gpu->sriov_total = 7;
 	gpu->sriov_active = gpu->vf_drivers = gpu->d3cold = 0;
+	gpu->bar_sizes = 0x700;
+	gpu->largest_bar = 0;
 	goal_gpu(wizard->goal, physical, true);
 	struct row *row = row_of(wizard, rows, choice);
 	assert_non_null(row);

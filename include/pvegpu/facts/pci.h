@@ -79,6 +79,8 @@ struct pci_device {
 
 /* What the attribute is now; -1: it has none, or that is not told. */
 int device_attribute_now(const struct pci_device *device, enum device_attribute attribute);
+/* What its largest memory window can have: "256 MiB to 32768 MiB"; NULL: one size only. */
+char *device_window_sizes(const struct pci_device *device, struct arena *arena);
 
 /* Class helpers (pci.ids, section C). */
 bool pci_is_display(const struct pci_device *device); /* 0300, 0302, 0380 */

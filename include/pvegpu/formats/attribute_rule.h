@@ -14,10 +14,12 @@ enum device_attribute {
 	ATTRIBUTE_VF_DRIVERS, /* sriov_drivers_autoprobe: host drivers take new virtual functions */
 	ATTRIBUTE_FUNCTIONS,  /* sriov_numvfs: how many there are */
 	ATTRIBUTE_D3COLD,     /* d3cold_allowed: its power may be cut when nobody uses it */
+	ATTRIBUTE_WINDOW, /* resourceN_resize: MiB of its largest window; 0: as the firmware has it
+			   */
 	ATTRIBUTES
 };
 const char *attribute_name(enum device_attribute attribute);
-/* What the kernel begins with. */
+/* What the kernel, or the firmware, begins with. */
 unsigned attribute_at_first(enum device_attribute attribute);
 
 /*
@@ -28,8 +30,14 @@ unsigned attribute_at_first(enum device_attribute attribute);
  *   bus/pci/devices/0000:00:02.0/sriov_numvfs = 7
  *
  * Numbers are decimal; TotalVFs has 16 bits (PCI Express, SR-IOV Extended Capability).
+ *
+ * A window is resized where no driver has the device (Documentation/ABI/testing/sysfs-bus-pci), and
+ * vfio-pci of the initramfs has it before udev comes: a rule of ours lets go of it, once in a boot,
+ * and no rule but ours is understood.
  */
 enum { ATTRIBUTE_MAX = 65535 };
+/* What the rule does, with the exponent of 2 MiB that is written for `mib`. */
+char *attribute_rule_resize(struct arena *arena, int window, unsigned mib);
 
 struct attribute_rule {
 	struct pci_address address;

@@ -40,6 +40,7 @@ enum choice_id {
 	CHOOSE_VF_DRIVERS,     /* before the number: it counts for those that are made */
 	CHOOSE_FUNCTIONS,
 	CHOOSE_D3COLD,
+	CHOOSE_BAR_SIZE,
 	CHOOSE_MDEV,
 	CHOOSE_ROMFILE,
 	CHOOSE_SAVE_ROM,
