@@ -47,23 +47,12 @@ static uint64_t room_wanted(const struct report *report, const struct vm *vm, bo
 	return sum;
 }
 
-/* As its CPU is, or as a part of the goal makes it. */
-static bool has_cpu_host(const struct report *report, const struct vm *vm)
-{
-	bool host = vm_value_is_cpu_host(vm_get_next(vm, "cpu"));
-	for (size_t i = 0; i < report->whole->parts.n; i++) {
-		const struct report *part = report->whole->parts.item[i];
-		host = host || (part->vm == vm && part->decided[CHOOSE_CPU_HOST]);
-	}
-	return host;
-}
-
-/* OvmfPkg/Library/PlatformInitLib/MemDetect.c: an eighth of the address space where the CPU tells
- * its width and that is above 40 bits, which QEMU says where nothing was chosen; else 32 GiB. */
+/* OvmfPkg/Library/PlatformInitLib/MemDetect.c, PlatformDynamicMmioWindow: an eighth of the address
+ * space where the CPU tells its width, and 32 GiB at least. */
 static uint64_t room_of_ovmf(const struct report *report, const struct vm *vm)
 {
-	int bits = report->facts->phys_bits;
-	return has_cpu_host(report, vm) && bits > 40 && bits <= 64 ? 1ULL << (bits - 3) : 32 * GIB;
+	int bits = width_of_guest(report, vm);
+	return bits > 38 ? 1ULL << (bits - 3) : 32 * GIB;
 }
 
 static bool judge_room(struct report *report, const struct check *check, const struct vm *vm)

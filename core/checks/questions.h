@@ -80,6 +80,10 @@ const char *setting_of(const struct report *report, const char *key);
 /* It is chosen, and another than it is. */
 bool setting_differs(const struct report *report, const struct goal_choice *choice);
 
+/* width.c: the width of addresses by which OVMF places windows; 0: the default, which it does not
+ * believe (OvmfPkg/Library/PlatformInitLib/MemDetect.c, PlatformAddressWidthFromCpuid). */
+int width_of_guest(const struct report *report, const struct vm *vm);
+
 /* attach.c: a line of the goal's VM as it is at the next start: what waits in PENDING for it, or
  * itself. */
 const struct vm_hostpci *line_at_start(const struct report *report, const struct vm_hostpci *entry);
@@ -363,6 +367,7 @@ void check_gpu_sriov(struct report *report, const struct check *check);
 void check_gpu_vf_drivers(struct report *report, const struct check *check);
 void check_gpu_power(struct report *report, const struct check *check);
 void check_gpu_bar_size(struct report *report, const struct check *check);
+void check_address_width(struct report *report, const struct check *check);
 void check_vm_large_gpu(struct report *report, const struct check *check);
 void check_give_back(struct report *report, const struct check *check);
 void check_vm_ha(struct report *report, const struct check *check);

@@ -47,6 +47,7 @@ static const struct rest {
 				"attach.mapping attach.mapping-drift attach.mdev"},
 		{"/sys/bus/pci/devices/*/physfn",
 				"gpu.sriov gpu.functions gpu.group-* vfio.binding vfio.ids-overreach attach.hostpci"},
+		{"/sys/class/iommu*", "vm.address-width"},
 		{"/proc/iomem", "gpu.bar"},
 		{"/dev/kmsg /var/log/dmesg /var/log/kern.log",
 				"bios.iommu-firmware bios.interrupt-remapping vfio.unsafe-interrupts vfio.leftovers gpu.bar"},

@@ -367,6 +367,26 @@ static void drop_hidden(struct strings *names)
 	names->n = kept;
 }
 
+/* The narrowest of Intel's units: bits 21 to 16 of its capabilities and one more (VT-d, CAP_REG;
+ * the kernel's drivers/iommu/intel/iommu.c, cap_show). */
+static int read_iommu_width(
+		const struct root *root, const struct strings *units, struct arena *arena)
+{
+	int narrowest = 0;
+	for (size_t i = 0; i < units->n; i++) {
+		if (!text_starts(units->item[i], "dmar"))
+			continue;
+		const char *value = root_read_value(root,
+				arena_printf(arena, "/sys/class/iommu/%s/intel-iommu/cap",
+						units->item[i]),
+				arena);
+		int width = value ? (int)(strtoull(value, NULL, 16) >> 16 & 0x3f) + 1 : 0;
+		if (width && (!narrowest || width < narrowest))
+			narrowest = width;
+	}
+	return narrowest;
+}
+
 static void judge_iommu(const struct root *root, struct facts *facts)
 {
 	/* PVE's own test is a non-empty /sys/class/iommu (PVE/SysFSTools.pm, check_iommu_support);
@@ -379,6 +399,7 @@ static void judge_iommu(const struct root *root, struct facts *facts)
 	drop_hidden(&units);
 	drop_hidden(&groups);
 	facts->iommu_groups = groups.n;
+	facts->iommu_width = read_iommu_width(root, &units, facts->arena);
 	facts->iommu_source = arena_strdup(facts->arena, "/sys/kernel/iommu_groups");
 	if (groups.n)
 		facts->iommu_active = KNOWN_YES;

@@ -200,6 +200,7 @@ void facts_read_system(const struct root *root, struct facts *facts)
 	if (packages) {
 		facts->pve_version = version_in(arena, packages, "pve-manager");
 		facts->qemu_server_version = version_in(arena, packages, "qemu-server");
+		facts->qemu_version = version_in(arena, packages, "pve-qemu-kvm");
 	}
 	facts->kernel = root_read_value(root, "/proc/sys/kernel/osrelease", arena);
 	facts_kernel_numbers(facts);

@@ -429,13 +429,33 @@ class Findings(HostTest):
         self.assertIn("can be resized (--bar-size): 256 MiB to 32768 MiB", told[0])
         self.assertIn("page by page", told[0])
         name = "etc/pve/nodes/pve2/qemu-server/107.conf"
-        self.write(name, "bios: ovmf\n" + self.read(name))
+        self.write(name, "bios: ovmf\n" + self.read(name).replace("cpu: host", "cpu: x86-64-v2-AES"))
         self.assertEqual(self.status("vm.large-gpu", *goal), {"warn"})
         goal = goal[:-1] + ("--cpu-host",)
-        self.assertEqual(self.status("vm.large-gpu", *goal), {"warn"}, "39 bits are not enough")
+        self.assertEqual(self.status("vm.large-gpu", *goal), {"ok"}, "64 GiB by 39 bits")
         cpus = self.read("proc/cpuinfo")
-        self.write("proc/cpuinfo", cpus.replace("39 bits physical", "46 bits physical"))
-        self.assertEqual(self.status("vm.large-gpu", *goal), {"ok"})
+        self.write("proc/cpuinfo", cpus.replace("39 bits physical", "38 bits physical"))
+        self.assertEqual(self.status("vm.large-gpu", *goal), {"warn"}, "a width that no processor of Intel's has")
+
+    def test_wider_than_the_hosts_iommu(self):
+        def told(*lines):
+            self.conf(106, *lines)
+            return self.status("vm.address-width", subject="vm/106")
+        self.iommu_on()
+        os.makedirs(self.path("sys/class/iommu/dmar0/intel-iommu"), exist_ok=True)
+        self.write("sys/class/iommu/dmar0/intel-iommu/cap", "1c0000c40660462\n")  # 39 bits
+        self.assertEqual(self.status("vm.address-width"), {"ok"})
+        self.assertEqual(told("hostpci0: 0000:01:00,pcie=1", "bios: ovmf", "machine: q35", "cpu: host,phys-bits=46"), {"info"})
+        self.assertEqual(told("hostpci1: 0000:02:00,pcie=1"), {"warn"}, "two that cannot reach each other")
+        self.assertEqual(told("cpu: host,phys-bits=46,guest-phys-bits=39"), set())
+        self.assertEqual(told("cpu: x86-64-v2-AES"), set(), "of which OVMF believes no width")
+        self.assertEqual(told("machine: q35,viommu=intel,aw-bits=48"), set(), "QEMU 8 starts it")
+        packages = self.read("var/lib/dpkg/status")
+        self.write("var/lib/dpkg/status", packages.replace("Version: 8.0.2-3", "Version: 10.0.2-4"))
+        for machine, status in (("q35,viommu=intel,aw-bits=48", {"fail"}), ("q35,viommu=intel", {"fail"}),
+                                ("pc-q35-9.0,viommu=intel", set()), ("pc-q35-9.2+pve1,viommu=intel", {"fail"}),
+                                ("q35,viommu=intel,aw-bits=39", set()), ("q35,viommu=virtio", set())):
+            self.assertEqual(told("machine: " + machine), status, machine)
 
     def test_large_gpus_together(self):
         for address, window in (("0000:01:00.0", "0x0000000080000000 0x000000008fffffff"), ("0000:02:00.0", None)):

@@ -35,6 +35,7 @@ struct facts {
 	enum known vgpu_helper;    /* pve-nvidia-vgpu-helper is installed; asked where vGPUs are
 				      offered */
 	char *qemu_server_version; /* of that package; or NULL */
+	char *qemu_version;        /* of pve-qemu-kvm; or NULL */
 	struct list dir_storages;  /* of struct storage */
 	const struct storage *snippets; /* the first of them that may hold hookscripts, or NULL */
 	enum known storages_known;
@@ -60,6 +61,8 @@ struct facts {
 	enum known interrupt_remapping; /* flag of the DMAR table, or the kernel's log */
 	char *interrupt_remapping_source;
 	int phys_bits;    /* width of physical addresses, of the processor; 0 unknown */
+	int iommu_width;  /* of the addresses that devices use, in the narrowest of Intel's IOMMUs
+			     (CAP_REG.MGAW); 0: unknown, or AMD's */
 	char *kernel_pin; /* the kernel that is pinned, or NULL */
 	char *kernel_pin_file;
 	char *root_pool;         /* the ZFS pool of the root filesystem; NULL: it is none */
