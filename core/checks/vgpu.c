@@ -35,6 +35,24 @@ static const struct pci_device *function_with(const struct pci_device *gpu, cons
 	return NULL;
 }
 
+static bool has_it(const struct report *part)
+{
+	return part->line && text_same(part->line->parsed.mdev, part->mdev);
+}
+
+/* The parts of the goal before this one that get one of the same device, of this type; NULL: of
+ * any. */
+static int count_before(const struct report *report, const char *type)
+{
+	int n = 0;
+	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
+		const struct report *part = report->whole->parts.item[i];
+		n += part->gpu == report->gpu && part->mdev && !has_it(part) &&
+		     (!type || strcmp(part->mdev, type) == 0);
+	}
+	return n;
+}
+
 /* What is against it; NULL: nothing. */
 static const char *why_not(const struct report *report)
 {
@@ -42,7 +60,7 @@ static const char *why_not(const struct report *report)
 	const struct pci_device *gpu = report->gpu;
 	const struct vgpu_type *type = facts_vgpu_type(gpu, report->mdev);
 	const struct pci_device *other = function_with(gpu, report->mdev);
-	bool has = report->line && text_same(report->line->parsed.mdev, report->mdev);
+	int before = count_before(report, report->mdev);
 	if (report->goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES)
 		return "vfio-pci at boot would take the GPU from the driver that makes vGPUs";
 	if (device_on_vfio(gpu) && !gpu->vgpu_alone && !pci_is_virtual(gpu))
@@ -52,11 +70,16 @@ static const char *why_not(const struct report *report)
 	if (gpu->mdev == KNOWN_NO)
 		return arena_printf(arena, "its driver (%s) offers no vGPUs",
 				facts_driver(report->facts, gpu));
-	if (has || report->facts->remote)
+	if (has_it(report) || report->facts->remote)
 		return NULL; /* one that runs is not offered again */
 	if (!type)
 		return gpu->vgpu_types.n ? "it does not offer that"
 					 : "which it offers is not told: all may be given out";
+	if (gpu->vgpu_alone && count_before(report, NULL))
+		return "it makes one vGPU, which the goal gives to another guest";
+	if (type->available > 0 && before >= type->available)
+		return arena_printf(arena, "%d of it %s free, which the goal gives to others",
+				type->available, type->available > 1 ? "are" : "is");
 	return type->available == 0 ? "none of it is free" : NULL;
 }
 

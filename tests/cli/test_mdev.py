@@ -66,6 +66,29 @@ class Mediated(Base):
         self.assertEqual([e["text"] for e in told[0]["evidence"]],
                          ["nvidia-63: GRID nvidia-63, 4 free", "nvidia-64: GRID nvidia-64, 0 free"])
 
+    def test_several_by_one_plan(self):
+        before = self.read("etc/pve/nodes/pve2/qemu-server/106.conf"), self.read("etc/pve/nodes/pve2/qemu-server/107.conf")
+        goal = [word for vm in (106, 107) for word in ("--assign", "%s,mdev=nvidia-63,no-start=%d" % (GPU, vm))]
+        plan = self.plan(*goal)
+        self.assertEqual(plan["refusals"], [])
+        lines = sorted((c["path"], c["params"]["hostpci0"]) for c in plan["changes"] if "hostpci0" in c.get("params", {}))
+        self.assertEqual(lines, [("/nodes/pve2/qemu/%d/config" % vm, GPU + ",mdev=nvidia-63,pcie=1") for vm in (106, 107)])
+        self.apply()
+        self.assertTrue(self.plan(*goal)["nothing_to_do"])
+        self.rollback()
+        self.assertEqual(before, (self.read("etc/pve/nodes/pve2/qemu-server/106.conf"),
+                                  self.read("etc/pve/nodes/pve2/qemu-server/107.conf")))
+        self.write(DEVICES + GPU + "/mdev_supported_types/nvidia-63/available_instances", "1\n")
+        told = self.refusals(self.plan(*goal, expect=1))
+        self.assertEqual(len(told), 1)
+        self.assertIn("1 of it is free, which the goal gives to others", told[0][1])
+        for second in ("mdev=none", "mdev=nvidia-63", "no-start"):  # whole beside a part, and twice to one guest
+            vmid = 106 if second == "mdev=nvidia-63" else 107
+            done = run("plan", "--assign", "%s,mdev=nvidia-63=106" % GPU, "--assign", "%s,%s=%d" % (GPU, second, vmid),
+                       root=self.root)
+            self.assertEqual(done.returncode, 2, second)
+            self.assertIn("is assigned twice", done.stderr)
+
     def test_refused(self):
         for options, why in ((("nvidia-64",), "none of it is free"), (("nvidia-65",), "does not offer that"),
                              (("nvidia-63", "--bind", "early"), "vfio-pci at boot")):
@@ -149,6 +172,8 @@ class Alone(Base):
         self.assertEqual(self.gpu(GPU)["vgpu_types"],
                          [{"type": "nvidia-1424", "name": "NVIDIA RTX Pro 6000 DC-12Q", "available": 1},
                           {"type": "nvidia-1425", "name": "z", "available": 1}])
+        goal = [word for vm in (106, 107) for word in ("--assign", "%s,mdev=nvidia-1424,no-start=%d" % (GPU, vm))]
+        self.assertIn("it makes one vGPU, which the goal gives", self.refusals(self.plan(*goal, expect=1))[0][1])
         self.conf(107, "hostpci0: %s,mdev=nvidia-1424" % GPU)
         self.run_vm(107)
         plan = self.plan("--gpu", "01:00", "--vm", "106", "--mdev", "nvidia-1425", expect=1)
