@@ -58,6 +58,7 @@ static int read_all(const struct root *root, struct facts *facts, struct error *
 	int status = facts_read_pci(root, facts, err);
 	if (status < 0)
 		return status;
+	facts_index_groups(facts);
 	facts_read_system(root, facts);
 	facts_read_boot(root, facts);
 	facts_read_names(facts);
@@ -163,10 +164,33 @@ bool facts_in_list(const struct list *devices, const struct pci_device *device)
 	return false;
 }
 
+void facts_index_groups(struct facts *facts)
+{
+	int most = -1;
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		int group = ((const struct pci_device *)facts->devices.item[i])->group;
+		most = group > most ? group : most;
+	}
+	if (most < 0 || (size_t)most > 4 * facts->devices.n) /* nothing to gain */
+		return;
+	facts->n_groups = (size_t)most + 1;
+	facts->groups = arena_alloc(facts->arena, facts->n_groups * sizeof *facts->groups);
+	for (size_t i = 0; i < facts->devices.n; i++) {
+		struct pci_device *device = facts->devices.item[i];
+		if (device->group >= 0)
+			list_add(facts->arena, &facts->groups[device->group], device);
+	}
+}
+
 struct list facts_group(const struct facts *facts, int group, struct arena *arena)
 {
 	struct list found = {0};
-	for (size_t i = 0; group >= 0 && i < facts->devices.n; i++) {
+	if (group >= 0 && (size_t)group < facts->n_groups) {
+		found = facts->groups[group];
+		found.capacity = found.n; /* who adds to it has one of its own */
+		return found;
+	}
+	for (size_t i = 0; group >= 0 && !facts->groups && i < facts->devices.n; i++) {
 		struct pci_device *other = facts->devices.item[i];
 		if (other->group == group)
 			list_add(arena, &found, other);

@@ -120,6 +120,8 @@ static void add_vm(struct arena *arena, struct list *holders, const struct vm *v
 		const struct pci_device *device)
 {
 	size_t before = holders->n;
+	if (!vm->hostpci.n && !vm->args_devices.n && !vm->taken.n)
+		return;
 	for (size_t i = 0; i < vm->hostpci.n; i++)
 		add_line(arena, holders, vm, vm->hostpci.item[i], device);
 	if (facts_in_list(&vm->args_devices, device)) {

@@ -19,6 +19,7 @@ int facts_list_pci(const struct root *root, struct facts *facts, struct strings 
 void facts_kernel_numbers(struct facts *facts);
 /* The kernel (5.15 on) hides reset_method of a device that it cannot reset. */
 void facts_hidden_reset(struct facts *facts);
+void facts_index_groups(struct facts *facts);
 int facts_read_pci(const struct root *root, struct facts *facts, struct error *err);
 void facts_read_names(struct facts *facts); /* pci.ids */
 void facts_read_modules(const struct root *root, struct facts *facts);

@@ -206,9 +206,10 @@ static void read_display(
 	if (!pci_is_virtual(device) && read_attribute(dir, "local_cpulist", value, sizeof value))
 		device->local_cpus = text_trim(arena, value, strlen(value));
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
-	char runtime[32];
+	char runtime[32] = "";
 	(void)read_attribute(dir, "power_state", value, sizeof value);
-	(void)read_attribute(dir, "power/runtime_status", runtime, sizeof runtime);
+	if (strcmp(value, "D0\n") != 0) /* awake: nothing more is to be told */
+		(void)read_attribute(dir, "power/runtime_status", runtime, sizeof runtime);
 	value[strcspn(value, "\n")] = '\0';
 	runtime[strcspn(runtime, "\n")] = '\0';
 	if (*value || *runtime)
@@ -250,10 +251,11 @@ static struct pci_device *read_device(
 		device->driver = arena_strdup(arena, driver);
 	else
 		device->driver = link_base(arena, dir, "driver");
-	/* NVIDIA's driver has virtual functions on VFIO, and their physical one not: each is asked.
-	 */
-	if (device->driver &&
-			(strcmp(device->driver, "vfio-pci") == 0 || has_entry(dir, "vfio-dev")))
+	/* Variants of vfio-pci are named so; NVIDIA's driver has virtual functions on VFIO, and
+	 * their physical one not: each is asked. */
+	const char *bound = device->driver ? device->driver : "";
+	bool may_be = strstr(bound, "vfio") || text_starts(bound, "nvidia");
+	if (strcmp(bound, "vfio-pci") == 0 || (may_be && has_entry(dir, "vfio-dev")))
 		device->on_vfio = KNOWN_YES;
 	const char *group = link_base(arena, dir, "iommu_group");
 	unsigned long number = 0;

@@ -113,6 +113,8 @@ struct facts {
 	char *iommu_source;
 	size_t iommu_groups;
 
+	struct list *groups; /* devices by the number of their IOMMU group; NULL: not made */
+	size_t n_groups;
 	struct list devices;      /* of struct pci_device, by address */
 	enum known drivers_known; /* false in a captured tree that records no driver at all */
 	enum known uses_known;    /* mounts and routes could be read and traced */
