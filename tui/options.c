@@ -23,6 +23,8 @@ const struct command_row command_rows[] = {
 		{"demo", COMMAND_DEMO, NULL,
 				"the wizard on a built-in sample host; nothing real is touched"},
 		{"doctor", COMMAND_DOCTOR, NULL, "what the logs say is wrong, and what mends it"},
+		{"export", COMMAND_EXPORT, "tofu",
+				"OpenTofu code for the PCI mappings and GPUs that there are"},
 		{"help", COMMAND_HELP, "[COMMAND]", "examples and options, of a command or of all"},
 		{0},
 };
@@ -107,6 +109,15 @@ static int take_format(struct options *options, const struct option_row *row, co
 	options->prometheus = strcmp(argument, "prometheus") == 0;
 	if (!options->json && !options->prometheus && strcmp(argument, "text") != 0)
 		return wrong("--format takes text or json (audit: prometheus too), not", argument);
+	return 0;
+}
+
+static int take_form(struct options *options, const struct option_row *row, const char *argument)
+{
+	(void)row;
+	options->tofu.form = strcmp(argument, "nodes") == 0 ? TOFU_NODES : TOFU_STATIC;
+	if (options->tofu.form == TOFU_STATIC && strcmp(argument, "static") != 0)
+		return wrong("--form takes static or nodes, not", argument);
 	return 0;
 }
 
@@ -257,7 +268,7 @@ static int take_value(struct options *options, const struct option_row *row, con
 enum {
 	NAMED = TAKES(AUDIT) | TAKES(PLAN) | TAKES(APPLY) | TAKES(ROLLBACK) | TAKES(HISTORY) |
 		TAKES(CAPTURE) | TAKES(DOCTOR),
-	HOSTS = NAMED | TAKES(WIZARD),
+	HOSTS = NAMED | TAKES(EXPORT) | TAKES(WIZARD),
 	REMOTES = HOSTS & ~(TAKES(CAPTURE) | TAKES(DOCTOR)),
 	GOALS = TAKES(AUDIT) | TAKES(PLAN) | TAKES(DOCTOR),
 	EVERY = HOSTS | TAKES(DEMO) | TAKES(HELP),
@@ -287,6 +298,10 @@ static const struct option_row fixed[] = {
 				"leave the comments of configuration files in"},
 		{"no-comments", NULL, GROUP_GENERAL, TAKES(CAPTURE), FLAG(no_comments), NULL,
 				"take them out, as without either"},
+		{"form", "static|nodes", GROUP_GENERAL, TAKES(EXPORT), CALL(take_form), NULL,
+				"a resource for each mapping that there is, with what imports it (static); or mappings made of var.nodes"},
+		{"old-names", NULL, GROUP_GENERAL, TAKES(EXPORT), FLAG(tofu.old_names), NULL,
+				"the resource's name as before version 0.100 of the provider bpg/proxmox"},
 		{"no-color", NULL, GROUP_GENERAL, EVERY, FLAG(no_color), NULL,
 				"no colours; the variable NO_COLOR does the same"},
 		{"ascii", NULL, GROUP_GENERAL, EVERY, CALL(take_nothing), NULL,

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "pvegpu/cluster/tofu.h"
 #include "pvegpu/goal/goal.h"
 
 /* Exit status of the program, as the README lists it. */
@@ -19,6 +20,7 @@ enum command {
 	COMMAND_CAPTURE,
 	COMMAND_DEMO,
 	COMMAND_DOCTOR,
+	COMMAND_EXPORT,
 	COMMAND_HELP,
 	COMMAND_VERSION
 };
@@ -40,7 +42,8 @@ struct options {
 	const char *operand;       /* as command_rows[].operand says; NULL none */
 	const char *log, *symptom; /* of doctor */
 	bool follow;
-	unsigned seconds; /* 0: until interrupted */
+	struct tofu_options tofu; /* of export */
+	unsigned seconds;         /* 0: until interrupted */
 	struct goal *goal;
 	const char *goal_given; /* the last option of the goal that was given, or NULL */
 };

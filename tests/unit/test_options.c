@@ -11,32 +11,35 @@
 #include "tui/cli/cli.h"
 
 /* Written down a second time, so that a change of the table is meant. w: the wizard, a: audit,
- * p: plan, y: apply, r: rollback, h: history, c: capture, D: demo, d: doctor, H: help. */
-static const char letters[] = "wapyrhcDdH";
+ * p: plan, y: apply, r: rollback, h: history, c: capture, D: demo, d: doctor, H: help,
+ * x: export. */
+static const char letters[] = "wapyrhcDdHx";
 static const char *const names[] = {NULL, "audit", "plan", "apply", "rollback", "history",
-		"capture", "demo", "doctor", "help"};
+		"capture", "demo", "doctor", "help", "export"};
 static const struct {
 	const char *option, *takers, *argument, *beside;
 } expected[] = {
-		{"root", "wapyrhcd", "/x", NULL},
-		{"run-scripts", "wapyrhcd", NULL, "--root=/x"},
+		{"root", "wapyrhcdx", "/x", NULL},
+		{"run-scripts", "wapyrhcdx", NULL, "--root=/x"},
 		{"format", "apyrhcd", "json", NULL},
 		{"only", "a", "boot", NULL},
 		{"since", "a", "/x", NULL},
 		{"list", "ad", NULL, NULL},
 		{"comments", "c", NULL, NULL},
 		{"no-comments", "c", NULL, NULL},
+		{"form", "x", "nodes", NULL},
+		{"old-names", "x", NULL, NULL},
 		{"no-color", letters, NULL, NULL},
 		{"ascii", letters, NULL, NULL},
 		{"help", letters, NULL, NULL},
 		{"version", letters, NULL, NULL},
-		{"api", "wapyrh", "https://h:8006", NULL},
-		{"token-file", "wapyrh", "/x", "--api=https://h:8006"},
-		{"user", "wapyrh", "root@pam", "--api=https://h:8006"},
-		{"node", "wapyrh", "pve", "--api=https://h:8006"},
-		{"fingerprint", "wapyrh", "AA", "--api=https://h:8006"},
-		{"ca-file", "wapyrh", "/x", "--api=https://h:8006"},
-		{"proxy", "wapyrh", "none", "--api=https://h:8006"},
+		{"api", "wapyrhx", "https://h:8006", NULL},
+		{"token-file", "wapyrhx", "/x", "--api=https://h:8006"},
+		{"user", "wapyrhx", "root@pam", "--api=https://h:8006"},
+		{"node", "wapyrhx", "pve", "--api=https://h:8006"},
+		{"fingerprint", "wapyrhx", "AA", "--api=https://h:8006"},
+		{"ca-file", "wapyrhx", "/x", "--api=https://h:8006"},
+		{"proxy", "wapyrhx", "none", "--api=https://h:8006"},
 		{"gpu", "apd", "01:00", NULL},
 		{"assign", "apd", "01:00=106", NULL},
 		{"vm", "apd", "106", "--gpu=01:00"},

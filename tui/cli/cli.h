@@ -21,6 +21,7 @@ int command_doctor(const struct options *options);
 /* The wizard; of the demo, on a private copy of the sample host that is removed at the end. */
 int command_wizard(const struct options *options, bool demo);
 int command_demo(const struct options *options);
+int command_export(const struct options *options);
 int command_help(const struct options *options);
 /* What --help says of a command, of COMMAND_WIZARD: of everything. The arena's. */
 const char *help_text(struct arena *arena, enum command command);

@@ -63,6 +63,9 @@ static const struct {
 				"one log, also on another machine"},
 		{COMMAND_DOCTOR, "pvegpu doctor --follow", "and start the VM meanwhile"},
 
+		{COMMAND_EXPORT, "pvegpu export tofu >gpu.tf", "the mappings that there are"},
+		{COMMAND_EXPORT, "pvegpu export tofu --form nodes", "made of var.nodes"},
+
 		{COMMAND_HELP, "pvegpu help plan", "the same as pvegpu plan --help"},
 };
 

@@ -24,6 +24,8 @@ int command_run(const struct options *options)
 		return command_demo(options);
 	case COMMAND_DOCTOR:
 		return command_doctor(options);
+	case COMMAND_EXPORT:
+		return command_export(options);
 	case COMMAND_HELP:
 		return command_help(options);
 	case COMMAND_VERSION:
