@@ -18,7 +18,9 @@ static uint64_t window_next(const struct report *report, const struct pci_device
 			attribute_rule_of(report, gpu, ATTRIBUTE_WINDOW, &untold);
 	if (!goal_number(report->goal, CHOOSE_BAR_SIZE, gpu->name, &mib) && rule)
 		mib = (unsigned)rule->value;
-	return mib ? (uint64_t)mib << 20 : gpu->largest_bar;
+	uint64_t next = (uint64_t)mib << 20;
+	bool larger = gpu->largest_bar > gpu->resizable_bar && gpu->largest_bar > next;
+	return mib && !larger ? next : gpu->largest_bar;
 }
 
 /* Rounded up to a power of two, as a window is placed. */
@@ -94,21 +96,24 @@ static bool is_slow(const struct report *report, const struct pci_device *gpu)
 static bool is_taken_early(const struct report *report, const struct pci_device *gpu)
 {
 	const struct report *part = part_takes(report, gpu);
-	return part ? part->decided[CHOOSE_BIND_EARLY] : vfio_takes_at_boot(report, gpu);
+	return part ? part->decided[CHOOSE_BIND_EARLY]
+		    : vfio_takes_at_boot(report, gpu) && device_on_vfio(gpu);
 }
 
 /* Why it cannot be so many MiB at each boot; NULL: it can, as far as this host tells. */
 static const char *why_no_size(
 		const struct report *report, const struct pci_device *gpu, unsigned wanted)
 {
-	bool one = wanted && !(wanted & (wanted - 1));
+	bool one = !(wanted & (wanted - 1));
+	if (!wanted)
+		return NULL;
 	if (!gpu->bar_sizes)
 		return report->facts->all_recorded ? "it has one size only"
 						   : "which sizes it can have is not recorded";
-	if (wanted && !(one && (gpu->bar_sizes & wanted)))
+	if (!one || !(gpu->bar_sizes & wanted))
 		return arena_printf(report->arena, "it can have %s, by powers of two",
 				device_window_sizes(gpu, report->arena));
-	if (wanted && !is_taken_early(report, gpu))
+	if (!is_taken_early(report, gpu))
 		return "a driver of the host takes the GPU at boot, and may not be asked to let go: with --bind early vfio-pci has it";
 	return NULL;
 }
@@ -116,7 +121,7 @@ static const char *why_no_size(
 static void tell_kept(struct report *report, const struct check *check, struct pci_device *gpu,
 		const struct kept_attribute *rule)
 {
-	unsigned now = (unsigned)(gpu->largest_bar >> 20);
+	unsigned now = (unsigned)(gpu->resizable_bar >> 20);
 	bool has = now == (unsigned)rule->value;
 	bool early = is_taken_early(report, gpu);
 	struct finding *finding = report_add(report, check, has ? STATUS_OK : STATUS_WARN,
@@ -153,7 +158,7 @@ static bool judge_size_asked(struct report *report, const struct check *check,
 	struct finding *finding = report_add(report, check, STATUS_INFO, subject_device(gpu),
 			wanted ? "Its memory window is %llu MiB, and is to be %u MiB at each boot."
 			       : "Its memory window is %llu MiB, and is to be as the firmware makes it.",
-			(unsigned long long)(gpu->largest_bar >> 20), wanted);
+			(unsigned long long)(gpu->resizable_bar >> 20), wanted);
 	finding_fix(report, finding, FIX_BY_PLAN, "keep it for each boot");
 	return true;
 }
@@ -167,7 +172,7 @@ static void judge_window(struct report *report, const struct check *check, struc
 			attribute_rule_of(report, gpu, ATTRIBUTE_WINDOW, &untold);
 	if (judge_size_asked(report, check, gpu, rule, untold))
 		return;
-	if (rule && rule->value > 0 && gpu->largest_bar) {
+	if (rule && rule->value > 0 && gpu->resizable_bar) {
 		tell_kept(report, check, gpu, rule);
 		return;
 	}
@@ -186,7 +191,7 @@ static void judge_window(struct report *report, const struct check *check, struc
 		finding_evidence(report, finding,
 				arena_printf(report->arena,
 						"/sys/bus/pci/devices/%s/resource%d_resize",
-						gpu->name, gpu->bar_index),
+						gpu->name, gpu->resizable_index),
 				"%08lx", (unsigned long)gpu->bar_sizes);
 }
 

@@ -287,7 +287,8 @@ static bool is_wanted_before(const struct report *report, const char *name)
 {
 	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
 		const struct report *before = report->whole->parts.item[i];
-		bool pool = report->pool && before->pool == report->pool;
+		bool pool = (report->pool && before->pool == report->pool) ||
+			    parts_share(report, before);
 		for (size_t m = 0; !pool && m < before->mappings_wanted.n; m++) {
 			const struct mapping_edit *edit = before->mappings_wanted.item[m];
 			if (strcmp(edit->name, name) == 0)
@@ -295,6 +296,17 @@ static bool is_wanted_before(const struct report *report, const char *name)
 		}
 	}
 	return false;
+}
+
+/* By which another part of the goal gets its share of the same GPU; NULL: there is none. */
+static const char *mapping_of_share(const struct report *report)
+{
+	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
+		const struct report *before = report->whole->parts.item[i];
+		if (parts_share(report, before) && before->mappings_wanted.n == 1)
+			return ((const struct mapping_edit *)before->mappings_wanted.item[0])->name;
+	}
+	return NULL;
 }
 
 /* gpu-<vm>-<n>, the first n that is free or is this device's already. A mapping that names nothing
@@ -307,6 +319,8 @@ static const char *propose(
 	const struct vm_hostpci *entry_now = hostpci_with(report, report->vm, device);
 	if (entry_now && entry_now->parsed.mapping)
 		return entry_now->parsed.mapping;
+	if (mapping_of_share(report))
+		return mapping_of_share(report);
 	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
 		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
 		size_t here = 0;

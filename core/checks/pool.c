@@ -74,6 +74,8 @@ static bool is_chosen(const struct report *report, const struct list *offer)
 {
 	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
 		const struct report *before = report->whole->parts.item[i];
+		if (report->goal->values[CHOOSE_MDEV] && parts_share(report, before))
+			continue;
 		for (size_t d = 0; d < offer->n; d++)
 			if (facts_in_list(&before->card, offer->item[d]))
 				return true;
@@ -179,6 +181,9 @@ bool pool_has_room(const struct report *report)
 		return false;
 	for (size_t i = 0; i < report->pool_offers.n; i++)
 		taken += holder_of(report, report->pool_offers.item[i], otherwise) != NULL;
+	if (report->mdev) /* each has parts for several; how many are free is judged with the type
+			   */
+		return taken < report->pool_offers.n;
 	for (size_t i = 0; i < facts->vms.n; i++) {
 		const struct vm *vm = facts->vms.item[i];
 		taken += vm != report->vm && vm->running != KNOWN_NO ? count_lines(report, vm) : 0;

@@ -37,6 +37,8 @@ void report_join(struct report *whole);
 const struct report *part_with(const struct report *report, const struct pci_device *device);
 /* The same, where the part takes it from the host: of a vGPU it does not. */
 const struct report *part_takes(const struct report *report, const struct pci_device *device);
+/* Each is asked for a part of one GPU, or of one of a pool, for a guest of its own: vGPUs. */
+bool parts_share(const struct report *part, const struct report *other);
 /* The part gives its GPU to its VM, or that has it already. */
 bool part_gives(const struct report *part);
 /* The devices that a VM has for itself at its next start, of struct pci_device: of its lines and of

@@ -179,13 +179,13 @@ static int find_vm(struct report *part, struct error *err)
 	return hidden < 0 ? hidden : status;
 }
 
-/* Each gets a part of the GPU, for a guest of its own: vGPUs. */
-static bool are_shares(const struct report *part, const struct report *other)
+bool parts_share(const struct report *part, const struct report *other)
 {
 	const char *type = part->goal->values[CHOOSE_MDEV];
 	const char *of_other = other->goal->values[CHOOSE_MDEV];
-	return part->gpu == other->gpu && part->vm && other->vm && part->vm != other->vm && type &&
-	       of_other && strcmp(type, "none") != 0 && strcmp(of_other, "none") != 0;
+	bool same = part->gpu == other->gpu || (part->pool && part->pool == other->pool);
+	return same && part->goal->vmid != other->goal->vmid && type && of_other &&
+	       strcmp(type, "none") != 0 && strcmp(of_other, "none") != 0;
 }
 
 /* One device goes to one guest. */
@@ -194,7 +194,7 @@ static int refuse_twice(const struct report *part, struct error *err)
 	const struct list *parts = &part->whole->parts;
 	for (size_t i = 0; part->gpu && i < parts->n && parts->item[i] != part; i++) {
 		const struct report *other = parts->item[i];
-		if (facts_in_list(&other->card, part->gpu) && !are_shares(part, other))
+		if (facts_in_list(&other->card, part->gpu) && !parts_share(part, other))
 			return error_set(err, ERROR_USAGE, "%s is assigned twice%s%s",
 					part->gpu->name,
 					part->pool || other->pool ? ": once by a pool, "

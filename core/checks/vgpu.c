@@ -40,17 +40,33 @@ static bool has_it(const struct report *part)
 	return part->line && text_same(part->line->parsed.mdev, part->mdev);
 }
 
-/* The parts of the goal before this one that get one of the same device, of this type; NULL: of
- * any. */
-static int count_before(const struct report *report, const char *type)
+/* What parts of the goal take of the same device before this one gets its own: those before it, and
+ * those whose line is there; a guest that runs has its own already. `type` NULL: of any. */
+static int count_others(const struct report *report, const char *type)
 {
 	int n = 0;
-	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
+	bool before = true;
+	for (size_t i = 0; i < report->whole->parts.n; i++) {
 		const struct report *part = report->whole->parts.item[i];
-		n += part->gpu == report->gpu && part->mdev && !has_it(part) &&
+		bool takes = part->gpu == report->gpu && part->mdev && part->vm &&
+			     !(has_it(part) && part->vm->running == KNOWN_YES);
+		before = before && part != report;
+		n += part != report && takes && (before || has_it(part)) &&
 		     (!type || strcmp(part->mdev, type) == 0);
 	}
 	return n;
+}
+
+/* NVIDIA's time-sliced vGPUs of one GPU are of one type, unless mixed sizes are switched on
+ * (NVIDIA, Virtual GPU Software User Guide). */
+static void tell_mixed(struct report *report, const struct check *check)
+{
+	const struct pci_device *gpu = report->gpu;
+	if (gpu->vendor != 0x10de || gpu->vgpu_alone ||
+			count_others(report, NULL) == count_others(report, report->mdev))
+		return;
+	(void)report_add(report, check, STATUS_WARN, subject_device(gpu),
+			"The goal asks it for vGPUs of several types. NVIDIA's makes one type at a time, unless mixed sizes are on: the second guest may not start.");
 }
 
 /* What is against it; NULL: nothing. */
@@ -60,7 +76,7 @@ static const char *why_not(const struct report *report)
 	const struct pci_device *gpu = report->gpu;
 	const struct vgpu_type *type = facts_vgpu_type(gpu, report->mdev);
 	const struct pci_device *other = function_with(gpu, report->mdev);
-	int before = count_before(report, report->mdev);
+	int others = count_others(report, report->mdev);
 	if (report->goal->chosen[CHOOSE_BIND_EARLY] == CHOICE_YES)
 		return "vfio-pci at boot would take the GPU from the driver that makes vGPUs";
 	if (device_on_vfio(gpu) && !gpu->vgpu_alone && !pci_is_virtual(gpu))
@@ -75,9 +91,9 @@ static const char *why_not(const struct report *report)
 	if (!type)
 		return gpu->vgpu_types.n ? "it does not offer that"
 					 : "which it offers is not told: all may be given out";
-	if (gpu->vgpu_alone && count_before(report, NULL))
+	if (gpu->vgpu_alone && count_others(report, NULL))
 		return "it makes one vGPU, which the goal gives to another guest";
-	if (type->available > 0 && before >= type->available)
+	if (type->available > 0 && others >= type->available)
 		return arena_printf(arena, "%d of it %s free, which the goal gives to others",
 				type->available, type->available > 1 ? "are" : "is");
 	return type->available == 0 ? "none of it is free" : NULL;
@@ -128,6 +144,7 @@ void check_attach_mdev(struct report *report, const struct check *check)
 							? "name a type that it offers, or none: --mdev none"
 							: "give the whole GPU: --mdev none; parts take a driver that makes them");
 		}
+		tell_mixed(report, check);
 		tell_helper(report, check);
 	} else if (gpu && gpu->vgpu_types.n) {
 		finding = report_add(report, check, STATUS_INFO, subject_device(gpu),

@@ -135,8 +135,19 @@ static void read_ids(const struct device_dir *dir, const char *uevent, struct pc
 	}
 }
 
+/* The sizes that a window can have (Documentation/ABI/testing/sysfs-bus-pci). */
+static uint32_t read_sizes(const struct device_dir *dir, int window)
+{
+	char name[] = "resource0_resize";
+	char value[32];
+	name[strlen("resource")] = (char)('0' + window);
+	return read_attribute(dir, name, value, sizeof value) ? (uint32_t)strtoul(value, NULL, 16)
+							      : 0;
+}
+
 /* The largest memory window in `resource`: a line of start, end and flags for each (the kernel's
- * drivers/pci/pci-sysfs.c, resource_show; bit 9 of the flags is memory). */
+ * drivers/pci/pci-sysfs.c, resource_show; bit 9 of the flags is memory). And the largest of those
+ * that can be resized, which are of 1 MiB at least. */
 static void read_bars(const struct device_dir *dir, struct pci_device *device)
 {
 	char text[2048];
@@ -149,25 +160,22 @@ static void read_bars(const struct device_dir *dir, struct pci_device *device)
 		unsigned long long flags = strtoull(next, &next, 16);
 		if (next == at)
 			return;
-		if ((flags & 0x200) && end > start && end - start + 1 > device->largest_bar) {
-			device->largest_bar = end - start + 1;
+		uint64_t size = (flags & 0x200) && end > start ? end - start + 1 : 0;
+		uint32_t sizes = size >= 1 << 20 && size > device->resizable_bar &&
+								 !pci_is_virtual(device)
+						 ? read_sizes(dir, bar)
+						 : 0;
+		if (size > device->largest_bar) {
+			device->largest_bar = size;
 			device->bar_start = start;
-			device->bar_index = bar;
+		}
+		if (sizes) {
+			device->resizable_bar = size;
+			device->resizable_index = bar;
+			device->bar_sizes = sizes;
 		}
 		at = next;
 	}
-}
-
-/* The sizes that the largest window can have (Documentation/ABI/testing/sysfs-bus-pci). */
-static void read_sizes(const struct device_dir *dir, struct pci_device *device)
-{
-	char name[] = "resource0_resize";
-	char value[32];
-	if (!device->largest_bar || pci_is_virtual(device))
-		return;
-	name[strlen("resource")] = (char)('0' + device->bar_index);
-	if (read_attribute(dir, name, value, sizeof value))
-		device->bar_sizes = (uint32_t)strtoul(value, NULL, 16);
 }
 
 /* Whether an entry is there; one that cannot be looked at is not, and a gap. */
@@ -202,7 +210,6 @@ static void read_display(
 			device->sriov_total > 0 ? read_count(dir, "sriov_drivers_autoprobe") : -1;
 	device->d3cold = splits ? read_count(dir, "d3cold_allowed") : -1;
 	read_bars(dir, device);
-	read_sizes(dir, device);
 	if (!pci_is_virtual(device) && read_attribute(dir, "local_cpulist", value, sizeof value))
 		device->local_cpus = text_trim(arena, value, strlen(value));
 	device->rom = has_entry(dir, "rom") ? KNOWN_YES : KNOWN_NO;
@@ -511,7 +518,7 @@ int device_attribute_now(const struct pci_device *device, enum device_attribute 
 	case ATTRIBUTE_D3COLD:
 		return device->d3cold;
 	case ATTRIBUTE_WINDOW:
-		return device->bar_sizes ? (int)(device->largest_bar >> 20) : -1;
+		return device->bar_sizes ? (int)(device->resizable_bar >> 20) : -1;
 	case ATTRIBUTE_NONE:
 	case ATTRIBUTES:
 	default:

@@ -22,9 +22,23 @@ unsigned attribute_at_first(enum device_attribute attribute)
 	return attribute == ATTRIBUTE_FUNCTIONS || attribute == ATTRIBUTE_WINDOW ? 0 : 1;
 }
 
+/* resource1_resize, resource*_resize, resource${N}_resize */
+static bool names_resize(const char *line)
+{
+	static const char start[] = "resource";
+	for (const char *at = strstr(line, start); at; at = strstr(at + 1, start)) {
+		const char *end = strstr(at, "_resize");
+		if (end && end - at <= (long)strlen("resource${N}") &&
+				end - at > (long)strlen(start))
+			return true;
+	}
+	return false;
+}
+
 bool attribute_rule_names(enum device_attribute attribute, const char *line)
 {
-	return strstr(line, attribute_name(attribute)) != NULL;
+	return attribute == ATTRIBUTE_WINDOW ? names_resize(line)
+					     : strstr(line, attribute_name(attribute)) != NULL;
 }
 
 /* The decimal number of `n` characters at `at`. "010" is eight to the kernel. */
@@ -44,9 +58,9 @@ static bool read_number(const char *line, size_t at, size_t n, struct attribute_
 	return true;
 }
 
-/* Once in a boot, so that a guest that runs with the device later keeps it. */
+/* Once in a boot, and while no guest can run: /etc/pve is there before the first of them starts. */
 static const char resize_before[] =
-		"/bin/sh -c 'mkdir /run/pvegpu-bar-%k 2>/dev/null || exit 0; cd /sys%p; echo %k >driver/unbind; echo ";
+		"/bin/sh -c '[ -e /etc/pve/local ] && exit 0; mkdir /run/pvegpu-bar-%k 2>/dev/null || exit 0; cd /sys%p; echo %k >driver/unbind; echo ";
 static const char resize_middle[] = " >resource";
 static const char resize_after[] = "_resize; echo %k >/sys/bus/pci/drivers/vfio-pci/bind'";
 

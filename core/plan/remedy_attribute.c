@@ -32,10 +32,10 @@ static char *own_line(struct arena *arena, const struct facts *facts,
 	const char *name = attribute_name(attribute);
 	if (attribute == ATTRIBUTE_WINDOW)
 		return arena_printf(arena,
-				"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", ATTR{vendor}==\"0x%04x\", "
+				"ACTION==\"add|bind\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", ATTR{vendor}==\"0x%04x\", "
 				"ATTR{device}==\"0x%04x\", DRIVER==\"vfio-pci\", RUN+=\"%s\"\n",
 				device->name, device->vendor, device->device,
-				attribute_rule_resize(arena, device->bar_index, value));
+				attribute_rule_resize(arena, device->resizable_index, value));
 	if (by_sysfsutils(facts))
 		return arena_printf(
 				arena, "bus/pci/devices/%s/%s = %u\n", device->name, name, value);

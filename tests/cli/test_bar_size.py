@@ -82,6 +82,35 @@ class BarSize(HostTest):
         os.remove(self.path(DEVICE + "/resource%d_resize" % self.index))
         self.assertIn("one size only", self.refused(*GOAL, "--bar-size", "01:00=8192"))
 
+    def test_where_the_hosts_driver_wins(self):
+        """vfio-pci is told the ids, and nouveau comes first all the same."""
+        self.write("/etc/modprobe.d/vfio.conf", "options vfio-pci ids=10de:2206,10de:1aef\n")
+        self.script("usr/sbin/update-initramfs", "-u")
+        self.script("usr/sbin/reboot")
+        self.assertTrue(os.readlink(self.path(DEVICE + "/driver")).endswith("nouveau"))
+        self.assertIn("a driver of the host takes the GPU at boot", self.refused("--bar-size", "01:00=8192"))
+
+    def test_the_window_that_can_be_resized(self):
+        """It is not the largest; and it is gone from there when the rule is to go."""
+        resource = self.read(DEVICE + "/resource").split("\n")
+        resource[self.index + 2] = "0x0000007000000000 0x000000707fffffff " + resource[self.index].split()[2]  # 2 GiB
+        self.write(DEVICE + "/resource", "\n".join(resource))
+        self.plan(*GOAL, "--bar-size", "01:00=1024")
+        self.apply()
+        self.assertIn("resource%d_resize" % self.index, self.read(OWN))
+        os.remove(self.path(DEVICE + "/resource%d_resize" % self.index))
+        self.plan(*GOAL, "--bar-size", "01:00=0")
+        self.apply()
+        self.assertFalse(os.path.exists(self.path(OWN)))
+
+    def test_other_things_that_are_resized(self):
+        os.makedirs(self.path("/etc/systemd/system"), exist_ok=True)
+        self.write("/etc/systemd/system/grow.service", "[Service]\nExecStart=/usr/local/sbin/rootfs_resize --all\n")
+        self.plan(*GOAL, "--bar-size", "01:00=8192")
+        self.write("/etc/systemd/system/grow.service",
+                   "[Service]\nExecStart=/bin/sh -c 'echo 8 >/sys/bus/pci/devices/%s/resource${N}_resize'\n" % GPU)
+        self.assertIn("grow.service", self.refused(*GOAL, "--bar-size", "01:00=8192"))
+
     def test_a_driver_of_the_host_has_it_again(self):
         self.plan(*GOAL, "--bar-size", "01:00=8192")
         self.apply()
@@ -105,12 +134,17 @@ class BarSize(HostTest):
             os.remove(link)
         os.symlink(driver, link)
         here = what.replace("%k", GPU).replace("/sys%p", device)
+        self.write(DEVICE + "/resource%d_resize" % self.index, "untouched\n")
         here = re.sub(r"(?<![\w/.])/(run|sys)/", self.root + r"/\1/", here).replace(self.root + self.root, self.root)
-        for expect in ("13", "untouched"):
+        here = here.replace("/etc/pve/local", self.path("/etc/pve/local"))
+        for expect in ("untouched", "13", "untouched"):
+            if expect == "13":  # until then a guest may run
+                os.rename(self.path("/etc/pve"), self.path("/etc/pve-later"))
             done = subprocess.run(["sh", "-c", here], capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(self.read(DEVICE + "/resource%d_resize" % self.index).strip(), expect)
             self.write(DEVICE + "/resource%d_resize" % self.index, "untouched\n")
+            self.assertEqual(os.path.exists(driver + "/unbind"), os.path.exists(self.path("/etc/pve-later")))
         for name in ("unbind", "bind"):
             with open(os.path.join(driver, name), encoding="ascii") as file:
                 self.assertEqual(file.read().strip(), GPU)

@@ -447,7 +447,12 @@ class Findings(HostTest):
         self.assertEqual(self.status("vm.address-width"), {"ok"})
         self.assertEqual(told("hostpci0: 0000:01:00,pcie=1", "bios: ovmf", "machine: q35", "cpu: host,phys-bits=46"), {"info"})
         self.assertEqual(told("hostpci1: 0000:02:00,pcie=1"), {"warn"}, "two that cannot reach each other")
+        advice = [f["fix"]["summary"] for f in self.audit()["findings"] if f["id"] == "vm.address-width"]
+        self.assertIn("--cpu host,phys-bits=46,guest-phys-bits=39 (", advice[0], "the rest of the line stays")
         self.assertEqual(told("cpu: host,phys-bits=46,guest-phys-bits=39"), set())
+        self.conf(106, drop=("hostpci1:",))
+        self.assertEqual(told("hostpci0: 0000:00:1f.6", "cpu: host,phys-bits=46"), set(), "a network card needs no window")
+        self.conf(106, "hostpci0: 0000:01:00,pcie=1", "hostpci1: 0000:02:00,pcie=1")
         self.assertEqual(told("cpu: x86-64-v2-AES"), set(), "of which OVMF believes no width")
         self.assertEqual(told("machine: q35,viommu=intel,aw-bits=48"), set(), "QEMU 8 starts it")
         packages = self.read("var/lib/dpkg/status")

@@ -82,12 +82,36 @@ class Mediated(Base):
         told = self.refusals(self.plan(*goal, expect=1))
         self.assertEqual(len(told), 1)
         self.assertIn("1 of it is free, which the goal gives to others", told[0][1])
+        self.conf(106, "hostpci0: %s,mdev=nvidia-63,pcie=1" % GPU)  # stopped, it has no vGPU yet
+        self.assertIn("1 of it is free", self.refusals(self.plan(*goal, expect=1))[0][1])
+        self.conf(106, drop=("hostpci0:",))
+        self.write(DEVICES + GPU + "/mdev_supported_types/nvidia-65/available_instances", "4\n")
+        other = goal[:3] + [goal[3].replace("nvidia-63", "nvidia-65")]
+        told = json.loads(run("audit", *other, "--format", "json", root=self.root).stdout)["findings"]
+        self.assertIn("of several types", [f["detail"] for f in told if f["id"] == "attach.mdev" and f["status"] == "warn"][0])
         for second in ("mdev=none", "mdev=nvidia-63", "no-start"):  # whole beside a part, and twice to one guest
             vmid = 106 if second == "mdev=nvidia-63" else 107
             done = run("plan", "--assign", "%s,mdev=nvidia-63=106" % GPU, "--assign", "%s,%s=%d" % (GPU, second, vmid),
                        root=self.root)
             self.assertEqual(done.returncode, 2, second)
             self.assertIn("is assigned twice", done.stderr)
+
+    def test_several_by_one_mapping(self):
+        for option in ("by-mapping", "mapping=shared"):
+            goal = [w for vm in (106, 107) for w in ("--assign", "%s,mdev=nvidia-63,no-start,%s=%d" % (GPU, option, vm))]
+            plan = self.plan(*goal)
+            self.assertEqual(plan["refusals"], [])
+            made = [c["params"]["id"] for c in plan["changes"] if c.get("path") == "/cluster/mapping/pci"]
+            self.assertEqual(len(made), 1, option)
+            lines = [c["params"]["hostpci0"] for c in plan["changes"] if "hostpci0" in c.get("params", {})]
+            self.assertEqual(lines, ["mapping=%s,mdev=nvidia-63,pcie=1" % made[0]] * 2)
+        self.apply()
+        self.assertTrue(self.plan(*goal)["nothing_to_do"])
+        self.rollback()
+        goal = [w for vm in (106, 107) for w in ("--assign", "shared,mdev=nvidia-63,no-start=%d" % vm)]
+        self.write("/etc/pve/mapping/pci.cfg", "shared\n\tmap node=pve2,path=%s,id=10de:2206,subsystem-id=1043:87b0,"
+                   "iommugroup=1\n\tmdev 1\n\n" % GPU)
+        self.assertEqual(self.plan(*goal)["refusals"], [], "as a pool of one")
 
     def test_refused(self):
         for options, why in ((("nvidia-64",), "none of it is free"), (("nvidia-65",), "does not offer that"),

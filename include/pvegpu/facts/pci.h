@@ -59,7 +59,8 @@ struct pci_device {
 	int d3cold;           /* its power may be cut while it is not used: 0 or 1; -1: not told */
 	uint64_t largest_bar; /* bytes of its largest memory window; 0 unknown */
 	uint64_t bar_start;   /* where that window is; 0 not placed */
-	int bar_index;        /* the number of that window */
+	uint64_t resizable_bar; /* of the one that has more sizes, the largest of such; 0: none */
+	int resizable_index;    /* the number of that window */
 	uint32_t bar_sizes; /* that it can have (resourceN_resize): bit n for 2^n MiB; 0 only one */
 	char *bar_holder;   /* who sits on a part of its memory: "BOOTFB", "efifb"; or NULL */
 	enum known mdev;    /* it offers mediated devices (mdev_supported_types), or NVIDIA's

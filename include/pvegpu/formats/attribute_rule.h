@@ -32,8 +32,9 @@ unsigned attribute_at_first(enum device_attribute attribute);
  * Numbers are decimal; TotalVFs has 16 bits (PCI Express, SR-IOV Extended Capability).
  *
  * A window is resized where no driver has the device (Documentation/ABI/testing/sysfs-bus-pci), and
- * vfio-pci of the initramfs has it before udev comes: a rule of ours lets go of it, once in a boot,
- * and no rule but ours is understood.
+ * vfio-pci has it when udev comes, from the initramfs (add), or as soon as it is loaded (bind): a
+ * rule of ours lets go of it, once in a boot and before guests run, and no rule but ours is
+ * understood.
  */
 enum { ATTRIBUTE_MAX = 65535 };
 /* What the rule does, with the exponent of 2 MiB that is written for `mib`. */
