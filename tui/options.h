@@ -42,6 +42,7 @@ struct options {
 	const char *operand;       /* as command_rows[].operand says; NULL none */
 	const char *log, *symptom; /* of doctor */
 	bool follow;
+	const char *tofu_output;  /* the file of the goal's workers, or NULL */
 	struct tofu_options tofu; /* of export */
 	unsigned seconds;         /* 0: until interrupted */
 	struct goal *goal;

@@ -3,12 +3,26 @@
 
 #include "pvegpu/plan/planner.h"
 #include "tui/connect.h"
+#include "tui/say.h"
 
 void view_close(struct view *view)
 {
 	report_free(view->report);
 	facts_free(view->facts);
 	host_close(&view->host);
+}
+
+/* The workers of an output that are on this node; the others are told. */
+static int read_workers(const struct options *options, const struct facts *facts, struct error *err)
+{
+	struct list workers;
+	struct strings elsewhere = {0};
+	int status = tofu_read(options->tofu_output, options->goal->arena, &workers, err);
+	if (status == 0)
+		status = tofu_assign(facts, &workers, options->goal, &elsewhere, err);
+	for (size_t i = 0; i < elsewhere.n; i++)
+		say(stderr, "pvegpu: not here: %s\n", elsewhere.item[i]);
+	return status;
 }
 
 int view_open(const struct options *options, struct view *ret_view, struct error *err)
@@ -21,7 +35,10 @@ int view_open(const struct options *options, struct view *ret_view, struct error
 		host_close(&view.host);
 		return status;
 	}
-	status = planner_report(&view.host, view.facts, options->goal, &view.report, err);
+	if (options->tofu_output)
+		status = read_workers(options, view.facts, err);
+	if (status == 0)
+		status = planner_report(&view.host, view.facts, options->goal, &view.report, err);
 	if (status < 0) {
 		view_close(&view);
 		return status;

@@ -3,6 +3,7 @@
 #define PVEGPU_CLUSTER_TOFU_H
 
 #include "pvegpu/facts/facts.h"
+#include "pvegpu/goal/goal.h"
 
 /*
  * OpenTofu and Terraform: code for the provider bpg/proxmox of what a host has, as `tofu fmt`
@@ -24,5 +25,24 @@ struct tofu_options {
 /* The code, in the arena. `ret_left_out` gets what there is and cannot be written so, and why. */
 char *tofu_export(const struct facts *facts, const struct tofu_options *options,
 		struct arena *arena, struct strings *ret_left_out);
+
+/*
+ * A worker of the output gpu_configuration_needed: which GPU of which node is to go to which VM.
+ */
+struct tofu_worker {
+	const char *where; /* "gpu_configuration_needed.value[1]" */
+	const char *hostname;
+	const char *node;   /* of Proxmox VE; NULL: not told, so this one */
+	const char *device; /* 01:00, 0000:01:00.0 */
+};
+
+/* What `tofu output -json`, or `tofu output -json gpu_configuration_needed`, printed: a list, a map
+ * or one object; "-" is standard input. Of struct tofu_worker, in the arena. ERROR_PARSE names the
+ * line, or the member and what is wrong with it. */
+int tofu_read(const char *path, struct arena *arena, struct list *ret_workers, struct error *err);
+/* Those of this node as assignments of the goal; `ret_elsewhere` says who is on which other.
+ * ERROR_USAGE where a worker is no VM here, or none is of this node. */
+int tofu_assign(const struct facts *facts, const struct list *workers, struct goal *goal,
+		struct strings *ret_elsewhere, struct error *err);
 
 #endif
