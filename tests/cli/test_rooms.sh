@@ -17,7 +17,7 @@ result() { # TEXT FOUND
 		failed=$((failed + 1)); echo "not ok - $1:"; echo "$2" | sed 's/^/    /'
 	fi
 }
-# Not by nm, which shows of objects for link-time optimization what their other half says: no printf.
+# Not by nm: where objects are for link-time optimization it shows their other half, without printf.
 undefined() { readelf -sW "$1" | awk -v o="$1" '/^File:/ { o = $2 } $7 == "UND" && $8 { print $8, o }' | sort -u; }
 
 undefined "$build/libcore.a" >"$build/core.undefined"
