@@ -328,7 +328,7 @@ static const struct option_row fixed[] = {
 		{"vm", "VMID", GROUP_GOAL, GOALS, CALL(take_vm), NULL, "the VM that gets it"},
 		{"assign", "DEVICE[,OPTION...]=VMID", GROUP_GOAL, GOALS, CALL(take_assign), NULL,
 				"one device, or one of a mapping, for one VM (repeatable); OPTION is x-vga, bind=early, mapping=NAME ... of this device, or no-start, q35 ... of its VM, alone"},
-		{"tofu-output", "FILE", GROUP_GOAL, GOALS, TEXT(tofu_output), NULL,
+		{"tofu-output", "FILE", GROUP_GOAL, GOALS | TAKES(WIZARD), TEXT(tofu_output), NULL,
 				"the workers that tofu output -json names, each with its GPU; - for standard input"},
 		{"param", "WORD", GROUP_GOAL, GOALS, CALL(take_param), NULL,
 				"add a kernel parameter"},

@@ -166,9 +166,10 @@ int wizard_next_step(const struct wizard *wizard);
 void wizard_judge(struct wizard *wizard);
 int wizard_refresh(struct wizard *wizard, struct error *err);
 
-/* Run it; `root` is lent. `demo`: the host is a copy that is thrown away at the end. Returns the
- * exit status of the program. */
-int wizard_run(struct host *host, bool no_color, bool demo);
+/* Run it; `host` is lent. `demo`: the host is a copy that is thrown away at the end. With
+ * `tofu_output` (see tofu_read()) its workers are the goal, and not the last one of this host.
+ * Returns the exit status of the program. */
+int wizard_run(struct host *host, bool no_color, bool demo, const char *tofu_output);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);

@@ -263,3 +263,12 @@ int tofu_assign(const struct facts *facts, const struct list *workers, struct go
 	}
 	return 0;
 }
+
+int tofu_goal(const char *path, const struct facts *facts, struct goal *goal,
+		struct strings *ret_elsewhere, struct error *err)
+{
+	struct list workers;
+	int status = tofu_read(path, goal->arena, &workers, err);
+	*ret_elsewhere = (struct strings){0};
+	return status < 0 ? status : tofu_assign(facts, &workers, goal, ret_elsewhere, err);
+}

@@ -81,6 +81,9 @@ class Output(HostTest):
         self.write(name, self.read(name).replace("talos-gpu-2", "talos-gpu-1"))
         self.goal([ONE], 2, "VM 106 and VM 107 of this node are both called talos-gpu-1")
         self.assertEqual(run("plan", "--tofu-output", "/nowhere", root=self.root).returncode, 3)
+        done = run("--tofu-output", os.path.join(self.directory, "output.json"), root=self.root)
+        self.assertEqual(done.returncode, 2, "the wizard says it before it takes the screen")
+        self.assertIn("are both called talos-gpu-1", done.stderr)
 
 
 if __name__ == "__main__":

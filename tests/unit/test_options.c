@@ -43,7 +43,7 @@ static const struct {
 		{"gpu", "apd", "01:00", NULL},
 		{"assign", "apd", "01:00=106", NULL},
 		{"vm", "apd", "106", "--gpu=01:00"},
-		{"tofu-output", "apd", "/x", NULL},
+		{"tofu-output", "wapd", "/x", NULL},
 		{"param", "apd", "quiet", NULL},
 		{"no-param", "apd", "quiet", NULL},
 		{"bind", "apd", "early", NULL},

@@ -15,11 +15,8 @@ void view_close(struct view *view)
 /* The workers of an output that are on this node; the others are told. */
 static int read_workers(const struct options *options, const struct facts *facts, struct error *err)
 {
-	struct list workers;
-	struct strings elsewhere = {0};
-	int status = tofu_read(options->tofu_output, options->goal->arena, &workers, err);
-	if (status == 0)
-		status = tofu_assign(facts, &workers, options->goal, &elsewhere, err);
+	struct strings elsewhere;
+	int status = tofu_goal(options->tofu_output, facts, options->goal, &elsewhere, err);
 	for (size_t i = 0; i < elsewhere.n; i++)
 		say(stderr, "pvegpu: not here: %s\n", elsewhere.item[i]);
 	return status;

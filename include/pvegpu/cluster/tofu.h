@@ -44,5 +44,8 @@ int tofu_read(const char *path, struct arena *arena, struct list *ret_workers, s
  * ERROR_USAGE where a worker is no VM here, or none is of this node. */
 int tofu_assign(const struct facts *facts, const struct list *workers, struct goal *goal,
 		struct strings *ret_elsewhere, struct error *err);
+/* Both, of a file; what is said of workers elsewhere is in the goal's arena. */
+int tofu_goal(const char *path, const struct facts *facts, struct goal *goal,
+		struct strings *ret_elsewhere, struct error *err);
 
 #endif
