@@ -118,12 +118,13 @@ static bool wait_for_end(struct child *child, long long deadline)
 	return true;
 }
 
-/* The child and what it started. */
+/* The child and what it started. One that the kernel does not let go of, in the read of a device
+ * that is gone, is not waited for. */
 static void kill_child(struct child *child)
 {
 	(void)kill(-child->pid, SIGKILL);
-	while (!child->ended && waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
-		;
+	if (!wait_for_end(child, now_ms() + 5000))
+		child->status = SIGKILL;
 	child->ended = true;
 }
 

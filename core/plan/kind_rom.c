@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <signal.h>
 #include <string.h>
 
 #include "core/plan/internal.h"
 #include "pvegpu/base/files.h"
 #include "pvegpu/base/json.h"
+#include "pvegpu/base/process.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/formats/pci_rom.h"
 #include "pvegpu/formats/vfct.h"
@@ -85,6 +87,39 @@ static void take_image(struct change_run *run, const struct change *change, char
 	}
 }
 
+static bool take_bytes(void *user, const char *bytes, size_t n)
+{
+	enum { ROM_MOST = 16 * ROM_USUAL };
+	struct text *rom = user;
+	text_add_bytes(rom, bytes, n);
+	return rom->n <= ROM_MOST;
+}
+
+/* By another program: of a card that fell off the bus the read may not end, and then it is left to
+ * the kernel. */
+static int read_in_time(struct change_run *run, const char *path, char **ret_bytes, size_t *ret_n,
+		struct error *err)
+{
+	enum { IN_TIME_S = 30 };
+	const char *const argv[] = {"cat", path, NULL};
+	struct text rom = {0};
+	struct process_result result;
+	int status = process_stream(
+			run->root, argv, IN_TIME_S, take_bytes, &rom, run->arena, &result, err);
+	*ret_n = rom.n;
+	*ret_bytes = text_take(&rom, run->arena);
+	if (status == 0 && result.exit_status == 128 + SIGKILL)
+		return error_set(err, ERROR_IO,
+				"cannot read '%s': it did not end within %d seconds; see dmesg, the card may be gone until the host is powered off",
+				path, IN_TIME_S);
+	if (status == 0 && result.exit_status != 0)
+		return error_set(err, ERROR_IO, "cannot read '%s': %s", path,
+				text_printable(run->arena,
+						text_trim(run->arena, result.error_out,
+								strlen(result.error_out))));
+	return status;
+}
+
 /* Read it, with its switches set for that time alone. */
 static int read_rom(struct change_run *run, const struct change *change, char **ret_bytes,
 		size_t *ret_n, struct error *err)
@@ -97,7 +132,9 @@ static int read_rom(struct change_run *run, const struct change *change, char **
 	int status = enables ? write_switch(run, enable, "1", err) : 0;
 	if (status == 0 && is_switched(run, change))
 		status = write_switch(run, change->after, "1", err);
-	if (status == 0)
+	if (status == 0 && is_switched(run, change))
+		status = read_in_time(run, change->after, ret_bytes, ret_n, err);
+	else if (status == 0)
 		status = root_read(run->root, change->after, run->arena, ret_bytes, ret_n, err);
 	if (status == 0 && is_from_table(change))
 		take_image(run, change, ret_bytes, ret_n);
