@@ -42,9 +42,9 @@ struct options {
 	const char *operand;       /* as command_rows[].operand says; NULL none */
 	const char *log, *symptom; /* of doctor */
 	bool follow;
-	const char *tofu_output;  /* the file of the goal's workers, or NULL */
-	struct tofu_options tofu; /* of export */
-	unsigned seconds;         /* 0: until interrupted */
+	struct tofu_source workers; /* of the goal, or nothing */
+	struct tofu_options tofu;   /* of export */
+	unsigned seconds;           /* 0: until interrupted */
 	struct goal *goal;
 	const char *goal_given; /* the last option of the goal that was given, or NULL */
 };

@@ -2,7 +2,6 @@
 #include "tui/wizard.h"
 
 #include "pvegpu/base/text.h"
-#include "pvegpu/cluster/tofu.h"
 #include "tui/connect.h"
 #include "tui/reading.h"
 #include "tui/say.h"
@@ -310,23 +309,24 @@ static int run_on_terminal(struct wizard *wizard, bool no_color)
 }
 
 /* The goal that is asked for, or that of the last run. */
-static int begin_goal(struct wizard *wizard, const char *tofu_output, struct error *err)
+static int begin_goal(struct wizard *wizard, const struct tofu_source *workers, struct error *err)
 {
 	struct strings elsewhere = {0};
-	wizard->goal = tofu_output ? NULL : history_last_goal(wizard->root);
+	wizard->goal = workers ? NULL : history_last_goal(wizard->root);
 	if (!wizard->goal)
 		wizard->goal = goal_new();
 	/* Workers are found by the names of all VMs, which the first look leaves out. */
-	int status = facts_read_host(wizard->host, !tofu_output, &wizard->facts, err);
-	if (status == 0 && tofu_output)
-		status = tofu_goal(tofu_output, wizard->facts, wizard->goal, &elsewhere, err);
+	int status = facts_read_host(wizard->host, !workers, &wizard->facts, err);
+	if (status == 0 && workers)
+		status = tofu_goal(workers, wizard->root, wizard->facts, wizard->goal, &elsewhere,
+				err);
 	if (status == 0 && elsewhere.n)
 		wizard->message = arena_printf(wizard->arena, "Not here: %s.",
 				strings_join(wizard->arena, &elsewhere, ", "));
 	return status;
 }
 
-int wizard_run(struct host *host, bool no_color, bool demo, const char *tofu_output)
+int wizard_run(struct host *host, bool no_color, bool demo, const struct tofu_source *workers)
 {
 	static const char *const banners[] = {[ROOT_LIVE] = "",
 			[ROOT_CAPTURED] = "CAPTURED HOST",
@@ -341,7 +341,7 @@ int wizard_run(struct host *host, bool no_color, bool demo, const char *tofu_out
 	struct error error;
 	int status;
 	wizard.undo = host_undo_command(wizard.arena, host);
-	if (begin_goal(&wizard, tofu_output, &error) < 0) {
+	if (begin_goal(&wizard, workers, &error) < 0) {
 		status = say_error(&error, error.code == ERROR_USAGE ? EXIT_USAGE : EXIT_NO_HOST);
 	} else {
 		wizard_judge(&wizard);

@@ -4,6 +4,7 @@
 
 #include "pvegpu/apply/apply.h"
 #include "pvegpu/base/text.h"
+#include "pvegpu/cluster/tofu.h"
 #include "pvegpu/plan/planner.h"
 #include "tui/draw.h"
 
@@ -167,9 +168,9 @@ void wizard_judge(struct wizard *wizard);
 int wizard_refresh(struct wizard *wizard, struct error *err);
 
 /* Run it; `host` is lent. `demo`: the host is a copy that is thrown away at the end. With
- * `tofu_output` (see tofu_read()) its workers are the goal, and not the last one of this host.
+ * `workers` (or NULL) those are the goal, and not the last one of this host.
  * Returns the exit status of the program. */
-int wizard_run(struct host *host, bool no_color, bool demo, const char *tofu_output);
+int wizard_run(struct host *host, bool no_color, bool demo, const struct tofu_source *workers);
 
 /* The screens behind the steps. Each returns the key that ended it, or KEY_ENDED. */
 int review_show(struct wizard *wizard);

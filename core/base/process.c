@@ -20,7 +20,9 @@
 /* Each stream's output is kept up to this; a command that says more has still run. */
 enum { KEEP_MAX = 4 * 1024 * 1024 };
 
-static const char *const directories[] = {"/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+/* What is not of Debian itself (tofu, kubectl) comes last, and takes the place of nothing. */
+static const char *const directories[] = {
+		"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"};
 
 char *process_find(const struct root *root, const char *name, struct arena *arena)
 {

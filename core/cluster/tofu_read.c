@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pvegpu/base/process.h"
 #include "pvegpu/base/root.h"
 #include "pvegpu/base/text.h"
 #include "pvegpu/cluster/tofu.h"
@@ -156,51 +157,72 @@ static size_t read_input(void *buffer, size_t size, void *user)
 	return (size_t)n;
 }
 
-static int load(struct reading *reading, bool input, json_t **ret_json)
+/* Its numbers may be larger than any of ours. */
+static const size_t decoding = JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY;
+
+/* Takes the JSON; `error` where there is none. */
+static int read_json(const struct reading *reading, json_t *json, const json_error_t *error)
 {
-	/* Its numbers may be larger than any of ours. */
-	const size_t flags = JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY;
-	size_t left = (size_t)16 << 20;
-	json_error_t error;
-	char *text = NULL;
-	size_t n = 0;
-	int status = input ? 0
-			   : root_read(NULL, reading->path, reading->arena, &text, &n,
-					     reading->err);
-	if (status < 0)
-		return status;
-	*ret_json = input ? json_load_callback(read_input, &left, flags, &error)
-			  : json_loadb(text, n, flags, &error);
-	if (input)
-		reading->path = "standard input";
-	return *ret_json ? 0
-			 : error_set(reading->err, ERROR_PARSE,
-					   "%s, line %d: not what output -json prints: %s",
-					   reading->path, error.line > 0 ? error.line : 1,
-					   error.text);
+	if (!json)
+		return error_set(reading->err, ERROR_PARSE,
+				"%s, line %d: not what output -json prints: %s", reading->path,
+				error->line > 0 ? error->line : 1, error->text);
+	int status = 0;
+	json_t *output = is_whole(json) ? json_object_get(json, output_name) : NULL;
+	if (output)
+		status = read_value(reading, json_object_get(output, "value"),
+				arena_printf(reading->arena, "%s.value", output_name));
+	else if (is_whole(json))
+		status = no_output(reading, json);
+	else
+		status = read_value(reading, json, output_name);
+	json_decref(json);
+	if (status == 0 && !reading->workers->n)
+		status = error_set(reading->err, ERROR_PARSE, "%s: %s names no worker",
+				reading->path, output_name);
+	return status;
 }
 
 int tofu_read(const char *path, struct arena *arena, struct list *ret_workers, struct error *err)
 {
 	struct reading reading = {path, arena, ret_workers, err};
-	json_t *json = NULL;
+	json_error_t error = {0};
+	char *text = NULL;
+	size_t n = 0;
 	*ret_workers = (struct list){0};
-	int status = load(&reading, strcmp(path, "-") == 0, &json);
+	if (strcmp(path, "-") == 0) {
+		size_t left = (size_t)16 << 20;
+		reading.path = "standard input";
+		return read_json(&reading, json_load_callback(read_input, &left, decoding, &error),
+				&error);
+	}
+	int status = root_read(NULL, path, arena, &text, &n, err);
+	return status < 0 ? status
+			  : read_json(&reading, json_loadb(text, n, decoding, &error), &error);
+}
+
+/* All outputs, which tells one that is not there from a failure. */
+static int ask(const struct root *root, const char *dir, struct arena *arena,
+		struct list *ret_workers, struct error *err)
+{
+	enum { IN_TIME_S = 120 }; /* the state may be far away */
+	const char *name = process_find(root, "tofu", arena) ? "tofu" : "terraform";
+	const char *const argv[] = {name, arena_printf(arena, "-chdir=%s", dir), "output", "-json",
+			"-no-color", NULL};
+	struct reading reading = {
+			arena_printf(arena, "%s in %s", name, dir), arena, ret_workers, err};
+	struct process_result result;
+	json_error_t error = {0};
+	*ret_workers = (struct list){0};
+	int status = process_run(root, argv, IN_TIME_S, NULL, NULL, arena, &result, err);
 	if (status < 0)
 		return status;
-	json_t *output = is_whole(json) ? json_object_get(json, output_name) : NULL;
-	if (output)
-		status = read_value(&reading, json_object_get(output, "value"),
-				arena_printf(arena, "%s.value", output_name));
-	else if (is_whole(json))
-		status = no_output(&reading, json);
-	else
-		status = read_value(&reading, json, output_name);
-	json_decref(json);
-	if (status == 0 && !ret_workers->n)
-		status = error_set(err, ERROR_PARSE, "%s: %s names no worker", reading.path,
-				output_name);
-	return status;
+	if (result.exit_status != 0) {
+		char *said = text_trim(arena, result.error_out, strlen(result.error_out));
+		return error_set(err, ERROR_COMMAND, "%s ended with status %d: %s", reading.path,
+				result.exit_status, text_printable(arena, said));
+	}
+	return read_json(&reading, json_loads(result.out, decoding, &error), &error);
 }
 
 /* The VM of that name on this node; NULL with an error. */
@@ -264,11 +286,19 @@ int tofu_assign(const struct facts *facts, const struct list *workers, struct go
 	return 0;
 }
 
-int tofu_goal(const char *path, const struct facts *facts, struct goal *goal,
-		struct strings *ret_elsewhere, struct error *err)
+int tofu_goal(const struct tofu_source *source, const struct root *root, const struct facts *facts,
+		struct goal *goal, struct strings *ret_elsewhere, struct error *err)
 {
-	struct list workers;
-	int status = tofu_read(path, goal->arena, &workers, err);
+	struct list workers = {0};
+	struct root *own = NULL;
+	int status = 0;
 	*ret_elsewhere = (struct strings){0};
+	if (source->dir && root_kind(root) != ROOT_LIVE && root_kind(root) != ROOT_SAMPLE)
+		status = root_open(NULL, &own, err);
+	if (status == 0)
+		status = source->dir ? ask(own ? own : root, source->dir, goal->arena, &workers,
+						       err)
+				     : tofu_read(source->file, goal->arena, &workers, err);
+	root_close(own);
 	return status < 0 ? status : tofu_assign(facts, &workers, goal, ret_elsewhere, err);
 }

@@ -55,6 +55,34 @@ class Output(HostTest):
                               input=json.dumps(whole([ONE])), capture_output=True, text=True, check=False)
         self.assertEqual(json.loads(done.stdout)["goal"]["assignments"][0]["guest"], 106, done.stderr)
 
+    def program(self, name, text):
+        path = self.path("/usr/bin/" + name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\n" + text)
+        os.chmod(path, 0o755)
+
+    def asked(self, *words):
+        return run("plan", "--format", "json", "--tofu-dir", "infra", *words, root=self.root)
+
+    def test_asked_where_the_configuration_is(self):
+        """A stand-in for tofu, of the sample host: real ones answered the same."""
+        self.program("terraform", "printf '%%s' '%s'\n" % json.dumps(whole([ONE])))
+        self.assertEqual(json.loads(self.asked().stdout)["goal"]["assignments"][0]["guest"], 106)
+        self.program("tofu", "[ \"$*\" = '-chdir=infra output -json -no-color' ] || exit 9\nprintf '%%s' '%s'\n" % json.dumps(whole([TWO])))
+        self.assertEqual(json.loads(self.asked().stdout)["goal"]["assignments"][0]["guest"], 107, "tofu before terraform")
+        self.program("tofu", "echo '\033[31mError: Backend initialization required' >&2\nexit 1\n")
+        done = self.asked()
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("tofu in infra ended with status 1: ", done.stderr)
+        self.assertIn("Backend initialization required", done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+        self.program("tofu", "echo '{}'\n")
+        self.assertIn("tofu -chdir=DIR output", self.asked().stderr)
+        self.assertEqual(self.asked("--tofu-output", "-").returncode, 2)
+        for name in ("tofu", "terraform"):
+            os.remove(self.path("/usr/bin/" + name))
+        self.assertIn("cannot find the command 'terraform'", self.asked().stderr)
+
     def test_workers_of_other_nodes(self):
         self.assertEqual(self.goal([ONE, dict(TWO, node="pve1")]), [("0000:01:00.0", 106)])
         self.assertIn("not here: talos-gpu-2 gets 0000:02:00.0 on node pve1", self.told)

@@ -44,6 +44,7 @@ static const struct {
 		{"assign", "apd", "01:00=106", NULL},
 		{"vm", "apd", "106", "--gpu=01:00"},
 		{"tofu-output", "wapd", "/x", NULL},
+		{"tofu-dir", "wapd", "/x", NULL},
 		{"param", "apd", "quiet", NULL},
 		{"no-param", "apd", "quiet", NULL},
 		{"bind", "apd", "early", NULL},

@@ -13,10 +13,11 @@ void view_close(struct view *view)
 }
 
 /* The workers of an output that are on this node; the others are told. */
-static int read_workers(const struct options *options, const struct facts *facts, struct error *err)
+static int read_workers(const struct options *options, const struct root *root,
+		const struct facts *facts, struct error *err)
 {
 	struct strings elsewhere;
-	int status = tofu_goal(options->tofu_output, facts, options->goal, &elsewhere, err);
+	int status = tofu_goal(&options->workers, root, facts, options->goal, &elsewhere, err);
 	for (size_t i = 0; i < elsewhere.n; i++)
 		say(stderr, "pvegpu: not here: %s\n", elsewhere.item[i]);
 	return status;
@@ -32,8 +33,8 @@ int view_open(const struct options *options, struct view *ret_view, struct error
 		host_close(&view.host);
 		return status;
 	}
-	if (options->tofu_output)
-		status = read_workers(options, view.facts, err);
+	if (options->workers.file || options->workers.dir)
+		status = read_workers(options, view.host.root, view.facts, err);
 	if (status == 0)
 		status = planner_report(&view.host, view.facts, options->goal, &view.report, err);
 	if (status < 0) {

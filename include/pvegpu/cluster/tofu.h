@@ -44,8 +44,14 @@ int tofu_read(const char *path, struct arena *arena, struct list *ret_workers, s
  * ERROR_USAGE where a worker is no VM here, or none is of this node. */
 int tofu_assign(const struct facts *facts, const struct list *workers, struct goal *goal,
 		struct strings *ret_elsewhere, struct error *err);
-/* Both, of a file; what is said of workers elsewhere is in the goal's arena. */
-int tofu_goal(const char *path, const struct facts *facts, struct goal *goal,
-		struct strings *ret_elsewhere, struct error *err);
+/* Where the workers come from. */
+struct tofu_source {
+	const char *file; /* "-" is standard input; or NULL */
+	const char *dir;  /* of a configuration: tofu, or else terraform, is asked there; or NULL */
+};
+/* Both; what is said of workers elsewhere is in the goal's arena. `root` is whose programs are run:
+ * of another machine's tree this one's. ERROR_COMMAND with what the program said. */
+int tofu_goal(const struct tofu_source *source, const struct root *root, const struct facts *facts,
+		struct goal *goal, struct strings *ret_elsewhere, struct error *err);
 
 #endif
