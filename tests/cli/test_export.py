@@ -31,15 +31,21 @@ FORMATTER = shutil.which("tofu") or shutil.which("terraform")
 NEW, OLD = "proxmox_hardware_mapping_pci", "proxmox_virtual_environment_hardware_mapping_pci"
 
 
+def installed(place):
+    try:
+        return subprocess.run(["npm", "install", "--silent", "--prefix", place, "@cdktf/hcl2json@0.21.0"], check=False,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def parser():
     """Where the parser from the npm registry lies, or None: once for all tests."""
     if not hasattr(parser, "place"):
         parser.place = None
         place = tempfile.mkdtemp(prefix="pvegpu-hcl.")
         atexit.register(shutil.rmtree, place)
-        if shutil.which("npm") and shutil.which("node") and subprocess.run(
-                ["npm", "install", "--silent", "--prefix", place, "@cdktf/hcl2json@0.21.0"], stdin=subprocess.DEVNULL,
-                capture_output=True, check=False, timeout=120).returncode == 0:
+        if shutil.which("node") and installed(place):
             parser.place = place
         else:
             print("skipped: the parser of HCL cannot be had here (npm)")
