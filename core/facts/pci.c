@@ -451,7 +451,8 @@ static void note_device(const struct root *root, struct arena *arena, const char
 			"subsystem_vendor", "subsystem_device", "boot_vga", "reset_method",
 			"sriov_totalvfs", "sriov_numvfs", "sriov_drivers_autoprobe",
 			"d3cold_allowed", "resource", "resource0_resize", "resource1_resize",
-			"resource2_resize", "local_cpulist", "power_state", "power/runtime_status"};
+			"resource2_resize", "resource3_resize", "resource4_resize",
+			"resource5_resize", "local_cpulist", "power_state", "power/runtime_status"};
 	static const char *const seen[] = {"driver", "iommu_group", "physfn", "vfio-dev",
 			"mdev_supported_types", "nvidia", "rom"};
 	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
