@@ -119,6 +119,15 @@ bool text_starts(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
+char *text_lower(struct arena *arena, const char *text)
+{
+	size_t n = strlen(text);
+	char *lower = arena_memdup(arena, text, n);
+	for (size_t i = 0; i < n; i++)
+		lower[i] = (char)tolower((unsigned char)lower[i]);
+	return lower;
+}
+
 bool text_same(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : !a && !b;

@@ -43,8 +43,9 @@ static uint64_t room_wanted(const struct report *report, const struct vm *vm, bo
 		const struct pci_device *device = devices.item[i];
 		if (!pci_is_gpu(device))
 			continue;
-		sum += room_for(window_next(report, device));
-		*ret_large = *ret_large || window_next(report, device) >= 16 * GIB;
+		uint64_t window = window_next(report, device);
+		sum += room_for(window);
+		*ret_large = *ret_large || window >= 16 * GIB;
 	}
 	return sum;
 }

@@ -287,9 +287,9 @@ static bool is_wanted_before(const struct report *report, const char *name)
 {
 	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
 		const struct report *before = report->whole->parts.item[i];
-		bool pool = (report->pool && before->pool == report->pool) ||
-			    parts_share(report, before);
-		for (size_t m = 0; !pool && m < before->mappings_wanted.n; m++) {
+		bool together = (report->pool && before->pool == report->pool) ||
+				parts_share(report, before);
+		for (size_t m = 0; !together && m < before->mappings_wanted.n; m++) {
 			const struct mapping_edit *edit = before->mappings_wanted.item[m];
 			if (strcmp(edit->name, name) == 0)
 				return true;
@@ -319,8 +319,9 @@ static const char *propose(
 	const struct vm_hostpci *entry_now = hostpci_with(report, report->vm, device);
 	if (entry_now && entry_now->parsed.mapping)
 		return entry_now->parsed.mapping;
-	if (mapping_of_share(report))
-		return mapping_of_share(report);
+	const char *shared = mapping_of_share(report);
+	if (shared)
+		return shared;
 	for (size_t i = 0; i < facts->mappings.mappings.n; i++) {
 		const struct pci_mapping *mapping = facts->mappings.mappings.item[i];
 		size_t here = 0;

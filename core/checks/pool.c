@@ -74,7 +74,7 @@ static bool is_chosen(const struct report *report, const struct list *offer)
 {
 	for (size_t i = 0; report->whole->parts.item[i] != report; i++) {
 		const struct report *before = report->whole->parts.item[i];
-		if (report->goal->values[CHOOSE_MDEV] && parts_share(report, before))
+		if (parts_share(report, before))
 			continue;
 		for (size_t d = 0; d < offer->n; d++)
 			if (facts_in_list(&before->card, offer->item[d]))

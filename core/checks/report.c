@@ -516,10 +516,9 @@ const struct report *part_takes(const struct report *report, const struct pci_de
 	return part && !part->mdev ? part : NULL;
 }
 
-/* The part gives its whole GPU to this VM. */
-static bool gives_to(const struct report *part, const struct vm *vm)
+static bool gives_whole(const struct report *part)
 {
-	return part->vm == vm && part_gives(part) && !part->mdev;
+	return part_gives(part) && !part->mdev;
 }
 
 static bool is_given_elsewhere(
@@ -528,7 +527,7 @@ static bool is_given_elsewhere(
 	bool elsewhere = false;
 	for (size_t i = 0; i < report->whole->parts.n; i++) {
 		const struct report *part = report->whole->parts.item[i];
-		elsewhere = elsewhere || (gives_to(part, part->vm) && part->vm != vm &&
+		elsewhere = elsewhere || (gives_whole(part) && part->vm != vm &&
 							 facts_in_list(&part->card, device));
 	}
 	return elsewhere;
@@ -552,7 +551,7 @@ struct list devices_next(const struct report *report, const struct vm *vm)
 	}
 	for (size_t p = 0; p < report->whole->parts.n; p++) {
 		const struct report *part = report->whole->parts.item[p];
-		for (size_t i = 0; gives_to(part, vm) && i < part->card.n; i++)
+		for (size_t i = 0; part->vm == vm && gives_whole(part) && i < part->card.n; i++)
 			add_once(&devices, part->card.item[i], report->arena);
 	}
 	return devices;

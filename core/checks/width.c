@@ -82,26 +82,6 @@ static int width_of_viommu(
 	return bits;
 }
 
-/* The value with another property, the others as they are; NULL where it cannot be read. */
-static char *with_property(struct arena *arena, const char *value, const char *first,
-		const char *key, int number)
-{
-	struct property_string parsed = {0};
-	struct text text = {0};
-	if (property_string_parse(arena, value, first, &parsed, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; i < parsed.properties.n; i++) {
-		const struct property *property = parsed.properties.item[i];
-		bool is_first = strcmp(property->key, first) == 0;
-		if (strcmp(property->key, key) != 0)
-			text_addf(&text, "%s%s%s%s", text.n ? "," : "",
-					is_first ? "" : property->key, is_first ? "" : "=",
-					property->value);
-	}
-	text_addf(&text, "%s%s=%d", text.n ? "," : "", key, number);
-	return text_take(&text, arena);
-}
-
 /* hw/i386/intel_iommu.c, vtd_check_hiod, since QEMU 9.1; 48 bits are the default since 9.2. */
 static bool judge_viommu(struct report *report, const struct check *check, const struct vm *vm)
 {
@@ -118,8 +98,8 @@ static bool judge_viommu(struct report *report, const struct check *check, const
 	finding_evidence(report, finding, vm->path, "machine: %s", vm_get_next(vm, "machine"));
 	finding_evidence(report, finding, "/sys/class/iommu", "%d bits", host);
 	/* It knows no width but these (vtd_decide_config). */
-	const char *value = with_property(report->arena, vm_get_next(vm, "machine"), "type",
-			"aw-bits", host >= 48 ? 48 : 39);
+	const char *value = property_string_with(report->arena, vm_get_next(vm, "machine"), "type",
+			"aw-bits", host >= 48 ? "48" : "39");
 	if (value && host >= 39)
 		finding_fix(report, finding, FIX_BY_HAND,
 				"qm set %u --machine %s (qemu-server 9.0.21 or newer)", vm->vmid,
@@ -147,8 +127,8 @@ static bool judge_width(struct report *report, const struct check *check, const 
 				 : ", which one GPU alone can live with");
 	finding_evidence(report, finding, vm->path, "cpu: %s", cpu ? cpu : "(not set)");
 	finding_evidence(report, finding, "/sys/class/iommu", "%d bits", host);
-	const char *value = with_property(
-			report->arena, cpu ? cpu : "host", "cputype", "guest-phys-bits", host);
+	const char *value = property_string_with(report->arena, cpu ? cpu : "host", "cputype",
+			"guest-phys-bits", arena_printf(report->arena, "%d", host));
 	if (value)
 		finding_fix(report, finding, FIX_BY_HAND,
 				"qm set %u --cpu %s (qemu-server 9.0.18 or newer)", vm->vmid,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "pvegpu/cluster/tofu.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "core/cluster/hcl.h"
@@ -25,15 +24,6 @@ struct export
 	struct strings *left_out;
 };
 
-static char *small(struct arena *arena, const char *text)
-{
-	size_t n = strlen(text);
-	char *copy = arena_memdup(arena, text, n);
-	for (size_t i = 0; i < n; i++)
-		copy[i] = (char)tolower((unsigned char)copy[i]);
-	return copy;
-}
-
 static void add_meta(struct export *export, const struct meta *meta)
 {
 	for (size_t i = 0; i < export->metas.n; i++) {
@@ -53,7 +43,7 @@ static void add_device(struct export *export, const struct pci_device *device, c
 {
 	struct arena *arena = export->arena;
 	const struct meta meta = {.node = export->facts->node,
-			.path = small(arena, device->name),
+			.path = device->name,
 			.id = arena_printf(arena, "%04x:%04x", device->vendor, device->device),
 			.subsystem_id = device->subsystem_known
 							? arena_printf(arena, "%04x:%04x",
@@ -81,10 +71,10 @@ static void find_metas(struct export *export)
 		for (size_t e = 0; !mapping->error && e < mapping->entries.n; e++) {
 			const struct pci_mapping_entry *entry = mapping->entries.item[e];
 			const struct meta meta = {.node = entry->node,
-					.path = small(export->arena, entry->path),
-					.id = small(export->arena, entry->id),
+					.path = text_lower(export->arena, entry->path),
+					.id = text_lower(export->arena, entry->id),
 					.subsystem_id = entry->subsystem_id
-									? small(export->arena,
+									? text_lower(export->arena,
 											  entry->subsystem_id)
 									: NULL,
 					.group = entry->group};
@@ -148,10 +138,10 @@ static void put_entry(struct export *export, const struct pci_mapping_entry *ent
 	if (comment)
 		hcl_set_text(hcl, "comment", comment);
 	hcl_set_text(hcl, "node", entry->node);
-	hcl_set_text(hcl, "path", small(export->arena, entry->path));
-	hcl_set_text(hcl, "id", small(export->arena, entry->id));
+	hcl_set_text(hcl, "path", text_lower(export->arena, entry->path));
+	hcl_set_text(hcl, "id", text_lower(export->arena, entry->id));
 	if (entry->subsystem_id)
-		hcl_set_text(hcl, "subsystem_id", small(export->arena, entry->subsystem_id));
+		hcl_set_text(hcl, "subsystem_id", text_lower(export->arena, entry->subsystem_id));
 	if (entry->group >= 0)
 		hcl_set(hcl, "iommu_group", arena_printf(export->arena, "%d", entry->group));
 	hcl_line(hcl, "},");
@@ -234,11 +224,6 @@ static struct strings devices_of(const struct export *export, const struct vm *v
 	return devices;
 }
 
-static bool is_worker(const struct export *export, const struct vm *vm)
-{
-	return *vm->name && devices_of(export, vm).n;
-}
-
 /* The part of var.nodes that the mappings are made of, as comments: what else a worker has stands
  * where it is kept. */
 static void put_nodes(struct export *export)
@@ -251,7 +236,7 @@ static void put_nodes(struct export *export)
 		const struct vm *vm = facts->vms.item[i];
 		struct strings devices = devices_of(export, vm);
 		struct strings quoted = {0};
-		if (!is_worker(export, vm))
+		if (!*vm->name || !devices.n)
 			continue;
 		for (size_t d = 0; d < devices.n; d++)
 			strings_add(export->arena, &quoted,
@@ -323,17 +308,6 @@ static void put_for_each(struct export *export)
 	}
 }
 
-static bool has_mapping(const struct export *export, const struct vm *vm)
-{
-	struct list lines = vm_next_lines(vm, export->arena);
-	bool has = false;
-	for (size_t l = 0; l < lines.n; l++) {
-		const struct vm_hostpci *line = lines.item[l];
-		has = has || (line->valid && line->parsed.mapping);
-	}
-	return has;
-}
-
 /* Of what is checked at the start of a VM, what this host does not tell now. */
 static void tell_groups(struct export *export)
 {
@@ -349,47 +323,56 @@ static void tell_groups(struct export *export)
 	}
 }
 
-/* Inside the resource of a VM. rombar is said: the provider sends rombar=0 where it is left out
- * (proxmox/nodes/vms/custom_pci_device.go). */
-static void put_blocks(struct export *export)
+static void put_blocks_title(struct export *export)
 {
-	static const char *const dynamic[] = {"dynamic \"hostpci\" {",
+	hcl_line(&export->hcl, "%s", "");
+	hcl_line(&export->hcl,
+			"# In the VM's resource (proxmox_virtual_environment_vm), with machine = \"q35\":");
+}
+
+static void put_dynamic_block(struct export *export)
+{
+	static const char *const lines[] = {"dynamic \"hostpci\" {",
 			"  for_each = zipmap(range(length(each.value.gpu_devices)), each.value.gpu_devices)",
 			"  content {", "    device  = \"hostpci${hostpci.key}\"",
 			"    mapping = \"gpu-${each.key}-${hostpci.key}\"", "    pcie    = true",
 			"    rombar  = true", "  }", "}"};
+	put_blocks_title(export);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		hcl_line(&export->hcl, "#   %s", lines[i]);
+}
+
+/* rombar is said: the provider sends rombar=0 where it is left out
+ * (proxmox/nodes/vms/custom_pci_device.go). */
+static void put_block(struct export *export, const struct vm *vm, const struct vm_hostpci *line)
+{
 	struct hcl *hcl = &export->hcl;
-	bool any = export->options->form == TOFU_NODES;
-	for (size_t v = 0; v < export->facts->vms.n; v++)
-		any = any || has_mapping(export, export->facts->vms.item[v]);
-	if (!any)
-		return;
-	hcl_line(hcl, "%s", "");
-	hcl_line(hcl, "# In the VM's resource (proxmox_virtual_environment_vm), with machine = \"q35\":");
-	for (size_t i = 0;
-			export->options->form == TOFU_NODES && i < sizeof dynamic / sizeof *dynamic;
-			i++)
-		hcl_line(hcl, "#   %s", dynamic[i]);
-	for (size_t v = 0; export->options->form == TOFU_STATIC && v < export->facts->vms.n; v++) {
+	const char *rombar = property_get(&line->parsed.properties, "rombar");
+	hcl_line(hcl, "#   hostpci { # VM %u %s", vm->vmid,
+			text_printable(export->arena, vm->name));
+	hcl_line(hcl, "#     device  = \"%s\"", line->key);
+	hcl_line(hcl, "#     mapping = %s.%s.name", type_of(export), line->parsed.mapping);
+	if (line->parsed.mdev)
+		hcl_line(hcl, "#     mdev    = %s", hcl_quoted(export->arena, line->parsed.mdev));
+	hcl_line(hcl, "#     pcie    = %s", line->parsed.pcie ? "true" : "false");
+	hcl_line(hcl, "#     rombar  = %s", vm_value_is_off(rombar) ? "false" : "true");
+	hcl_line(hcl, "#   }");
+}
+
+/* Of the lines that are by a mapping. */
+static void put_static_blocks(struct export *export)
+{
+	size_t n = 0;
+	for (size_t v = 0; v < export->facts->vms.n; v++) {
 		const struct vm *vm = export->facts->vms.item[v];
 		struct list lines = vm_next_lines(vm, export->arena);
 		for (size_t l = 0; l < lines.n; l++) {
 			const struct vm_hostpci *line = lines.item[l];
-			const char *name = line->valid ? line->parsed.mapping : NULL;
-			if (!name)
+			if (!line->valid || !line->parsed.mapping)
 				continue;
-			hcl_line(hcl, "#   hostpci { # VM %u %s", vm->vmid,
-					text_printable(export->arena, vm->name));
-			hcl_line(hcl, "#     device  = \"%s\"", line->key);
-			hcl_line(hcl, "#     mapping = %s.%s.name", type_of(export), name);
-			if (line->parsed.mdev)
-				hcl_line(hcl, "#     mdev    = %s",
-						hcl_quoted(export->arena, line->parsed.mdev));
-			hcl_line(hcl, "#     pcie    = %s", line->parsed.pcie ? "true" : "false");
-			const char *rombar = property_get(&line->parsed.properties, "rombar");
-			hcl_line(hcl, "#     rombar  = %s",
-					vm_value_is_off(rombar) ? "false" : "true");
-			hcl_line(hcl, "#   }");
+			if (!n++)
+				put_blocks_title(export);
+			put_block(export, vm, line);
 		}
 	}
 }
@@ -414,9 +397,10 @@ char *tofu_export(const struct facts *facts, const struct tofu_options *options,
 	if (options->form == TOFU_NODES) {
 		put_for_each(&export);
 		put_nodes(&export);
+		put_dynamic_block(&export);
 	} else {
 		put_mappings(&export);
+		put_static_blocks(&export);
 	}
-	put_blocks(&export);
 	return hcl_take(&export.hcl);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,9 +43,7 @@ static int take_address(
 {
 	struct pci_address address;
 	bool whole = false;
-	char *small = arena_strdup(reading->arena, id);
-	for (char *c = small; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+	char *small = text_lower(reading->arena, id);
 	if (!pci_address_parse(small, &address, &whole))
 		return error_set(reading->err, ERROR_PARSE,
 				"%s: %s.gpu_pci_id: '%s' is no PCI address, as 01:00 or 0000:01:00.0",

@@ -64,12 +64,18 @@ static const char resize_before[] =
 static const char resize_middle[] = " >resource";
 static const char resize_after[] = "_resize; echo %k >/sys/bus/pci/drivers/vfio-pci/bind'";
 
+unsigned attribute_number(enum device_attribute attribute, unsigned value)
+{
+	unsigned bit = 0;
+	while (bit < 31 && 1U << bit < value)
+		bit++;
+	return attribute == ATTRIBUTE_WINDOW ? bit : value;
+}
+
 char *attribute_rule_resize(struct arena *arena, int window, unsigned mib)
 {
-	int bit = 0;
-	while (bit < 31 && 1U << bit < mib)
-		bit++;
-	return arena_printf(arena, "%s%d%s%d%s", resize_before, bit, resize_middle, window,
+	return arena_printf(arena, "%s%u%s%d%s", resize_before,
+			attribute_number(ATTRIBUTE_WINDOW, mib), resize_middle, window,
 			resize_after);
 }
 

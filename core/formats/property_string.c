@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pvegpu/base/text.h"
+
 int property_string_parse(struct arena *arena, const char *text, const char *default_key,
 		struct property_string *ret_parsed, struct error *err)
 {
@@ -61,6 +63,33 @@ int property_bool_value(const char *value)
 			return 0;
 	}
 	return -1;
+}
+
+static void add_property(
+		struct text *text, const char *default_key, const char *key, const char *value)
+{
+	bool named = strcmp(key, default_key) != 0;
+	text_addf(text, "%s%s%s%s", text->n ? "," : "", named ? key : "", named ? "=" : "", value);
+}
+
+char *property_string_with(struct arena *arena, const char *text, const char *default_key,
+		const char *key, const char *value)
+{
+	struct property_string parsed = {0};
+	struct text edited = {0};
+	bool first = strcmp(key, default_key) == 0;
+	if (property_string_parse(arena, text, default_key, &parsed, NULL) < 0)
+		return NULL;
+	if (first)
+		add_property(&edited, default_key, key, value);
+	for (size_t i = 0; i < parsed.properties.n; i++) {
+		const struct property *property = parsed.properties.item[i];
+		if (strcmp(property->key, key) != 0)
+			add_property(&edited, default_key, property->key, property->value);
+	}
+	if (!first)
+		add_property(&edited, default_key, key, value);
+	return text_take(&edited, arena);
 }
 
 bool property_is_bool(const char *value)

@@ -90,12 +90,8 @@ static char *with_value(struct arena *arena, const struct kept_attribute *rule, 
 	if (!(sysfs ? attribute_rule_read_sysfs : attribute_rule_read_udev)(
 			    arena, rule->attribute, rule->text, &found))
 		return rule->text;
-	/* Of a window the exponent of 2 MiB stands there. */
-	unsigned number = value;
-	for (unsigned bit = 0; rule->attribute == ATTRIBUTE_WINDOW && bit < 32; bit++)
-		number = 1U << bit == value ? bit : number;
-	return arena_printf(arena, "%.*s%u%s", (int)found.at, rule->text, number,
-			rule->text + found.at + found.n);
+	return arena_printf(arena, "%.*s%u%s", (int)found.at, rule->text,
+			attribute_number(rule->attribute, value), rule->text + found.at + found.n);
 }
 
 /* The text with another value in that line, which is found by what it says: a draft may have lost

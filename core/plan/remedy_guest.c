@@ -187,17 +187,9 @@ int fix_vm_cpu(const struct planning *planning, const struct finding *finding)
 	struct arena *arena = planning->plan->arena;
 	const char *value = vm_conf_get(&planning->report->vm->conf.current, "cpu");
 	/* The type alone is replaced: flags and the like stay as they were. */
-	struct text text = {0};
-	struct property_string parsed = {0};
-	text_add(&text, "host");
-	if (value)
-		(void)property_string_parse(arena, value, "cputype", &parsed, NULL);
-	for (size_t i = 0; i < parsed.properties.n; i++) {
-		const struct property *property = parsed.properties.item[i];
-		if (strcmp(property->key, "cputype") != 0)
-			text_addf(&text, ",%s=%s", property->key, property->value);
-	}
-	return set_key(planning, finding, "cpu", text_take(&text, arena));
+	const char *host = value ? property_string_with(arena, value, "cputype", "cputype", "host")
+				 : NULL;
+	return set_key(planning, finding, "cpu", host ? host : "host");
 }
 
 int fix_vm_tablet(const struct planning *planning, const struct finding *finding)

@@ -205,8 +205,5 @@ class Cluster(Remote, Checked):
         self.assertEqual([e["node"] for e in mappings(code)["rtx3080"][1]], ["pve1", "pve3"])
 
 
-for inherited in [n for n in dir(Remote) if n.startswith("test")]:
-    setattr(Cluster, inherited, None)
-
 if __name__ == "__main__":
     main()

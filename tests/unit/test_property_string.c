@@ -20,6 +20,24 @@ static void parses(void **state)
 	assert_string_equal(first->key, "pcie");
 }
 
+static void edited(void **state)
+{
+	static const struct {
+		const char *text, *key, *value, *edited;
+	} cases[] = {{"kvm64,flags=+aes;-pcid,hidden=1", "cputype", "host",
+				     "host,flags=+aes;-pcid,hidden=1"},
+			{"hidden=1,cputype=kvm64", "cputype", "host", "host,hidden=1"},
+			{"flags=+aes", "cputype", "host", "host,flags=+aes"},
+			{"host,hidden=1", "level", "30", "host,hidden=1,level=30"},
+			{"host,level=4,hidden=1", "level", "30", "host,hidden=1,level=30"},
+			{"cputype=host", "level", "30", "host,level=30"}};
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_string_equal(property_string_with(*state, cases[i].text, "cputype",
+						    cases[i].key, cases[i].value),
+				cases[i].edited);
+	assert_null(property_string_with(*state, "a,b", "cputype", "level", "30"));
+}
+
 static void parts_without_content(void **state)
 {
 	static const char *const texts[] = {"", ",", ",,", " ", " ,\t, "};
@@ -81,6 +99,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(parses),
+			TEST(edited),
 			TEST(parts_without_content),
 			TEST(refuses),
 			TEST(booleans),

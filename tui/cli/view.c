@@ -33,7 +33,7 @@ int view_open(const struct options *options, struct view *ret_view, struct error
 		host_close(&view.host);
 		return status;
 	}
-	if (options->workers.file || options->workers.dir)
+	if (tofu_is_asked(&options->workers))
 		status = read_workers(options, view.host.root, view.facts, err);
 	if (status == 0)
 		status = planner_report(&view.host, view.facts, options->goal, &view.report, err);

@@ -11,7 +11,7 @@ int command_wizard(const struct options *options, bool demo)
 	struct host host = {0};
 	if (host_open(options, &host, &error) < 0)
 		return say_error(&error, status_of(&error, EXIT_NO_HOST));
-	bool asked = options->workers.file || options->workers.dir;
+	bool asked = tofu_is_asked(&options->workers);
 	int status = wizard_run(&host, options->no_color, demo, asked ? &options->workers : NULL);
 	host_close(&host);
 	return status;

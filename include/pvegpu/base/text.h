@@ -53,6 +53,8 @@ bool line_next(struct lines *lines, struct line *ret_line);
 
 /* The text without blanks, tabs, CR and LF at both ends, as a copy. */
 char *text_trim(struct arena *arena, const char *text, size_t n);
+/* The same in small letters. */
+char *text_lower(struct arena *arena, const char *text);
 /* Each may be NULL, which is the same as NULL alone. */
 bool text_same(const char *a, const char *b);
 bool text_starts(const char *text, const char *start);

@@ -49,6 +49,10 @@ struct tofu_source {
 	const char *file; /* "-" is standard input; or NULL */
 	const char *dir;  /* of a configuration: tofu, or else terraform, is asked there; or NULL */
 };
+static inline bool tofu_is_asked(const struct tofu_source *source)
+{
+	return source->file || source->dir;
+}
 /* Both; what is said of workers elsewhere is in the goal's arena. `root` is whose programs are run:
  * of another machine's tree this one's. ERROR_COMMAND with what the program said. */
 int tofu_goal(const struct tofu_source *source, const struct root *root, const struct facts *facts,

@@ -208,10 +208,10 @@ bool facts_is_here(const struct facts *facts, const struct pci_mapping_entry *en
 struct pci_device *facts_device(const struct facts *facts, const struct pci_address *address);
 struct list facts_slot(
 		const struct facts *facts, const struct pci_device *device, struct arena *arena);
-/* The type, among those that the GPU offers now; or NULL. */
 /* Where a hookscript of ours for the VM lies, or would; NULL: no storage of this node may hold one.
  */
 char *facts_own_hook(const struct facts *facts, unsigned vmid, struct arena *arena);
+/* The type, among those that the GPU offers now; or NULL. */
 const struct vgpu_type *facts_vgpu_type(const struct pci_device *gpu, const char *type);
 /* What goes to a VM with a GPU, the GPU among it: audio and USB-C of the same board, of a
  * processor's own GPU only its audio (its slot also holds the security processor and the board's

@@ -66,10 +66,10 @@ struct vm {
  * set. */
 const char *vm_get(const struct vm *vm, const char *key);
 const char *vm_get_next(const struct vm *vm, const char *key);
-/* [PENDING] takes the key away: after the next start the line is gone. */
 /* It gives a part of its devices, which the host's driver keeps and other guests may have parts of.
  */
 bool hostpci_shares(const struct vm_hostpci *entry);
+/* [PENDING] takes the key away: after the next start the line is gone. */
 bool vm_key_is_removed(const struct vm *vm, const char *key);
 /* SHA-1 of its file, as PVE's API has it; in the arena. */
 const char *vm_digest(const struct vm *vm, struct arena *arena);

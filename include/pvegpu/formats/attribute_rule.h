@@ -37,7 +37,9 @@ unsigned attribute_at_first(enum device_attribute attribute);
  * understood.
  */
 enum { ATTRIBUTE_MAX = 65535 };
-/* What the rule does, with the exponent of 2 MiB that is written for `mib`. */
+/* What is written for a value: of a window the exponent of MiB that it takes, of others itself. */
+unsigned attribute_number(enum device_attribute attribute, unsigned value);
+/* What the rule does that makes a window this large. */
 char *attribute_rule_resize(struct arena *arena, int window, unsigned mib);
 
 struct attribute_rule {

@@ -25,6 +25,10 @@ struct property_string {
 int property_string_parse(struct arena *arena, const char *text, const char *default_key,
 		struct property_string *ret_parsed, struct error *err);
 const char *property_get(const struct property_string *parsed, const char *key); /* or NULL */
+/* The text with this value of a key, and the other properties as they are: the default key's stands
+ * first and without its name, another's at the end. NULL where the text cannot be read. */
+char *property_string_with(struct arena *arena, const char *text, const char *default_key,
+		const char *key, const char *value);
 /* Booleans as PVE reads them: 1 on yes true, 0 off no false, any case; `missing` when not there or
  * not a boolean. */
 bool property_bool(const struct property_string *parsed, const char *key, bool missing);
